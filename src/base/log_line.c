@@ -1,0 +1,271 @@
+/*
+ * log_line.c — format one log line as text for people or as a JSON object.
+ *
+ * Bytes of a value come from anywhere, so control characters (C1 too: terminals obey them) are
+ * escaped and what is not UTF-8 is replaced, in both formats. Room for the end of the line is kept
+ * from the start: a line that does not fit loses the rest of a value and the fields after it, says
+ * cut=1, and is still well-formed.
+ *
+ * Runs on: the thread that logs. Owns: nothing; no allocation, no lock. Not done here: queueing
+ * (log_ring.c), writing (log.c).
+ * Spec: RFC 8259. SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/log_line.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "base/utf8.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdio.h>
+
+/* `","cut":1}` and a newline. */
+#define END_BYTES 16
+#define NUMBER_TEXT_SIZE 40
+
+struct line {
+    char *start;
+    char *end;   /* next byte to write */
+    char *limit; /* END_BYTES before the end of the memory */
+    bool is_json;
+    bool cut;
+};
+
+static const struct {
+    const char *text;
+    const char *json;
+} level_names[] = {
+    [LOG_DEBUG] = {"DEBUG", "debug"},
+    [LOG_INFO] = {"INFO ", "info"},
+    [LOG_WARNING] = {"WARN ", "warning"},
+    [LOG_ERROR] = {"ERROR", "error"},
+};
+
+/* All bytes or none. */
+static bool put(struct line *line, const char *bytes, size_t size)
+{
+    if (size > (size_t)(line->limit - line->end))
+        return false;
+    memcpy(line->end, bytes, size);
+    line->end += size;
+    return true;
+}
+
+static bool put_text(struct line *line, const char *text)
+{
+    return put(line, text, strlen(text));
+}
+
+/* True for a control character of one byte, or of two (C1: U+0080 to U+009F). */
+static bool is_control(const char *bytes, size_t length)
+{
+    uint8_t first = (uint8_t)bytes[0];
+    if (length == 1)
+        return first < 0x20 || first == 0x7F;
+    return length == 2 && first == 0xC2 && (uint8_t)bytes[1] < 0xA0;
+}
+
+static bool put_control(struct line *line, uint8_t code)
+{
+    static const char hex[] = "0123456789abcdef";
+    if (code == '\n')
+        return put(line, "\\n", 2);
+    if (code == '\t')
+        return put(line, "\\t", 2);
+    if (code == '\r')
+        return put(line, "\\r", 2);
+    const char escape[] = {'\\', 'u', '0', '0', hex[code >> 4], hex[code & 0x0F]};
+    return put(line, escape, sizeof(escape));
+}
+
+/* One character of a quoted value; returns how many bytes of `text` it took, 0 when it did not fit. */
+static size_t put_character(struct line *line, const char *text, size_t size)
+{
+    size_t length = utf8_sequence_length(text, size);
+    if (length == 0)
+        return put_text(line, UTF8_REPLACEMENT) ? 1 : 0;
+    if (is_control(text, length))
+        return put_control(line, (uint8_t)text[length - 1]) ? length : 0;
+    if (text[0] == '"' || text[0] == '\\') {
+        const char escape[] = {'\\', text[0]};
+        return put(line, escape, sizeof(escape)) ? 1 : 0;
+    }
+    return put(line, text, length) ? length : 0;
+}
+
+static bool is_plain(uint8_t byte)
+{
+    return byte >= 0x20 && byte < 0x7F && byte != '"' && byte != '\\';
+}
+
+static bool put_escaped(struct line *line, struct str text)
+{
+    size_t at = 0;
+    while (at < text.len) {
+        size_t run = at;
+        while (run < text.len && is_plain((uint8_t)text.ptr[run]) &&
+               line->limit - line->end > (ptrdiff_t)(run - at))
+            run++;
+        if (run > at) {
+            if (!put(line, text.ptr + at, run - at))
+                return false;
+            at = run;
+            continue;
+        }
+        size_t taken = put_character(line, text.ptr + at, text.len - at);
+        if (taken == 0)
+            return false;
+        at += taken;
+    }
+    return true;
+}
+
+static bool needs_quotes(struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        uint8_t byte = (uint8_t)text.ptr[i];
+        if (!is_plain(byte) || byte == ' ' || byte == '=')
+            return true;
+    }
+    return text.len == 0;
+}
+
+static void put_value_text(struct line *line, struct str text)
+{
+    bool quoted = line->is_json || needs_quotes(text);
+    if (quoted && !put(line, "\"", 1)) {
+        line->cut = true;
+        return;
+    }
+    line->cut = !put_escaped(line, text);
+    /* The closing quote may use the room kept for the end of the line. */
+    if (quoted)
+        *line->end++ = '"';
+}
+
+static size_t format_integer(char out[NUMBER_TEXT_SIZE], int64_t value)
+{
+    char digits[NUMBER_TEXT_SIZE];
+    size_t at = sizeof(digits);
+    uint64_t magnitude = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+    do {
+        digits[--at] = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude > 0);
+    if (value < 0)
+        digits[--at] = '-';
+    memcpy(out, digits + at, sizeof(digits) - at);
+    return sizeof(digits) - at;
+}
+
+/* Three decimals are enough for people; printf is kept for what is out of the ordinary. */
+static size_t format_double(char out[NUMBER_TEXT_SIZE], double value, bool is_json)
+{
+    double magnitude = fabs(value);
+    if (!isfinite(value)) {
+        const char *text = is_json ? "null" : isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+        size_t length = strlen(text);
+        memcpy(out, text, length);
+        return length;
+    }
+    if (magnitude >= 1e12 || (magnitude < 0.001 && magnitude > 0)) {
+        int length = snprintf(out, NUMBER_TEXT_SIZE, "%.6g", value);
+        assert(length > 0 && length < NUMBER_TEXT_SIZE);
+        return (size_t)length;
+    }
+    int64_t thousandths = (int64_t)llround(magnitude * 1000);
+    size_t length = 0;
+    if (value < 0 && thousandths > 0)
+        out[length++] = '-';
+    length += format_integer(out + length, thousandths / 1000);
+    int64_t rest = thousandths % 1000;
+    if (rest > 0)
+        out[length++] = '.';
+    for (int64_t unit = 100; rest > 0; unit /= 10) {
+        out[length++] = (char)('0' + rest / unit);
+        rest %= unit;
+    }
+    return length;
+}
+
+static void put_value(struct line *line, const struct log_field *field)
+{
+    char text[NUMBER_TEXT_SIZE];
+    size_t length;
+    switch (field->kind) {
+    case LOG_FIELD_TEXT:
+        put_value_text(line, field->text);
+        return;
+    case LOG_FIELD_INTEGER:
+        length = format_integer(text, field->integer);
+        break;
+    case LOG_FIELD_DOUBLE:
+        length = format_double(text, field->number, line->is_json);
+        break;
+    default:
+        assert(!"a field of no known kind");
+        return;
+    }
+    line->cut = !put(line, text, length);
+}
+
+static void put_field(struct line *line, const struct log_field *field)
+{
+    char *before = line->end;
+    bool fits = line->is_json
+                    ? put(line, ",\"", 2) && put_text(line, field->name) && put(line, "\":", 2)
+                    : put(line, " ", 1) && put_text(line, field->name) && put(line, "=", 1);
+    char *value = line->end;
+    if (fits)
+        put_value(line, field);
+    /* A name without a value is worse than none. */
+    if (!fits || line->end == value) {
+        line->end = before;
+        line->cut = true;
+    }
+}
+
+static void put_head(struct line *line, enum log_level level, int64_t wall_us, const char *event)
+{
+    char time[CLOCK_TEXT_SIZE];
+    size_t time_length = clock_format(wall_us, time);
+    bool fits;
+    if (line->is_json) {
+        fits = put_text(line, "{\"time\":\"") && put(line, time, time_length) &&
+               put_text(line, "\",\"level\":\"") && put_text(line, level_names[level].json) &&
+               put_text(line, "\",\"event\":\"") && put_escaped(line, str_of(event)) &&
+               put(line, "\"", 1);
+    } else {
+        /* Milliseconds are enough on a screen: three digits less, then the Z again. */
+        fits = put(line, time, time_length - 4) && put(line, "Z ", 2) &&
+               put_text(line, level_names[level].text) && put(line, " ", 1) &&
+               put_text(line, event);
+    }
+    assert(fits);
+}
+
+/* Uses the room kept by `limit`: 1 byte may be gone for a closing quote. */
+static size_t finish(struct line *line)
+{
+    const char *text =
+        line->is_json ? (line->cut ? ",\"cut\":1}\n" : "}\n") : (line->cut ? " cut=1\n" : "\n");
+    size_t length = strlen(text);
+    memcpy(line->end, text, length);
+    return (size_t)(line->end - line->start) + length;
+}
+
+size_t log_line_format(char out[LOG_LINE_BYTES_MAX], enum log_format format, enum log_level level,
+                       int64_t wall_us, const char *event, const struct log_field *fields,
+                       size_t count)
+{
+    assert((unsigned)level < ARRAY_COUNT(level_names));
+    struct line line = {.start = out,
+                        .end = out,
+                        .limit = out + LOG_LINE_BYTES_MAX - END_BYTES,
+                        .is_json = format == LOG_JSON};
+    put_head(&line, level, wall_us, event);
+    for (size_t i = 0; i < count && !line.cut; i++)
+        put_field(&line, &fields[i]);
+    return finish(&line);
+}
