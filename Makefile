@@ -1,0 +1,54 @@
+# The one entry point; what a target does stands in tools/ and meson.build.
+#
+# SPDX-License-Identifier: Apache-2.0
+PREFIX ?= /usr/local
+DESTDIR ?=
+RELEASE = --buildtype=release -Doptimization=2 -Dtests=false
+
+.DEFAULT_GOAL := help
+.PHONY: help setup build run check bench lint format clean install
+
+help:
+	@echo "make run      install what is missing, build, and serve the demo data on loopback"
+	@echo "make build    a release build: build/volley"
+	@echo "make check    prepare the tests and run every one of them"
+	@echo "make lint     layers, house rules, format, shell scripts, clang-tidy"
+	@echo "make format   apply clang-format"
+	@echo "make bench    measure Volley and its peers; rewrites docs/performance.md"
+	@echo "make install  install below PREFIX ($(PREFIX)); DESTDIR for packages"
+	@echo "make clean    remove the build folders; the downloads in .cache stay"
+
+setup:
+	@tools/setup_build.sh
+
+build/build.ninja: | setup
+	@meson setup build $(RELEASE) --prefix "$(PREFIX)" >&2
+
+build: setup build/build.ninja
+	@ninja -C build
+
+run: build
+	@tools/fetch_flights.sh >/dev/null
+	@exec build/volley serve --demo
+
+check:
+	@tools/check.sh
+
+bench: build
+	@tools/setup_bench.sh
+	@"$${VOLLEY_CACHE:-.cache}"/venv/bin/python -W ignore bench/run.py
+
+lint:
+	@tools/lint.sh
+
+format:
+	@tools/lint.sh format
+
+install: build
+	@meson configure build --prefix "$(abspath $(PREFIX))"
+	@DESTDIR="$(DESTDIR)" meson install -C build
+	@[ ! -f .cache/data/flights.parquet ] || install -D -m 644 .cache/data/flights.parquet \
+		"$(DESTDIR)$(abspath $(PREFIX))/share/volley/flights.parquet"
+
+clean:
+	rm -rf build build-*
