@@ -1,0 +1,44 @@
+/*
+ * batch.h — a record batch: immutable, refcounted, kept as it travels.
+ *
+ * A batch holds the FieldNodes and Buffers of the IPC format, flattened depth-first, and by reference
+ * the bytes of each buffer. Its IPC header (the bare RecordBatch Message) is encoded when the batch is
+ * made, by the thread that made it; sending it again costs nothing but the socket.
+ *
+ * Threads: immutable; references are atomic.
+ * Source: Arrow Columnar.rst, "IPC". SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "arrow/schema.h"
+#include "base/buffer.h"
+
+struct arrow_node {
+    int64_t length;
+    int64_t null_count;
+};
+
+struct arrow_batch {
+    atomic_int references;
+    struct arrow_schema *schema;
+    int64_t rows;
+    struct arrow_node *nodes;   /* schema->node_count */
+    struct slice *buffers;      /* schema->buffer_count; a validity buffer without nulls is empty */
+    struct slice header;        /* bare Message flatbuffer */
+    size_t body_bytes;          /* of the IPC body, padding included */
+    size_t memory_bytes;        /* what keeping this batch costs, owners and header included */
+};
+
+/* Makes a batch and encodes its header. Takes over the references in `buffers` (schema->buffer_count
+ * slices) and copies both arrays. The content is trusted: it was made here or validated. */
+struct arrow_batch *arrow_batch_create(struct arrow_schema *schema, int64_t rows,
+                                       const struct arrow_node *nodes, struct slice *buffers);
+struct arrow_batch *arrow_batch_ref(struct arrow_batch *batch);
+void arrow_batch_unref(struct arrow_batch *batch);
+CLEANUP_FUNCTION(struct arrow_batch *, arrow_batch_unref)
+
+/* Rows [first, first + count) as a batch of their own, by reference where the layout allows (offsets
+ * and bits are rewritten where it does not). */
+struct arrow_batch *arrow_batch_slice(struct arrow_batch *batch, int64_t first, int64_t count);

@@ -1,0 +1,448 @@
+/*
+ * builder.c — column buffers that grow in place and become a batch without being copied again.
+ *
+ * Regions for values, validity and bytes are carved, 64-aligned, out of chunks. The first chunk of the
+ * first batch is small and on the heap; chunks double until they are blocks of the pool. When a full
+ * batch is sealed, what each column used becomes its first capacity in the next one, so that a steady
+ * stream carves each batch out of one block and never moves a column. A column that outgrows its
+ * region moves to a larger one and leaves the old one unused until the batch is freed. Chunks are
+ * never shared by two batches; a batch that fills little of its chunks is copied to an exact one.
+ *
+ * Owned by one thread at a time; owns its chunks until they are sealed. Columns lie in one array, the
+ * children of a column side by side, so that the private half of a column has the same index.
+ * Leaves out views and run-end encoding. Source: Arrow Columnar.rst.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "arrow/builder.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "arrow/builder_private.h"
+#include "arrow/layout.h"
+#include "base/checked.h"
+#include "base/memory.h"
+
+#define CHUNK_BYTES_MIN ((size_t)1 << 10)
+#define COLUMN_CAPACITY_MIN ((size_t)8)
+#define BYTES_CAPACITY_MIN ((size_t)64)
+/* A sealed batch may waste this much of its chunks; more is copied away. */
+#define WASTE_BYTES_MAX ((size_t)64 << 10)
+
+/* --- memory ------------------------------------------------------------------------------------- */
+
+static struct buffer *builder_chunk_add(struct batch_builder *builder, size_t size)
+{
+    if (builder->chunk_count == builder->chunk_capacity) {
+        builder->chunk_capacity = builder->chunk_capacity ? builder->chunk_capacity * 2 : 4;
+        builder->chunks =
+            memory_resize(builder->chunks, builder->chunk_capacity, sizeof(*builder->chunks));
+    }
+    size = size_max(size, builder->chunk_bytes_next);
+    struct buffer *chunk =
+        builder->pool ? buffer_pool_take(builder->pool, size) : buffer_create(size);
+    builder->chunks[builder->chunk_count++] = chunk;
+    builder->chunk_used = 0;
+    builder->chunk_bytes_next =
+        size_min(size_max(builder->chunk_bytes_next, size) * 2, BUFFER_POOL_BLOCK_BYTES);
+    return chunk;
+}
+
+/* `size` bytes, 64-aligned, not initialised. */
+static uint8_t *builder_carve(struct batch_builder *builder, size_t size, struct buffer **out_owner)
+{
+    size = align_up(size, BUFFER_ALIGNMENT);
+    struct buffer *chunk = builder->chunk_count ? builder->chunks[builder->chunk_count - 1] : NULL;
+    if (!chunk || chunk->size - builder->chunk_used < size)
+        chunk = builder_chunk_add(builder, size);
+    uint8_t *region = chunk->data + builder->chunk_used;
+    builder->chunk_used += size;
+    *out_owner = chunk;
+    return region;
+}
+
+static void builder_chunks_release(struct batch_builder *builder)
+{
+    for (size_t i = 0; i < builder->chunk_count; i++)
+        buffer_unref(builder->chunks[i]);
+    builder->chunk_count = 0;
+    builder->chunk_used = 0;
+}
+
+static size_t bits_size(size_t bits)
+{
+    return (bits + 7) / 8;
+}
+
+static size_t column_values_size(const struct builder_column *column, size_t count)
+{
+    const struct column_storage *storage = column_storage(column);
+    return bits_size((count + storage->extra_values) * storage->value_bits);
+}
+
+/* --- creation ----------------------------------------------------------------------------------- */
+
+static void column_init(struct batch_builder *builder, size_t index,
+                        const struct arrow_field *field)
+{
+    static const uint8_t bits_of_role[] = {
+        [ARROW_ROLE_BITS] = 1,
+        [ARROW_ROLE_OFFSETS] = 32,
+        [ARROW_ROLE_LARGE_OFFSETS] = 64,
+        [ARROW_ROLE_TYPE_IDS] = 8,
+    };
+    struct column_storage *storage = &builder->storages[index];
+    builder->columns[index].field = field;
+    builder->columns[index].builder = builder;
+    const struct arrow_layout *layout = arrow_field_layout(field);
+    for (size_t i = 0; i < layout->count; i++) {
+        unsigned role = layout->roles[i];
+        if (role == ARROW_ROLE_VALIDITY)
+            storage->has_validity = true;
+        else if (role == ARROW_ROLE_FIXED)
+            storage->value_bits = (unsigned)(arrow_field_width(field) * 8);
+        else if (role != ARROW_ROLE_BYTES && role != ARROW_ROLE_UNION_OFFSETS)
+            storage->value_bits = bits_of_role[role];
+        if (role == ARROW_ROLE_OFFSETS || role == ARROW_ROLE_LARGE_OFFSETS)
+            storage->extra_values = 1;
+    }
+}
+
+static size_t field_child_count(const struct arrow_field *field)
+{
+    return field->is_dictionary ? 0 : field->child_count;
+}
+
+/* Lays out the columns level by level: the children of one column lie side by side. */
+static void builder_columns_init(struct batch_builder *builder)
+{
+    size_t next = 0;
+    for (; next < builder->schema->field_count; next++)
+        column_init(builder, next, &builder->schema->fields[next]);
+    for (size_t i = 0; i < next; i++) {
+        const struct arrow_field *field = builder->columns[i].field;
+        size_t child_count = field_child_count(field);
+        if (child_count)
+            builder->columns[i].children = &builder->columns[next];
+        for (size_t c = 0; c < child_count; c++)
+            column_init(builder, next++, &field->children[c]);
+    }
+    assert(next == builder->schema->node_count);
+}
+
+struct batch_builder *batch_builder_create(struct arrow_schema *schema, struct buffer_pool *pool,
+                                           const struct builder_limits *limits)
+{
+    assert(limits->rows_max > 0 && limits->bytes_max > 0);
+    struct batch_builder *builder = NEW(struct batch_builder);
+    builder->schema = arrow_schema_ref(schema);
+    builder->pool = pool;
+    builder->limits = *limits;
+    builder->columns = NEW_ARRAY(struct builder_column, schema->node_count + 1);
+    builder->storages = NEW_ARRAY(struct column_storage, schema->node_count + 1);
+    builder->nodes = NEW_ARRAY(struct arrow_node, schema->node_count + 1);
+    builder->buffers = NEW_ARRAY(struct slice, schema->buffer_count + 1);
+    builder->chunk_bytes_next = CHUNK_BYTES_MIN;
+    builder_columns_init(builder);
+    return builder;
+}
+
+void batch_builder_destroy(struct batch_builder *builder)
+{
+    if (!builder)
+        return;
+    builder_chunks_release(builder);
+    arrow_schema_unref(builder->schema);
+    free(builder->chunks);
+    free(builder->columns);
+    free(builder->storages);
+    free(builder->nodes);
+    free(builder->buffers);
+    free(builder);
+}
+
+/* --- room --------------------------------------------------------------------------------------- */
+
+static void column_grow_validity(struct builder_column *column, size_t capacity)
+{
+    struct column_storage *storage = column_storage(column);
+    uint8_t *validity =
+        builder_carve(column->builder, bits_size(capacity), &storage->validity_owner);
+    memcpy(validity, column->validity, bits_size(column->length));
+    column->validity = validity;
+}
+
+static void column_grow_values(struct builder_column *column, size_t capacity)
+{
+    struct column_storage *storage = column_storage(column);
+    size_t size = column_values_size(column, capacity);
+    uint8_t *values = builder_carve(column->builder, size, &storage->values_owner);
+    if (column->values)
+        memcpy(values, column->values, column_values_size(column, column->length));
+    else if (storage->extra_values)
+        memset(values, 0, storage->value_bits / 8);
+    column->values = values;
+}
+
+static void column_grow(struct builder_column *column, size_t needed)
+{
+    struct column_storage *storage = column_storage(column);
+    size_t capacity = size_max(needed, column->capacity * 2);
+    capacity = align_up(size_max(capacity, storage->capacity_hint), COLUMN_CAPACITY_MIN);
+    if (storage->value_bits)
+        column_grow_values(column, capacity);
+    if (column->validity)
+        column_grow_validity(column, capacity);
+    column->capacity = capacity;
+}
+
+void builder_column_reserve(struct builder_column *column, size_t count)
+{
+    size_t needed;
+    bool fits = checked_add(column->length, count, &needed);
+    assert(fits);
+    if (needed > column->capacity || !column->capacity)
+        column_grow(column, needed);
+}
+
+void builder_column_reserve_bytes(struct builder_column *column, size_t size)
+{
+    size_t needed;
+    bool fits = checked_add(column->bytes_size, size, &needed);
+    assert(fits);
+    if (needed <= column->bytes_capacity)
+        return;
+    struct column_storage *storage = column_storage(column);
+    size_t capacity = size_max(needed, column->bytes_capacity * 2);
+    capacity = size_max(capacity, size_max(storage->bytes_hint, BYTES_CAPACITY_MIN));
+    uint8_t *bytes = builder_carve(column->builder, capacity, &storage->bytes_owner);
+    if (column->bytes_size)
+        memcpy(bytes, column->bytes, column->bytes_size);
+    column->bytes = bytes;
+    column->bytes_capacity = capacity;
+}
+
+uint8_t *builder_column_validity(struct builder_column *column)
+{
+    struct column_storage *storage = column_storage(column);
+    assert(storage->has_validity);
+    if (!column->validity) {
+        builder_column_reserve(column, 0);
+        column->validity =
+            builder_carve(column->builder, bits_size(column->capacity), &storage->validity_owner);
+        memset(column->validity, 0xff, bits_size(column->length));
+    }
+    return column->validity;
+}
+
+/* --- state -------------------------------------------------------------------------------------- */
+
+struct builder_column *batch_builder_column(struct batch_builder *builder, size_t index)
+{
+    assert(index < builder->schema->field_count);
+    return &builder->columns[index];
+}
+
+size_t batch_builder_rows(const struct batch_builder *builder)
+{
+    return builder->schema->field_count ? builder->columns[0].length : 0;
+}
+
+size_t batch_builder_bytes(const struct batch_builder *builder)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < builder->schema->node_count; i++) {
+        const struct builder_column *column = &builder->columns[i];
+        if (column->null_count && column->validity)
+            bytes += align_up(bits_size(column->length), 8);
+        bytes += align_up(column_values_size(column, column->length), 8);
+        bytes += align_up(column->bytes_size, 8);
+    }
+    return bytes;
+}
+
+bool batch_builder_is_full(const struct batch_builder *builder)
+{
+    size_t rows = batch_builder_rows(builder);
+    if (rows == 0)
+        return false;
+    return rows >= builder->limits.rows_max ||
+           batch_builder_bytes(builder) >= builder->limits.bytes_max;
+}
+
+/* --- taking back --------------------------------------------------------------------------------- */
+
+static size_t count_nulls(const struct builder_column *column)
+{
+    size_t nulls = 0;
+    if (column->field->type == ARROW_NULL)
+        return column->length;
+    for (size_t i = 0; column->validity && i < column->length; i++)
+        nulls += !(column->validity[i / 8] >> (i % 8) & 1);
+    return nulls;
+}
+
+static size_t column_offset(const struct builder_column *column, size_t index)
+{
+    if (column_storage(column)->value_bits == 64)
+        return (size_t)((const int64_t *)column->values)[index];
+    return (size_t)((const int32_t *)column->values)[index];
+}
+
+static void column_truncate(struct builder_column *column, size_t length)
+{
+    const struct column_storage *storage = column_storage(column);
+    size_t child_length = length;
+    if (storage->extra_values && column->values) {
+        child_length = column_offset(column, length);
+        column->bytes_size = size_min(column->bytes_size, child_length);
+    }
+    if (column->field->type == ARROW_FIXED_LIST)
+        child_length = length * (size_t)column->field->list_size;
+    assert(column->field->type != ARROW_UNION || !column->field->is_dense);
+    /* An interrupted copy may have bits and nulls of values it did not append. */
+    column->length = size_min(column->length, length);
+    if (column->null_count)
+        column->null_count = count_nulls(column);
+    for (size_t i = 0; i < field_child_count(column->field); i++)
+        column_truncate(&column->children[i], size_min(child_length, column->children[i].length));
+}
+
+void batch_builder_truncate(struct batch_builder *builder, size_t rows)
+{
+    for (size_t i = 0; i < builder->schema->field_count; i++)
+        column_truncate(&builder->columns[i], rows);
+}
+
+/* --- sealing ------------------------------------------------------------------------------------ */
+
+/* Bits after the last one are zero, so that no old memory leaves with the batch. */
+static void clear_last_bits(uint8_t *bits, size_t count)
+{
+    if (bits && count % 8)
+        bits[count / 8] &= (uint8_t)((1u << (count % 8)) - 1);
+}
+
+static struct slice region_slice(const uint8_t *region, size_t size, struct buffer *owner)
+{
+    return size ? slice_make(region, size, buffer_ref(owner)) : SLICE_EMPTY;
+}
+
+static struct slice column_values_slice(struct builder_column *column)
+{
+    const struct column_storage *storage = column_storage(column);
+    size_t size = column_values_size(column, column->length);
+    if (!column->values)
+        return slice_make(arrow_zeros, size, NULL); /* no rows: at most the first offset */
+    if (storage->value_bits == 1)
+        clear_last_bits(column->values, column->length);
+    return region_slice(column->values, size, storage->values_owner);
+}
+
+static struct slice column_role_slice(struct builder_column *column, unsigned role)
+{
+    const struct column_storage *storage = column_storage(column);
+    if (role == ARROW_ROLE_VALIDITY) {
+        if (column->null_count == 0)
+            return SLICE_EMPTY;
+        clear_last_bits(column->validity, column->length);
+        return region_slice(column->validity, bits_size(column->length), storage->validity_owner);
+    }
+    if (role == ARROW_ROLE_BYTES || role == ARROW_ROLE_UNION_OFFSETS)
+        return region_slice(column->bytes, column->bytes_size, storage->bytes_owner);
+    return column_values_slice(column);
+}
+
+struct seal_cursor {
+    struct arrow_node *node;
+    struct slice *buffer;
+};
+
+static void column_flatten(struct builder_column *column, struct seal_cursor *cursor)
+{
+    const struct arrow_layout *layout = arrow_field_layout(column->field);
+    *cursor->node++ = (struct arrow_node){
+        .length = (int64_t)column->length,
+        .null_count =
+            (int64_t)(column->field->type == ARROW_NULL ? column->length : column->null_count),
+    };
+    for (size_t i = 0; i < layout->count; i++)
+        *cursor->buffer++ = column_role_slice(column, layout->roles[i]);
+    for (size_t i = 0; i < field_child_count(column->field); i++)
+        column_flatten(&column->children[i], cursor);
+}
+
+/* Moves all buffers into one allocation of exactly their size. */
+static void builder_compact(struct batch_builder *builder, size_t size)
+{
+    struct buffer *buffer = buffer_create(size_max(size, 1));
+    size_t used = 0;
+    for (size_t i = 0; i < builder->schema->buffer_count; i++) {
+        struct slice *slice = &builder->buffers[i];
+        if (!slice->owner)
+            continue;
+        memcpy(buffer->data + used, slice->ptr, slice->len);
+        size_t len = slice->len;
+        slice_finish(slice);
+        *slice = slice_make(buffer->data + used, len, buffer_ref(buffer));
+        used += align_up(len, BUFFER_ALIGNMENT);
+    }
+    buffer_unref(buffer);
+}
+
+static void builder_compact_if_sparse(struct batch_builder *builder)
+{
+    size_t held = 0;
+    size_t needed = 0;
+    for (size_t i = 0; i < builder->chunk_count; i++)
+        held += builder->chunks[i]->size;
+    for (size_t i = 0; i < builder->schema->buffer_count; i++)
+        needed +=
+            builder->buffers[i].owner ? align_up(builder->buffers[i].len, BUFFER_ALIGNMENT) : 0;
+    if (held > needed * 4 && held > needed + WASTE_BYTES_MAX)
+        builder_compact(builder, needed);
+}
+
+/* What a full batch used is where the next one starts; a thirty-second part more where the bytes
+ * decided, since the next batch then has a few rows more or less. */
+static void column_reset(struct builder_column *column, bool was_full, bool by_rows)
+{
+    struct column_storage *storage = column_storage(column);
+    if (was_full) {
+        size_t slack =
+            by_rows && column < column->builder->columns + column->builder->schema->field_count
+                ? 0
+                : column->length / 32;
+        storage->capacity_hint = column->length + slack;
+        storage->bytes_hint = column->bytes_size + column->bytes_size / 32;
+    }
+    column->length = 0;
+    column->null_count = 0;
+    column->capacity = 0;
+    column->validity = NULL;
+    column->values = NULL;
+    column->bytes = NULL;
+    column->bytes_size = 0;
+    column->bytes_capacity = 0;
+}
+
+struct arrow_batch *batch_builder_seal(struct batch_builder *builder)
+{
+    struct seal_cursor cursor = {.node = builder->nodes, .buffer = builder->buffers};
+    size_t rows = batch_builder_rows(builder);
+    bool by_rows = rows >= builder->limits.rows_max;
+    /* A batch is also over when the next rows would not fit. */
+    bool was_full = by_rows || batch_builder_bytes(builder) >= builder->limits.bytes_max / 2;
+    for (size_t i = 0; i < builder->schema->field_count; i++) {
+        assert(builder->columns[i].length == rows);
+        column_flatten(&builder->columns[i], &cursor);
+    }
+    builder_compact_if_sparse(builder);
+    struct arrow_batch *batch =
+        arrow_batch_create(builder->schema, (int64_t)rows, builder->nodes, builder->buffers);
+    for (size_t i = 0; i < builder->schema->node_count; i++)
+        column_reset(&builder->columns[i], was_full, by_rows);
+    builder_chunks_release(builder);
+    builder->chunk_bytes_next = was_full ? BUFFER_POOL_BLOCK_BYTES : CHUNK_BYTES_MIN;
+    return batch;
+}

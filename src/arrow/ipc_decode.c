@@ -1,0 +1,316 @@
+/*
+ * ipc_decode.c — the decoder: one message after another, in the order the format allows.
+ *
+ *     start --schema--> schema --dictionary--> schema --batch--> batches --batch--> batches
+ *     any state --error--> failed
+ *
+ * A schema with dictionary columns is announced with empty dictionaries; when the first batch comes,
+ * all must have come, and a second schema is made that has them: schemas are immutable. Dictionaries
+ * may be sent again when they are the same. One thread at a time. Owns both schemas and what came of
+ * the dictionaries. Leaves out delta and replacement dictionaries, tensors, V1 to V3.
+ * Follows Arrow format/Message.fbs. SPDX-License-Identifier: Apache-2.0
+ */
+#include "arrow/ipc_decode.h"
+
+#include <assert.h>
+
+#include "arrow/ipc_format.h"
+#include "base/checked.h"
+#include "base/memory.h"
+
+const struct ipc_limits ipc_limits_default = {
+    .metadata_bytes_max = (size_t)4 << 20,
+    .body_bytes_max = (size_t)256 << 20,
+    .rows_max = (int64_t)1 << 24,
+    .decoded_bytes_max = (size_t)1 << 30,
+};
+
+struct ipc_decoder {
+    struct ipc_limits limits;
+    bool failed;
+    struct ipc_schema announced;       /* schema NULL: none came */
+    struct arrow_schema *schema;       /* of batches: the announced one, or with dictionaries */
+    struct arrow_batch **dictionaries; /* by index; NULL: did not come */
+    struct ipc_decompressor *decompressor;
+};
+
+struct ipc_decoder *ipc_decoder_create(const struct ipc_limits *limits)
+{
+    struct ipc_decoder *decoder = NEW(struct ipc_decoder);
+    decoder->limits = *limits;
+    decoder->decompressor = ipc_decompressor_create();
+    return decoder;
+}
+
+void ipc_decoder_destroy(struct ipc_decoder *decoder)
+{
+    if (!decoder)
+        return;
+    for (size_t i = 0; decoder->dictionaries && i < decoder->announced.schema->dictionary_count;
+         i++)
+        arrow_batch_unref(decoder->dictionaries[i]);
+    free(decoder->dictionaries);
+    arrow_schema_unref(decoder->schema);
+    ipc_schema_finish(&decoder->announced);
+    ipc_decompressor_destroy(decoder->decompressor);
+    free(decoder);
+}
+
+struct arrow_schema *ipc_decoder_schema(const struct ipc_decoder *decoder)
+{
+    return decoder->schema ? decoder->schema : decoder->announced.schema;
+}
+
+/* --- messages ------------------------------------------------------------------------------------ */
+
+/* A table takes at least 4 bytes; none is needed twice. */
+static size_t count_tables_max(size_t metadata_bytes)
+{
+    return metadata_bytes / 4;
+}
+
+enum status ipc_parse_message(struct ipc_message *message, struct slice metadata, size_t body_bytes,
+                              struct error *error)
+{
+    flat_reader_init(&message->reader, slice_str(metadata), count_tables_max(metadata.len));
+    struct flat_table root = flat_reader_root(&message->reader);
+    int64_t version = flat_table_scalar(&root, IPC_MESSAGE_VERSION, 2, 0);
+    int64_t body_length = flat_table_scalar(&root, IPC_MESSAGE_BODY_LENGTH, 8, 0);
+    message->kind = flat_table_scalar(&root, IPC_MESSAGE_KIND, 1, 0);
+    message->header = flat_table_child(&root, IPC_MESSAGE_HEADER);
+    TRY(flat_reader_check(&message->reader, error));
+    if (version != IPC_VERSION_V4 && version != IPC_VERSION_V5)
+        return error_set(error, STATUS_UNIMPLEMENTED,
+                         "Arrow message: metadata version V%lld; V4 and V5 are taken",
+                         (long long)version + 1);
+    if (!flat_table_is_present(&message->header))
+        return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow message: it has no header");
+    if (body_length < 0 || (uint64_t)body_length != body_bytes)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "Arrow message: it announces a body of %lld bytes and %zu came",
+                         (long long)body_length, body_bytes);
+    if (message->kind == IPC_KIND_BATCH || message->kind == IPC_KIND_DICTIONARY ||
+        message->kind == IPC_KIND_SCHEMA)
+        return STATUS_OK;
+    return error_set(error, STATUS_UNIMPLEMENTED,
+                     "Arrow message: kind %lld; schemas, dictionaries and record batches are taken",
+                     (long long)message->kind);
+}
+
+/* The body with its own reference, where columns may stay: owned by somebody and aligned. */
+static struct slice settle_body(struct slice body)
+{
+    if (body.len > 0 && (!body.owner || (uintptr_t)body.ptr % IPC_ALIGNMENT != 0))
+        return slice_copy(body.ptr, body.len);
+    return slice_ref(body);
+}
+
+static enum status decode_schema_message(struct ipc_decoder *decoder, struct ipc_message *message,
+                                         struct slice metadata, struct slice body,
+                                         struct error *error)
+{
+    if (decoder->announced.schema)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow stream: a second schema came");
+    if (body.len > 0)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow stream: a schema has a body");
+    TRY(ipc_parse_schema(&message->header, metadata.len, &decoder->announced, error));
+    size_t count = decoder->announced.schema->dictionary_count;
+    if (count > 0)
+        decoder->dictionaries = NEW_ARRAY(struct arrow_batch *, count);
+    else
+        decoder->schema = arrow_schema_ref(decoder->announced.schema);
+    return STATUS_OK;
+}
+
+/* --- dictionaries --------------------------------------------------------------------------------- */
+
+static bool slices_equal(const struct slice *a, const struct slice *b)
+{
+    return str_equal(slice_str(*a), slice_str(*b));
+}
+
+static bool batches_equal(const struct arrow_batch *a, const struct arrow_batch *b)
+{
+    const struct arrow_schema *schema = a->schema;
+    if (a->rows != b->rows || memcmp(a->nodes, b->nodes, schema->node_count * sizeof(*a->nodes)))
+        return false;
+    for (size_t i = 0; i < schema->buffer_count; i++) {
+        if (!slices_equal(&a->buffers[i], &b->buffers[i]))
+            return false;
+    }
+    return true;
+}
+
+/* The first column that uses a dictionary, by the id it came with; dictionary_count: none. */
+static size_t find_dictionary(const struct ipc_decoder *decoder, int64_t id)
+{
+    size_t index = 0;
+    while (index < decoder->announced.schema->dictionary_count &&
+           decoder->announced.dictionaries[index].wire_id != id)
+        index++;
+    return index;
+}
+
+static enum status keep_values(struct ipc_decoder *decoder, int64_t id, struct arrow_batch *values,
+                               struct error *error)
+{
+    size_t count = decoder->announced.schema->dictionary_count;
+    struct arrow_batch **kept = &decoder->dictionaries[find_dictionary(decoder, id)];
+    if (*kept && batches_equal(*kept, values))
+        return STATUS_OK;
+    if (*kept)
+        return error_set(error, STATUS_UNIMPLEMENTED,
+                         "Arrow stream: dictionary %lld is replaced; send one dictionary for the "
+                         "whole stream",
+                         (long long)id);
+    for (size_t i = 0; i < count; i++) {
+        if (decoder->announced.dictionaries[i].wire_id == id)
+            decoder->dictionaries[i] = arrow_batch_ref(values);
+    }
+    return STATUS_OK;
+}
+
+static enum status decode_dictionary(struct ipc_decoder *decoder, struct ipc_message *message,
+                                     struct slice body, struct error *error)
+{
+    const struct flat_table *header = &message->header;
+    int64_t id = flat_table_scalar(header, IPC_DICTIONARY_BATCH_ID, 8, 0);
+    bool is_delta = flat_table_scalar(header, IPC_DICTIONARY_BATCH_IS_DELTA, 1, 0) != 0;
+    struct flat_table table = flat_table_child(header, IPC_DICTIONARY_BATCH_VALUES);
+    TRY(flat_reader_check(&message->reader, error));
+    if (is_delta)
+        return error_set(error, STATUS_UNIMPLEMENTED, "Arrow stream: delta dictionaries");
+    const struct arrow_schema *schema = decoder->announced.schema;
+    size_t index = find_dictionary(decoder, id);
+    if (index == schema->dictionary_count || !flat_table_is_present(&table))
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "Arrow stream: dictionary %lld is of no column, or empty", (long long)id);
+    const struct ipc_batch_source source = {
+        .limits = &decoder->limits,
+        .schema = schema->dictionaries[index]->schema,
+        .decompressor = decoder->decompressor,
+        .body = body,
+    };
+    CLEANUP(arrow_batch_unref) struct arrow_batch *values = NULL;
+    TRY(ipc_parse_batch(&source, &table, &values, error));
+    return keep_values(decoder, id, values, error);
+}
+
+/* Makes the schema of the batches, with the dictionaries that came. */
+static enum status complete_schema(struct ipc_decoder *decoder, struct error *error)
+{
+    const struct arrow_schema *announced = decoder->announced.schema;
+    for (size_t i = 0; i < announced->dictionary_count; i++) {
+        if (!decoder->dictionaries[i])
+            return error_set(error, STATUS_INVALID_ARGUMENT,
+                             "Arrow stream: a batch came before dictionary %lld",
+                             (long long)decoder->announced.dictionaries[i].wire_id);
+    }
+    struct arrow_schema *schema = arrow_schema_create(announced->field_count);
+    for (size_t i = 0; i < announced->field_count; i++)
+        arrow_field_copy(schema, &schema->fields[i], &announced->fields[i]);
+    struct arrow_field holder = {0};
+    for (size_t i = 0; i < announced->metadata_count; i++)
+        arrow_field_add_metadata(schema, &holder, announced->metadata[i].key,
+                                 announced->metadata[i].value);
+    schema->metadata = holder.metadata;
+    schema->metadata_count = holder.metadata_count;
+    for (size_t i = 0; i < announced->dictionary_count; i++)
+        arrow_batch_ref(decoder->dictionaries[i]);
+    arrow_schema_seal(schema, decoder->dictionaries);
+    decoder->schema = schema;
+    return STATUS_OK;
+}
+
+static enum status decode_batch(struct ipc_decoder *decoder, struct ipc_message *message,
+                                struct slice body, struct arrow_batch **out_batch,
+                                struct error *error)
+{
+    if (!decoder->schema)
+        TRY(complete_schema(decoder, error));
+    const struct ipc_batch_source source = {
+        .limits = &decoder->limits,
+        .schema = decoder->schema,
+        .dictionaries = decoder->announced.dictionaries,
+        .decompressor = decoder->decompressor,
+        .body = body,
+    };
+    return ipc_parse_batch(&source, &message->header, out_batch, error);
+}
+
+/* --- the decoder ---------------------------------------------------------------------------------- */
+
+static enum status check_sizes(const struct ipc_decoder *decoder, struct slice metadata,
+                               struct slice body, struct error *error)
+{
+    if (metadata.len > decoder->limits.metadata_bytes_max)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                         "Arrow message: metadata of %zu bytes, at most %zu are taken",
+                         metadata.len, decoder->limits.metadata_bytes_max);
+    if (body.len > decoder->limits.body_bytes_max)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                         "Arrow message: a body of %zu bytes, at most %zu are taken", body.len,
+                         decoder->limits.body_bytes_max);
+    return STATUS_OK;
+}
+
+static enum status decode_message(struct ipc_decoder *decoder, struct slice metadata,
+                                  struct slice body, struct arrow_batch **out_batch,
+                                  struct error *error)
+{
+    struct ipc_message message;
+    TRY(check_sizes(decoder, metadata, body, error));
+    TRY(ipc_parse_message(&message, metadata, body.len, error));
+    if (message.kind == IPC_KIND_SCHEMA)
+        return decode_schema_message(decoder, &message, metadata, body, error);
+    if (!decoder->announced.schema)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "Arrow stream: the first message is not a schema");
+    CLEANUP(slice_finish) struct slice settled = settle_body(body);
+    if (message.kind == IPC_KIND_DICTIONARY)
+        return decode_dictionary(decoder, &message, settled, error);
+    return decode_batch(decoder, &message, settled, out_batch, error);
+}
+
+enum status ipc_decode(struct ipc_decoder *decoder, struct slice metadata, struct slice body,
+                       struct arrow_batch **out_batch, struct error *error)
+{
+    *out_batch = NULL;
+    if (decoder->failed)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "Arrow stream: an earlier message was faulty");
+    enum status status = decode_message(decoder, metadata, body, out_batch, error);
+    decoder->failed = status != STATUS_OK;
+    return status;
+}
+
+/* The metadata of an encapsulated message without a body. */
+static enum status strip_prefix(struct slice encapsulated, struct slice *out, struct error *error)
+{
+    uint32_t words[2];
+    if (encapsulated.len < IPC_PREFIX_BYTES)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow schema: it is cut off");
+    memcpy(words, encapsulated.ptr, sizeof(words));
+    if (words[0] != IPC_CONTINUATION)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "Arrow schema: it does not start with the marker FF FF FF FF");
+    if (words[1] > encapsulated.len - IPC_PREFIX_BYTES)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow schema: it is cut off");
+    *out = slice_make(encapsulated.ptr + IPC_PREFIX_BYTES, words[1], encapsulated.owner);
+    return STATUS_OK;
+}
+
+enum status ipc_decode_schema(struct slice encapsulated, struct arrow_schema **out_schema,
+                              struct error *error)
+{
+    struct slice metadata;
+    TRY(strip_prefix(encapsulated, &metadata, error));
+    CLEANUP(ipc_decoder_destroy)
+    struct ipc_decoder *decoder = ipc_decoder_create(&ipc_limits_default);
+    struct arrow_batch *batch;
+    TRY(ipc_decode(decoder, metadata, SLICE_EMPTY, &batch, error));
+    if (!decoder->announced.schema)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow schema: another message came");
+    *out_schema = arrow_schema_ref(decoder->announced.schema);
+    return STATUS_OK;
+}

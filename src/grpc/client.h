@@ -1,0 +1,54 @@
+/*
+ * client.h — gRPC calls from the client's side, blocking, on one http_client.
+ *
+ * One thread per client. unary: grpc_client_call. Others: start, send*, half_close, receive* until
+ * *out_end, finish. The status of the call is the status of the receive that ends it.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "base/cleanup.h"
+#include "http/client.h"
+
+struct grpc_client;
+struct grpc_client_call;
+
+struct grpc_client_options {
+    struct str server;   /* "grpc://host:port", "grpc+tcp://..", "grpc+unix:///path", "http://.." */
+    struct str user_agent;
+    size_t receive_message_bytes_max; /* 0: 1 GiB */
+};
+
+/* INVALID_ARGUMENT for a URL it cannot use (naming the forms it can), UNAVAILABLE when nothing
+ * answers there. */
+MUST_CHECK enum status grpc_client_connect(const struct grpc_client_options *options,
+                                           struct grpc_client **out_client, struct error *error);
+void grpc_client_close(struct grpc_client *client);
+CLEANUP_FUNCTION(struct grpc_client *, grpc_client_close)
+/* Metadata sent with every later call (authorization, cookies); replaces a value of that name. */
+void grpc_client_set_header(struct grpc_client *client, struct str name, struct str value);
+
+MUST_CHECK enum status grpc_client_start(struct grpc_client *client, struct str path,
+                                         uint64_t timeout_ms, struct grpc_client_call **out_call,
+                                         struct error *error);
+/* Sends one message (taken out of `message`). */
+MUST_CHECK enum status grpc_client_send(struct grpc_client_call *call, struct slices *message,
+                                        struct error *error);
+MUST_CHECK enum status grpc_client_half_close(struct grpc_client_call *call, struct error *error);
+/* The next response message, contiguous and 8-aligned; or *out_end and the call's success; or the
+ * call's error with the server's message. */
+MUST_CHECK enum status grpc_client_receive(struct grpc_client_call *call, struct slice *out_message,
+                                           bool *out_end, struct error *error);
+/* A response header or trailer received so far; empty when absent. */
+struct str grpc_client_metadata(const struct grpc_client_call *call, struct str name);
+/* Cancels the call if it is not over, and frees it. */
+void grpc_client_finish(struct grpc_client_call *call);
+CLEANUP_FUNCTION(struct grpc_client_call *, grpc_client_finish)
+/* One request, one response. timeout_ms 0: none. */
+MUST_CHECK enum status grpc_client_unary(struct grpc_client *client, struct str path,
+                                         uint64_t timeout_ms, struct slices *request,
+                                         struct slice *out_response, struct error *error);
+/* Any thread or signal handler: the blocked call returns CANCELLED. */
+void grpc_client_interrupt(struct grpc_client *client);

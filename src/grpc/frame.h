@@ -1,0 +1,43 @@
+/*
+ * frame.h — gRPC's framing: 5 bytes of prefix, then the message.
+ *
+ * A reader is fed whatever pieces the transport has (their borders mean nothing) and puts each message
+ * into a buffer of its own, aligned to 64 bytes and of the message's exact size.
+ *
+ * Threads: one at a time. Source: grpc/doc/PROTOCOL-HTTP2.md, "Length-Prefixed-Message".
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "base/buffer.h"
+#include "base/cleanup.h"
+
+#define FRAME_PREFIX_BYTES 5
+
+struct frame_reader {
+    uint8_t prefix[FRAME_PREFIX_BYTES];
+    unsigned prefix_len;
+    size_t message_bytes_max;
+    struct str encoding;    /* grpc-encoding of the stream; empty: identity */
+    struct buffer *message; /* being filled; NULL between messages */
+    size_t size;            /* of the message, once the prefix is complete */
+    size_t filled;
+};
+
+/* `encoding` outlives the reader. */
+void frame_reader_init(struct frame_reader *reader, size_t message_bytes_max, struct str encoding);
+void frame_reader_finish(struct frame_reader *reader);
+CLEANUP_IN_PLACE(struct frame_reader, frame_reader_finish)
+
+/* Takes bytes from the front of *bytes until one message is complete or there are no more. With
+ * *out_complete the message (of 0 bytes: SLICE_EMPTY) is the caller's. RESOURCE_EXHAUSTED for a message
+ * over the limit as soon as its prefix is known, UNIMPLEMENTED for a compressed one, INTERNAL for
+ * a prefix that breaks the protocol; the reader is then of no further use. */
+MUST_CHECK enum status frame_reader_read(struct frame_reader *reader, struct str *bytes,
+                                         struct slice *out_message, bool *out_complete,
+                                         struct error *error);
+/* True when the stream may not end here: part of a message has come. */
+bool frame_reader_is_midway(const struct frame_reader *reader);
+
+/* The prefix of an uncompressed message. */
+void frame_write_prefix(uint8_t out[FRAME_PREFIX_BYTES], size_t message_len);

@@ -1,0 +1,34 @@
+/*
+ * http2.h — what both ends of an HTTP/2 connection have in common: one nghttp2 session that frames
+ * bodies by reference into an output queue.
+ *
+ * Private to http; included only where nghttp2 is used. SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include "base/error.h"
+#include "http/body.h"
+#include "http/output.h"
+
+struct http2_session {
+    nghttp2_session *session;
+    struct http_output *output;
+    size_t frame_bytes_max; /* largest DATA frame we send */
+    bool failed;            /* nghttp2 gave up; only freeing is left */
+};
+
+/* Callbacks with the sending half filled in; the caller adds its own and frees them. The stream's
+ * user data is its struct http_body; the session's is the struct http2_session. */
+nghttp2_session_callbacks *http2_callbacks_create(void);
+/* Options common to both roles; the caller frees them. */
+nghttp2_option *http2_option_create(void);
+/* Provides a body's bytes to nghttp2_submit_request and _response. */
+nghttp2_data_provider http2_body_provider(struct http_body *body);
+/* Has nghttp2 ask the body again if it had nothing to send. */
+void http2_body_resume(struct http2_session *session, struct http_body *body);
+/* Frames into the output up to HTTP_OUTPUT_BYTES_MAX; true when there may be more. */
+bool http2_session_pump(struct http2_session *session);
+/* A header for nghttp2, which copies it. */
+nghttp2_nv http2_nv(struct str name, struct str value);

@@ -1,0 +1,65 @@
+/*
+ * wire.h — one connected stream socket on a loop: bytes in, framed bytes out, no protocol.
+ *
+ * The owner gets input as it arrives and one on_flush at the end of each round in which something
+ * happened or was asked for (http_wire_touch); it frames and sends there. Only on_flush may destroy
+ * the owner; so nothing disappears under the feet of a callback.
+ *
+ * Private to http. SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/cleanup.h"
+#include "event/loop.h"
+#include "http/output.h"
+
+struct http_wire;
+
+struct http_wire_owner {
+    void (*on_input)(struct http_wire *wire, const uint8_t *bytes, size_t size);
+    /* The peer will send nothing more. */
+    void (*on_input_end)(struct http_wire *wire);
+    void (*on_flush)(struct http_wire *wire);
+};
+
+struct http_wire {
+    struct loop *loop;
+    struct loop_watch watch; /* fd -1: none (tests feed bytes in memory) */
+    struct loop_flush flush;
+    struct http_output output;
+    const struct http_wire_owner *owner;
+    /* Like writev(2); the socket's unless a test replaces it. */
+    ssize_t (*send)(struct http_wire *wire, const struct iovec *iovecs, size_t count);
+    uint8_t *read_buffer; /* borrowed; shared by the loop's wires */
+    size_t read_buffer_bytes;
+    bool reading; /* input is wanted */
+    bool ended;   /* the peer closed its side */
+    bool broken;  /* the socket is of no more use */
+    bool blocked; /* wait until the socket takes bytes again */
+    bool abrupt;  /* close with a reset, so that the peer cannot take what it has for complete */
+    uint64_t progress_ns;    /* when bytes last left or could have left */
+    uint64_t received_bytes; /* since the start */
+};
+
+/* Takes over `fd` (non-blocking), or none with -1. On failure fd stays the caller's. */
+MUST_CHECK enum status http_wire_init(struct http_wire *wire, struct loop *loop, int fd,
+                                      const struct http_wire_owner *owner, struct error *error);
+/* Stops watching, closes, drops what waits. A zeroed wire is allowed. */
+void http_wire_finish(struct http_wire *wire);
+/* Has on_flush called at the end of this round. */
+static inline void http_wire_touch(struct http_wire *wire)
+{
+    loop_flush_later(wire->loop, &wire->flush);
+}
+/* Delivers bytes as if they had been read. */
+void http_wire_input(struct http_wire *wire, const uint8_t *bytes, size_t size);
+/* Sends until nothing waits, the socket is full (blocked) or broken. */
+void http_wire_send(struct http_wire *wire);
+/* Asks the loop for what the wire needs now; call at the end of on_flush. */
+void http_wire_update(struct http_wire *wire);
+/* Closes our side; what was sent arrives first. */
+void http_wire_shut(struct http_wire *wire);

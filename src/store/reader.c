@@ -1,0 +1,171 @@
+/*
+ * reader.c — readers of a dataset: by position, each at its own pace, any number of them.
+ *
+ * A reader is a position and a place in the dataset's list of readers. In a transient dataset the
+ * lowest position of the list is the border below which batches are freed; elsewhere a reader changes
+ * nothing but itself. A reader that found nothing is marked as waiting and woken by the next change.
+ *
+ * Threads: a reader belongs to one thread at a time; everything shared is under the dataset's lock.
+ * Owns: struct dataset_reader, with a reference to its dataset.
+ * Leaves out: state changes (dataset.c) and dropping (store.c). SPDX-License-Identifier: Apache-2.0
+ */
+#include "store/state.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+
+enum status dataset_reader_open(struct dataset *dataset, size_t position, struct loop *loop,
+                                struct loop_task *wake, struct dataset_reader **out_reader,
+                                struct error *error)
+{
+    assert(!loop == !wake);
+    struct store *store = dataset->store;
+    LOCKED(&store->locked.lock);
+    lock_take(&dataset->locked.lock);
+    /* A failed dataset is readable from anywhere: the reader shall learn of the failure. */
+    if (position < dataset->locked.base && dataset->locked.state != DATASET_FAILED) {
+        lock_give(&dataset->locked.lock);
+        return error_set(error, STATUS_NOT_FOUND,
+                         "result expired: '%.*s' is not kept any more; run the statement again",
+                         STR_ARGS(dataset->id));
+    }
+    struct dataset_reader *reader = NEW(struct dataset_reader);
+    reader->dataset = dataset_ref(dataset);
+    reader->loop = loop;
+    reader->wake = wake;
+    reader->position = position;
+    list_append(&dataset->locked.readers, &reader->link);
+    dataset->locked.reader_count++;
+    store_place(store, dataset);
+    dataset_wake_producer(dataset);
+    lock_give(&dataset->locked.lock);
+    *out_reader = reader;
+    return STATUS_OK;
+}
+
+/* True when the next step is not WAIT. With the dataset's lock. */
+static bool reader_is_ready(const struct dataset_reader *reader)
+{
+    const struct dataset *dataset = reader->dataset;
+    return dataset->locked.state != DATASET_OPEN || reader->position < dataset->locked.count;
+}
+
+/* The batch at the reader's position, with a reference, or NULL. With the dataset's lock. */
+static struct arrow_batch *take_batch(struct dataset_reader *reader, struct dataset_freed *freed)
+{
+    struct dataset *dataset = reader->dataset;
+    size_t position = reader->position;
+    if (position < dataset->locked.base || position >= dataset->locked.count)
+        return NULL;
+    struct arrow_batch *batch = dataset->locked.slots[position - dataset->locked.slots_base];
+    arrow_batch_ref(batch);
+    reader->position++;
+    if (dataset->locked.is_transient)
+        (void)dataset_take_batches(dataset, dataset_read_floor(dataset), freed);
+    return batch;
+}
+
+enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step *out_step,
+                                struct arrow_batch **out_batch, struct error *error)
+{
+    struct dataset *dataset = reader->dataset;
+    struct dataset_freed freed;
+    freed.count = 0;
+    lock_take(&dataset->locked.lock);
+    struct arrow_batch *batch = take_batch(reader, &freed);
+    enum dataset_state state = dataset->locked.state;
+    const struct error *failure = dataset->locked.error;
+    if (!batch) {
+        reader->is_waiting = state == DATASET_OPEN;
+        dataset->locked.read_to_end |= state != DATASET_OPEN;
+    }
+    lock_give(&dataset->locked.lock);
+
+    if (batch) {
+        if (freed.count > 0)
+            dataset_release(dataset, &freed);
+        *out_batch = batch;
+        *out_step = DATASET_BATCH;
+        return STATUS_OK;
+    }
+    if (state == DATASET_FAILED) {
+        /* Set once and never changed, so it may be read without the lock. */
+        if (error)
+            *error = *failure;
+        return failure->status;
+    }
+    *out_step = state == DATASET_OPEN ? DATASET_WAIT : DATASET_END;
+    return STATUS_OK;
+}
+
+void dataset_reader_wait(struct dataset_reader *reader)
+{
+    struct dataset *dataset = reader->dataset;
+    LOCKED(&dataset->locked.lock);
+    while (!reader_is_ready(reader)) {
+        dataset->locked.sleepers++;
+        condition_wait(&dataset->locked.changed, &dataset->locked.lock);
+        dataset->locked.sleepers--;
+    }
+}
+
+size_t dataset_reader_position(const struct dataset_reader *reader)
+{
+    return reader->position;
+}
+
+/* Takes the reader out of the list; true when it was the last one. With both locks. A thread that
+ * posts wake-ups just now may still hold this reader's: it is waited for by the caller. */
+static bool remove_reader(struct dataset_reader *reader)
+{
+    struct dataset *dataset = reader->dataset;
+    list_remove(&reader->link);
+    dataset->locked.reader_count--;
+    store_place(dataset->store, dataset);
+    return dataset->locked.reader_count == 0;
+}
+
+static void wait_until_posted(struct dataset *dataset)
+{
+    LOCKED(&dataset->locked.lock);
+    while (dataset->locked.posting > 0) {
+        dataset->locked.sleepers++;
+        condition_wait(&dataset->locked.changed, &dataset->locked.lock);
+        dataset->locked.sleepers--;
+    }
+}
+
+void dataset_reader_close(struct dataset_reader *reader)
+{
+    if (!reader)
+        return;
+    struct dataset *dataset = reader->dataset;
+    struct store *store = dataset->store;
+    lock_take(&store->locked.lock);
+    lock_take(&dataset->locked.lock);
+    bool is_last = remove_reader(reader);
+    bool is_transient = dataset->locked.is_transient;
+    bool is_open = dataset->locked.state == DATASET_OPEN;
+    bool is_posting = dataset->locked.posting > 0;
+    lock_give(&dataset->locked.lock);
+    lock_give(&store->locked.lock);
+
+    if (is_posting)
+        wait_until_posted(dataset);
+    if (is_transient && !is_last) {
+        dataset_trim(dataset);
+    } else if (is_transient && is_open) {
+        struct error reason = ERROR_NONE;
+        error_set(&reason, STATUS_CANCELLED, "the last reader of result '%.*s' left",
+                  STR_ARGS(dataset->id));
+        dataset_cancel(dataset, &reason);
+    } else if (is_transient) {
+        dataset_drop(dataset);
+        dataset_discard(dataset);
+    }
+    if (is_last)
+        store_wake_waiting(store);
+    dataset_unref(dataset);
+    free(reader);
+}

@@ -1,0 +1,161 @@
+/*
+ * state.h — what store.c, dataset.c and reader.c share: the two structs, and who may touch what.
+ *
+ * Lock order: store, then dataset. Nothing is called while one of them is held but the other, the
+ * counters, and a batch's reference count; batches are freed and loops are posted to afterwards.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "base/list.h"
+#include "base/map.h"
+#include "event/lock.h"
+#include "store/store.h"
+
+#include <stdatomic.h>
+
+/* Datasets that wait for their end, by the second in which it comes, modulo this. */
+#define STORE_WHEEL_SECONDS 1024
+/* Batches of a short result are held in the dataset itself. */
+#define DATASET_INLINE_SLOTS 4
+
+struct store {
+    size_t memory_bytes_max;
+    size_t dataset_bytes_max;
+    size_t dataset_count_max;
+    struct metric *bytes_metric; /* NULL without metrics */
+    struct metric *count_metric;
+
+    atomic_size_t bytes;   /* charged: batches and overhead */
+    atomic_size_t waiting; /* length of locked.waiting */
+    atomic_size_t alive;   /* datasets in memory, named or not */
+
+    struct {
+        struct lock lock;
+        struct map table;     /* id -> dataset; each entry holds a reference */
+        struct list datasets; /* dataset.named.link, oldest first */
+        struct list spent;    /* dataset.named.idle_link: read to the end or failed, oldest first */
+        struct list unread;   /* dataset.named.idle_link: complete, oldest first */
+        struct list waiting;  /* dataset.named.waiting_link: producers short of store memory */
+        struct list wheel[STORE_WHEEL_SECONDS]; /* dataset.named.expiry_link */
+        uint64_t swept_second;
+    } locked;
+};
+
+struct dataset {
+    atomic_int references;
+    struct store *store;
+    struct arrow_schema *schema;
+    struct str id; /* these two texts stand behind the struct */
+    struct str owner;
+    uint64_t ttl_ms;
+    int64_t created_us;
+    size_t overhead_bytes;
+
+    struct {           /* guarded by the store's lock */
+        bool is_named; /* in the table */
+        struct list link;
+        struct list idle_link;   /* spent or unread, while closed and without reader */
+        struct list expiry_link; /* the wheel, as long as idle_link is linked */
+        struct list waiting_link;
+    } named;
+
+    struct {                   /* guarded by both locks: writers hold both, readers one of them */
+        uint64_t expires_ns;   /* CLOCK_NEVER while open */
+        uint64_t evictable_ns; /* when it may be dropped unread: half of its time to live */
+        int64_t expires_us;
+    } life;
+
+    struct {
+        struct lock lock;
+        struct condition changed; /* producer, blocking readers and closers; see `sleepers` */
+        unsigned sleepers;
+        enum dataset_state state;
+        struct error *error; /* of DATASET_FAILED; set once */
+        bool is_transient;
+        bool read_to_end;
+        bool retry;          /* something changed for the producer since it last looked */
+        unsigned posting;    /* threads that post wake-ups now, outside of the lock */
+        struct list readers; /* dataset_reader.link */
+        size_t reader_count;
+        /* The batch at position p is slots[p - slots_base]; those below `base` were freed. */
+        struct arrow_batch **slots;
+        size_t slots_capacity;
+        size_t slots_base;
+        size_t base;
+        size_t count; /* appended */
+        size_t held_bytes;
+        size_t bytes; /* bodies appended */
+        int64_t rows;
+        struct arrow_batch *inline_slots[DATASET_INLINE_SLOTS];
+    } locked;
+};
+
+struct dataset_reader {
+    struct dataset *dataset;
+    struct loop *loop;
+    struct loop_task *wake;
+    struct list link; /* dataset.locked.readers */
+    size_t position;  /* written by its owner under the dataset's lock */
+    bool is_waiting;  /* guarded by the dataset's lock: the last step was WAIT */
+};
+
+/* What a batch is charged with. */
+static inline size_t dataset_batch_cost(const struct arrow_batch *batch)
+{
+    return batch->memory_bytes + sizeof(struct arrow_batch *);
+}
+
+/* --- wake-ups: collected under the dataset's lock, posted outside of it ---------------------- */
+
+#define DATASET_WAKES_MAX 16
+struct dataset_wakes {
+    size_t count;
+    struct {
+        struct loop *loop;
+        struct loop_task *task;
+    } items[DATASET_WAKES_MAX];
+};
+/* With the dataset's lock: has the producer look again. */
+void dataset_wake_producer(struct dataset *dataset);
+/* With the dataset's lock: takes the readers that wait (up to DATASET_WAKES_MAX); wakes sleepers. */
+void dataset_collect_wakes(struct dataset *dataset, struct dataset_wakes *out_wakes);
+/* Without a lock: posts what was collected, and the rest where there were more. */
+void dataset_post_wakes(struct dataset *dataset, struct dataset_wakes *wakes);
+
+/* --- freeing: taken out under the dataset's lock, released outside of it --------------------- */
+
+#define DATASET_FREED_MAX 32
+struct dataset_freed {
+    size_t count;
+    size_t bytes;
+    struct arrow_batch *batches[DATASET_FREED_MAX];
+};
+/* With the dataset's lock: takes out batches below position `end`, up to DATASET_FREED_MAX; tells a
+ * waiting producer. True when there are more. */
+bool dataset_take_batches(struct dataset *dataset, size_t end, struct dataset_freed *out_freed);
+/* With the dataset's lock: up to where a transient dataset may be freed now. */
+size_t dataset_read_floor(const struct dataset *dataset);
+/* Without a lock: drops the references and gives the bytes back to the store. */
+void dataset_release(struct dataset *dataset, const struct dataset_freed *freed);
+/* Without a lock: frees what all readers of a transient dataset have read. */
+void dataset_trim(struct dataset *dataset);
+/* Without a lock: frees all batches unless somebody reads. */
+void dataset_discard(struct dataset *dataset);
+
+/* --- the store's side ------------------------------------------------------------------------ */
+
+/* Charges `bytes` if they fit below the bound. */
+bool store_charge(struct store *store, size_t bytes);
+void store_charge_always(struct store *store, size_t bytes);
+/* Gives bytes back and lets waiting producers look again. Without a lock. */
+void store_discharge(struct store *store, size_t bytes);
+/* Drops datasets until `bytes` more fit or nothing can be dropped. Without a lock. */
+void store_make_room(struct store *store, size_t bytes);
+/* Lets all producers that wait for store memory look again. Without a lock. */
+void store_wake_waiting(struct store *store);
+void store_join_waiting(struct store *store, struct dataset *dataset);
+void store_leave_waiting(struct store *store, struct dataset *dataset);
+/* With both locks: puts the dataset where its state says: idle or not, spent or unread, and starts
+ * its time to live anew. */
+void store_place(struct store *store, struct dataset *dataset);

@@ -1,0 +1,133 @@
+/*
+ * store.h — datasets: append-only sequences of record batches with one schema, kept in memory.
+ *
+ * A producer appends and goes on; readers read by position, any number of them, each at its own pace.
+ *
+ *      open --> complete          (dataset_complete)
+ *        \----> failed            (dataset_fail; also by dataset_cancel)
+ *
+ * Memory has two bounds. A dataset holds at most `dataset_bytes_max` unread bytes: beyond it the
+ * producer waits. The store holds at most `memory_bytes_max`: to stay below, it drops complete results
+ * that were read to their end, oldest first, then complete unread ones past half their time to live;
+ * when nothing can be dropped the producer waits. A dataset that outgrows dataset_bytes_max, or whose
+ * producer has to wait for store memory, turns `transient`: what all present readers have read is
+ * freed at once, and a later reader finds it gone. A dataset that has a reader and holds no batch takes
+ * one in any case, so that whoever reads gets on (dataset.c): open the reader before a result that
+ * must not wait is appended.
+ *
+ * Threads: any. The store's lock guards the tables, each dataset's own lock its state; order: store,
+ * then dataset. Batches are given out as references, without copying.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "arrow/batch.h"
+#include "base/cleanup.h"
+#include "base/metric.h"
+#include "event/loop.h"
+
+struct store;
+struct dataset;
+struct dataset_reader;
+
+struct store_options {
+    size_t memory_bytes_max;  /* all datasets together, overhead included */
+    size_t dataset_bytes_max; /* one dataset */
+    size_t dataset_count_max; /* 100,000 */
+    struct metrics *metrics;  /* may be NULL: volley_dataset_bytes{where="memory"},
+                                 volley_live_objects{kind="dataset"} */
+};
+
+struct store *store_create(const struct store_options *options);
+/* No reference to a dataset may be left (asserted). */
+void store_destroy(struct store *store);
+CLEANUP_FUNCTION(struct store *, store_destroy)
+
+/* Drops datasets whose time to live has passed; to be called every second or so. A read that runs ends
+ * in peace: the batches live as long as their references. */
+void store_sweep(struct store *store);
+size_t store_bytes(const struct store *store);
+
+enum dataset_state { DATASET_OPEN, DATASET_COMPLETE, DATASET_FAILED };
+const char *dataset_state_name(enum dataset_state state);
+
+struct dataset_options {
+    struct str id;               /* unique; a UUID where the caller has no name */
+    struct str owner;            /* user or empty */
+    uint64_t ttl_ms;             /* from completion, and from each later read */
+    bool transient;              /* batches are freed once read, from the start */
+    struct arrow_schema *schema; /* a reference is taken */
+};
+
+/* Makes an open dataset and names it in the store's table. ALREADY_EXISTS; RESOURCE_EXHAUSTED when
+ * there are dataset_count_max that cannot be dropped. One reference for the caller. */
+MUST_CHECK enum status dataset_create(struct store *store, const struct dataset_options *options,
+                                      struct dataset **out_dataset, struct error *error);
+/* The dataset of that id, one reference; NOT_FOUND "result '<id>' expired or never existed". */
+MUST_CHECK enum status store_find(struct store *store, struct str id, struct dataset **out_dataset,
+                                  struct error *error);
+/* Removes it from the table; its memory goes with its last reference. */
+void dataset_drop(struct dataset *dataset);
+struct dataset *dataset_ref(struct dataset *dataset);
+void dataset_unref(struct dataset *dataset);
+CLEANUP_FUNCTION(struct dataset *, dataset_unref)
+
+/* --- producer: one thread at a time ------------------------------------------------------------- */
+
+/* Appends a batch (takes over the reference, also on failure). Blocks while the bounds of the file
+ * comment ask for it. After dataset_cancel it fails with the reason that was given there, its status
+ * included. */
+MUST_CHECK enum status dataset_append(struct dataset *dataset, struct arrow_batch *batch,
+                                      struct error *error);
+void dataset_complete(struct dataset *dataset);
+/* Readers get what was appended before, then this error. */
+void dataset_fail(struct dataset *dataset, const struct error *error);
+
+/* --- anybody ------------------------------------------------------------------------------------ */
+
+/* Makes the producer's append fail and readers end with `reason` (its status, e.g. CANCELLED or
+ * DEADLINE_EXCEEDED), and frees what it holds; does nothing once complete or failed. Never blocks. */
+void dataset_cancel(struct dataset *dataset, const struct error *reason);
+
+struct arrow_schema *dataset_schema(const struct dataset *dataset); /* not a new reference */
+struct str dataset_id(const struct dataset *dataset);
+
+struct dataset_facts {
+    enum dataset_state state;
+    size_t batches; /* appended */
+    int64_t rows;
+    size_t bytes;        /* appended */
+    size_t memory_bytes; /* held now */
+    size_t readers;
+    bool transient;
+    bool read_to_end; /* at least once */
+    int64_t created_us;
+    int64_t expires_us; /* 0: not yet known */
+};
+void dataset_facts(struct dataset *dataset, struct dataset_facts *out_facts);
+/* Calls `visit` for a reference to each dataset; without any lock held. */
+void store_visit(struct store *store, void (*visit)(void *context, struct dataset *dataset),
+                 void *context);
+
+/* --- readers ------------------------------------------------------------------------------------ */
+
+enum dataset_step { DATASET_BATCH, DATASET_WAIT, DATASET_END };
+
+/* A reader at batch `position`. Whenever something happens after a DATASET_WAIT, `wake` is posted to
+ * `loop` (both NULL for a reader that only uses dataset_reader_wait). NOT_FOUND "result expired" when
+ * batches from there on were freed already. Takes a reference to the dataset. */
+MUST_CHECK enum status dataset_reader_open(struct dataset *dataset, size_t position,
+                                           struct loop *loop, struct loop_task *wake,
+                                           struct dataset_reader **out_reader, struct error *error);
+/* The next batch (one reference), or WAIT, or END; or the dataset's error. Never blocks. */
+MUST_CHECK enum status dataset_reader_next(struct dataset_reader *reader,
+                                           enum dataset_step *out_step,
+                                           struct arrow_batch **out_batch, struct error *error);
+/* Blocks until dataset_reader_next would not answer WAIT. */
+void dataset_reader_wait(struct dataset_reader *reader);
+size_t dataset_reader_position(const struct dataset_reader *reader);
+/* After it `wake` is not posted any more (one already posted is the owner's to cancel). When the last
+ * reader of a transient dataset leaves, the dataset is cancelled while open and dropped otherwise.
+ * NULL is allowed. */
+void dataset_reader_close(struct dataset_reader *reader);
+CLEANUP_FUNCTION(struct dataset_reader *, dataset_reader_close)

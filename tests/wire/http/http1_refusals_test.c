@@ -1,0 +1,219 @@
+/*
+ * http1_refusals_test.c — HTTP/1.x input that must be refused: smuggling forms, broken chunks, what is
+ * not HTTP at all. SPDX-License-Identifier: Apache-2.0
+ */
+#include "peer.h"
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+
+#include <cmocka.h>
+
+struct refusal {
+    const char *input;
+    const char *status_line;
+};
+
+/* Each must be answered with the status and the connection closed, without the request behind it
+ * being seen. */
+static const struct refusal refusals[] = {
+    {"GET /text HTTP/1.1\r\nHost : a\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\r\nX-A : b\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\r\nX-A: b\r\n c\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\tc\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\n Host: a\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\nHost: a\n\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\nX: b\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\r\nX: b\rc\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\r\nX: b\r\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\r\nX\x01: b\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\r\nX: \x02\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\r\nno-colon\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\r\n: empty\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a, b\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a/b\r\n\r\n", "HTTP/1.1 400"},
+    {"GET  /text HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /te xt HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text\tHTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1 \r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/2.0\r\nHost: a\r\n\r\n", "HTTP/1.1 505"},
+    {"GET /text HTTP/1.2\r\nHost: a\r\n\r\n", "HTTP/1.1 505"},
+    {"GET /text HTTP/11\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text\r\n\r\n", "HTTP/1.1 400"},
+    {"GET text HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+    {"CONNECT a:80 HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+    {"FOO /text HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+    {"get /text HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+    {"\r\n\r\nGET /text HTTP/1.1\r\nHost: a\r\n\r\n", "HTTP/1.1 400"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n",
+     "HTTP/1.1 400"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n",
+     "HTTP/1.1 400"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc",
+     "HTTP/1.1 400"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: 3, 3\r\n\r\nabc", "HTTP/1.1 400"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc", "HTTP/1.1 400"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: -3\r\n\r\nabc", "HTTP/1.1 400"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: 0x3\r\n\r\nabc", "HTTP/1.1 400"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: \r\n\r\nabc", "HTTP/1.1 400"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nContent-Length: 99999999999999999999\r\n\r\n",
+     "HTTP/1.1 400"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", "HTTP/1.1 501"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: identity\r\n\r\n", "HTTP/1.1 501"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, identity\r\n\r\n",
+     "HTTP/1.1 501"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: xchunked\r\n\r\n", "HTTP/1.1 501"},
+    {"POST /text HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+     "Transfer-Encoding: chunked\r\n\r\n",
+     "HTTP/1.1 400"},
+    {"POST /text HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", "HTTP/1.1 400"},
+    {"GET /text HTTP/1.1\r\nHost: a\r\nExpect: tea\r\n\r\n", "HTTP/1.1 417"},
+    {"SSH-2.0-OpenSSH_9.2\r\n", "HTTP/1.1 400"},
+    {"\x80\x01\x02", "HTTP/1.1 400"},
+    {"EHLO example.org\r\n", "HTTP/1.1 400"},
+    {"PRI * HTTP/2.0\r\n", "HTTP/1.1 400"},
+};
+
+static void refuses_ambiguous_and_foreign_heads(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i + 1 < ARRAY_COUNT(refusals); i++) {
+        struct peer peer;
+        peer_open(&peer, NULL, false);
+        peer_send_text(&peer, refusals[i].input);
+        peer_send_text(&peer, "GET /wait HTTP/1.1\r\nHost: smuggled\r\n\r\n");
+        const char *text = peer_take_text(&peer);
+        if (strncmp(text, refusals[i].status_line, strlen(refusals[i].status_line)) != 0)
+            fail_msg("case %zu: %s -> %s", i, refusals[i].input, text);
+        if (peer_is_open(&peer))
+            fail_msg("case %zu stays open: %s", i, refusals[i].input);
+        PEER_EXPECT_EVENTS(&peer, "");
+        peer_close(&peer);
+    }
+}
+
+static const char *const broken_chunks[] = {
+    "\n3\r\nabc\r\n0\r\n\r\n",
+    "3\nabc\r\n0\r\n\r\n",
+    "3\r\nabc\n0\r\n\r\n",
+    "3\r\nabcd\r\n0\r\n\r\n",
+    "3\r\nabc0\r\n\r\n",
+    "g\r\nabc\r\n0\r\n\r\n",
+    "-3\r\nabc\r\n0\r\n\r\n",
+    "0x3\r\nabc\r\n0\r\n\r\n",
+    " 3\r\nabc\r\n0\r\n\r\n",
+    "3 \r\nabc\r\n0\r\n\r\n",
+    "\r\n3\r\nabc\r\n0\r\n\r\n",
+    ";x\r\nabc\r\n0\r\n\r\n",
+    "3\rabc\r\n0\r\n\r\n",
+    "3\r\r\nabc\r\n0\r\n\r\n",
+    "3;a\nb\r\nabc\r\n0\r\n\r\n",
+    "3\r\nabc\r\n0\n\r\n",
+    "3\r\nabc\r\n0\r\n\n",
+    "3\r\nabc\r\n0\r\nX: y\n\r\n",
+    "ffffffffffffffffff\r\nabc",
+    "10000000000000003\r\nabc\r\n0\r\n\r\n",
+};
+
+static void refuses_broken_chunks(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(broken_chunks); i++) {
+        struct peer peer;
+        peer_open(&peer, NULL, false);
+        peer_send_text(&peer,
+                       "POST /wait HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n");
+        peer_send_text(&peer, broken_chunks[i]);
+        peer_send_text(&peer, "GET /text HTTP/1.1\r\nHost: smuggled\r\n\r\n");
+        if (peer_is_open(&peer))
+            fail_msg("case %zu was taken: %s", i, broken_chunks[i]);
+        buf_append_byte(&peer.events, 0);
+        const char *events = (const char *)peer.events.ptr;
+        if (!strstr(events, "close disconnected") || strstr(events, "/text"))
+            fail_msg("case %zu: %s -> %s", i, broken_chunks[i], events);
+        peer_close(&peer);
+    }
+}
+
+static void refuses_heads_over_a_limit(void **state)
+{
+    (void)state;
+    struct http_limits limits = http_limits_default;
+    limits.header_bytes_max = 2048;
+    limits.header_count_max = 10;
+    struct peer peer;
+    peer_open(&peer, &limits, false);
+    peer_send_text(&peer, "GET /text HTTP/1.1\r\nHost: a\r\n");
+    for (int i = 0; i < 10; i++)
+        peer_send_text(&peer, "X: y\r\n");
+    peer_send_text(&peer, "\r\n");
+    assert_int_equal(strncmp(peer_take_text(&peer), "HTTP/1.1 431", 12), 0);
+    assert_false(peer_is_open(&peer));
+    peer_close(&peer);
+
+    peer_open(&peer, &limits, false);
+    peer_send_text(&peer, "GET /text HTTP/1.1\r\nHost: a\r\nX: ");
+    for (int i = 0; i < 3000 && peer_is_open(&peer); i++)
+        peer_send_text(&peer, "y");
+    assert_int_equal(strncmp(peer_take_text(&peer), "HTTP/1.1 431", 12), 0);
+    assert_false(peer_is_open(&peer));
+    PEER_EXPECT_EVENTS(&peer, "");
+    peer_close(&peer);
+}
+
+static void refuses_chunk_framing_without_content(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_open(&peer, NULL, false);
+    peer_send_text(&peer, "POST /wait HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                          "1\r\nx\r\n0\r\n");
+    for (int i = 0; i < 4000 && peer_is_open(&peer); i++)
+        peer_send_text(&peer, "Trailer: value\r\n");
+    assert_false(peer_is_open(&peer));
+    PEER_EXPECT_EVENTS(&peer, "request POST /wait; body 1; close disconnected");
+    peer_close(&peer);
+}
+
+static void closes_on_a_tls_hello_without_an_answer(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_open(&peer, NULL, false);
+    peer_send(&peer, "\x16\x03\x01\x02", 4);
+    assert_false(peer_is_open(&peer));
+    PEER_EXPECT_TEXT(&peer, "");
+    peer_close(&peer);
+}
+
+static void does_not_let_a_handler_write_headers_of_the_client_s_making(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_open(&peer, NULL, false);
+    peer_send_text(&peer, "GET /wait HTTP/1.1\r\nHost: test\r\n\r\n");
+    const struct http_header header = {STR("location"), STR("/a\r\nset-cookie: b")};
+    http_respond(peer.last, 302, &header, 1, true);
+    peer_run(&peer);
+    PEER_EXPECT_TEXT(&peer, "HTTP/1.1 302 Found\r\nlocation: /a  set-cookie: b\r\n"
+                            "content-length: 0\r\n\r\n");
+    peer_close(&peer);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(refuses_ambiguous_and_foreign_heads),
+        cmocka_unit_test(refuses_broken_chunks),
+        cmocka_unit_test(refuses_heads_over_a_limit),
+        cmocka_unit_test(refuses_chunk_framing_without_content),
+        cmocka_unit_test(closes_on_a_tls_hello_without_an_answer),
+        cmocka_unit_test(does_not_let_a_handler_write_headers_of_the_client_s_making),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
