@@ -9,13 +9,13 @@
  */
 #include "arrow/batch.h"
 
-#include <assert.h>
-
 #include "arrow/ipc_encode.h"
 #include "arrow/ipc_format.h"
 #include "arrow/layout.h"
 #include "base/checked.h"
 #include "base/memory.h"
+
+#include <assert.h>
 
 struct batch_block {
     struct arrow_batch batch;

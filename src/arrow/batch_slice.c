@@ -8,10 +8,10 @@
  */
 #include "arrow/batch.h"
 
-#include <assert.h>
-
 #include "arrow/layout.h"
 #include "base/memory.h"
+
+#include <assert.h>
 
 #define UNION_TYPE_IDS 128
 

@@ -7,9 +7,9 @@
  */
 #include "arrow/column.h"
 
-#include <assert.h>
-
 #include "arrow/layout.h"
+
+#include <assert.h>
 
 struct cursor {
     const struct arrow_batch *batch;

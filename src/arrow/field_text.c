@@ -5,9 +5,9 @@
  * nothing. Leaves out metadata, which is not part of a type. Follows Arrow C++ DataType::ToString.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <assert.h>
-
 #include "arrow/schema.h"
+
+#include <assert.h>
 
 static const char *const unit_names[] = {
     [ARROW_SECOND] = "s",      [ARROW_MILLISECOND] = "ms", [ARROW_MICROSECOND] = "us",

@@ -9,9 +9,9 @@
  */
 #include "arrow/flat_writer.h"
 
-#include <assert.h>
-
 #include "base/checked.h"
+
+#include <assert.h>
 
 /* Schemas from outside are bounded by their metadata limit, far below this. */
 #define FLAT_SIZE_MAX ((size_t)1 << 30)

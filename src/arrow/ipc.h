@@ -46,7 +46,8 @@ struct ipc_decoder *ipc_decoder_create(const struct ipc_limits *limits);
 void ipc_decoder_destroy(struct ipc_decoder *decoder);
 CLEANUP_FUNCTION(struct ipc_decoder *, ipc_decoder_destroy)
 
-/* Takes one message: bare metadata and its body (FlightData's two parts; body may be empty). A record
+/* Takes one message: bare metadata and its body (FlightData's two parts; body may be empty), whose
+ * references stay the caller's; a body without owner is copied. A record
  * batch comes back in *out_batch (one reference; its buffers refer to the body's owner where they are
  * aligned, else they were copied); schema and dictionary messages are kept and *out_batch is NULL.
  * INVALID_ARGUMENT naming the field and the fault; UNIMPLEMENTED for types and features not taken;
@@ -54,10 +55,12 @@ CLEANUP_FUNCTION(struct ipc_decoder *, ipc_decoder_destroy)
 MUST_CHECK enum status ipc_decode(struct ipc_decoder *decoder, struct slice metadata,
                                   struct slice body, struct arrow_batch **out_batch,
                                   struct error *error);
-/* The schema received, or NULL before it came. Not a new reference. */
+/* The schema received, or NULL before it came. Not a new reference; lives as long as the decoder. With
+ * dictionary columns: until the first batch a schema with empty dictionaries, then the one with their
+ * values, which is also the batches' schema. */
 struct arrow_schema *ipc_decoder_schema(const struct ipc_decoder *decoder);
 
-/* An encapsulated Schema message (FlightInfo.schema, dataset_schema). */
+/* An encapsulated Schema message (FlightInfo.schema, dataset_schema); dictionaries are empty. */
 MUST_CHECK enum status ipc_decode_schema(struct slice encapsulated, struct arrow_schema **out_schema,
                                          struct error *error);
 

@@ -7,14 +7,15 @@
  * thread that decodes. Owns nodes and slices until the batch takes them. Leaves out variadic buffers.
  * Follows Arrow format/Message.fbs. SPDX-License-Identifier: Apache-2.0
  */
-#include <assert.h>
-
 #include "arrow/ipc_decode.h"
+
 #include "arrow/ipc_format.h"
 #include "arrow/layout.h"
 #include "arrow/validate.h"
 #include "base/checked.h"
 #include "base/memory.h"
+
+#include <assert.h>
 
 /* Rows times fields: what a reader of columns that take no bytes may have to write. */
 #define CELLS_MAX ((int64_t)1 << 31)

@@ -2,24 +2,23 @@
  * ipc_decode_schema.c — a Schema message into a schema, trusting nothing.
  *
  * One recursive walk over the fields with budgets for fields, depth and text (a FlatBuffer may refer
- * to one table many times). Each type has a row with its name, its number of children and the reader
- * of its parameters. Runs on the thread that decodes. Owns the schema until it is handed over.
- * Leaves out views, run-end encoding and dictionaries of nested values: UNIMPLEMENTED, by name.
+ * to one table many times). What a type is made of is in ipc_decode_type. Runs on the thread that
+ * decodes. Owns the schema until it is handed over. Leaves out views, run-end encoding and
+ * dictionaries of nested values: UNIMPLEMENTED, by name.
  * Follows Arrow format/Schema.fbs. SPDX-License-Identifier: Apache-2.0
  */
-#include <assert.h>
-
 #include "arrow/ipc_decode.h"
+
+#include "arrow/ipc_decode_type.h"
 #include "arrow/ipc_format.h"
 #include "arrow/layout.h"
 #include "base/checked.h"
 #include "base/memory.h"
 
-#define NAME_SHOWN_MAX 80                /* bytes of a name in an error */
+#include <assert.h>
+
 #define TEXT_BYTES_MAX ((size_t)1 << 30) /* never met: far beyond the metadata limit */
-#define DECIMAL_SCALE_MAX 76
-#define UNION_CHILDREN_MAX 127
-#define TEXT_REPEATED_MAX 2 /* writers may share a string between a few fields */
+#define TEXT_REPEATED_MAX 2              /* writers may share a string between a few fields */
 
 struct schema_parse {
     struct arrow_schema *schema;
@@ -44,22 +43,6 @@ void ipc_schema_finish(struct ipc_schema *schema)
     arrow_schema_unref(schema->schema);
     free(schema->dictionaries);
     *schema = (struct ipc_schema){0};
-}
-
-static enum status field_fault(const struct arrow_field *field, struct error *error,
-                               const char *fault)
-{
-    struct str shown = str_slice(field->name, 0, NAME_SHOWN_MAX);
-    return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow schema: field '%.*s' %s",
-                     STR_ARGS(shown), fault);
-}
-
-static enum status field_unimplemented(const struct arrow_field *field, struct error *error,
-                                       const char *what)
-{
-    struct str shown = str_slice(field->name, 0, NAME_SHOWN_MAX);
-    return error_set(error, STATUS_UNIMPLEMENTED, "Arrow schema: field '%.*s' has %s, not taken",
-                     STR_ARGS(shown), what);
 }
 
 /* Copies text out of the message, against the budget. */
@@ -109,209 +92,6 @@ static enum status parse_metadata(struct schema_parse *parse, const struct flat_
     *out_count = vector.count;
     return STATUS_OK;
 }
-
-/* --- types -------------------------------------------------------------------------------------- */
-
-static enum status parse_integer_type(const struct flat_table *table, int32_t *out_bit_width,
-                                      bool *out_is_signed, const struct arrow_field *field,
-                                      struct error *error)
-{
-    int64_t width = flat_table_scalar(table, 0, 4, 0);
-    if (width != 8 && width != 16 && width != 32 && width != 64)
-        return field_fault(field, error, "has integers that are not 8, 16, 32 or 64 bits wide");
-    *out_bit_width = (int32_t)width;
-    *out_is_signed = flat_table_scalar(table, 1, 1, 0) != 0;
-    return STATUS_OK;
-}
-
-static enum status parse_int(struct schema_parse *parse, const struct flat_table *table,
-                             struct arrow_field *field, struct error *error)
-{
-    return parse_integer_type(table, &field->bit_width, &field->is_signed, field, error);
-}
-
-static enum status parse_float(struct schema_parse *parse, const struct flat_table *table,
-                               struct arrow_field *field, struct error *error)
-{
-    int64_t precision = flat_table_scalar(table, 0, 2, IPC_PRECISION_HALF);
-    if (precision < IPC_PRECISION_HALF || precision > IPC_PRECISION_DOUBLE)
-        return field_fault(field, error, "has an unknown floating point precision");
-    field->bit_width = 16 << precision;
-    return STATUS_OK;
-}
-
-static enum status parse_decimal(struct schema_parse *parse, const struct flat_table *table,
-                                 struct arrow_field *field, struct error *error)
-{
-    static const struct {
-        int64_t bit_width;
-        int64_t precision_max;
-    } widths[] = {{32, 9}, {64, 18}, {128, 38}, {256, 76}};
-    int64_t precision = flat_table_scalar(table, 0, 4, 0);
-    int64_t scale = flat_table_scalar(table, 1, 4, 0);
-    int64_t bit_width = flat_table_scalar(table, 2, 4, 128);
-    for (size_t i = 0; i < ARRAY_COUNT(widths); i++) {
-        if (widths[i].bit_width != bit_width)
-            continue;
-        if (precision < 1 || precision > widths[i].precision_max || scale < -DECIMAL_SCALE_MAX ||
-            scale > DECIMAL_SCALE_MAX)
-            return field_fault(field, error, "has a decimal precision or scale out of range");
-        field->bit_width = (int32_t)bit_width;
-        field->precision = (int32_t)precision;
-        field->scale = (int32_t)scale;
-        return STATUS_OK;
-    }
-    return field_fault(field, error, "has decimals that are not 32, 64, 128 or 256 bits wide");
-}
-
-static enum status parse_date(struct schema_parse *parse, const struct flat_table *table,
-                              struct arrow_field *field, struct error *error)
-{
-    int64_t unit = flat_table_scalar(table, 0, 2, IPC_DATE_MILLISECOND);
-    if (unit != IPC_DATE_DAY && unit != IPC_DATE_MILLISECOND)
-        return field_fault(field, error, "has an unknown date unit");
-    field->unit = unit == IPC_DATE_DAY ? ARROW_DAY : ARROW_MILLISECOND;
-    return STATUS_OK;
-}
-
-static enum status parse_unit(const struct flat_table *table, int64_t absent,
-                              struct arrow_field *field, struct error *error)
-{
-    int64_t unit = flat_table_scalar(table, 0, 2, absent);
-    if (unit < ARROW_SECOND || unit > ARROW_NANOSECOND)
-        return field_fault(field, error, "has an unknown time unit");
-    field->unit = (enum arrow_unit)unit;
-    return STATUS_OK;
-}
-
-static enum status parse_time(struct schema_parse *parse, const struct flat_table *table,
-                              struct arrow_field *field, struct error *error)
-{
-    TRY(parse_unit(table, ARROW_MILLISECOND, field, error));
-    int64_t bit_width = flat_table_scalar(table, 1, 4, 32);
-    if (bit_width != (field->unit <= ARROW_MILLISECOND ? 32 : 64))
-        return field_fault(field, error, "has a time whose width does not fit its unit");
-    field->bit_width = (int32_t)bit_width;
-    return STATUS_OK;
-}
-
-static enum status parse_timestamp(struct schema_parse *parse, const struct flat_table *table,
-                                   struct arrow_field *field, struct error *error)
-{
-    struct str timezone;
-    flat_table_string(table, 1, &timezone);
-    TRY(take_utf8(parse, timezone, &field->timezone, error));
-    return parse_unit(table, ARROW_SECOND, field, error);
-}
-
-static enum status parse_duration(struct schema_parse *parse, const struct flat_table *table,
-                                  struct arrow_field *field, struct error *error)
-{
-    return parse_unit(table, ARROW_MILLISECOND, field, error);
-}
-
-static enum status parse_interval(struct schema_parse *parse, const struct flat_table *table,
-                                  struct arrow_field *field, struct error *error)
-{
-    int64_t unit = flat_table_scalar(table, 0, 2, ARROW_YEAR_MONTH);
-    if (unit < ARROW_YEAR_MONTH || unit > ARROW_MONTH_DAY_NANO)
-        return field_fault(field, error, "has an unknown interval unit");
-    field->interval_unit = (enum arrow_interval_unit)unit;
-    return STATUS_OK;
-}
-
-static enum status parse_fixed_binary(struct schema_parse *parse, const struct flat_table *table,
-                                      struct arrow_field *field, struct error *error)
-{
-    field->byte_width = (int32_t)flat_table_scalar(table, 0, 4, 0);
-    if (field->byte_width < 0)
-        return field_fault(field, error, "has values of a negative width");
-    return STATUS_OK;
-}
-
-static enum status parse_fixed_list(struct schema_parse *parse, const struct flat_table *table,
-                                    struct arrow_field *field, struct error *error)
-{
-    field->list_size = (int32_t)flat_table_scalar(table, 0, 4, 0);
-    if (field->list_size < 0)
-        return field_fault(field, error, "has lists of a negative size");
-    return STATUS_OK;
-}
-
-static enum status parse_map(struct schema_parse *parse, const struct flat_table *table,
-                             struct arrow_field *field, struct error *error)
-{
-    const struct arrow_field *entries = &field->children[0];
-    if (entries->type != ARROW_STRUCT || entries->is_dictionary || entries->child_count != 2)
-        return field_fault(field, error, "is a map whose child is not a struct of key and value");
-    return STATUS_OK;
-}
-
-/* Absent type ids are 0, 1, ... */
-static enum status parse_union(struct schema_parse *parse, const struct flat_table *table,
-                               struct arrow_field *field, struct error *error)
-{
-    int64_t mode = flat_table_scalar(table, 0, 2, 0);
-    struct flat_vector ids;
-    bool has_ids = flat_table_vector(table, 1, 4, &ids);
-    if (mode < 0 || mode > 1)
-        return field_fault(field, error, "has an unknown union mode");
-    if (field->child_count > UNION_CHILDREN_MAX || (has_ids && ids.count != field->child_count))
-        return field_fault(field, error, "is a union with a wrong number of type ids or children");
-    field->is_dense = mode == 1;
-    int32_t *type_ids =
-        ARENA_NEW_ARRAY(&parse->schema->arena, int32_t, size_max(1, field->child_count));
-    bool seen[128] = {false};
-    for (size_t i = 0; i < field->child_count; i++) {
-        int32_t id = has_ids ? flat_vector_i32(&ids, 4 * i) : (int32_t)i;
-        if (id < 0 || id > 127 || seen[id])
-            return field_fault(field, error,
-                               "is a union whose type ids are not distinct in 0..127");
-        seen[id] = true;
-        type_ids[i] = id;
-    }
-    field->type_ids = type_ids;
-    return STATUS_OK;
-}
-
-#define ANY_CHILDREN SIZE_MAX
-
-struct type_row {
-    const char *name; /* NULL: no such type */
-    size_t child_count;
-    enum status (*parse)(struct schema_parse *parse, const struct flat_table *table,
-                         struct arrow_field *field, struct error *error);
-    bool is_unimplemented;
-};
-
-static const struct type_row types[] = {
-    [ARROW_NULL] = {"null", 0, NULL, false},
-    [ARROW_INT] = {"int", 0, parse_int, false},
-    [ARROW_FLOAT] = {"floating point", 0, parse_float, false},
-    [ARROW_BINARY] = {"binary", 0, NULL, false},
-    [ARROW_UTF8] = {"utf8", 0, NULL, false},
-    [ARROW_BOOL] = {"bool", 0, NULL, false},
-    [ARROW_DECIMAL] = {"decimal", 0, parse_decimal, false},
-    [ARROW_DATE] = {"date", 0, parse_date, false},
-    [ARROW_TIME] = {"time", 0, parse_time, false},
-    [ARROW_TIMESTAMP] = {"timestamp", 0, parse_timestamp, false},
-    [ARROW_INTERVAL] = {"interval", 0, parse_interval, false},
-    [ARROW_LIST] = {"list", 1, NULL, false},
-    [ARROW_STRUCT] = {"struct", ANY_CHILDREN, NULL, false},
-    [ARROW_UNION] = {"union", ANY_CHILDREN, parse_union, false},
-    [ARROW_FIXED_BINARY] = {"fixed_size_binary", 0, parse_fixed_binary, false},
-    [ARROW_FIXED_LIST] = {"fixed_size_list", 1, parse_fixed_list, false},
-    [ARROW_MAP] = {"map", 1, parse_map, false},
-    [ARROW_DURATION] = {"duration", 0, parse_duration, false},
-    [ARROW_LARGE_BINARY] = {"large_binary", 0, NULL, false},
-    [ARROW_LARGE_UTF8] = {"large_utf8", 0, NULL, false},
-    [ARROW_LARGE_LIST] = {"large_list", 1, NULL, false},
-    [IPC_TYPE_RUN_END_ENCODED] = {"type run_end_encoded", ANY_CHILDREN, NULL, true},
-    [IPC_TYPE_BINARY_VIEW] = {"type binary_view", ANY_CHILDREN, NULL, true},
-    [IPC_TYPE_UTF8_VIEW] = {"type utf8_view", ANY_CHILDREN, NULL, true},
-    [IPC_TYPE_LIST_VIEW] = {"type list_view", ANY_CHILDREN, NULL, true},
-    [IPC_TYPE_LARGE_LIST_VIEW] = {"type large_list_view", ANY_CHILDREN, NULL, true},
-};
 
 /* --- dictionaries ------------------------------------------------------------------------------- */
 
@@ -363,16 +143,17 @@ static enum status parse_dictionary(struct schema_parse *parse, const struct fla
         .wire_signed = true,
     };
     if (flat_table_is_present(&index))
-        TRY(parse_integer_type(&index, &dictionary.wire_bit_width, &dictionary.wire_signed, field,
-                               error));
-    if (types[field->type].child_count != 0)
-        return field_unimplemented(field, error, "a dictionary of nested values");
+        TRY(ipc_parse_integer_type(&index, &dictionary.wire_bit_width, &dictionary.wire_signed,
+                                   field, error));
+    if (ipc_type_find(field->type)->child_count != 0)
+        return ipc_field_unimplemented(field, error, "a dictionary of nested values");
     field->is_dictionary = true;
     field->dictionary_bit_width = kept_bit_width(dictionary.wire_bit_width, dictionary.wire_signed);
     for (size_t i = 0; i < parse->dictionary_count; i++) {
         if (parse->dictionaries[i].wire_id == dictionary.wire_id &&
             !same_type(parse->dictionary_fields[i], field))
-            return field_fault(field, error, "shares a dictionary with a field of another type");
+            return ipc_field_fault(field, error,
+                                   "shares a dictionary with a field of another type");
     }
     keep_dictionary(parse, field, &dictionary);
     return STATUS_OK;
@@ -389,9 +170,9 @@ static enum status parse_children(struct schema_parse *parse, const struct flat_
     struct flat_vector children;
     flat_table_vector(table, IPC_FIELD_CHILDREN, 4, &children);
     TRY(flat_reader_check(table->reader, error));
-    size_t expected = types[field->type].child_count;
-    if (expected != ANY_CHILDREN && children.count != expected)
-        return field_fault(field, error, "has a wrong number of children for its type");
+    size_t expected = ipc_type_find(field->type)->child_count;
+    if (expected != IPC_ANY_CHILDREN && children.count != expected)
+        return ipc_field_fault(field, error, "has a wrong number of children for its type");
     if (children.count > parse->fields_left)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,
                          "Arrow schema: more than %d fields are not taken", ARROW_FIELDS_MAX);
@@ -405,18 +186,20 @@ static enum status parse_type(struct schema_parse *parse, const struct flat_tabl
     int64_t kind = flat_table_scalar(table, IPC_FIELD_TYPE_KIND, 1, 0);
     struct flat_table type = flat_table_child(table, IPC_FIELD_TYPE);
     TRY(flat_reader_check(table->reader, error));
-    if ((size_t)kind >= ARRAY_COUNT(types) || !types[kind].name)
-        return field_fault(field, error, "has an unknown type");
-    if (types[kind].is_unimplemented)
-        return field_unimplemented(field, error, types[kind].name);
+    const struct ipc_type_row *row = ipc_type_find(kind);
+    if (!row)
+        return ipc_field_fault(field, error, "has an unknown type");
+    if (row->is_unimplemented)
+        return ipc_field_unimplemented(field, error, row->name);
     if (!flat_table_is_present(&type))
-        return field_fault(field, error, "has a type without its description");
+        return ipc_field_fault(field, error, "has a type without its description");
     field->type = (enum arrow_type)kind;
     /* Before the type's parameters: maps and unions look at their children. */
     TRY(parse_children(parse, table, field, depth, error));
-    if (types[kind].parse)
-        TRY(types[kind].parse(parse, &type, field, error));
-    return flat_reader_check(table->reader, error);
+    if (row->parse)
+        TRY(row->parse(&parse->schema->arena, &type, field, error));
+    TRY(flat_reader_check(table->reader, error));
+    return take_utf8(parse, field->timezone, &field->timezone, error);
 }
 
 static enum status parse_field(struct schema_parse *parse, const struct flat_table *table,

@@ -8,12 +8,13 @@
  * Follows Arrow format/Message.fbs BodyCompression, LZ4 frame format, RFC 8878.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <lz4frame.h>
-#include <zstd.h>
-
 #include "arrow/ipc_decode.h"
+
 #include "arrow/ipc_format.h"
 #include "base/memory.h"
+
+#include <lz4frame.h>
+#include <zstd.h>
 
 #define PREFIX_BYTES 8
 /* More than this much from less than a thousandth of it is an attack, not a table. */

@@ -10,12 +10,12 @@
  */
 #include "arrow/ipc_encode.h"
 
-#include <assert.h>
-
 #include "arrow/ipc.h"
 #include "arrow/ipc_format.h"
 #include "arrow/layout.h"
 #include "base/checked.h"
+
+#include <assert.h>
 
 /* Positions in the message: root reference, Message vtable (6 numbers), Message table. */
 enum {

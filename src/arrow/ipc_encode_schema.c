@@ -7,11 +7,12 @@
  * empty children vector where there are none, which some readers need. Follows Arrow
  * format/Schema.fbs and Message.fbs, version V5. SPDX-License-Identifier: Apache-2.0
  */
-#include <assert.h>
+#include "arrow/ipc_encode.h"
 
 #include "arrow/flat_writer.h"
-#include "arrow/ipc_encode.h"
 #include "arrow/ipc_format.h"
+
+#include <assert.h>
 
 static void write_metadata(struct flat_writer *writer, size_t table, size_t slot,
                            const struct arrow_key_value *pairs, size_t count)

@@ -8,10 +8,10 @@
  */
 #include "arrow/row_cell.h"
 
-#include <assert.h>
-
 #include "arrow/text.h"
 #include "base/memory.h"
+
+#include <assert.h>
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 

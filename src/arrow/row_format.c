@@ -6,6 +6,7 @@
  * are the caller's. SPDX-License-Identifier: Apache-2.0
  */
 #include "arrow/row_cell.h"
+
 #include "arrow/text.h"
 
 #define INTEGER_FORMAT(name, type, function)                                                       \

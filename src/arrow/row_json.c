@@ -6,11 +6,12 @@
  * already. Maps become objects when their keys are text, else arrays of {"key":..,"value":..}.
  * Follows RFC 8259. SPDX-License-Identifier: Apache-2.0
  */
-#include <assert.h>
-
 #include "arrow/row_cell.h"
+
 #include "base/map.h"
 #include "base/memory.h"
+
+#include <assert.h>
 
 /* --- strings ----------------------------------------------------------------------------------- */
 

@@ -10,10 +10,10 @@
  */
 #include "arrow/row_writer.h"
 
-#include <assert.h>
-
 #include "arrow/row_cell.h"
 #include "base/memory.h"
+
+#include <assert.h>
 
 /* One nested value in CSV; larger ones fail the output. */
 #define SCRATCH_BYTES_MAX ((size_t)1 << 30)

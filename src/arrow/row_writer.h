@@ -4,7 +4,8 @@
  * int64, uint64 and decimals are JSON numbers with all digits; NaN and infinities null; binary base64;
  * times RFC 3339 (timestamps with a zone in UTC with Z); intervals ISO 8601; UUID as text; lists,
  * structs, maps, unions nested JSON (in CSV: their JSON text). CSV is RFC 4180 with a header line; NULL
- * is an empty field and the empty text is "".
+ * is an empty field and the empty text is ""; NaN and infinities are nan, inf, -inf.
+ * A name that comes again in a JSON object gets _1, _2, ...: the first of these that is free.
  * JSON is one object: {"columns":[{"name","type"}],"data":[{..},..],"rows":n}.
  *
  * Threads: one at a time. SPDX-License-Identifier: Apache-2.0
@@ -27,7 +28,8 @@ CLEANUP_FUNCTION(struct row_writer *, row_writer_destroy)
 /* What stands before the first row. */
 void row_writer_begin(struct row_writer *writer, struct buf *out);
 /* Writes rows from *row on until the batch ends or `out` holds `size_target` bytes; *row is the next
- * row to write, batch->rows when done. */
+ * row to write, batch->rows when done. Stops when `out` failed (buf_check tells): values ask for up to
+ * 200 bytes more than they take, so that may be that much below its maximum. */
 void row_writer_rows(struct row_writer *writer, const struct arrow_batch *batch, int64_t *row,
                      size_t size_target, struct buf *out);
 /* What stands after the last row. */

@@ -9,12 +9,12 @@
  */
 #include "arrow/schema.h"
 
-#include <assert.h>
-
 #include "arrow/batch.h"
 #include "arrow/ipc_encode.h"
 #include "arrow/layout.h"
 #include "base/memory.h"
+
+#include <assert.h>
 
 struct arrow_schema *arrow_schema_create(size_t field_count)
 {
@@ -83,7 +83,7 @@ static void assert_field(const struct arrow_field *field)
 static void seal_fields(struct arrow_schema *schema, struct arrow_field *fields, size_t count,
                         size_t depth)
 {
-    assert(depth <= ARROW_DEPTH_MAX);
+    assert(count == 0 || depth <= ARROW_DEPTH_MAX);
     for (size_t i = 0; i < count; i++) {
         struct arrow_field *field = &fields[i];
         assert_field(field);

@@ -10,10 +10,10 @@
  */
 #include "arrow/text.h"
 
+#include "arrow/text_powers.h"
+
 #include <assert.h>
 #include <string.h>
-
-#include "arrow/text_powers.h"
 
 struct binary_format {
     int mantissa_bits; /* stored ones, without the hidden bit */

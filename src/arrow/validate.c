@@ -11,11 +11,11 @@
  */
 #include "arrow/validate.h"
 
-#include <assert.h>
-
 #include "arrow/layout.h"
 #include "base/checked.h"
 #include "base/memory.h"
+
+#include <assert.h>
 
 #define NAME_SHOWN_MAX 80
 

@@ -347,7 +347,6 @@ static void run_round(struct loop *loop, int timeout_ms)
 void loop_run_once(struct loop *loop, int timeout_ms)
 {
     adopt(loop);
-    run_flushes(loop);
     run_round(loop, timeout_ms);
     atomic_store(&loop->stopping, false);
 }

@@ -16,7 +16,7 @@ struct grpc_client;
 struct grpc_client_call;
 
 struct grpc_client_options {
-    struct str server;   /* "grpc://host:port", "grpc+tcp://..", "grpc+unix:///path", "http://.." */
+    struct str server; /* "grpc://host:port", "grpc+tcp://..", "grpc+unix:///path", "http://.." */
     struct str user_agent;
     size_t receive_message_bytes_max; /* 0: 1 GiB */
 };

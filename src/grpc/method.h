@@ -45,28 +45,29 @@ enum grpc_step {
 
 struct grpc_call {
     const struct grpc_method *method;
-    void *service;               /* the service's context, as registered */
-    void *state;                 /* the method's own, set by open */
+    void *service; /* the service's context, as registered */
+    void *state;   /* the method's own, set by open */
     struct loop *loop;
-    struct arena *arena;         /* freed after close; used by whichever of open, receive,
+    struct arena *arena; /* freed after close; used by whichever of open, receive,
                                     half_close, next and close runs, never by cancel */
-    struct http_headers metadata;/* the request's headers, without pseudo-headers; "-bin" values as sent */
-    struct str id;               /* x-request-id */
+    struct http_headers
+        metadata;  /* the request's headers, without pseudo-headers; "-bin" values as sent */
+    struct str id; /* x-request-id */
     struct str peer;
     uint64_t connection_id;
     uint64_t started_ns;
-    uint64_t deadline_ns;        /* clock_now_ns() scale; CLOCK_NEVER: none */
+    uint64_t deadline_ns; /* clock_now_ns() scale; CLOCK_NEVER: none */
     /* For the log line and the metrics; the method may set them at any time before close, from
      * whichever thread runs it. */
     uint64_t rows;
-    uint64_t fingerprint;        /* of the statement; 0: none */
-    struct str statement_id;     /* in the arena, or constant */
+    uint64_t fingerprint;    /* of the statement; 0: none */
+    struct str statement_id; /* in the arena, or constant */
 };
 
 struct grpc_method {
-    const char *path;      /* "/arrow.flight.protocol.FlightService/DoGet" */
+    const char *path; /* "/arrow.flight.protocol.FlightService/DoGet" */
     enum grpc_shape shape;
-    bool blocking;         /* receive and half_close run on a worker */
+    bool blocking; /* receive and half_close run on a worker */
     /* May be NULL. When it fails, close is called all the same (and cancel before it). */
     enum status (*open)(struct grpc_call *call, struct error *error);
     /* One request message; contiguous, in a buffer of its own aligned to 64 bytes. The method may
@@ -78,9 +79,10 @@ struct grpc_method {
      * message of a UNARY or UPLOAD method the call ends without a further next. */
     enum status (*next)(struct grpc_call *call, struct slices *out, enum grpc_step *out_step,
                         struct error *error);
-    void (*cancel)(struct grpc_call *call); /* may be NULL; interrupts what runs; may be called while
+    void (*cancel)(
+        struct grpc_call *call);           /* may be NULL; interrupts what runs; may be called while
                                                receive runs on a worker */
-    void (*close)(struct grpc_call *call);  /* may be NULL */
+    void (*close)(struct grpc_call *call); /* may be NULL */
 };
 
 /* Has next asked again, soon. Any thread, any number of times, until close. */

@@ -25,10 +25,10 @@ struct grpc_handler;
 struct grpc_options {
     const struct grpc_service_table *tables;
     size_t table_count;
-    struct workers *workers;         /* for blocking methods */
-    size_t receive_message_bytes_max;/* 64 MiB; larger: RESOURCE_EXHAUSTED before it is read */
-    struct log *log;                 /* may be NULL */
-    struct metrics *metrics;         /* may be NULL */
+    struct workers *workers;           /* for blocking methods */
+    size_t receive_message_bytes_max;  /* 64 MiB; larger: RESOURCE_EXHAUSTED before it is read */
+    struct log *log;                   /* may be NULL */
+    struct metrics *metrics;           /* may be NULL */
     bool (*is_serving)(void *context); /* for health; NULL: always */
     void *is_serving_context;
 };

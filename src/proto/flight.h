@@ -6,7 +6,7 @@
 
 #include "proto/proto.h"
 
-#include <any.pb-c.h>
-#include <flight.pb-c.h>
-#include <status.pb-c.h>
-#include <timestamp.pb-c.h>
+#include "any.pb-c.h"
+#include "flight.pb-c.h"
+#include "status.pb-c.h"
+#include "timestamp.pb-c.h"

@@ -9,4 +9,4 @@
 
 #include "proto/proto.h"
 
-#include <flight_sql.pb-c.h>
+#include "flight_sql.pb-c.h"

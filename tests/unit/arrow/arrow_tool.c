@@ -118,6 +118,10 @@ static void sink_end(struct sink *sink)
         ipc_stream_end(&sink->slices);
     write_all(sink->text.ptr, sink->text.len);
     write_slices(&sink->slices);
+}
+
+static void sink_finish(struct sink *sink)
+{
     row_writer_destroy(sink->writer);
     buf_finish(&sink->text);
     slices_finish(&sink->slices);
@@ -176,5 +180,7 @@ int main(int argc, char **argv)
         sink.slice_first = number_argument(argc, argv, 2, 0);
         sink.slice_count = number_argument(argc, argv, 3, 0);
     }
-    return transform(&sink);
+    int code = transform(&sink);
+    sink_finish(&sink);
+    return code;
 }

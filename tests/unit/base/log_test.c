@@ -39,9 +39,9 @@ static void expect_line(enum log_format format, struct log_field field, const ch
     char line[LOG_LINE_BYTES_MAX];
     struct str text = format_line(line, format, &field, 1);
     struct str head = format == LOG_JSON
-                          ? STR("{\"time\":\"2026-11-21T05:30:00.123456Z\",\"level\":\"info\","
+                          ? STR("{\"time\":\"2026-11-21T04:10:00.123456Z\",\"level\":\"info\","
                                 "\"event\":\"call\"")
-                          : STR("2026-11-21T05:30:00.123Z INFO  call");
+                          : STR("2026-11-21T04:10:00.123Z INFO  call");
     assert_true(str_starts_with(text, head));
     text = str_slice(text, head.len, text.len);
     if (!str_equal(text, str_of(expected)))

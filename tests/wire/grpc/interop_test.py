@@ -11,8 +11,9 @@ import subprocess
 import threading
 import time
 
-import grpc
 import pytest
+
+grpc = pytest.importorskip("grpc")
 
 SERVER = os.environ.get("VOLLEY_GRPC_TEST_SERVER")
 pytestmark = pytest.mark.skipif(not SERVER, reason="VOLLEY_GRPC_TEST_SERVER is not set")

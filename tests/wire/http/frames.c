@@ -3,9 +3,9 @@
  */
 #include "frames.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 #include <string.h>
@@ -131,13 +131,16 @@ static void describe_headers(struct buf *text, const struct frame *frame)
     static const struct {
         uint8_t byte;
         const char *status;
-    } known[] = {{0x88, "200"}, {0x89, "204"}, {0x8c, "400"}, {0x8d, "404"}, {0x48, "other"},
-                 {0x08, "other"}};
+    } known[] = {{0x88, "200"}, {0x89, "204"},   {0x8c, "400"},
+                 {0x8d, "404"}, {0x48, "other"}, {0x08, "other"}};
     const char *status = "trailers";
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (frame->size > 0 && frame->payload[0] == known[i].byte)
             status = known[i].status;
     }
+    /* An entry of the dynamic table: a status that was sent before. */
+    if (frame->size > 0 && frame->payload[0] >= 0xbe)
+        status = "again";
     buf_printf(text, "HEADERS %u %s", frame->stream, status);
 }
 

@@ -4,9 +4,9 @@
  */
 #include "peer.h"
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 
 #include <cmocka.h>
 
@@ -98,26 +98,16 @@ static void refuses_ambiguous_and_foreign_heads(void **state)
 }
 
 static const char *const broken_chunks[] = {
-    "\n3\r\nabc\r\n0\r\n\r\n",
-    "3\nabc\r\n0\r\n\r\n",
-    "3\r\nabc\n0\r\n\r\n",
-    "3\r\nabcd\r\n0\r\n\r\n",
-    "3\r\nabc0\r\n\r\n",
-    "g\r\nabc\r\n0\r\n\r\n",
-    "-3\r\nabc\r\n0\r\n\r\n",
-    "0x3\r\nabc\r\n0\r\n\r\n",
-    " 3\r\nabc\r\n0\r\n\r\n",
-    "3 \r\nabc\r\n0\r\n\r\n",
-    "\r\n3\r\nabc\r\n0\r\n\r\n",
-    ";x\r\nabc\r\n0\r\n\r\n",
-    "3\rabc\r\n0\r\n\r\n",
-    "3\r\r\nabc\r\n0\r\n\r\n",
-    "3;a\nb\r\nabc\r\n0\r\n\r\n",
-    "3\r\nabc\r\n0\n\r\n",
-    "3\r\nabc\r\n0\r\n\n",
-    "3\r\nabc\r\n0\r\nX: y\n\r\n",
-    "ffffffffffffffffff\r\nabc",
-    "10000000000000003\r\nabc\r\n0\r\n\r\n",
+    "\n3\r\nabc\r\n0\r\n\r\n",    "3\nabc\r\n0\r\n\r\n",
+    "3\r\nabc\n0\r\n\r\n",        "3\r\nabcd\r\n0\r\n\r\n",
+    "3\r\nabc0\r\n\r\n",          "g\r\nabc\r\n0\r\n\r\n",
+    "-3\r\nabc\r\n0\r\n\r\n",     "0x3\r\nabc\r\n0\r\n\r\n",
+    " 3\r\nabc\r\n0\r\n\r\n",     "3 \r\nabc\r\n0\r\n\r\n",
+    "\r\n3\r\nabc\r\n0\r\n\r\n",  ";x\r\nabc\r\n0\r\n\r\n",
+    "3\rabc\r\n0\r\n\r\n",        "3\r\r\nabc\r\n0\r\n\r\n",
+    "3;a\nb\r\nabc\r\n0\r\n\r\n", "3\r\nabc\r\n0\n\r\n",
+    "3\r\nabc\r\n0\r\n\n",        "3\r\nabc\r\n0\r\nX: y\n\r\n",
+    "ffffffffffffffffff\r\nabc",  "10000000000000003\r\nabc\r\n0\r\n\r\n",
 };
 
 static void refuses_broken_chunks(void **state)

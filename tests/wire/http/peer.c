@@ -6,8 +6,8 @@
 #include "base/checked.h"
 #include "base/memory.h"
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 
 #include <cmocka.h>
 #include <errno.h>
@@ -254,7 +254,13 @@ void peer_consume(struct peer *peer)
 
 void peer_answer(struct peer *peer)
 {
-    http_respond_text(peer->last, 200, STR("text/plain"), STR("late"));
+    struct http_request *waiting = NULL;
+    LIST_FOR_EACH (stream, &peer->connection->streams, struct http_stream, link) {
+        if (!waiting && has_path(&stream->request, "/wait") && !stream->request.responded)
+            waiting = &stream->request;
+    }
+    assert_non_null(waiting);
+    http_respond_text(waiting, 200, STR("text/plain"), STR("late"));
     peer_run(peer);
 }
 

@@ -49,7 +49,7 @@ bool peer_is_open(const struct peer *peer);
 void peer_take(struct peer *peer, size_t size);
 /* Consumes what /hold was given and did not consume. */
 void peer_consume(struct peer *peer);
-/* Answers the latest /wait with 200 "late". */
+/* Answers the oldest /wait with 200 "late". */
 void peer_answer(struct peer *peer);
 void peer_drain(struct peer *peer);
 /* Asserts what was written down since the last call, lines joined by "; ". */

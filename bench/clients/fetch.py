@@ -1,0 +1,100 @@
+"""The pyarrow client of the benchmark: one result, drained in C, timed from the first call on.
+
+usage: fetch.py LIBRARY sql ADDRESS STATEMENT [NAME=VALUE...]     GetFlightInfo and DoGet
+       fetch.py LIBRARY again ADDRESS STATEMENT [NAME=VALUE...]   a DoGet of a finished result
+       fetch.py LIBRARY ticket ADDRESS TICKET                     a DoGet of a plain ticket
+       fetch.py LIBRARY duckdb DATABASE STATEMENT                 DuckDB in this process
+
+LIBRARY is the built native/drain.c; NAME=VALUE are call headers. Prints one JSON object: seconds,
+rows, batches, and this process's CPU seconds during them.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import ctypes
+import json
+import sys
+import time
+from pathlib import Path
+
+import duckdb
+import pyarrow.flight
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "integration"))
+import flight_sql  # noqa: E402
+
+BATCH_ROWS = 122_880  # DuckDB's own row groups
+
+
+def drain(library, reader):
+    """Rows and batches of a RecordBatchReader, read in C."""
+    stream = (ctypes.c_void_p * 5)()
+    batches = ctypes.c_int64()
+    reader._export_to_c(ctypes.addressof(stream))
+    library.drain.restype = ctypes.c_int64
+    rows = library.drain(ctypes.byref(stream), ctypes.byref(batches))
+    if rows < 0:
+        raise RuntimeError("the stream ended with an error")
+    return rows, batches.value
+
+
+def of_flight(kind, address, text, headers):
+    """Two functions: what comes before the clock, and what is timed."""
+    client = pyarrow.flight.connect(f"grpc://{address}")
+    options = pyarrow.flight.FlightCallOptions(
+        headers=[tuple(part.encode() for part in header.split("=", 1)) for header in headers])
+    descriptor = flight_sql.query_descriptor(text)
+
+    def ticket():
+        return client.get_flight_info(descriptor, options).endpoints[0].ticket
+
+    def get(wanted):
+        return client.do_get(wanted, options).to_reader()
+
+    if kind == "sql":
+        return lambda: None, lambda _: get(ticket())
+    if kind == "ticket":
+        return lambda: pyarrow.flight.Ticket(text.encode()), get
+
+    def finished():
+        wanted = ticket()
+        for _ in get(wanted):
+            pass
+        return wanted
+
+    return finished, get
+
+
+def of_duckdb(database, statement):
+    connection = duckdb.connect(database, read_only=True)
+
+    def read(_=None):
+        return connection.execute(statement).fetch_record_batch(BATCH_ROWS)
+
+    def warm():
+        for _ in read():
+            pass
+
+    return warm, read
+
+
+def main():
+    library = ctypes.CDLL(sys.argv[1])
+    kind, place, text, *headers = sys.argv[2:]
+    if kind == "duckdb":
+        prepare, read = of_duckdb(place, text)
+    else:
+        prepare, read = of_flight(kind, place, text, headers)
+    prepared = prepare()
+    if kind == "again":
+        # The measuring process reads the server's counters between the two reads.
+        print("primed", flush=True)
+        sys.stdin.readline()
+    cpu, start = time.process_time(), time.perf_counter()
+    rows, batches = drain(library, read(prepared))
+    seconds = time.perf_counter() - start
+    print(json.dumps({"seconds": seconds, "rows": rows, "batches": batches,
+                      "client_cpu": time.process_time() - cpu}), flush=True)
+
+
+if __name__ == "__main__":
+    main()

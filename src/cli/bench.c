@@ -1,0 +1,255 @@
+/*
+ * bench.c — `volley bench`: run one statement on many connections and tell how long it took.
+ *
+ * Each connection has a thread that opens the statement, reads its whole result and begins again until
+ * the time is over. The first run, on a connection of its own, is not counted: it shows whether the
+ * statement works at all.
+ *
+ * Runs on: one thread per connection; the main thread waits and reports. Owns: the connections.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/command.h"
+#include "cli/latency.h"
+#include "cli/options.h"
+#include "cli/query.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "event/thread.h"
+#include "json/writer.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+#define CONNECTIONS_MAX 1024
+#define DURATION_MS_MAX (UINT64_C(24) * 3600 * 1000)
+#define REPORT_MAX ((size_t)64 << 10)
+
+struct bench_options {
+    struct str server;
+    struct str sql;
+    uint64_t connections;
+    uint64_t duration_ms;
+    bool rows_only;
+    bool json;
+};
+
+struct lane {
+    const struct bench_options *options;
+    struct thread *thread;
+    uint64_t end_ns;
+    uint64_t rows;
+    uint64_t bytes;
+    struct latency latency;
+    struct error error; /* status STATUS_OK: none */
+};
+
+struct report {
+    uint64_t elapsed_ns;
+    uint64_t rows;
+    uint64_t bytes;
+    struct latency latency;
+};
+
+static enum status run_once(struct lane *lane, struct grpc_client *client, struct error *error)
+{
+    CLEANUP(sql_query_close) struct sql_query *query = NULL;
+    TRY(sql_query_open(client, lane->options->sql, !lane->options->rows_only, &query, error));
+    bool end = false;
+    while (!end) {
+        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
+        TRY(sql_query_next(query, &batch, &end, error));
+    }
+    lane->rows += sql_query_rows(query);
+    lane->bytes += sql_query_bytes(query);
+    return STATUS_OK;
+}
+
+static enum status connect_lane(const struct lane *lane, struct grpc_client **out_client,
+                                struct error *error)
+{
+    const struct grpc_client_options options = {
+        .server = options_server(lane->options->server),
+        .user_agent = STR("volley/" VOLLEY_VERSION),
+    };
+    return grpc_client_connect(&options, out_client, error);
+}
+
+static enum status run_until_end(struct lane *lane)
+{
+    CLEANUP(grpc_client_close) struct grpc_client *client = NULL;
+    TRY(connect_lane(lane, &client, &lane->error));
+    for (uint64_t start_ns = clock_now_ns(); start_ns < lane->end_ns;) {
+        TRY(run_once(lane, client, &lane->error));
+        uint64_t now_ns = clock_now_ns();
+        latency_add(&lane->latency, now_ns - start_ns);
+        start_ns = now_ns;
+    }
+    return STATUS_OK;
+}
+
+static void run_lane(void *argument)
+{
+    struct lane *lane = (struct lane *)argument;
+    if (run_until_end(lane) == STATUS_OK)
+        lane->error = ERROR_NONE;
+}
+
+/* The run before the measurement. */
+static enum status try_statement(const struct bench_options *options, struct error *error)
+{
+    CLEANUP(grpc_client_close) struct grpc_client *client = NULL;
+    struct lane lane = {.options = options};
+    TRY(connect_lane(&lane, &client, error));
+    return run_once(&lane, client, error);
+}
+
+static enum status start_lanes(struct lane *lanes, const struct bench_options *options,
+                               uint64_t start_ns, struct error *error)
+{
+    uint64_t end_ns = start_ns + options->duration_ms * NANOSECONDS_PER_MILLISECOND;
+    for (size_t i = 0; i < options->connections; i++) {
+        lanes[i] = (struct lane){.options = options, .end_ns = end_ns, .error = ERROR_NONE};
+        TRY(thread_start("bench", 0, run_lane, &lanes[i], &lanes[i].thread, error));
+    }
+    return STATUS_OK;
+}
+
+static enum status measure(const struct bench_options *options, struct report *report,
+                           struct error *error)
+{
+    struct lane *lanes = NEW_ARRAY(struct lane, options->connections);
+    uint64_t start_ns = clock_now_ns();
+    enum status status = start_lanes(lanes, options, start_ns, error);
+    for (size_t i = 0; i < options->connections; i++) {
+        if (!lanes[i].thread)
+            continue;
+        thread_join(lanes[i].thread);
+        latency_merge(&report->latency, &lanes[i].latency);
+        report->rows += lanes[i].rows;
+        report->bytes += lanes[i].bytes;
+        if (status == STATUS_OK && lanes[i].error.status != STATUS_OK) {
+            *error = lanes[i].error;
+            status = error->status;
+        }
+    }
+    report->elapsed_ns = clock_now_ns() - start_ns;
+    free(lanes);
+    return status;
+}
+
+static double milliseconds(uint64_t duration_ns)
+{
+    return (double)duration_ns / (double)NANOSECONDS_PER_MILLISECOND;
+}
+
+struct line {
+    const char *name;
+    const char *key;
+    const char *unit;
+    double value;
+    int digits;
+};
+
+static size_t report_lines(const struct bench_options *options, const struct report *report,
+                           struct line lines[16])
+{
+    double seconds = (double)report->elapsed_ns / (double)NANOSECONDS_PER_SECOND;
+    const struct latency *latency = &report->latency;
+    const struct line all[] = {
+        {"connections", "connections", "", (double)options->connections, 0},
+        {"duration", "duration_seconds", "s", seconds, 3},
+        {"queries", "queries", "", (double)latency->count, 0},
+        {"rows", "rows", "", (double)report->rows, 0},
+        {"queries/s", "queries_per_second", "", (double)latency->count / seconds, 1},
+        {"rows/s", "rows_per_second", "", (double)report->rows / seconds, 0},
+        {"MB/s", "megabytes_per_second", "", (double)report->bytes / 1e6 / seconds, 1},
+        {"latency p50", "latency_p50_ms", "ms", milliseconds(latency_percentile_ns(latency, 50)),
+         3},
+        {"latency p90", "latency_p90_ms", "ms", milliseconds(latency_percentile_ns(latency, 90)),
+         3},
+        {"latency p99", "latency_p99_ms", "ms", milliseconds(latency_percentile_ns(latency, 99)),
+         3},
+        {"latency max", "latency_max_ms", "ms", milliseconds(latency->max_ns), 3},
+    };
+    memcpy(lines, all, sizeof(all));
+    return ARRAY_COUNT(all);
+}
+
+static void print_report(const struct bench_options *options, const struct report *report)
+{
+    struct line lines[16];
+    size_t count = report_lines(options, report, lines);
+    if (!options->json) {
+        for (size_t i = 0; i < count; i++)
+            (void)printf("%-12s %14.*f %s\n", lines[i].name, lines[i].digits, lines[i].value,
+                         lines[i].unit);
+        return;
+    }
+    CLEANUP(buf_finish) struct buf text;
+    buf_init(&text, REPORT_MAX);
+    struct json_writer writer;
+    json_writer_init(&writer, &text);
+    json_write_begin_object(&writer);
+    for (size_t i = 0; i < count; i++) {
+        json_write_key(&writer, lines[i].key);
+        json_write_double(&writer, lines[i].value);
+    }
+    json_write_end_object(&writer);
+    (void)printf("%.*s\n", STR_ARGS(buf_str(&text)));
+}
+
+static enum exit_code fail(enum status status, const struct error *error)
+{
+    enum exit_code code = CLI_STATEMENT;
+    if (status == STATUS_UNAVAILABLE)
+        code = CLI_UNREACHABLE;
+    return cli_fail(code, error);
+}
+
+static enum exit_code run_bench(const struct bench_options *options)
+{
+    struct error error = ERROR_NONE;
+    enum status status = try_statement(options, &error);
+    if (status != STATUS_OK)
+        return fail(status, &error);
+    struct report report = {0};
+    status = measure(options, &report, &error);
+    if (report.latency.count > 0)
+        print_report(options, &report);
+    return status == STATUS_OK ? CLI_FINE : fail(status, &error);
+}
+
+enum exit_code cli_bench(char *const *arguments, size_t count)
+{
+    struct bench_options options = {.connections = 1, .duration_ms = 5000};
+    const struct option table[] = {
+        {.name = "server", .kind = OPTION_TEXT, .target = &options.server},
+        {.name = "connections",
+         .letter = "c",
+         .kind = OPTION_NUMBER,
+         .target = &options.connections,
+         .min = 1,
+         .max = CONNECTIONS_MAX},
+        {.name = "duration",
+         .letter = "d",
+         .kind = OPTION_DURATION,
+         .target = &options.duration_ms,
+         .min = 1,
+         .max = DURATION_MS_MAX},
+        {.name = "rows-only", .kind = OPTION_SWITCH, .target = &options.rows_only},
+        {.name = "json", .kind = OPTION_SWITCH, .target = &options.json},
+    };
+    const char *sql = NULL;
+    struct positionals statements = {.items = &sql, .capacity = 1};
+    struct error error = ERROR_NONE;
+    if (options_read(table, ARRAY_COUNT(table), arguments, count, &statements, &error) != STATUS_OK)
+        return cli_fail(CLI_USAGE, &error);
+    if (!sql) {
+        cli_complain("bench needs a statement: volley bench 'SELECT 1'");
+        return CLI_USAGE;
+    }
+    options.sql = str_of(sql);
+    (void)signal(SIGPIPE, SIG_IGN);
+    return run_bench(&options);
+}

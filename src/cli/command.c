@@ -1,0 +1,204 @@
+/*
+ * command.c — which command was meant: dispatch, help, suggestions.
+ *
+ * Runs on: the main thread. Owns: nothing.
+ * Not done here: what a command does (its own file).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/command.h"
+
+#include "base/memory.h"
+#include "base/str.h"
+#include "settings/nearest.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static const struct command commands[] = {
+    {
+        .name = "serve",
+        .synopsis = "[FILE...] [flags]",
+        .summary = "run a server; each FILE (Parquet, CSV, JSON) becomes a view",
+        .write_help = cli_serve_help,
+        .run = cli_serve,
+    },
+    {
+        .name = "sql",
+        .synopsis = "[SQL...] [-f FILE] [--format FORMAT] [--server URL]",
+        .summary = "run statements and print their results",
+        .help =
+            "Statements come from the arguments, from a file or from standard input, separated by\n"
+            "semicolons; they run in order until one fails. Results go to standard output.\n"
+            "\n"
+            "  -f, --file FILE     read statements from FILE (- is standard input)\n"
+            "  --format FORMAT     table, csv, json, ndjson, arrow or markdown [table]\n"
+            "  --server URL        grpc://HOST:PORT, grpc+unix:///PATH or http://HOST:PORT\n"
+            "                      [$VOLLEY_SERVER, else grpc://127.0.0.1:50052]\n"
+            "\n"
+            "Exit codes: 3 the server cannot be reached, 4 a statement failed, 130 Ctrl-C.\n"
+            "\n"
+            "  volley sql 'SELECT origin, count(*) FROM flights GROUP BY ALL'\n"
+            "  volley sql --format csv -f report.sql > report.csv\n",
+        .run = cli_sql,
+    },
+    {
+        .name = "bench",
+        .synopsis = "[--connections N] [--duration TIME] [--rows-only] [--json] SQL",
+        .summary = "measure latency and throughput of a statement",
+        .help = "Each connection runs the statement again and again until the time is over.\n"
+                "\n"
+                "  --connections N     connections, each with a thread of its own [1]\n"
+                "  --duration TIME     how long to measure [5s]\n"
+                "  --rows-only         count rows without checking and decoding batches\n"
+                "  --json              print one JSON object\n"
+                "  --server URL        as for volley sql\n"
+                "\n"
+                "  volley bench --connections 16 'SELECT 1'\n",
+        .run = cli_bench,
+    },
+    {
+        .name = "kill",
+        .synopsis = "ID [--server URL]",
+        .summary = "stop a running statement (see SELECT * FROM volley.queries)",
+        .help = "  --server URL        as for volley sql\n",
+        .run = cli_kill,
+    },
+    {
+        .name = "config",
+        .synopsis = "show [--origin] [flags of serve] | check [FILE]",
+        .summary = "print the settings in force, or check a file of settings",
+        .help = "  show                print every setting as YAML that --config reads\n"
+                "  show --origin       and where its value came from\n"
+                "  check               check all sources that volley serve would read\n"
+                "  check FILE          check one YAML file\n",
+        .run = cli_config,
+    },
+    {
+        .name = "version",
+        .synopsis = "",
+        .summary = "print the version and the libraries it was built with",
+        .run = cli_version,
+    },
+};
+
+void cli_complain(const char *format, ...)
+{
+    char message[2 * ERROR_MESSAGE_MAX];
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vsnprintf(message, sizeof(message), format, arguments);
+    va_end(arguments);
+    (void)fprintf(stderr, "volley: %s\n", message);
+}
+
+enum exit_code cli_fail(enum exit_code code, const struct error *error)
+{
+    cli_complain("%s", error->message);
+    return code;
+}
+
+static void print_help(void)
+{
+    (void)printf(
+        "Volley: SQL in, Arrow out. Flight SQL on 127.0.0.1:50052, HTTP on 127.0.0.1:8000.\n"
+        "\n"
+        "Usage: volley COMMAND [...]\n"
+        "\n");
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+        (void)printf("  %-9s %s\n", commands[i].name, commands[i].summary);
+    (void)printf(
+        "\n"
+        "  volley serve --demo\n"
+        "  volley sql 'SELECT origin, avg(delay) FROM flights GROUP BY ALL LIMIT 5'\n"
+        "  curl 'http://127.0.0.1:8000/v1/query?format=csv' -d 'SELECT 42'\n"
+        "\n"
+        "volley COMMAND --help tells more. Exit codes: 0 fine, 1 failed, 2 wrong usage or\n"
+        "setting, 3 cannot bind or reach, 4 the statement failed, 130 interrupted.\n");
+}
+
+static void print_command_help(const struct command *command)
+{
+    (void)printf("volley %s: %s\n\nUsage: volley %s %s\n", command->name, command->summary,
+                 command->name, command->synopsis);
+    if (command->help)
+        (void)printf("\n%s", command->help);
+    if (command->write_help)
+        command->write_help();
+}
+
+static const struct command *find_command(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
+        if (str_equal(name, str_of(commands[i].name)))
+            return &commands[i];
+    }
+    return NULL;
+}
+
+static bool is_help(struct str word)
+{
+    return str_equal(word, STR("--help")) || str_equal(word, STR("-h")) ||
+           str_equal(word, STR("-help"));
+}
+
+static bool asks_for_help(char *const *arguments, size_t count)
+{
+    for (size_t i = 0; i < count && !str_equal(str_of(arguments[i]), STR("--")); i++) {
+        if (is_help(str_of(arguments[i])))
+            return true;
+    }
+    return false;
+}
+
+static enum exit_code refuse_command(struct str name)
+{
+    struct nearest nearest;
+    nearest_init(&nearest, name);
+    for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
+        nearest_offer(&nearest, str_of(commands[i].name));
+    if (nearest.best.len > 0)
+        cli_complain("unknown command '%.*s'; did you mean '%.*s'?", STR_ARGS(name),
+                     STR_ARGS(nearest.best));
+    else
+        cli_complain("unknown command '%.*s'; volley --help lists all", STR_ARGS(name));
+    return CLI_USAGE;
+}
+
+static enum exit_code run_command(const struct command *command, char *const *arguments,
+                                  size_t count)
+{
+    if (asks_for_help(arguments, count)) {
+        print_command_help(command);
+        return CLI_FINE;
+    }
+    return command->run(arguments, count);
+}
+
+/* `volley help sql` */
+static enum exit_code run_help(char *const *arguments, size_t count)
+{
+    const struct command *command = count > 0 ? find_command(str_of(arguments[0])) : NULL;
+    if (count > 0 && !command)
+        return refuse_command(str_of(arguments[0]));
+    if (command)
+        print_command_help(command);
+    else
+        print_help();
+    return CLI_FINE;
+}
+
+enum exit_code cli_run(char *const *arguments, size_t count)
+{
+    struct str first = count > 0 ? str_of(arguments[0]) : STR("help");
+    const struct command *command = find_command(first);
+    if (command)
+        return run_command(command, arguments + 1, count - 1);
+    if (str_equal(first, STR("help")) || is_help(first))
+        return run_help(arguments + 1, count > 0 ? count - 1 : 0);
+    if (str_equal(first, STR("--version")) || str_equal(first, STR("-version")))
+        return cli_version(arguments + 1, count - 1);
+    /* Flags without a command are those of serve. */
+    if (first.len > 1 && first.ptr[0] == '-')
+        return run_command(&commands[0], arguments, count);
+    return refuse_command(first);
+}

@@ -1,0 +1,47 @@
+/*
+ * command.h — the commands of the program: one row each.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+
+/* How a command ends. */
+enum exit_code {
+    CLI_FINE = 0,
+    CLI_FAILED = 1,
+    CLI_USAGE = 2,       /* wrong usage or setting */
+    CLI_UNREACHABLE = 3, /* cannot bind or reach */
+    CLI_STATEMENT = 4,   /* the statement failed */
+    CLI_INTERRUPTED = 130,
+};
+
+struct command {
+    const char *name;
+    const char *synopsis; /* after the name: "[FILE...] [flags]" */
+    const char *summary;  /* one line; NULL: not listed */
+    const char *help;     /* the rest of its own help; may be NULL */
+    /* Appends what the help ends with; may be NULL. */
+    void (*write_help)(void);
+    enum exit_code (*run)(char *const *arguments, size_t count);
+};
+
+/* Runs the program: the arguments after its name. */
+enum exit_code cli_run(char *const *arguments, size_t count);
+
+/* The commands, by their files. */
+enum exit_code cli_serve(char *const *arguments, size_t count);
+void cli_serve_help(void);
+enum exit_code cli_sql(char *const *arguments, size_t count);
+enum exit_code cli_bench(char *const *arguments, size_t count);
+enum exit_code cli_kill(char *const *arguments, size_t count);
+enum exit_code cli_config(char *const *arguments, size_t count);
+enum exit_code cli_version(char *const *arguments, size_t count);
+
+/* One line on standard error: "volley: <message>". */
+void cli_complain(const char *format, ...) PRINTF_LIKE(1, 2);
+/* The same with the error's message; returns `code`. */
+enum exit_code cli_fail(enum exit_code code, const struct error *error);

@@ -1,0 +1,20 @@
+/*
+ * interrupt.h — Ctrl-C cancels the statement under way; without one, or a second time, it ends the
+ * program with exit code 130.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "grpc/client.h"
+
+struct interrupt;
+
+/* Blocks SIGINT on the calling thread, which must be the only one, and watches it on another. */
+MUST_CHECK enum status interrupt_start(struct interrupt **out_interrupt, struct error *error);
+/* Ends the watch; before the client is closed. */
+void interrupt_stop(struct interrupt *interrupt);
+CLEANUP_FUNCTION(struct interrupt *, interrupt_stop)
+/* What Ctrl-C interrupts from now on; NULL: nothing. */
+void interrupt_set_client(struct interrupt *interrupt, struct grpc_client *client);
+/* True once Ctrl-C was pressed. */
+bool interrupt_happened(const struct interrupt *interrupt);

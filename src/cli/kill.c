@@ -1,0 +1,130 @@
+/*
+ * kill.c — `volley kill ID`: stop a statement, over HTTP.
+ *
+ * Runs on: the main thread. Owns: the connection while it runs.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/command.h"
+#include "cli/options.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "http/client.h"
+#include "json/reader.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#define ANSWER_BYTES_MAX ((size_t)64 << 10)
+#define PATH_SIZE 256
+#define TIMEOUT_NS (10 * NANOSECONDS_PER_SECOND)
+
+/* "grpc://host:port" as the address that http takes. */
+static enum status address_of(struct str server, struct arena *arena, struct str *out_address,
+                              struct error *error)
+{
+    static const struct {
+        const char *scheme;
+        const char *prefix;
+    } forms[] = {{"grpc://", ""}, {"grpc+tcp://", ""}, {"http://", ""}, {"grpc+unix://", "unix:"}};
+    for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
+        struct str scheme = str_of(forms[i].scheme);
+        if (!str_starts_with_nocase(server, scheme))
+            continue;
+        struct str rest = str_slice(server, scheme.len, server.len);
+        if (str_ends_with(rest, STR("/")))
+            rest.len--;
+        *out_address = arena_printf(arena, "%s%.*s", forms[i].prefix, STR_ARGS(rest));
+        return STATUS_OK;
+    }
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "server '%.*s' is not grpc://HOST:PORT, grpc+unix:///PATH or http://HOST:PORT",
+                     STR_ARGS(server));
+}
+
+/* The answer's "detail", or what the status alone says. */
+static void explain(unsigned status, struct str body, struct str id, struct error *error)
+{
+    CLEANUP(json_document_destroy) struct json_document *document = NULL;
+    struct str detail = STR_EMPTY;
+    struct error ignored = ERROR_NONE;
+    if (json_parse(body, ANSWER_BYTES_MAX, &document, &ignored) == STATUS_OK &&
+        json_member_text(json_root(document), "detail", false, &detail, NULL, &ignored) ==
+            STATUS_OK &&
+        detail.len > 0)
+        (void)error_set(error, STATUS_NOT_FOUND, "%.*s", STR_ARGS(detail));
+    else
+        (void)error_set(error, STATUS_UNKNOWN, "the server answered %u to killing '%.*s'", status,
+                        STR_ARGS(id));
+}
+
+static enum status read_answer(struct http_client_request *request, struct slices *body,
+                               unsigned *out_status, struct error *error)
+{
+    const struct http_headers *headers;
+    bool end = false;
+    TRY(http_client_head(request, out_status, &headers, error));
+    while (!end && body->bytes < ANSWER_BYTES_MAX)
+        TRY(http_client_read(request, body, &end, error));
+    return STATUS_OK;
+}
+
+static enum status kill_statement(struct str address, struct str id, struct error *error)
+{
+    const struct http_client_options options = {.address = address};
+    CLEANUP(http_client_close) struct http_client *client = NULL;
+    TRY(http_client_connect(&options, &client, error));
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof(path), "/v1/queries/%.*s", STR_ARGS(id));
+    CLEANUP(http_client_finish) struct http_client_request *request = NULL;
+    TRY(http_client_start(client, STR("DELETE"), str_of(path), NULL, 0, true,
+                          clock_now_ns() + TIMEOUT_NS, &request, error));
+    CLEANUP(slices_finish) struct slices body;
+    slices_init(&body);
+    unsigned status = 0;
+    TRY(read_answer(request, &body, &status, error));
+    if (status >= 200 && status < 300)
+        return STATUS_OK;
+    CLEANUP(slice_finish) struct slice joined = slices_join(&body);
+    explain(status, slice_str(joined), id, error);
+    return error->status;
+}
+
+/* What can stand in a path as it is. */
+static bool is_id(struct str id)
+{
+    for (size_t i = 0; i < id.len; i++) {
+        unsigned char byte = (unsigned char)id.ptr[i];
+        if (!isalnum(byte) && byte != '-' && byte != '_' && byte != '.')
+            return false;
+    }
+    return id.len > 0 && id.len <= 128 && id.ptr[0] != '.';
+}
+
+enum exit_code cli_kill(char *const *arguments, size_t count)
+{
+    struct str server = STR_EMPTY;
+    const struct option table[] = {
+        {.name = "server", .kind = OPTION_TEXT, .target = &server},
+    };
+    const char *id_text = "";
+    struct positionals ids = {.items = &id_text, .capacity = 1};
+    struct error error = ERROR_NONE;
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    if (options_read(table, ARRAY_COUNT(table), arguments, count, &ids, &error) != STATUS_OK)
+        return cli_fail(CLI_USAGE, &error);
+    struct str id = str_of(id_text);
+    if (!is_id(id)) {
+        cli_complain("kill needs the ID of a statement: SELECT id FROM volley.queries");
+        return CLI_USAGE;
+    }
+    struct str address;
+    if (address_of(options_server(server), &arena, &address, &error) != STATUS_OK)
+        return cli_fail(CLI_USAGE, &error);
+    enum status status = kill_statement(address, id, &error);
+    if (status != STATUS_OK)
+        return cli_fail(status == STATUS_UNAVAILABLE ? CLI_UNREACHABLE : CLI_FAILED, &error);
+    (void)printf("killed %.*s\n", STR_ARGS(id));
+    return CLI_FINE;
+}

@@ -1,0 +1,113 @@
+/*
+ * layout.c — widths of Unicode text, and no control characters in a terminal.
+ *
+ * What a database holds may have been written by anyone; a terminal obeys escape sequences. So every
+ * control character is shown as its escape, and bytes that are not UTF-8 as U+FFFD.
+ *
+ * Runs on: the main thread (the width table follows the locale's character type). Owns: nothing.
+ * Spec: RFC 3629; wcwidth of POSIX.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/layout.h"
+
+#include <locale.h>
+#include <wchar.h>
+
+#define REPLACEMENT "\xef\xbf\xbd"
+
+void layout_prepare(void)
+{
+    /* Fails on systems without that locale; characters then count as one column each. */
+    (void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+void layout_fill(struct buf *out, char byte, size_t count)
+{
+    uint8_t *bytes = buf_extend(out, count);
+    if (bytes)
+        memset(bytes, byte, count);
+}
+
+/* Bytes of the UTF-8 character at the front, by its first byte; 0: none begins so. */
+static size_t character_size(unsigned char first)
+{
+    if (first < 0x80)
+        return 1;
+    if (first >= 0xc2 && first < 0xe0)
+        return 2;
+    if (first >= 0xe0 && first < 0xf0)
+        return 3;
+    return first >= 0xf0 && first < 0xf5 ? 4 : 0;
+}
+
+static wchar_t code_point(const char *bytes, size_t size)
+{
+    static const unsigned char first_masks[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
+    unsigned value = (unsigned char)bytes[0] & first_masks[size];
+    for (size_t i = 1; i < size; i++)
+        value = value << 6 | ((unsigned char)bytes[i] & 0x3f);
+    return (wchar_t)value;
+}
+
+static size_t append_control(unsigned value, struct buf *out)
+{
+    size_t before = out->len;
+    if (value == '\n')
+        buf_append_text(out, "\\n");
+    else if (value == '\r')
+        buf_append_text(out, "\\r");
+    else if (value == '\t')
+        buf_append_text(out, "\\t");
+    else
+        buf_printf(out, value < 0x100 ? "\\x%02x" : "\\u%04x", value);
+    return out->len - before;
+}
+
+static size_t append_wide(struct str character, struct buf *out)
+{
+    if (!str_is_utf8(character)) {
+        buf_append_text(out, REPLACEMENT);
+        return 1;
+    }
+    wchar_t value = code_point(character.ptr, character.len);
+    int width = wcwidth(value);
+    if (value < 0xa0 || (value >= 0x202a && value <= 0x202e) ||
+        (value >= 0x2066 && value <= 0x2069))
+        return append_control((unsigned)value, out);
+    buf_append_str(out, character);
+    return width < 0 ? 1 : (size_t)width;
+}
+
+static bool is_plain(char byte, bool pipes)
+{
+    return byte >= 0x20 && byte < 0x7f && !(pipes && byte == '|');
+}
+
+size_t layout_append(struct str text, bool pipes, struct buf *out)
+{
+    size_t columns = 0;
+    for (size_t at = 0; at < text.len;) {
+        size_t run = at;
+        while (run < text.len && is_plain(text.ptr[run], pipes))
+            run++;
+        buf_append(out, text.ptr + at, run - at);
+        columns += run - at;
+        at = run;
+        if (at == text.len)
+            break;
+        unsigned char byte = (unsigned char)text.ptr[at];
+        size_t size = character_size(byte);
+        struct str character = str_slice(text, at, at + (size > 0 ? size : 1));
+        bool whole = character.len == size && str_is_utf8(character);
+        if (byte == '|') {
+            buf_append_text(out, "\\|");
+            columns += 2;
+        } else if (byte < 0x80) {
+            columns += append_control(byte, out);
+        } else {
+            columns += append_wide(character, out);
+        }
+        at += whole ? size : 1;
+    }
+    return columns;
+}

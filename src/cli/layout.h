@@ -1,0 +1,15 @@
+/*
+ * layout.h — text in a terminal: its width in columns, made harmless.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "base/buf.h"
+
+/* Chooses the character widths of UTF-8; once, before layout_append. */
+void layout_prepare(void);
+/* Appends the text with control characters and invalid bytes replaced (newline as \n, escape as \x1b),
+ * and with `|` as `\|` when `pipes`; returns the columns it takes. */
+size_t layout_append(struct str text, bool pipes, struct buf *out);
+/* Appends `count` times `byte`. */
+void layout_fill(struct buf *out, char byte, size_t count);

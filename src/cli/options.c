@@ -1,0 +1,134 @@
+/*
+ * options.c — read the flags of a command by its table.
+ *
+ * Runs on: the main thread. Owns: nothing; texts point into the arguments.
+ * Not done here: settings of the server (settings).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/options.h"
+
+#include "base/buf.h"
+#include "settings/flags.h"
+#include "settings/nearest.h"
+#include "settings/value.h"
+
+#include <stdlib.h>
+
+#define ALLOWED_TEXT_MAX 512
+
+static const struct option *find_option(const struct option *options, size_t count, struct str name)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_equal(name, str_of(options[i].name)) ||
+            (options[i].letter && str_equal(name, str_of(options[i].letter))))
+            return &options[i];
+    }
+    return NULL;
+}
+
+static enum status refuse_unknown(const struct option *options, size_t count,
+                                  const struct flag *flag, struct error *error)
+{
+    struct nearest nearest;
+    nearest_init(&nearest, flag->name);
+    for (size_t i = 0; i < count; i++)
+        nearest_offer(&nearest, str_of(options[i].name));
+    if (nearest.best.len == 0)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "unknown flag %.*s", STR_ARGS(flag->text));
+    return error_set(error, STATUS_INVALID_ARGUMENT, "unknown flag %.*s; did you mean --%.*s?",
+                     STR_ARGS(flag->text), STR_ARGS(nearest.best));
+}
+
+/* Numbers and durations are read like settings of that type. */
+static enum status read_number(const struct option *option, const struct flag *flag,
+                               struct error *error)
+{
+    const struct setting setting = {
+        .name = option->name,
+        .type = option->kind == OPTION_NUMBER ? SETTING_INTEGER : SETTING_DURATION,
+        .min = option->min,
+        .max = option->max,
+    };
+    struct setting_value value;
+    if (setting_parse(&setting, flag->value, NULL, &value)) {
+        *(uint64_t *)option->target = value.number;
+        return STATUS_OK;
+    }
+    CLEANUP(buf_finish) struct buf allowed;
+    buf_init(&allowed, ALLOWED_TEXT_MAX);
+    setting_write_allowed(&setting, &allowed);
+    return error_set(error, STATUS_INVALID_ARGUMENT, "%.*s: '%.*s' is not allowed; must be %.*s",
+                     STR_ARGS(flag->text), STR_ARGS(flag->value), STR_ARGS(buf_str(&allowed)));
+}
+
+static enum status read_choice(const struct option *option, const struct flag *flag,
+                               struct error *error)
+{
+    CLEANUP(buf_finish) struct buf names;
+    buf_init(&names, ALLOWED_TEXT_MAX);
+    for (unsigned i = 0; option->choices[i]; i++) {
+        if (str_equal_nocase(flag->value, str_of(option->choices[i]))) {
+            *(unsigned *)option->target = i;
+            return STATUS_OK;
+        }
+        buf_printf(&names, "%s%s", i > 0 ? ", " : "", option->choices[i]);
+    }
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "%.*s: '%.*s' is not allowed; must be one of %.*s", STR_ARGS(flag->text),
+                     STR_ARGS(flag->value), STR_ARGS(buf_str(&names)));
+}
+
+static enum status read_option(const struct option *option, struct flags *flags, struct flag *flag,
+                               struct error *error)
+{
+    if (option->kind == OPTION_SWITCH) {
+        if (flag->has_value)
+            return error_set(error, STATUS_INVALID_ARGUMENT, "%.*s takes no value",
+                             STR_ARGS(flag->text));
+        *(bool *)option->target = true;
+        return STATUS_OK;
+    }
+    TRY(flags_value(flags, flag, error));
+    if (option->kind == OPTION_CHOICE)
+        return read_choice(option, flag, error);
+    if (option->kind != OPTION_TEXT)
+        return read_number(option, flag, error);
+    *(struct str *)option->target = flag->value;
+    return STATUS_OK;
+}
+
+static enum status add_positional(struct positionals *positionals, const struct flag *word,
+                                  struct error *error)
+{
+    if (positionals->count == positionals->capacity)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "unexpected argument '%.*s'",
+                         STR_ARGS(word->text));
+    positionals->items[positionals->count++] = word->text.ptr;
+    return STATUS_OK;
+}
+
+enum status options_read(const struct option *options, size_t option_count, char *const *arguments,
+                         size_t count, struct positionals *positionals, struct error *error)
+{
+    struct flags flags = {.arguments = arguments, .count = count};
+    struct flag flag;
+    while (flags_next(&flags, &flag)) {
+        if (flag.name.len == 0) {
+            TRY(add_positional(positionals, &flag, error));
+            continue;
+        }
+        const struct option *option = find_option(options, option_count, flag.name);
+        if (!option)
+            return refuse_unknown(options, option_count, &flag, error);
+        TRY(read_option(option, &flags, &flag, error));
+    }
+    return STATUS_OK;
+}
+
+struct str options_server(struct str given)
+{
+    if (given.len > 0)
+        return given;
+    struct str variable = str_of(getenv("VOLLEY_SERVER"));
+    return variable.len > 0 ? variable : STR("grpc://127.0.0.1:50052");
+}

@@ -1,0 +1,69 @@
+/*
+ * output.c — write results to a file descriptor.
+ *
+ * SIGPIPE is ignored by the command, so a reader that went away shows as EPIPE, which ends the command
+ * without a message, as a pipe into `head` is meant to.
+ *
+ * Runs on: the main thread. Owns: the collected bytes.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/output.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+void output_init(struct output *output, int fd)
+{
+    *output = (struct output){.fd = fd};
+    buf_init(&output->buf, OUTPUT_BYTES_MAX);
+}
+
+void output_finish(struct output *output)
+{
+    buf_finish(&output->buf);
+}
+
+static enum status write_bytes(struct output *output, const uint8_t *bytes, size_t size,
+                               struct error *error)
+{
+    while (size > 0) {
+        ssize_t written = write(output->fd, bytes, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0 && errno == EPIPE) {
+            output->broken = true;
+            return error_set(error, STATUS_CANCELLED, "nobody reads the output");
+        }
+        if (written < 0)
+            return error_set_errno(error, errno, "cannot write the output");
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return STATUS_OK;
+}
+
+enum status output_flush(struct output *output, struct error *error)
+{
+    TRY(buf_check(&output->buf, "the output of a row", error));
+    TRY(write_bytes(output, output->buf.ptr, output->buf.len, error));
+    buf_clear(&output->buf);
+    return STATUS_OK;
+}
+
+enum status output_settle(struct output *output, struct error *error)
+{
+    if (output->buf.len < OUTPUT_TARGET_BYTES && !output->buf.failed)
+        return STATUS_OK;
+    return output_flush(output, error);
+}
+
+enum status output_write(struct output *output, struct slices *slices, struct error *error)
+{
+    TRY(output_flush(output, error));
+    while (slices->count > 0) {
+        const struct slice *slice = slices_at(slices, 0);
+        TRY(write_bytes(output, slice->ptr, slice->len, error));
+        slices_consume(slices, slice->len);
+    }
+    return STATUS_OK;
+}

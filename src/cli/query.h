@@ -1,0 +1,31 @@
+/*
+ * query.h — one statement over Flight SQL: its schema, then its batches one at a time.
+ *
+ * Threads: the client's. SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "arrow/batch.h"
+#include "grpc/client.h"
+
+struct sql_query;
+
+/* Sends the statement and waits for the schema of its result. `decode` false: sql_query_next only
+ * counts. The client must outlive the query. Errors are the server's. */
+MUST_CHECK enum status sql_query_open(struct grpc_client *client, struct str sql, bool decode,
+                                      struct sql_query **out_query, struct error *error);
+/* Cancels the statement if it is not over, and frees it. */
+void sql_query_close(struct sql_query *query);
+CLEANUP_FUNCTION(struct sql_query *, sql_query_close)
+
+/* NULL when the result has no columns. Lives as long as the query. */
+struct arrow_schema *sql_query_schema(const struct sql_query *query);
+/* The next batch (one reference), or *out_end. Without `decode` *out_batch stays NULL. */
+MUST_CHECK enum status sql_query_next(struct sql_query *query, struct arrow_batch **out_batch,
+                                      bool *out_end, struct error *error);
+/* Rows and bytes of messages received so far. */
+uint64_t sql_query_rows(const struct sql_query *query);
+uint64_t sql_query_bytes(const struct sql_query *query);
+
+/* The rows of a bare IPC message that is a record batch, else 0; false when it is malformed. */
+bool sql_message_rows(struct str message, uint64_t *out_rows);

@@ -1,0 +1,174 @@
+/*
+ * result.c — the formats of `volley sql`, and those of them that other modules write: row texts and IPC
+ * streams.
+ *
+ * Runs on: the main thread. Owns: per result its writer and a reference to the schema.
+ * Not done here: tables (result_table.c), the texts of rows (arrow).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/result.h"
+
+#include "arrow/ipc.h"
+#include "arrow/row_writer.h"
+#include "base/memory.h"
+
+/* --- CSV, JSON, NDJSON ---------------------------------------------------------------------------- */
+
+static enum status rows_begin(struct result *result, enum row_format format, struct error *error)
+{
+    struct row_writer *writer = row_writer_create(format, result->schema, false);
+    result->state = writer;
+    row_writer_begin(writer, &result->output->buf);
+    return output_settle(result->output, error);
+}
+
+static enum status csv_begin(struct result *result, struct error *error)
+{
+    return rows_begin(result, ROW_CSV, error);
+}
+
+static enum status json_begin(struct result *result, struct error *error)
+{
+    return rows_begin(result, ROW_JSON, error);
+}
+
+static enum status ndjson_begin(struct result *result, struct error *error)
+{
+    return rows_begin(result, ROW_NDJSON, error);
+}
+
+static enum status rows_batch(struct result *result, const struct arrow_batch *batch,
+                              struct error *error)
+{
+    struct row_writer *writer = (struct row_writer *)result->state;
+    int64_t row = 0;
+    while (row < batch->rows) {
+        row_writer_rows(writer, batch, &row, OUTPUT_TARGET_BYTES, &result->output->buf);
+        TRY(output_settle(result->output, error));
+    }
+    return output_flush(result->output, error);
+}
+
+static enum status rows_end(struct result *result, struct error *error)
+{
+    row_writer_end((struct row_writer *)result->state, &result->output->buf);
+    return output_flush(result->output, error);
+}
+
+/* A JSON object has no line end of its own. */
+static enum status json_end(struct result *result, struct error *error)
+{
+    row_writer_end((struct row_writer *)result->state, &result->output->buf);
+    buf_append_byte(&result->output->buf, '\n');
+    return output_flush(result->output, error);
+}
+
+static void rows_close(struct result *result)
+{
+    row_writer_destroy((struct row_writer *)result->state);
+}
+
+/* --- Arrow IPC stream ------------------------------------------------------------------------------ */
+
+static enum status arrow_begin(struct result *result, struct error *error)
+{
+    CLEANUP(slices_finish) struct slices slices;
+    slices_init(&slices);
+    ipc_stream_begin(&slices, result->schema);
+    return output_write(result->output, &slices, error);
+}
+
+static enum status arrow_batch_write(struct result *result, const struct arrow_batch *batch,
+                                     struct error *error)
+{
+    CLEANUP(slices_finish) struct slices slices;
+    slices_init(&slices);
+    ipc_stream_batch(&slices, batch);
+    return output_write(result->output, &slices, error);
+}
+
+static enum status arrow_end(struct result *result, struct error *error)
+{
+    CLEANUP(slices_finish) struct slices slices;
+    slices_init(&slices);
+    ipc_stream_end(&slices);
+    return output_write(result->output, &slices, error);
+}
+
+/* --- the formats ----------------------------------------------------------------------------------- */
+
+static const struct result_format csv = {
+    .name = "csv",
+    .begin = csv_begin,
+    .batch = rows_batch,
+    .end = rows_end,
+    .close = rows_close,
+};
+static const struct result_format json = {
+    .name = "json",
+    .begin = json_begin,
+    .batch = rows_batch,
+    .end = json_end,
+    .close = rows_close,
+};
+static const struct result_format ndjson = {
+    .name = "ndjson",
+    .begin = ndjson_begin,
+    .batch = rows_batch,
+    .end = rows_end,
+    .close = rows_close,
+};
+static const struct result_format arrow = {
+    .name = "arrow",
+    .binary = true,
+    .begin = arrow_begin,
+    .batch = arrow_batch_write,
+    .end = arrow_end,
+};
+
+const char *const result_format_names[] = {"table", "csv",      "json", "ndjson",
+                                           "arrow", "markdown", NULL};
+static const struct result_format *const formats[] = {&result_table, &csv,   &json,
+                                                      &ndjson,       &arrow, &result_markdown};
+
+const struct result_format *result_format_at(unsigned index)
+{
+    return formats[index];
+}
+
+enum status result_begin(struct result *result, const struct result_format *format,
+                         struct output *output, struct arrow_schema *schema, bool footer,
+                         struct error *error)
+{
+    *result = (struct result){
+        .format = format,
+        .output = output,
+        .schema = arrow_schema_ref(schema),
+        .footer = footer,
+    };
+    enum status status = format->begin(result, error);
+    if (status != STATUS_OK)
+        result_close(result);
+    return status;
+}
+
+enum status result_batch(struct result *result, const struct arrow_batch *batch,
+                         struct error *error)
+{
+    result->rows += (uint64_t)batch->rows;
+    return result->format->batch(result, batch, error);
+}
+
+enum status result_end(struct result *result, struct error *error)
+{
+    return result->format->end(result, error);
+}
+
+void result_close(struct result *result)
+{
+    if (result->state && result->format->close)
+        result->format->close(result);
+    result->state = NULL;
+    if (result->schema)
+        arrow_schema_unref(STEAL(result->schema));
+}

@@ -1,0 +1,51 @@
+/*
+ * result.h — results in the formats of `volley sql`: one row of functions per format.
+ *
+ * Results stream: begin, batch by batch, end; no format holds more than one batch (tables: and the rows
+ * that their column widths are taken from).
+ *
+ * Threads: one at a time. SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "arrow/batch.h"
+#include "cli/output.h"
+
+struct result_format;
+
+struct result {
+    const struct result_format *format;
+    struct output *output;
+    struct arrow_schema *schema; /* a reference */
+    bool footer;                 /* tables: tell the number of rows */
+    uint64_t rows;
+    void *state; /* the format's */
+};
+
+struct result_format {
+    const char *name;
+    bool for_people; /* messages such as "INSERT 3" stand among the results */
+    bool binary;
+    enum status (*begin)(struct result *result, struct error *error);
+    enum status (*batch)(struct result *result, const struct arrow_batch *batch,
+                         struct error *error);
+    enum status (*end)(struct result *result, struct error *error);
+    void (*close)(struct result *result); /* frees the state; may be NULL */
+};
+
+/* The names of all formats, NULL at the end; result_format_at takes the index. */
+extern const char *const result_format_names[];
+const struct result_format *result_format_at(unsigned index);
+
+/* Starts a result: takes a reference to the schema. On failure nothing has to be closed. */
+MUST_CHECK enum status result_begin(struct result *result, const struct result_format *format,
+                                    struct output *output, struct arrow_schema *schema, bool footer,
+                                    struct error *error);
+MUST_CHECK enum status result_batch(struct result *result, const struct arrow_batch *batch,
+                                    struct error *error);
+MUST_CHECK enum status result_end(struct result *result, struct error *error);
+void result_close(struct result *result);
+CLEANUP_IN_PLACE(struct result, result_close)
+
+/* The formats, by their files. */
+extern const struct result_format result_table, result_markdown;

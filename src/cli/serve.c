@@ -1,0 +1,56 @@
+/*
+ * serve.c — `volley serve`: load the settings and run a server.
+ *
+ * Runs on: the main thread, which must be the only one. Owns: the settings while the server runs.
+ * Not done here: the server (server).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/command.h"
+#include "cli/load.h"
+
+#include "server/server.h"
+#include "settings/settings.h"
+
+#include <stdio.h>
+
+#define HELP_MAX ((size_t)64 << 10)
+
+void cli_serve_help(void)
+{
+    CLEANUP(buf_finish) struct buf help;
+    buf_init(&help, HELP_MAX);
+    settings_write_help(&help);
+    (void)printf("%.*s", STR_ARGS(buf_str(&help)));
+    (void)printf(
+        "\nEvery flag is also an environment variable (VOLLEY_QUERY_SLOTS), a line of .env and a\n"
+        "key of the --config file; volley config show --origin tells what is in force.\n"
+        "\n"
+        "  volley serve flights.parquet\n"
+        "  volley serve --database shop.duckdb --read-only\n");
+}
+
+static enum exit_code exit_code_of(enum status status)
+{
+    switch (status) {
+    case STATUS_OK:
+        return CLI_FINE;
+    case STATUS_INVALID_ARGUMENT:
+        return CLI_USAGE;
+    case STATUS_UNAVAILABLE:
+        return CLI_UNREACHABLE;
+    default:
+        return CLI_FAILED;
+    }
+}
+
+enum exit_code cli_serve(char *const *arguments, size_t count)
+{
+    struct error error = ERROR_NONE;
+    CLEANUP(settings_destroy) const struct settings *settings = NULL;
+    if (cli_load_settings(arguments, count, &settings, &error) != STATUS_OK)
+        return cli_fail(CLI_USAGE, &error);
+    enum status status = server_run(settings, &error);
+    if (status != STATUS_OK)
+        cli_complain("%s", error.message);
+    return exit_code_of(status);
+}

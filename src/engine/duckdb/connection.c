@@ -1,0 +1,226 @@
+/*
+ * connection.c — DuckDB connections: taking, keeping idle ones, and one user at a time.
+ *
+ *      idle (engine) --take--> held (statement, session) --last unref--> idle | closed
+ *
+ * A connection that got state of a session is closed, which also rolls an open transaction back; any
+ * other goes back to the idle list. Who wants to use a connection enters it; a second one waits until
+ * the first leaves, unless that one stands still because nobody reads its result.
+ *
+ * Any thread. The engine's lock guards the lists, each connection's lock its entry. Owns the handles.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <assert.h>
+
+#include "base/clock.h"
+#include "base/memory.h"
+#include "engine/duckdb/state.h"
+
+/* How often a waiting statement looks whether it was stopped. */
+#define ENTER_LOOK_MS 10
+/* A statement that made no progress for so long stands still. */
+#define ENTER_STILL_MS 1000
+
+static struct str number_key(const uint64_t *number)
+{
+    return str_make(number, sizeof(*number));
+}
+
+enum status connection_execute(struct connection *connection, const char *sql, struct error *error)
+{
+    duckdb_result result;
+    enum status status = STATUS_OK;
+    if (duckdb_query(connection->handle, sql, &result) != DuckDBSuccess)
+        status =
+            duckdb_error(connection->engine, duckdb_result_error(&result), STR_EMPTY, 0, error);
+    duckdb_destroy_result(&result);
+    return status;
+}
+
+static void connection_close(struct connection *connection)
+{
+    struct engine *engine = connection->engine;
+    lock_take(&engine->locked.lock);
+    map_remove(&engine->locked.connections, number_key(&connection->number));
+    engine->locked.connection_count--;
+    lock_give(&engine->locked.lock);
+    duckdb_disconnect(&connection->handle);
+    condition_finish(&connection->locked.left);
+    lock_finish(&connection->locked.lock);
+    free(connection);
+}
+
+static uint64_t connection_number(duckdb_connection handle)
+{
+    duckdb_client_context context;
+    duckdb_connection_get_client_context(handle, &context);
+    uint64_t number = duckdb_client_context_get_connection_id(context);
+    duckdb_destroy_client_context(&context);
+    return number;
+}
+
+static struct connection *connection_create(struct engine *engine)
+{
+    struct connection *connection = NEW(struct connection);
+    connection->engine = engine;
+    atomic_init(&connection->references, 1);
+    if (duckdb_connect(engine->database, &connection->handle) != DuckDBSuccess) {
+        free(connection);
+        return NULL;
+    }
+    lock_init(&connection->locked.lock);
+    condition_init(&connection->locked.left);
+    connection->number = connection_number(connection->handle);
+    return connection;
+}
+
+static enum status connection_open(struct engine *engine, struct connection **out_connection,
+                                   struct error *error)
+{
+    struct connection *connection = NULL;
+    lock_take(&engine->locked.lock);
+    bool has_room = engine->locked.connection_count < CONNECTIONS_MAX;
+    engine->locked.connection_count += has_room;
+    lock_give(&engine->locked.lock);
+    if (!has_room)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                         "%d engine connections are in use: close sessions or prepared statements",
+                         CONNECTIONS_MAX);
+    connection = connection_create(engine);
+    if (!connection) {
+        lock_take(&engine->locked.lock);
+        engine->locked.connection_count--;
+        lock_give(&engine->locked.lock);
+        return error_set_code(error, STATUS_UNAVAILABLE, "ENGINE_UNAVAILABLE",
+                              "the engine takes no connection");
+    }
+    lock_take(&engine->locked.lock);
+    map_set(&engine->locked.connections, number_key(&connection->number), connection);
+    lock_give(&engine->locked.lock);
+    enum status status = STATUS_OK;
+    if (engine->connection_setup)
+        status = connection_execute(connection, engine->connection_setup, error);
+    if (status != STATUS_OK) {
+        connection_close(connection);
+        return status;
+    }
+    *out_connection = connection;
+    return STATUS_OK;
+}
+
+enum status connection_take(struct engine *engine, struct connection **out_connection,
+                            struct error *error)
+{
+    TRY(engine_check(engine, error));
+    lock_take(&engine->locked.lock);
+    struct list *link = list_take_first(&engine->locked.idle);
+    engine->locked.idle_count -= link != NULL;
+    lock_give(&engine->locked.lock);
+    if (!link)
+        return connection_open(engine, out_connection, error);
+    *out_connection = CONTAINER_OF(link, struct connection, link);
+    atomic_store(&(*out_connection)->references, 1);
+    return STATUS_OK;
+}
+
+struct connection *connection_ref(struct connection *connection)
+{
+    atomic_fetch_add(&connection->references, 1);
+    return connection;
+}
+
+void connection_unref(struct connection *connection)
+{
+    if (!connection || atomic_fetch_sub(&connection->references, 1) > 1)
+        return;
+    struct engine *engine = connection->engine;
+    bool keep = !atomic_load(&connection->is_tainted) && !atomic_load(&engine->is_broken);
+    if (keep) {
+        lock_take(&engine->locked.lock);
+        keep = engine->locked.idle_count < CONNECTIONS_IDLE_MAX;
+        if (keep) {
+            list_prepend(&engine->locked.idle, &connection->link);
+            engine->locked.idle_count++;
+        }
+        lock_give(&engine->locked.lock);
+    }
+    if (!keep)
+        connection_close(connection);
+}
+
+void connections_close_idle(struct engine *engine)
+{
+    for (;;) {
+        lock_take(&engine->locked.lock);
+        struct list *link = list_take_first(&engine->locked.idle);
+        engine->locked.idle_count -= link != NULL;
+        lock_give(&engine->locked.lock);
+        if (!link)
+            return;
+        connection_close(CONTAINER_OF(link, struct connection, link));
+    }
+}
+
+struct connection *connection_find(struct engine *engine, uint64_t number)
+{
+    lock_take(&engine->locked.lock);
+    struct connection *connection = map_get(&engine->locked.connections, number_key(&number));
+    lock_give(&engine->locked.lock);
+    return connection;
+}
+
+/* --- one user at a time ------------------------------------------------------------------------- */
+
+/* Waits a little for the connection to be left; true when it was entered. */
+static bool connection_try_enter(struct connection *connection, uint64_t deadline_ns)
+{
+    lock_take(&connection->locked.lock);
+    if (connection->locked.is_entered && deadline_ns)
+        condition_wait_until(&connection->locked.left, &connection->locked.lock, deadline_ns);
+    bool entered = !connection->locked.is_entered;
+    connection->locked.is_entered = true;
+    lock_give(&connection->locked.lock);
+    return entered;
+}
+
+enum status connection_enter(struct connection *connection, const atomic_bool *interrupted,
+                             struct error *error)
+{
+    if (connection_try_enter(connection, 0))
+        return STATUS_OK;
+    uint64_t chunks = atomic_load(&connection->chunks);
+    uint64_t still_since_ns = clock_now_ns();
+    for (;;) {
+        uint64_t now_ns = clock_now_ns();
+        if (connection_try_enter(connection, now_ns + ENTER_LOOK_MS * NANOSECONDS_PER_MILLISECOND))
+            return STATUS_OK;
+        if (interrupted && atomic_load(interrupted))
+            return error_set_code(error, STATUS_CANCELLED, "QUERY_CANCELLED",
+                                  "the statement was cancelled while it waited for its session");
+        /* An odd count: it waits for its reader. */
+        uint64_t chunks_now = atomic_load(&connection->chunks);
+        if (chunks_now != chunks || !(chunks_now & 1)) {
+            chunks = chunks_now;
+            still_since_ns = now_ns;
+        } else if (now_ns - still_since_ns > ENTER_STILL_MS * NANOSECONDS_PER_MILLISECOND) {
+            return error_set(error, STATUS_FAILED_PRECONDITION,
+                             "the session's previous statement waits for its result to be read: "
+                             "read or close the previous result");
+        }
+    }
+}
+
+void connection_leave(struct connection *connection)
+{
+    lock_take(&connection->locked.lock);
+    assert(connection->locked.is_entered);
+    connection->locked.is_entered = false;
+    condition_signal(&connection->locked.left);
+    lock_give(&connection->locked.lock);
+}
+
+void connection_leave_if(struct connection **connection)
+{
+    if (*connection)
+        connection_leave(*connection);
+}

@@ -1,0 +1,437 @@
+/*
+ * database.c — opens the engine and locks it down, in the order that works, and verifies it.
+ *
+ *      open (no extensions, memory, threads) -> functions, catalog, views of files, set-up statements
+ *      -> spill folder -> allowed paths -> no external access -> settings locked -> read back
+ *
+ * Paths can only be allowed before external access ends; the set-up statements and the views need the
+ * files. The values are read back afterwards: an engine that is not locked is not given out.
+ *
+ * engine_open and engine_close run on one thread. Owns the database, the idle connections and all texts.
+ * Source: DuckDB's "Securing DuckDB", measured holes of 1.5.6. SPDX-License-Identifier: Apache-2.0
+ */
+#include <stdio.h>
+
+#include "base/memory.h"
+#include "engine/duckdb/state.h"
+
+#define SETTING_TEXT_MAX ((size_t)1 << 20)
+
+/* Settings that a session may change although the rest is locked (parts.c has the client's side), and
+ * the ones we set per connection ourselves. */
+#define ALLOWED_CONFIGS                                                                            \
+    "['TimeZone', 'Calendar', 'schema', 'search_path', 'integer_division', "                       \
+    "'ieee_floating_point_ops', 'scalar_subquery_error_on_multiple_rows', "                        \
+    "'order_by_non_integer_literal', 'pivot_limit', 'explain_output', 'enable_progress_bar', "     \
+    "'enable_progress_bar_print', 'progress_bar_time']"
+
+/* --- opening ------------------------------------------------------------------------------------ */
+
+static enum status set_config(duckdb_config config, const char *name, const char *value,
+                              struct error *error)
+{
+    if (duckdb_set_config(config, name, value) == DuckDBSuccess)
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID_ARGUMENT, "the engine refuses the setting %s='%s'", name,
+                     value);
+}
+
+static enum status config_fill(duckdb_config config, const struct engine_options *options,
+                               struct error *error)
+{
+    char text[64];
+    TRY(set_config(config, "autoinstall_known_extensions", "false", error));
+    TRY(set_config(config, "autoload_known_extensions", "false", error));
+    TRY(set_config(config, "allow_community_extensions", "false", error));
+    TRY(set_config(config, "allow_unsigned_extensions", "false", error));
+    TRY(set_config(config, "allow_persistent_secrets", "false", error));
+    TRY(set_config(config, "custom_user_agent", "volley", error));
+    if (options->read_only)
+        TRY(set_config(config, "access_mode", "READ_ONLY", error));
+    if (options->threads > 0) {
+        snprintf(text, sizeof(text), "%u", options->threads);
+        TRY(set_config(config, "threads", text, error));
+    }
+    if (options->memory_bytes_max > 0) {
+        snprintf(text, sizeof(text), "%zuB", options->memory_bytes_max);
+        TRY(set_config(config, "memory_limit", text, error));
+    }
+    return STATUS_OK;
+}
+
+static bool is_in_memory(struct str database)
+{
+    return database.len == 0 || str_equal(database, STR(":memory:"));
+}
+
+static enum status database_open(struct engine *engine, const struct engine_options *options,
+                                 duckdb_config config, struct error *error)
+{
+    char *message = NULL;
+    bool in_memory = is_in_memory(options->database);
+    char *path = in_memory ? NULL : str_copy(options->database);
+    duckdb_state state = duckdb_open_ext(path, &engine->database, config, &message);
+    enum status status = STATUS_OK;
+    if (state != DuckDBSuccess) {
+        status = duckdb_error(engine, message, STR_EMPTY, 0, error);
+        if (error) {
+            struct error cause = *error;
+            error_set_code(error, status, cause.code, "cannot open the database '%s': %.*s",
+                           path ? path : ":memory:", (int)sizeof(cause.message) - 200,
+                           cause.message);
+        }
+    }
+    duckdb_free(message);
+    free(path);
+    return status;
+}
+
+static enum status engine_open_database(struct engine *engine, const struct engine_options *options,
+                                        struct error *error)
+{
+    if (options->read_only && is_in_memory(options->database))
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "read-only needs a database file: an in-memory database would stay empty");
+    duckdb_config config;
+    if (duckdb_create_config(&config) != DuckDBSuccess)
+        return error_set(error, STATUS_INTERNAL, "the engine gives no configuration");
+    enum status status = config_fill(config, options, error);
+    if (status == STATUS_OK)
+        status = database_open(engine, options, config, error);
+    duckdb_destroy_config(&config);
+    return status;
+}
+
+/* --- set-up ------------------------------------------------------------------------------------- */
+
+static enum status execute(struct engine *engine, duckdb_connection connection, const char *sql,
+                           struct error *error)
+{
+    duckdb_result result;
+    enum status status = STATUS_OK;
+    if (duckdb_query(connection, sql, &result) != DuckDBSuccess)
+        status = duckdb_error(engine, duckdb_result_error(&result), STR_EMPTY, 0, error);
+    duckdb_destroy_result(&result);
+    return status;
+}
+
+static enum status execute_buf(struct engine *engine, duckdb_connection connection,
+                               const struct buf *sql, struct error *error)
+{
+    TRY(buf_check(sql, "a set-up statement", error));
+    return execute(engine, connection, (const char *)sql->ptr, error);
+}
+
+/* The single value of a query as text, in the arena; empty for NULL. */
+static enum status query_text(struct engine *engine, duckdb_connection connection, const char *sql,
+                              struct str *out_text, struct error *error)
+{
+    duckdb_result result;
+    enum status status = STATUS_OK;
+    if (duckdb_query(connection, sql, &result) != DuckDBSuccess) {
+        status = duckdb_error(engine, duckdb_result_error(&result), STR_EMPTY, 0, error);
+    } else {
+        char *value = duckdb_value_varchar(&result, 0, 0);
+        *out_text = arena_copy(&engine->arena, str_of(value));
+        duckdb_free(value);
+    }
+    duckdb_destroy_result(&result);
+    return status;
+}
+
+/* Text in single or double quotes. */
+static void append_quoted(struct buf *sql, struct str text, char quote)
+{
+    buf_append_byte(sql, (uint8_t)quote);
+    for (size_t i = 0; i < text.len; i++) {
+        buf_append_byte(sql, (uint8_t)text.ptr[i]);
+        if (text.ptr[i] == quote)
+            buf_append_byte(sql, (uint8_t)quote);
+    }
+    buf_append_byte(sql, (uint8_t)quote);
+}
+
+/* --- files as views ----------------------------------------------------------------------------- */
+
+struct file_kind {
+    const char *ending;
+    const char *function;
+};
+
+static const struct file_kind file_kinds[] = {
+    {".parquet", "read_parquet"}, {".csv", "read_csv"},      {".csv.gz", "read_csv"},
+    {".csv.zst", "read_csv"},     {".tsv", "read_csv"},      {".tsv.gz", "read_csv"},
+    {".json", "read_json"},       {".json.gz", "read_json"}, {".ndjson", "read_json"},
+    {".ndjson.gz", "read_json"},  {".jsonl", "read_json"},   {".jsonl.gz", "read_json"},
+};
+
+static const struct file_kind *file_kind_find(struct str path)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(file_kinds); i++) {
+        struct str ending = str_of(file_kinds[i].ending);
+        if (path.len > ending.len &&
+            str_equal_nocase(str_slice(path, path.len - ending.len, path.len), ending))
+            return &file_kinds[i];
+    }
+    return NULL;
+}
+
+/* The file's name without folders and endings; what no identifier takes becomes '_'. */
+static struct str view_name(struct arena *arena, struct str path, const struct file_kind *kind)
+{
+    size_t start = path.len;
+    while (start > 0 && path.ptr[start - 1] != '/')
+        start--;
+    struct str base = str_slice(path, start, path.len - strlen(kind->ending));
+    char *name = arena_new(arena, base.len + 2);
+    size_t size = 0;
+    if (base.len == 0 || (base.ptr[0] >= '0' && base.ptr[0] <= '9'))
+        name[size++] = '_';
+    for (size_t i = 0; i < base.len; i++) {
+        unsigned char c = (unsigned char)base.ptr[i];
+        bool fits = c >= 0x80 || c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
+                    (c >= 'a' && c <= 'z');
+        name[size++] = fits ? (char)c : '_';
+    }
+    return str_make(name, size);
+}
+
+static enum status file_view_make(struct engine *engine, duckdb_connection connection,
+                                  const struct engine_file *file, bool in_memory,
+                                  struct error *error)
+{
+    const struct file_kind *kind = file_kind_find(file->path);
+    if (!kind)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "'%.*s': the name of a data file ends in .parquet, .csv, .tsv, .json, "
+                         ".ndjson or .jsonl (.csv, .tsv and JSON also with .gz)",
+                         STR_ARGS(file->path));
+    struct str path;
+    TRY(file_gate_allow(&engine->files, &engine->arena, file->path, &path, error));
+    struct str name = file->view.len ? file->view : view_name(&engine->arena, path, kind);
+    CLEANUP(buf_finish) struct buf sql;
+    buf_init(&sql, SETTING_TEXT_MAX);
+    /* A database file of the user's is never changed: beside one the views live in our catalog. */
+    buf_append_text(&sql, in_memory ? "CREATE VIEW " : "CREATE VIEW " CATALOG_NAME ".files.");
+    append_quoted(&sql, name, '"');
+    buf_printf(&sql, " AS SELECT * FROM %s(", kind->function);
+    append_quoted(&sql, path, '\'');
+    buf_append_text(&sql, ")");
+    enum status status = execute_buf(engine, connection, &sql, error);
+    if (status != STATUS_OK && error) {
+        struct error cause = *error;
+        return error_set_code(error, status, cause.code, "file '%.*s': %.*s", STR_ARGS(file->path),
+                              (int)sizeof(cause.message) - 200, cause.message);
+    }
+    return status;
+}
+
+/* --- lock-down ---------------------------------------------------------------------------------- */
+
+static void append_list(struct buf *sql, const char *setting, const struct file_gate *files,
+                        bool folders, const char *more)
+{
+    bool first = true;
+    buf_printf(sql, "SET %s=[", setting);
+    for (size_t i = 0; i < files->allowed_count; i++) {
+        struct str path = files->allowed[i];
+        if (str_ends_with(path, STR("/")) != folders)
+            continue;
+        if (!first)
+            buf_append_text(sql, ", ");
+        append_quoted(sql, path, '\'');
+        first = false;
+    }
+    if (more)
+        buf_printf(sql, "%s'%s'", first ? "" : ", ", more);
+    buf_append_text(sql, "]");
+}
+
+static enum status set_spill_folder(struct engine *engine, duckdb_connection connection,
+                                    const struct engine_options *options, struct error *error)
+{
+    CLEANUP(buf_finish) struct buf sql;
+    buf_init(&sql, SETTING_TEXT_MAX);
+    buf_append_text(&sql, "SET temp_directory=");
+    append_quoted(&sql, options->temp_directory, '\'');
+    TRY(execute_buf(engine, connection, &sql, error));
+    if (options->temp_directory.len)
+        file_gate_protect(&engine->files, &engine->arena, options->temp_directory, true);
+    return STATUS_OK;
+}
+
+static void protect_database(struct engine *engine, struct str database)
+{
+    static const char *const endings[] = {"", ".wal", ".wal.checkpoint", ".wal.recovery", ".tmp"};
+    if (is_in_memory(database))
+        return;
+    for (size_t i = 0; i < ARRAY_COUNT(endings); i++)
+        file_gate_protect(&engine->files, &engine->arena,
+                          arena_printf(&engine->arena, "%.*s%s", STR_ARGS(database), endings[i]),
+                          false);
+}
+
+static enum status allow_paths(struct engine *engine, duckdb_connection connection,
+                               const struct engine_options *options, struct error *error)
+{
+    struct str ignored;
+    for (size_t i = 0; i < options->allowed_path_count; i++)
+        TRY(file_gate_allow(&engine->files, &engine->arena, options->allowed_paths[i], &ignored,
+                            error));
+    CLEANUP(buf_finish) struct buf sql;
+    buf_init(&sql, SETTING_TEXT_MAX);
+    append_list(&sql, "allowed_directories", &engine->files, true, NULL);
+    TRY(execute_buf(engine, connection, &sql, error));
+    buf_clear(&sql);
+    append_list(&sql, "allowed_paths", &engine->files, false, COPY_PATH);
+    return execute_buf(engine, connection, &sql, error);
+}
+
+/* What must hold before a client may come near. */
+static enum status verify_lock(struct engine *engine, duckdb_connection connection,
+                               struct error *error)
+{
+    struct str text = STR_EMPTY;
+    TRY(query_text(engine, connection,
+                   "SELECT concat_ws(',', current_setting('enable_external_access'), "
+                   "current_setting('lock_configuration'), "
+                   "current_setting('autoinstall_known_extensions'), "
+                   "current_setting('autoload_known_extensions'), "
+                   "current_setting('allow_community_extensions'), "
+                   "current_setting('allow_unsigned_extensions'), "
+                   "current_setting('allow_persistent_secrets'))",
+                   &text, error));
+    if (!str_equal(text, STR("false,true,false,false,false,false,false")))
+        return error_set(error, STATUS_INTERNAL, "the engine is not locked down: %.*s",
+                         STR_ARGS(text));
+    duckdb_result result;
+    duckdb_state state = duckdb_query(connection, "SET enable_external_access=true", &result);
+    duckdb_destroy_result(&result);
+    if (state == DuckDBSuccess)
+        return error_set(error, STATUS_INTERNAL, "the engine lets its lock be opened");
+    return STATUS_OK;
+}
+
+static enum status lock_down(struct engine *engine, duckdb_connection connection,
+                             const struct engine_options *options, struct error *error)
+{
+    TRY(set_spill_folder(engine, connection, options, error));
+    protect_database(engine, options->database);
+    TRY(allow_paths(engine, connection, options, error));
+    TRY(execute(engine, connection, "SET enable_external_access=false", error));
+    TRY(execute(engine, connection, "SET allowed_configs=" ALLOWED_CONFIGS, error));
+    TRY(execute(engine, connection, "SET lock_configuration=true", error));
+    return verify_lock(engine, connection, error);
+}
+
+/* --- engine ------------------------------------------------------------------------------------- */
+
+static void engine_copy_options(struct engine *engine, const struct engine_options *options)
+{
+    struct arena *arena = &engine->arena;
+    engine->allowed_rules = ARENA_NEW_ARRAY(arena, struct str, options->allow_statement_count);
+    engine->allowed_rule_count = options->allow_statement_count;
+    for (size_t i = 0; i < options->allow_statement_count; i++)
+        engine->allowed_rules[i] = arena_copy(arena, options->allow_statements[i]);
+    engine->tables = ARENA_NEW_ARRAY(arena, struct engine_table, options->table_count);
+    engine->table_count = options->table_count;
+    for (size_t i = 0; i < options->table_count; i++)
+        engine->tables[i] = options->tables[i];
+    engine->batch_rows_max = options->batch_rows_max;
+    engine->batch_bytes_max = options->batch_bytes_max;
+    engine->pool = options->pool;
+}
+
+static enum status engine_set_up(struct engine *engine, duckdb_connection connection,
+                                 const struct engine_options *options, struct error *error)
+{
+    TRY(query_text(engine, connection, "SELECT current_database()", &engine->catalog, error));
+    TRY(run_copy_register(engine, connection, error));
+    TRY(table_function_register(engine, connection, error));
+    TRY(catalog_make(engine, connection, error));
+    for (size_t i = 0; i < options->file_count; i++)
+        TRY(file_view_make(engine, connection, &options->files[i], is_in_memory(options->database),
+                           error));
+    for (const char *const *sql = options->setup; sql && *sql; sql++)
+        TRY(execute(engine, connection, *sql, error));
+    return lock_down(engine, connection, options, error);
+}
+
+static enum status engine_start(struct engine *engine, const struct engine_options *options,
+                                struct error *error)
+{
+    TRY(engine_open_database(engine, options, error));
+    duckdb_connection connection;
+    if (duckdb_connect(engine->database, &connection) != DuckDBSuccess)
+        return error_set(error, STATUS_INTERNAL, "the engine takes no connection");
+    enum status status = engine_set_up(engine, connection, options, error);
+    duckdb_disconnect(&connection);
+    return status;
+}
+
+enum status engine_open(const struct engine_options *options, struct engine **out_engine,
+                        struct error *error)
+{
+    CLEANUP(engine_close) struct engine *engine = NEW(struct engine);
+    arena_init(&engine->arena);
+    lock_init(&engine->locked.lock);
+    list_init(&engine->locked.idle);
+    map_init(&engine->locked.connections);
+    engine_copy_options(engine, options);
+    TRY(engine_start(engine, options, error));
+    *out_engine = STEAL(engine);
+    return STATUS_OK;
+}
+
+void engine_close(struct engine *engine)
+{
+    if (!engine)
+        return;
+    connections_close_idle(engine);
+    duckdb_close(&engine->database);
+    time_zones_finish(&engine->zones);
+    map_finish(&engine->locked.connections);
+    lock_finish(&engine->locked.lock);
+    arena_finish(&engine->arena);
+    free(engine);
+}
+
+const char *engine_name(const struct engine *engine)
+{
+    (void)engine;
+    return "duckdb";
+}
+
+const char *engine_version(const struct engine *engine)
+{
+    (void)engine;
+    return duckdb_library_version();
+}
+
+struct str engine_catalog(const struct engine *engine)
+{
+    return engine->catalog;
+}
+
+enum status engine_check(struct engine *engine, struct error *error)
+{
+    if (!atomic_load(&engine->is_broken))
+        return STATUS_OK;
+    return error_set_code(error, STATUS_UNAVAILABLE, "ENGINE_UNAVAILABLE",
+                          "the engine stopped after a fatal error; the server must be restarted");
+}
+
+size_t engine_memory_bytes(struct engine *engine)
+{
+    duckdb_connection connection;
+    duckdb_result result;
+    size_t bytes = 0;
+    if (duckdb_connect(engine->database, &connection) != DuckDBSuccess)
+        return 0;
+    if (duckdb_query(connection, "SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()",
+                     &result) == DuckDBSuccess)
+        bytes = (size_t)duckdb_value_int64(&result, 0, 0);
+    duckdb_destroy_result(&result);
+    duckdb_disconnect(&connection);
+    return bytes;
+}

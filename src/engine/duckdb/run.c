@@ -1,0 +1,235 @@
+/*
+ * run.c — runs statements: the order of several, the transaction around them, what they leave behind.
+ *
+ *      enter the connection -> [BEGIN] -> statements before the last -> the last, by COPY or stream
+ *                           -> [COMMIT | ROLLBACK] -> the session's state -> leave
+ *
+ * Stop is a flag that every step looks at, and an interrupt of the engine for the step that runs: the
+ * engine forgets an interrupt that comes just before it starts, the flag does not.
+ *
+ * Runs on a query thread; interrupt and progress on any. SPDX-License-Identifier: Apache-2.0
+ */
+#include "engine/duckdb/state.h"
+
+enum status run_error(const struct run *run, const char *message, struct error *error)
+{
+    enum status status =
+        duckdb_error(run->statement->session->engine, message, run->text, run->line_shift, error);
+    /* DuckDB names the lines of what it was given; positions are of what the client sent. */
+    if (error && error->position >= 0 && run->text.ptr)
+        error->position += run->text.ptr - run->statement->sql.ptr;
+    return status;
+}
+
+static enum status check_not_interrupted(const struct engine_statement *statement,
+                                         struct error *error)
+{
+    if (!atomic_load(&statement->interrupted))
+        return STATUS_OK;
+    return error_set_code(error, STATUS_CANCELLED, "QUERY_CANCELLED",
+                          "the statement was cancelled");
+}
+
+/* --- what a statement leaves behind ------------------------------------------------------------- */
+
+/* A search path that a client set still has to find the server's types. */
+static enum status connection_mend_path(struct connection *connection, struct error *error)
+{
+    const char *tail = connection->engine->search_path_tail;
+    if (!tail)
+        return STATUS_OK;
+    duckdb_result result;
+    enum status status = STATUS_OK;
+    CLEANUP(buf_finish) struct buf sql;
+    buf_init(&sql, (size_t)64 << 10);
+    if (duckdb_query(connection->handle,
+                     "SELECT replace(current_setting('search_path'), '''', '''''')",
+                     &result) == DuckDBSuccess) {
+        char *path = duckdb_value_varchar(&result, 0, 0);
+        if (path && str_find_str(str_of(path), str_of(tail)) < 0)
+            buf_printf(&sql, "SET search_path='%s%s%s'", path, *path ? "," : "", tail);
+        duckdb_free(path);
+    }
+    duckdb_destroy_result(&result);
+    if (sql.len > 0 && !sql.failed)
+        status = connection_execute(connection, (const char *)sql.ptr, error);
+    return status;
+}
+
+static enum status session_apply(struct engine_statement *statement, const struct part *part,
+                                 enum status status, struct error *error)
+{
+    struct engine_session *session = statement->session;
+    struct connection *connection = statement->connection;
+    if (part->class == PART_END) /* a COMMIT that failed has rolled back */
+        session_end_transaction(session);
+    if (status != STATUS_OK)
+        return status;
+    if (part->class == PART_BEGIN)
+        session_begin(session, connection);
+    if (part->makes_state)
+        session_pin(session, connection, true);
+    return part->sets_path ? connection_mend_path(connection, error) : STATUS_OK;
+}
+
+/* --- several statements ------------------------------------------------------------------------- */
+
+static bool controls_transaction(const struct engine_statement *statement)
+{
+    for (size_t i = 0; i < statement->parts.count; i++)
+        if (statement->parts.items[i].class == PART_BEGIN ||
+            statement->parts.items[i].class == PART_END)
+            return true;
+    return false;
+}
+
+enum status statement_end_transaction(struct engine_statement *statement, bool commit,
+                                      struct error *error)
+{
+    statement->owns_transaction = false;
+    return connection_execute(statement->connection, commit ? "COMMIT" : "ROLLBACK", error);
+}
+
+void statement_roll_back(struct engine_statement *statement)
+{
+    if (statement->owns_transaction &&
+        statement_end_transaction(statement, false, NULL) != STATUS_OK)
+        atomic_store(&statement->connection->is_tainted, true);
+}
+
+static struct run run_of(struct engine_statement *statement, struct result_writer *writer)
+{
+    return (struct run){.statement = statement,
+                        .connection = statement->connection,
+                        .writer = writer,
+                        .changed = -1,
+                        .text = statement->sql};
+}
+
+static enum status run_predecessor(struct engine_statement *statement, size_t index,
+                                   struct error *error)
+{
+    duckdb_prepared_statement prepared = NULL;
+    TRY(check_not_interrupted(statement, error));
+    TRY(statement_prepare_part(statement, index, &prepared, error));
+    struct run run = run_of(statement, NULL);
+    enum status status = run_stream(&run, prepared, error);
+    duckdb_destroy_prepare(&prepared);
+    if (statement->extracted_count == statement->parts.count)
+        return session_apply(statement, &statement->parts.items[index], status, error);
+    atomic_store(&statement->connection->is_tainted, true);
+    return status;
+}
+
+enum status statement_run_predecessors(struct engine_statement *statement, struct error *error)
+{
+    if (!controls_transaction(statement) && !atomic_load(&statement->session->in_transaction)) {
+        TRY(connection_execute(statement->connection, "BEGIN TRANSACTION", error));
+        statement->owns_transaction = true;
+    }
+    for (size_t i = 0; i + 1 < statement->extracted_count; i++)
+        TRY(run_predecessor(statement, i, error));
+    statement->predecessors_ran = true;
+    return STATUS_OK;
+}
+
+/* --- one run ------------------------------------------------------------------------------------ */
+
+static enum status run_last(struct engine_statement *statement, struct dataset *dataset,
+                            int64_t *out_rows, struct error *error)
+{
+    CLEANUP(result_writer_finish) struct result_writer writer = {0};
+    bool has_rows = statement->plan.column_count > 0;
+    if (has_rows)
+        result_writer_init(&writer, statement, dataset);
+    struct run run = run_of(statement, has_rows ? &writer : NULL);
+    enum status status = has_rows && run_copy_is_better(statement)
+                             ? run_copy(&run, error)
+                             : run_stream(&run, statement->prepared, error);
+    *out_rows = has_rows ? writer.rows : -1;
+    if (statement->kind == STATEMENT_UPDATE)
+        *out_rows = run.changed;
+    const struct part *last = &statement->parts.items[statement->parts.count - 1];
+    return session_apply(statement, last, status, error);
+}
+
+static enum status run_all(struct engine_statement *statement, struct dataset *dataset,
+                           int64_t *out_rows, struct error *error)
+{
+    TRY(check_not_interrupted(statement, error));
+    if (statement->extracted_count > 1 && !statement->predecessors_ran)
+        TRY(statement_run_predecessors(statement, error));
+    statement->predecessors_ran = false;
+    TRY(run_last(statement, dataset, out_rows, error));
+    return statement->owns_transaction ? statement_end_transaction(statement, true, error)
+                                       : STATUS_OK;
+}
+
+/* The session may have been pinned since the statement was prepared: then it belongs there. */
+static enum status statement_follow_session(struct engine_statement *statement, struct error *error)
+{
+    struct connection *pinned = session_pinned(statement->session);
+    if (!pinned || pinned == statement->connection || statement->owns_transaction) {
+        connection_unref(pinned);
+        return STATUS_OK;
+    }
+    statement_forget(statement);
+    connection_unref(statement->connection);
+    statement->connection = pinned;
+    TRY(connection_enter(pinned, &statement->interrupted, error));
+    enum status status = statement_prepare(statement, error);
+    connection_leave(pinned);
+    return status;
+}
+
+static void statement_set_running(struct engine_statement *statement, struct connection *connection)
+{
+    LOCKED(&statement->locked.lock);
+    statement->locked.running = connection;
+}
+
+static enum status statement_run_entered(struct engine_statement *statement,
+                                         struct dataset *dataset, int64_t *out_rows,
+                                         struct error *error)
+{
+    statement_set_running(statement, statement->connection);
+    enum status status = run_all(statement, dataset, out_rows, error);
+    statement_set_running(statement, NULL);
+    if (status != STATUS_OK)
+        statement_roll_back(statement);
+    return status;
+}
+
+enum status engine_statement_run(struct engine_statement *statement, struct dataset *dataset,
+                                 int64_t *out_rows, struct error *error)
+{
+    struct error unwanted;
+    error = error ? error : &unwanted;
+    *out_rows = -1;
+    if (statement->parameter_count > 0)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the statement has %zu parameters and no values for them",
+                              statement->parameter_count);
+    TRY(statement_follow_session(statement, error));
+    TRY(connection_enter(statement->connection, &statement->interrupted, error));
+    enum status status = statement_run_entered(statement, dataset, out_rows, error);
+    connection_leave(statement->connection);
+    return status;
+}
+
+void engine_statement_interrupt(struct engine_statement *statement)
+{
+    atomic_store(&statement->interrupted, true);
+    LOCKED(&statement->locked.lock);
+    if (statement->locked.running)
+        duckdb_interrupt(statement->locked.running->handle);
+}
+
+double engine_statement_progress(struct engine_statement *statement)
+{
+    LOCKED(&statement->locked.lock);
+    if (!statement->locked.running)
+        return -1;
+    double percentage = duckdb_query_progress(statement->locked.running->handle).percentage;
+    return percentage < 0 ? -1 : percentage / 100;
+}

@@ -1,0 +1,85 @@
+/*
+ * session.c — sessions: which connection a statement gets.
+ *
+ *      free --BEGIN--> pinned for the transaction --COMMIT, ROLLBACK--> free
+ *        \---temporary object, setting---> pinned for good
+ *
+ * A free session's statements take a connection each and run side by side. A pinned session's run one
+ * after the other on its connection, which is closed with the session.
+ *
+ * Any thread. Owns one reference to the pinned connection. SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/memory.h"
+#include "engine/duckdb/state.h"
+
+struct engine_session *engine_session_open(struct engine *engine)
+{
+    struct engine_session *session = NEW(struct engine_session);
+    session->engine = engine;
+    atomic_init(&session->references, 1);
+    lock_init(&session->locked.lock);
+    return session;
+}
+
+struct engine_session *engine_session_ref(struct engine_session *session)
+{
+    atomic_fetch_add(&session->references, 1);
+    return session;
+}
+
+void engine_session_unref(struct engine_session *session)
+{
+    if (!session || atomic_fetch_sub(&session->references, 1) > 1)
+        return;
+    connection_unref(session->locked.pinned);
+    lock_finish(&session->locked.lock);
+    free(session);
+}
+
+bool engine_session_in_transaction(struct engine_session *session)
+{
+    return atomic_load(&session->in_transaction);
+}
+
+struct connection *session_pinned(struct engine_session *session)
+{
+    LOCKED(&session->locked.lock);
+    return session->locked.pinned ? connection_ref(session->locked.pinned) : NULL;
+}
+
+enum status session_connection(struct engine_session *session, struct connection **out_connection,
+                               struct error *error)
+{
+    *out_connection = session_pinned(session);
+    if (*out_connection)
+        return engine_check(session->engine, error);
+    return connection_take(session->engine, out_connection, error);
+}
+
+void session_pin(struct engine_session *session, struct connection *connection, bool has_state)
+{
+    LOCKED(&session->locked.lock);
+    if (!session->locked.pinned)
+        session->locked.pinned = connection_ref(connection);
+    session->locked.has_state = session->locked.has_state || has_state;
+    atomic_store(&connection->is_tainted, true);
+}
+
+void session_begin(struct engine_session *session, struct connection *connection)
+{
+    session_pin(session, connection, false);
+    atomic_store(&session->in_transaction, true);
+}
+
+void session_end_transaction(struct engine_session *session)
+{
+    struct connection *freed = NULL;
+    atomic_store(&session->in_transaction, false);
+    lock_take(&session->locked.lock);
+    if (session->locked.pinned && !session->locked.has_state) {
+        freed = STEAL(session->locked.pinned);
+        atomic_store(&freed->is_tainted, false);
+    }
+    lock_give(&session->locked.lock);
+    connection_unref(freed);
+}

@@ -1,0 +1,258 @@
+/*
+ * state.h — the structs behind engine.h and what the files of engine/duckdb ask of one another.
+ *
+ * Lock order: none is ever held together with another. Private to engine/duckdb.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <duckdb.h>
+#include <stdatomic.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/list.h"
+#include "base/map.h"
+#include "engine/duckdb/file_gate.h"
+#include "engine/duckdb/type.h"
+#include "engine/engine.h"
+#include "event/lock.h"
+
+/* --- engine (database.c) ------------------------------------------------------------------------ */
+
+/* Unused connections kept for the next statement; connecting costs little, its search path more. */
+#define CONNECTIONS_IDLE_MAX 32
+/* Connections at once: sessions with state and statements that wait to be run hold one each. */
+#define CONNECTIONS_MAX 100000
+
+struct engine {
+    duckdb_database database;
+    struct arena arena; /* texts that live as long as the engine */
+    struct str catalog;
+    struct str *allowed_rules;
+    size_t allowed_rule_count;
+    size_t batch_rows_max;
+    size_t batch_bytes_max;
+    struct buffer_pool *pool;
+    struct engine_table *tables;
+    size_t table_count;
+    struct time_zones zones;
+    struct file_gate files;
+    const char *connection_setup; /* statement that every new connection runs first; NULL: none */
+    const char *search_path_tail; /* what every search path must end with */
+    atomic_bool is_broken;        /* after a fatal error, for ever */
+    struct {
+        struct lock lock;
+        struct list idle; /* connection.link; last used first */
+        size_t idle_count;
+        struct map connections; /* the engine's number of a connection -> connection */
+        size_t connection_count;
+    } locked;
+};
+
+/* --- connections (connection.c) ----------------------------------------------------------------- */
+
+struct result_writer;
+
+/* One DuckDB connection: held by the statement prepared on it, or by the session pinned to it. */
+struct connection {
+    struct list link; /* engine->locked.idle */
+    atomic_int references;
+    struct engine *engine;
+    duckdb_connection handle;
+    uint64_t number;              /* the engine's own, by which a COPY finds its writer */
+    atomic_bool is_tainted;       /* has state of a session: closed instead of kept */
+    struct result_writer *writer; /* of the COPY that runs; set by who has entered */
+    atomic_uint_fast64_t chunks;  /* grows while the running statement makes progress */
+    struct {
+        struct lock lock;
+        struct condition left;
+        bool is_entered;
+    } locked;
+};
+
+MUST_CHECK enum status connection_take(struct engine *engine, struct connection **out_connection,
+                                       struct error *error);
+struct connection *connection_ref(struct connection *connection);
+void connection_unref(struct connection *connection);
+CLEANUP_FUNCTION(struct connection *, connection_unref)
+/* Waits until nobody else uses the connection. FAILED_PRECONDITION when its statement makes no progress
+ * because nobody reads its result; CANCELLED when *interrupted (may be NULL) becomes true. */
+MUST_CHECK enum status connection_enter(struct connection *connection,
+                                        const atomic_bool *interrupted, struct error *error);
+void connection_leave(struct connection *connection);
+void connection_leave_if(struct connection **connection);
+/* Closes the idle connections. */
+void connections_close_idle(struct engine *engine);
+struct connection *connection_find(struct engine *engine, uint64_t number);
+
+/* Runs statements of our own, for their effect; the error is DuckDB's. */
+MUST_CHECK enum status connection_execute(struct connection *connection, const char *sql,
+                                          struct error *error);
+
+/* --- sessions (session.c) ----------------------------------------------------------------------- */
+
+struct engine_session {
+    atomic_int references;
+    struct engine *engine;
+    atomic_bool in_transaction;
+    struct {
+        struct lock lock;
+        struct connection *pinned; /* NULL: every statement takes a connection of its own */
+        bool has_state;            /* temporary objects or settings: pinned for good */
+    } locked;
+};
+
+/* The connection of the next statement, one reference: the pinned one or another. */
+MUST_CHECK enum status session_connection(struct engine_session *session,
+                                          struct connection **out_connection, struct error *error);
+/* The pinned connection, one reference; NULL: none. */
+struct connection *session_pinned(struct engine_session *session);
+/* `connection` now has this session's state (or an open transaction). */
+void session_pin(struct engine_session *session, struct connection *connection, bool has_state);
+void session_begin(struct engine_session *session, struct connection *connection);
+void session_end_transaction(struct engine_session *session);
+
+/* --- statements (statement.c, parts.c) ---------------------------------------------------------- */
+
+/* What the first words of a statement say about it. */
+enum part_class {
+    PART_QUERY,
+    PART_CHANGE,     /* INSERT, UPDATE, DELETE, MERGE, COPY .. FROM, EXPLAIN ANALYZE of these */
+    PART_DEFINITION, /* CREATE, DROP, ALTER, SET, USE, ... */
+    PART_BEGIN,
+    PART_END, /* COMMIT, ROLLBACK */
+};
+
+/* One statement of a text. */
+struct part {
+    struct str text; /* without the final ';' */
+    enum part_class class;
+    bool makes_state; /* temporary object, setting, variable: pins the session */
+    bool sets_path;   /* USE, SET search_path */
+    bool has_from;    /* reads anything */
+    bool has_returning;
+    int64_t limit; /* of a LIMIT at its end; -1: none */
+};
+
+#define PARTS_MAX 1000
+
+struct parts {
+    struct part *items; /* in the arena */
+    size_t count;
+};
+/* Splits and classifies; also refuses what the words alone show to be forbidden: COPY .. TO, settings
+ * that are not a session's own, and changes to the catalogs of the server. */
+MUST_CHECK enum status parts_make(struct engine *engine, struct str sql, struct arena *arena,
+                                  struct parts *out_parts, struct error *error);
+
+struct engine_statement {
+    struct engine_session *session;
+    struct connection *connection;
+    struct arena arena;
+    struct str sql;
+    struct parts parts;
+    struct engine_result_options options;
+    duckdb_extracted_statements extracted;
+    size_t extracted_count;
+    duckdb_prepared_statement
+        prepared; /* the last statement; NULL: it depends on those before it */
+    enum statement_kind kind;
+    size_t parameter_count;
+    struct result_plan plan;
+    bool predecessors_ran; /* at prepare, since the last statement depends on them */
+    bool owns_transaction; /* opened by us around several statements, still open */
+    atomic_bool interrupted;
+    struct {
+        struct lock lock;
+        struct connection *running; /* while engine_statement_run uses it */
+    } locked;
+};
+
+/* One of the extracted statements, checked against the table of statement types. */
+MUST_CHECK enum status statement_prepare_part(struct engine_statement *statement, size_t index,
+                                              duckdb_prepared_statement *out_prepared,
+                                              struct error *error);
+/* Extracts, and prepares what can be prepared; the connection is entered. */
+MUST_CHECK enum status statement_prepare(struct engine_statement *statement, struct error *error);
+/* Drops what statement_prepare made, except the plan. */
+void statement_forget(struct engine_statement *statement);
+/* Runs the statements before the last one, and begins a transaction of our own around all of them
+ * unless there is one or the text has its own. */
+MUST_CHECK enum status statement_run_predecessors(struct engine_statement *statement,
+                                                  struct error *error);
+/* Rolls back what owns_transaction stands for, if it does; a connection that cannot is not used again. */
+void statement_roll_back(struct engine_statement *statement);
+/* Ends the transaction that owns_transaction stands for. */
+MUST_CHECK enum status statement_end_transaction(struct engine_statement *statement, bool commit,
+                                                 struct error *error);
+
+/* --- results (writer.c) ------------------------------------------------------------------------- */
+
+/* Chunks in, batches out into the dataset. */
+struct result_writer {
+    const struct result_plan *plan;
+    struct batch_builder *builder;
+    struct dataset *dataset;
+    struct connection *connection;
+    const atomic_bool *interrupted;
+    size_t rows_max;
+    size_t bytes_max;
+    uint64_t first_row_ns; /* when the batch under construction got its first row */
+    int64_t rows;
+    enum status status; /* of the first failure, which `error` tells */
+    struct error error;
+};
+void result_writer_init(struct result_writer *writer, struct engine_statement *statement,
+                        struct dataset *dataset);
+void result_writer_finish(struct result_writer *writer);
+CLEANUP_IN_PLACE(struct result_writer, result_writer_finish)
+/* Appends the rows of a flat chunk; blocks while the dataset is full. False after a failure. */
+bool result_writer_add(struct result_writer *writer, duckdb_data_chunk chunk);
+/* Appends what is left. */
+bool result_writer_end(struct result_writer *writer);
+
+/* --- running (run.c, run_copy.c, run_stream.c) -------------------------------------------------- */
+
+/* One run of one prepared statement. */
+struct run {
+    struct engine_statement *statement;
+    struct connection *connection;
+    struct result_writer *writer; /* NULL: rows are dropped */
+    int64_t changed;              /* rows of a count; -1: none */
+    struct str text;              /* what the engine was given, for positions in errors */
+    unsigned line_shift;          /* lines that we put before it */
+};
+/* DuckDB's message about this run as an error of ours. */
+enum status run_error(const struct run *run, const char *message, struct error *error);
+
+/* Drives a pending result to its end (or first rows), sleeping when there is nothing to do here. */
+MUST_CHECK enum status run_pending(struct run *run, duckdb_pending_result pending,
+                                   struct error *error);
+MUST_CHECK enum status run_stream(struct run *run, duckdb_prepared_statement prepared,
+                                  struct error *error);
+/* True when the COPY route serves the statement and is likely to be the cheaper one. */
+bool run_copy_is_better(const struct engine_statement *statement);
+MUST_CHECK enum status run_copy(struct run *run, struct error *error);
+/* Registers the COPY function; its name and path. */
+#define COPY_FORMAT "volley_rows"
+#define COPY_PATH "/dev/null/volley_rows"
+MUST_CHECK enum status run_copy_register(struct engine *engine, duckdb_connection connection,
+                                         struct error *error);
+
+/* --- catalog `volley` (catalog.c, table_function.c) --------------------------------------------- */
+
+#define CATALOG_NAME "volley"
+/* Takes the name of a system table. */
+#define TABLE_FUNCTION "volley_table"
+MUST_CHECK enum status table_function_register(struct engine *engine, duckdb_connection connection,
+                                               struct error *error);
+MUST_CHECK enum status catalog_make(struct engine *engine, duckdb_connection connection,
+                                    struct error *error);
+
+/* --- errors (error.c) --------------------------------------------------------------------------- */
+
+/* From DuckDB's text to ours. `sql` is what the client sent and `line_shift` the lines we put before it;
+ * both only serve the position. */
+enum status duckdb_error(struct engine *engine, const char *message, struct str sql,
+                         unsigned line_shift, struct error *error);

@@ -1,0 +1,323 @@
+/*
+ * statement.c — prepares statements: gate, parts, kind, schema.
+ *
+ * A single statement is prepared at once. Of several, only the last one's result counts; it is prepared
+ * first where it can be. Where a definition stands before it (CREATE TABLE t ...; SELECT ... FROM t) it
+ * cannot: then the statements before it run already here, inside a transaction that the run commits
+ * and a destroyed statement rolls back.
+ *
+ * Runs on a worker. Owns the extracted and prepared statement, a reference to the connection and one to
+ * the session. SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/memory.h"
+#include "engine/duckdb/duckdb_copy.h"
+#include "engine/duckdb/state.h"
+#include "engine/gate.h"
+
+/* --- kinds -------------------------------------------------------------------------------------- */
+
+struct type_row {
+    int type; /* duckdb_statement_type */
+    enum statement_kind kind;
+    const char *rule; /* that must be switched off for it; NULL: allowed */
+    const char *name;
+};
+
+static const struct type_row type_rows[] = {
+    {DUCKDB_STATEMENT_TYPE_SELECT, STATEMENT_QUERY, NULL, "SELECT"},
+    {DUCKDB_STATEMENT_TYPE_EXPLAIN, STATEMENT_QUERY, NULL, "EXPLAIN"},
+    {DUCKDB_STATEMENT_TYPE_INSERT, STATEMENT_UPDATE, NULL, "INSERT"},
+    {DUCKDB_STATEMENT_TYPE_UPDATE, STATEMENT_UPDATE, NULL, "UPDATE"},
+    {DUCKDB_STATEMENT_TYPE_DELETE, STATEMENT_UPDATE, NULL, "DELETE"},
+    {DUCKDB_STATEMENT_TYPE_MERGE_INTO, STATEMENT_UPDATE, NULL, "MERGE"},
+    {DUCKDB_STATEMENT_TYPE_COPY, STATEMENT_UPDATE, NULL, "COPY"},
+    {DUCKDB_STATEMENT_TYPE_CREATE, STATEMENT_DEFINITION, NULL, "CREATE"},
+    {DUCKDB_STATEMENT_TYPE_CREATE_FUNC, STATEMENT_DEFINITION, NULL, "CREATE"},
+    {DUCKDB_STATEMENT_TYPE_ALTER, STATEMENT_DEFINITION, NULL, "ALTER"},
+    {DUCKDB_STATEMENT_TYPE_DROP, STATEMENT_DEFINITION, NULL, "DROP"},
+    {DUCKDB_STATEMENT_TYPE_SET, STATEMENT_DEFINITION, NULL, "SET"},
+    {DUCKDB_STATEMENT_TYPE_VARIABLE_SET, STATEMENT_DEFINITION, NULL, "SET"},
+    {DUCKDB_STATEMENT_TYPE_ANALYZE, STATEMENT_DEFINITION, NULL, "ANALYZE"},
+    {DUCKDB_STATEMENT_TYPE_VACUUM, STATEMENT_DEFINITION, NULL, "VACUUM"},
+    {DUCKDB_STATEMENT_TYPE_TRANSACTION, STATEMENT_TRANSACTION, NULL, "TRANSACTION"},
+    {DUCKDB_STATEMENT_TYPE_CALL, STATEMENT_RETURNING, "call", "CALL"},
+    {DUCKDB_STATEMENT_TYPE_PRAGMA, STATEMENT_RETURNING, "pragma", "PRAGMA"},
+    {DUCKDB_STATEMENT_TYPE_PREPARE, STATEMENT_DEFINITION, "prepare", "PREPARE"},
+    {DUCKDB_STATEMENT_TYPE_EXECUTE, STATEMENT_RETURNING, "prepare", "EXECUTE"},
+    {DUCKDB_STATEMENT_TYPE_EXPORT, STATEMENT_DEFINITION, "export", "EXPORT"},
+    {DUCKDB_STATEMENT_TYPE_LOAD, STATEMENT_DEFINITION, "extensions", "LOAD"},
+    {DUCKDB_STATEMENT_TYPE_EXTENSION, STATEMENT_DEFINITION, "extensions", "INSTALL"},
+    {DUCKDB_STATEMENT_TYPE_UPDATE_EXTENSIONS, STATEMENT_DEFINITION, "extensions",
+     "UPDATE EXTENSIONS"},
+    {DUCKDB_STATEMENT_TYPE_ATTACH, STATEMENT_DEFINITION, "attach", "ATTACH"},
+    {DUCKDB_STATEMENT_TYPE_DETACH, STATEMENT_DEFINITION, "attach", "DETACH"},
+    {DUCKDB_STATEMENT_TYPE_COPY_DATABASE, STATEMENT_DEFINITION, "attach", "COPY FROM DATABASE"},
+    {-1, STATEMENT_DEFINITION, "other-statements", "this kind of statement"},
+};
+
+static const struct type_row *type_row_find(duckdb_statement_type type)
+{
+    const struct type_row *row = type_rows;
+    while (row->type != (int)type && row->type != -1)
+        row++;
+    return row;
+}
+
+static enum status check_type(const struct engine *engine, duckdb_statement_type type,
+                              struct error *error)
+{
+    const struct type_row *row = type_row_find(type);
+    for (size_t i = 0; row->rule && i < engine->allowed_rule_count; i++)
+        if (str_equal(engine->allowed_rules[i], str_of(row->rule)))
+            return STATUS_OK;
+    if (!row->rule)
+        return STATUS_OK;
+    return error_set_code(error, STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED",
+                          "%s is not allowed: rule '%s'; the setting allow-statements=%s would "
+                          "allow it",
+                          row->name, row->rule, row->rule);
+}
+
+bool statement_kind_has_effect(enum statement_kind kind)
+{
+    return kind != STATEMENT_QUERY;
+}
+
+const char *statement_kind_name(enum statement_kind kind)
+{
+    static const char *const names[] = {
+        [STATEMENT_QUERY] = "query",
+        [STATEMENT_UPDATE] = "update",
+        [STATEMENT_RETURNING] = "returning",
+        [STATEMENT_DEFINITION] = "definition",
+        [STATEMENT_TRANSACTION] = "transaction",
+    };
+    return names[kind];
+}
+
+static bool kind_has_rows(enum statement_kind kind)
+{
+    return kind == STATEMENT_QUERY || kind == STATEMENT_RETURNING;
+}
+
+/* The part that the last extracted statement came from. */
+static const struct part *last_part(const struct engine_statement *statement)
+{
+    return &statement->parts.items[statement->parts.count - 1];
+}
+
+static bool all_parts_are(const struct engine_statement *statement, enum part_class class)
+{
+    for (size_t i = 0; i < statement->parts.count; i++)
+        if (statement->parts.items[i].class != class)
+            return false;
+    return true;
+}
+
+static enum statement_kind kind_of(const struct engine_statement *statement,
+                                   duckdb_statement_type type)
+{
+    const struct part *part = last_part(statement);
+    enum statement_kind kind = type_row_find(type)->kind;
+    if (kind == STATEMENT_UPDATE && part->has_returning)
+        kind = STATEMENT_RETURNING;
+    /* EXPLAIN ANALYZE of a change, or changes before a SELECT: rows and an effect. */
+    if (kind == STATEMENT_QUERY && !all_parts_are(statement, PART_QUERY))
+        kind = STATEMENT_RETURNING;
+    return kind;
+}
+
+/* --- preparing ---------------------------------------------------------------------------------- */
+
+static enum status statement_error(const struct engine_statement *statement, const char *message,
+                                   struct error *error)
+{
+    return duckdb_error(statement->session->engine, message, statement->sql, 0, error);
+}
+
+enum status statement_prepare_part(struct engine_statement *statement, size_t index,
+                                   duckdb_prepared_statement *out_prepared, struct error *error)
+{
+    duckdb_prepared_statement prepared = NULL;
+    enum status status;
+    if (duckdb_prepare_extracted_statement(statement->connection->handle, statement->extracted,
+                                           index, &prepared) != DuckDBSuccess)
+        status = statement_error(statement, duckdb_prepare_error(prepared), error);
+    else
+        status =
+            check_type(statement->session->engine, duckdb_prepared_statement_type(prepared), error);
+    if (status != STATUS_OK) {
+        duckdb_destroy_prepare(&prepared);
+        return status;
+    }
+    *out_prepared = prepared;
+    return STATUS_OK;
+}
+
+static void columns_finish(struct result_column *columns, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        duckdb_free((void *)columns[i].name.ptr);
+        duckdb_destroy_logical_type(&columns[i].type);
+    }
+    free(columns);
+}
+
+/* A parameter whose type is open leaves the columns open too: they are known once it is bound. */
+static bool columns_are_open(const struct engine_statement *statement)
+{
+    for (size_t i = 0; i < duckdb_prepared_statement_column_count(statement->prepared); i++)
+        if (duckdb_prepared_statement_column_type(statement->prepared, i) == DUCKDB_TYPE_INVALID)
+            return true;
+    return false;
+}
+
+static enum status statement_make_plan(struct engine_statement *statement, struct error *error)
+{
+    size_t count = 0;
+    if (kind_has_rows(statement->kind) && !columns_are_open(statement))
+        count = duckdb_prepared_statement_column_count(statement->prepared);
+    struct result_column *columns = NEW_ARRAY(struct result_column, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        columns[i].name = str_of(duckdb_prepared_statement_column_name(statement->prepared, i));
+        columns[i].type = duckdb_prepared_statement_column_logical_type(statement->prepared, i);
+    }
+    enum status status = result_plan_make(&statement->plan, &statement->session->engine->zones,
+                                          &statement->options, columns, count, error);
+    columns_finish(columns, count);
+    return status;
+}
+
+static enum status statement_extract(struct engine_statement *statement, struct error *error)
+{
+    char *sql = str_copy(statement->sql);
+    statement->extracted_count =
+        duckdb_extract_statements(statement->connection->handle, sql, &statement->extracted);
+    free(sql);
+    if (statement->extracted_count > 0)
+        return STATUS_OK;
+    const char *message = duckdb_extract_statements_error(statement->extracted);
+    if (message && *message)
+        return statement_error(statement, message, error);
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                          "the text holds no statement");
+}
+
+/* The last statement's columns depend on definitions before it. */
+static bool needs_predecessors(const struct engine_statement *statement)
+{
+    if (last_part(statement)->class != PART_QUERY && last_part(statement)->class != PART_CHANGE)
+        return false;
+    if (statement->extracted_count > statement->parts.count)
+        return true; /* PIVOT, which makes a type first */
+    for (size_t i = 0; i + 1 < statement->parts.count; i++)
+        if (statement->parts.items[i].class == PART_DEFINITION ||
+            statement->parts.items[i].class == PART_BEGIN)
+            return true;
+    return false;
+}
+
+enum status statement_prepare(struct engine_statement *statement, struct error *error)
+{
+    TRY(statement_extract(statement, error));
+    size_t last = statement->extracted_count - 1;
+    if (last > 0 && needs_predecessors(statement))
+        TRY(statement_run_predecessors(statement, error));
+    TRY(statement_prepare_part(statement, last, &statement->prepared, error));
+    statement->kind = kind_of(statement, duckdb_prepared_statement_type(statement->prepared));
+    statement->parameter_count = duckdb_nparams(statement->prepared);
+    return statement->plan.schema ? STATUS_OK : statement_make_plan(statement, error);
+}
+
+void statement_forget(struct engine_statement *statement)
+{
+    duckdb_destroy_prepare(&statement->prepared);
+    duckdb_destroy_extracted(&statement->extracted);
+}
+
+/* --- life --------------------------------------------------------------------------------------- */
+
+static struct engine_statement *statement_create(struct engine_session *session, struct str sql,
+                                                 const struct engine_result_options *options)
+{
+    struct engine_statement *statement = NEW(struct engine_statement);
+    statement->session = engine_session_ref(session);
+    arena_init(&statement->arena);
+    statement->sql = arena_copy(&statement->arena, sql);
+    if (options)
+        statement->options = *options;
+    result_plan_init(&statement->plan);
+    lock_init(&statement->locked.lock);
+    return statement;
+}
+
+static enum status statement_prepare_entered(struct engine_statement *statement,
+                                             struct error *error)
+{
+    TRY(connection_enter(statement->connection, NULL, error));
+    enum status status = statement_prepare(statement, error);
+    if (status != STATUS_OK)
+        statement_roll_back(statement);
+    connection_leave(statement->connection);
+    return status;
+}
+
+enum status engine_prepare(struct engine_session *session, struct str sql,
+                           const struct engine_result_options *options,
+                           struct engine_statement **out_statement, struct error *error)
+{
+    struct engine *engine = session->engine;
+    TRY(gate_check_text(sql, engine->allowed_rules, engine->allowed_rule_count, error));
+    TRY(file_gate_check(&engine->files, sql, error));
+    CLEANUP(engine_statement_destroy)
+    struct engine_statement *statement = statement_create(session, sql, options);
+    TRY(parts_make(engine, statement->sql, &statement->arena, &statement->parts, error));
+    if (statement->parts.count == 0)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the text holds no statement");
+    TRY(session_connection(session, &statement->connection, error));
+    TRY(statement_prepare_entered(statement, error));
+    *out_statement = STEAL(statement);
+    return STATUS_OK;
+}
+
+/* What ran before the last statement is taken back when that one was never run. */
+static void statement_abandon(struct engine_statement *statement)
+{
+    if (!statement->owns_transaction)
+        return;
+    struct error error = ERROR_NONE;
+    if (connection_enter(statement->connection, NULL, &error) != STATUS_OK)
+        return;
+    statement_roll_back(statement);
+    connection_leave(statement->connection);
+}
+
+void engine_statement_destroy(struct engine_statement *statement)
+{
+    if (!statement)
+        return;
+    statement_abandon(statement);
+    statement_forget(statement);
+    connection_unref(statement->connection);
+    result_plan_finish(&statement->plan);
+    arena_finish(&statement->arena);
+    lock_finish(&statement->locked.lock);
+    engine_session_unref(statement->session);
+    free(statement);
+}
+
+enum statement_kind engine_statement_kind(const struct engine_statement *statement)
+{
+    return statement->kind;
+}
+
+struct arrow_schema *engine_statement_schema(const struct engine_statement *statement)
+{
+    return statement->plan.schema;
+}
+
+size_t engine_statement_parameter_count(const struct engine_statement *statement)
+{
+    return statement->parameter_count;
+}

@@ -1,0 +1,136 @@
+/*
+ * engine.h — one interface to run SQL into datasets, whatever engine is behind it.
+ *
+ * An engine opens sessions; a session prepares statements; a statement is run once into a dataset.
+ * Batches come back through the dataset only, and control goes through these few functions: nothing
+ * here assumes that the engine shares our process. duckdb/ is the implementation.
+ *
+ * Threads: engine_prepare and statement_run block and run on a worker or a query thread;
+ * statement_interrupt and statement_progress run on any thread. A session may be used from any thread;
+ * statements that need the session's own connection run one after the other.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "arrow/batch.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "store/store.h"
+
+struct engine;
+struct engine_session;
+struct engine_statement;
+
+/* What a statement does, decided when it is prepared. */
+enum statement_kind {
+    STATEMENT_QUERY,      /* returns rows and changes nothing; may be started late, never twice */
+    STATEMENT_UPDATE,     /* INSERT, UPDATE, DELETE, MERGE, COPY .. FROM: a count */
+    STATEMENT_RETURNING,  /* one of these with RETURNING: rows and an effect */
+    STATEMENT_DEFINITION, /* CREATE, DROP, ALTER, SET, USE, ...: no count (-1) */
+    STATEMENT_TRANSACTION,/* BEGIN, COMMIT, ROLLBACK */
+};
+/* True when running the statement has an effect: it runs at once and exactly once. */
+bool statement_kind_has_effect(enum statement_kind kind);
+const char *statement_kind_name(enum statement_kind kind);
+
+/* A table that Volley shows in SQL (catalog `volley`): a schema and a snapshot of its rows. */
+struct engine_table {
+    const char *name;            /* "queries" */
+    struct arrow_schema *schema; /* owned by the giver, lives as long as the engine */
+    enum status (*snapshot)(void *context, struct arrow_batch **out_batch, struct error *error);
+    void *context;
+};
+
+/* A file of the command line that becomes a view named after it. */
+struct engine_file {
+    struct str path; /* Parquet, CSV (also .csv.gz, .tsv), JSON (.json, .ndjson, .jsonl) by name */
+    struct str view; /* "" : the file's name without extensions, made an identifier */
+};
+
+struct engine_options {
+    struct str database;          /* a file or ":memory:" */
+    bool read_only;
+    size_t memory_bytes_max;      /* the engine's own limit */
+    unsigned threads;
+    struct str temp_directory;    /* where the engine spills; "": nowhere */
+    const struct str *allowed_paths; /* files and folders SQL may read */
+    size_t allowed_path_count;
+    const struct engine_file *files;
+    size_t file_count;
+    const struct str *allow_statements; /* gate rules switched off by the operator (gate.h) */
+    size_t allow_statement_count;
+    size_t batch_rows_max;        /* 0: 16384..65536 as fits batch_bytes_max */
+    size_t batch_bytes_max;       /* body bytes of a batch; the message must stay below 2 MiB */
+    const struct engine_table *tables; /* of catalog `volley` */
+    size_t table_count;
+    struct buffer_pool *pool;
+    const char *const *setup;     /* statements run before the lock-down (demo data), NULL-ended; may be
+                                     NULL */
+};
+
+MUST_CHECK enum status engine_open(const struct engine_options *options, struct engine **out_engine,
+                                   struct error *error);
+/* No session may be left. */
+void engine_close(struct engine *engine);
+CLEANUP_FUNCTION(struct engine *, engine_close)
+/* "duckdb" and its version ("v1.5.6"). */
+const char *engine_name(const struct engine *engine);
+const char *engine_version(const struct engine *engine);
+/* The catalog that unqualified names live in ("memory", or the file's name). */
+struct str engine_catalog(const struct engine *engine);
+/* STATUS_OK while the engine can work; after a fatal error UNAVAILABLE for ever. */
+MUST_CHECK enum status engine_check(struct engine *engine, struct error *error);
+/* Bytes the engine's buffers hold now. */
+size_t engine_memory_bytes(struct engine *engine);
+
+/* --- sessions ----------------------------------------------------------------------------------- */
+
+struct engine_session *engine_session_open(struct engine *engine);
+struct engine_session *engine_session_ref(struct engine_session *session);
+/* With the last reference an open transaction is rolled back. */
+void engine_session_unref(struct engine_session *session);
+CLEANUP_FUNCTION(struct engine_session *, engine_session_unref)
+/* True while a transaction is open. */
+bool engine_session_in_transaction(struct engine_session *session);
+
+/* --- statements --------------------------------------------------------------------------------- */
+
+/* How a result leaves (design section 8). */
+struct engine_result_options {
+    size_t message_bytes_max;  /* 0: the engine's batch_bytes_max */
+    bool plain_dictionaries;   /* dictionaries=off: zone columns as plain utf8 */
+    int timestamp_unit;        /* enum arrow_unit + 1 for TIMESTAMPTZ columns; 0: the rule of section 7 */
+};
+
+/* Checks `sql` (one statement; or several, run in order: the last one's result counts) against the gate
+ * and prepares it. INVALID_ARGUMENT with position for syntax and binding, NOT_FOUND for tables, ...:
+ * contracts section 6. The session is referenced by the statement. */
+MUST_CHECK enum status engine_prepare(struct engine_session *session, struct str sql,
+                                      const struct engine_result_options *options,
+                                      struct engine_statement **out_statement, struct error *error);
+void engine_statement_destroy(struct engine_statement *statement);
+CLEANUP_FUNCTION(struct engine_statement *, engine_statement_destroy)
+
+enum statement_kind engine_statement_kind(const struct engine_statement *statement);
+/* The schema of its rows (0 fields for UPDATE without rows, DEFINITION, TRANSACTION); the same object
+ * that the batches of its dataset carry. Not a new reference. */
+struct arrow_schema *engine_statement_schema(const struct engine_statement *statement);
+size_t engine_statement_parameter_count(const struct engine_statement *statement);
+
+/* Runs the statement, appending batches to `dataset` (made with the statement's schema) until it ends,
+ * fails or is interrupted; does not complete or fail the dataset. *out_rows: rows changed for UPDATE
+ * and RETURNING, -1 for DEFINITION and TRANSACTION, rows returned for QUERY. CANCELLED when
+ * interrupted. Blocks; call once, unless the statement may run again (it is QUERY or UPDATE and the
+ * previous run ended). */
+MUST_CHECK enum status engine_statement_run(struct engine_statement *statement,
+                                            struct dataset *dataset, int64_t *out_rows,
+                                            struct error *error);
+/* Stops a run, also one that has not quite started; idempotent; any thread, never blocks. Give it
+ * again every few milliseconds until the run returned: the engine may miss one. */
+void engine_statement_interrupt(struct engine_statement *statement);
+/* 0..1, or -1 when unknown. */
+double engine_statement_progress(struct engine_statement *statement);

@@ -1,0 +1,312 @@
+/*
+ * gate.c — the two tables: statements and functions that a client may not use.
+ *
+ * The text is read token by token. The first word of each statement, and after EXPLAIN the first word
+ * of what it explains, is looked up among the statements; every name before "(" among the functions.
+ * Limits on length, nesting and set operations keep the engine's parser and planner, which no
+ * interrupt reaches, short. Unicode-escaped names are refused, since the tables could not see them.
+ *
+ * Any thread; owns nothing. Leaves out paths of files, which the engine's own check knows
+ * (duckdb/file_gate.c), and the engine's statement types (duckdb/statement.c).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "engine/gate.h"
+
+#include <ctype.h>
+
+#include "base/memory.h"
+
+/* Beyond this the planner needs seconds. */
+#define SET_OPERATIONS_MAX 1000
+#define NAME_BYTES_MAX 64
+
+struct gate_row {
+    const char *name; /* lower case */
+    const char *rule;
+    const char *why;
+};
+
+static const struct gate_row statements[] = {
+    {"attach", "attach", "opening other databases"},
+    {"detach", "attach", "closing databases"},
+    {"install", "extensions", "installing extensions"},
+    {"load", "extensions", "loading extensions"},
+    {"force", "maintenance", "FORCE INSTALL and FORCE CHECKPOINT"},
+    {"checkpoint", "maintenance", "CHECKPOINT waits for every session"},
+    {"export", "export", "writing files"},
+    {"import", "export", "running the files of an export"},
+    {"pragma", "pragma", "PRAGMA changes the engine for every session"},
+    {"call", "call", "CALL"},
+    {"prepare", "prepare", "PREPARE: use prepared statements of the protocol"},
+    {"execute", "prepare", "EXECUTE: use prepared statements of the protocol"},
+    {"deallocate", "prepare", "DEALLOCATE: use prepared statements of the protocol"},
+};
+
+static const struct gate_row functions[] = {
+    {"enable_logging", "logging", "the engine's log shows other sessions' statements"},
+    {"disable_logging", "logging", "the engine's log shows other sessions' statements"},
+    {"truncate_duckdb_logs", "logging", "the engine's log belongs to the server"},
+    {"write_log", "logging", "the engine's log belongs to the server"},
+    {"duckdb_logs", "logging", "the engine's log shows other sessions' statements"},
+    {"duckdb_logs_parsed", "logging", "the engine's log shows other sessions' statements"},
+    {"duckdb_log_contexts", "logging", "the engine's log shows other sessions' statements"},
+    {"checkpoint", "maintenance", "a checkpoint waits for every session"},
+    {"force_checkpoint", "maintenance", "a checkpoint waits for every session"},
+    {"query", "dynamic-sql", "it runs SQL that was not checked"},
+    {"query_table", "dynamic-sql", "it reads tables whose names were not checked"},
+    {"json_execute_serialized_sql", "dynamic-sql", "it runs SQL that was not checked"},
+    {"import_database", "dynamic-sql", "it runs SQL that was not checked"},
+    {"copy_database", "dynamic-sql", "it writes databases"},
+    {"sleep_ms", "sleep", "it cannot be interrupted"},
+    {"pg_sleep", "sleep", "it cannot be interrupted"},
+    {"which_secret", "secrets", "secrets belong to the server"},
+    {"duckdb_secrets", "secrets", "secrets belong to the server"},
+    {"add_parquet_key", "secrets", "keys belong to the server"},
+    {"arrow_scan", "pointers", "it reads the server's memory"},
+    {"arrow_scan_dumb", "pointers", "it reads the server's memory"},
+    {"pandas_scan", "pointers", "it reads the server's memory"},
+    {"python_map_function", "pointers", "it reads the server's memory"},
+    {"seq_scan", "pointers", "it is internal"},
+    {"enable_checkpoint_on_shutdown", "pragma", "it changes the engine for every session"},
+    {"disable_checkpoint_on_shutdown", "pragma", "it changes the engine for every session"},
+    {"enable_object_cache", "pragma", "it changes the engine for every session"},
+    {"disable_object_cache", "pragma", "it changes the engine for every session"},
+    {"enable_optimizer", "pragma", "it changes the engine for every session"},
+    {"disable_optimizer", "pragma", "it changes the engine for every session"},
+    {"enable_verification", "pragma", "it changes the engine for every session"},
+    {"disable_verification", "pragma", "it changes the engine for every session"},
+    {"enable_profile", "pragma", "it prints to the server's output"},
+    {"enable_profiling", "pragma", "it prints to the server's output"},
+    {"disable_profile", "pragma", "it changes the engine for every session"},
+    {"disable_profiling", "pragma", "it changes the engine for every session"},
+    {"enable_progress_bar", "pragma", "it prints to the server's output"},
+    {"disable_progress_bar", "pragma", "it belongs to the server"},
+    {"enable_print_progress_bar", "pragma", "it prints to the server's output"},
+    {"disable_print_progress_bar", "pragma", "it belongs to the server"},
+    {"all_profiling_output", "pragma", "it prints to the server's output"},
+    {"verify_external", "pragma", "it changes the engine for every session"},
+    {"verify_fetch_row", "pragma", "it changes the engine for every session"},
+    {"verify_parallelism", "pragma", "it changes the engine for every session"},
+    {"verify_serializer", "pragma", "it changes the engine for every session"},
+};
+
+static const struct gate_row create_secret = {"CREATE SECRET", "secrets",
+                                              "secrets belong to the server"};
+
+struct gate {
+    struct sql_tokenizer tokenizer;
+    const struct str *allowed_rules;
+    size_t allowed_rule_count;
+    struct sql_token previous;
+    bool at_start; /* of a statement, or of what EXPLAIN explains */
+    bool in_explain;
+    bool in_create; /* between CREATE or DROP and what is created or dropped */
+    size_t depth;
+    size_t set_operations;
+};
+
+static bool gate_rule_is_allowed(const struct gate *gate, const char *rule)
+{
+    for (size_t i = 0; i < gate->allowed_rule_count; i++)
+        if (str_equal(gate->allowed_rules[i], str_of(rule)))
+            return true;
+    return false;
+}
+
+static enum status set_position(struct error *error, enum status status, size_t position)
+{
+    if (error)
+        error->position = (int64_t)position;
+    return status;
+}
+
+static enum status gate_refuse(const struct gate *gate, const struct gate_row *row,
+                               const struct sql_token *token, const char *suffix,
+                               struct error *error)
+{
+    if (gate_rule_is_allowed(gate, row->rule))
+        return STATUS_OK;
+    enum status status = error_set_code(
+        error, STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED",
+        "%s%s is not allowed (%s): rule '%s'; the setting allow-statements=%s would allow it",
+        row->name, suffix, row->why, row->rule, row->rule);
+    return set_position(error, status, token->offset);
+}
+
+/* The name of a word or quoted name in lower case and without quotes; false when it is longer than
+ * every name of the tables. */
+static bool token_name(const struct sql_token *token, char out[NAME_BYTES_MAX], size_t *out_size)
+{
+    struct str text = token->text;
+    bool quoted = token->kind == SQL_QUOTED_NAME;
+    size_t size = 0;
+    size_t end = quoted ? text.len - 1 : text.len;
+    for (size_t i = quoted ? 1 : 0; i < end; i++) {
+        if (size == NAME_BYTES_MAX)
+            return false;
+        out[size++] = (char)tolower((unsigned char)text.ptr[i]);
+        if (quoted && text.ptr[i] == '"')
+            i++;
+    }
+    *out_size = size;
+    return true;
+}
+
+static const struct gate_row *gate_row_find(const struct gate_row *rows, size_t count,
+                                            const struct sql_token *token)
+{
+    char name[NAME_BYTES_MAX];
+    size_t size;
+    if (!token_name(token, name, &size))
+        return NULL;
+    for (size_t i = 0; i < count; i++)
+        if (str_equal(str_make(name, size), str_of(rows[i].name)))
+            return &rows[i];
+    return NULL;
+}
+
+static bool token_is_word(const struct sql_token *token, const char *word)
+{
+    return token->kind == SQL_WORD && str_equal_nocase(token->text, str_of(word));
+}
+
+static bool token_is_symbol(const struct sql_token *token, char symbol)
+{
+    return token->kind == SQL_SYMBOL && token->text.ptr[0] == symbol;
+}
+
+static bool token_is_one_of(const struct sql_token *token, const char *const *words)
+{
+    for (; *words; words++)
+        if (token_is_word(token, *words))
+            return true;
+    return false;
+}
+
+/* True for words that only lead to the one that names the statement. */
+static bool gate_passes_word(struct gate *gate, const struct sql_token *token)
+{
+    static const char *const explain_words[] = {"explain", "analyze", "verbose", NULL};
+    static const char *const create_words[] = {
+        "create", "drop", "or", "replace", "temp", "temporary", "local", "persistent", NULL};
+    bool is_explain = token_is_word(token, "explain");
+    if (token->kind == SQL_SYMBOL || (gate->in_explain && gate->depth > 0))
+        return true;
+    if (is_explain || (gate->in_explain && token_is_one_of(token, explain_words))) {
+        gate->in_explain = true;
+        return true;
+    }
+    if (token_is_word(token, "create") || token_is_word(token, "drop") ||
+        (gate->in_create && token_is_one_of(token, create_words))) {
+        gate->in_create = true;
+        return true;
+    }
+    return false;
+}
+
+/* The word that names the statement: the first one, behind EXPLAIN and CREATE. */
+static enum status gate_check_statement(struct gate *gate, const struct sql_token *token,
+                                        struct error *error)
+{
+    if (gate_passes_word(gate, token))
+        return STATUS_OK;
+    gate->at_start = false;
+    if (token->kind != SQL_WORD)
+        return STATUS_OK;
+    const struct gate_row *row = NULL;
+    if (!gate->in_create)
+        row = gate_row_find(statements, ARRAY_COUNT(statements), token);
+    else if (token_is_word(token, "secret"))
+        row = &create_secret;
+    return row ? gate_refuse(gate, row, token, "", error) : STATUS_OK;
+}
+
+static enum status gate_check_call(struct gate *gate, const struct sql_token *token,
+                                   struct error *error)
+{
+    const struct sql_token *name = &gate->previous;
+    if (!token_is_symbol(token, '(') || (name->kind != SQL_WORD && name->kind != SQL_QUOTED_NAME))
+        return STATUS_OK;
+    const struct gate_row *row = gate_row_find(functions, ARRAY_COUNT(functions), name);
+    return row ? gate_refuse(gate, row, name, "()", error) : STATUS_OK;
+}
+
+static enum status gate_check_limits(struct gate *gate, const struct sql_token *token,
+                                     struct error *error)
+{
+    char symbol = token->kind == SQL_SYMBOL ? token->text.ptr[0] : '\0';
+    if (symbol == '(' || symbol == '[' || symbol == '{')
+        gate->depth++;
+    else if ((symbol == ')' || symbol == ']' || symbol == '}') && gate->depth)
+        gate->depth--;
+    if (token_is_word(token, "union") || token_is_word(token, "intersect") ||
+        token_is_word(token, "except"))
+        gate->set_operations++;
+    enum status status = STATUS_OK;
+    if (gate->depth > SQL_NESTING_MAX)
+        status = error_set(error, STATUS_INVALID_ARGUMENT,
+                           "the statement is nested more than %d brackets deep", SQL_NESTING_MAX);
+    else if (gate->set_operations > SET_OPERATIONS_MAX)
+        status = error_set(error, STATUS_INVALID_ARGUMENT,
+                           "the statement has more than %d UNION, INTERSECT and EXCEPT",
+                           SET_OPERATIONS_MAX);
+    return status == STATUS_OK ? status : set_position(error, status, token->offset);
+}
+
+static enum status gate_check_name(const struct sql_token *token, struct error *error)
+{
+    if (token->kind != SQL_QUOTED_NAME || token->text.ptr[0] == '"')
+        return STATUS_OK;
+    enum status status =
+        error_set_code(error, STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED",
+                       "names with Unicode escapes (U&\"...\") are not allowed: write the name "
+                       "itself in double quotes");
+    return set_position(error, status, token->offset);
+}
+
+static enum status gate_check_token(struct gate *gate, const struct sql_token *token,
+                                    struct error *error)
+{
+    TRY(gate_check_limits(gate, token, error));
+    TRY(gate_check_name(token, error));
+    TRY(gate_check_call(gate, token, error));
+    if (token_is_symbol(token, ';') && gate->depth == 0) {
+        gate->at_start = true;
+        gate->in_explain = false;
+        gate->in_create = false;
+    } else if (gate->at_start) {
+        TRY(gate_check_statement(gate, token, error));
+    }
+    gate->previous = *token;
+    return STATUS_OK;
+}
+
+static enum status gate_check_bytes(struct str sql, struct error *error)
+{
+    if (sql.len > SQL_TEXT_BYTES_MAX)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "the statement has %zu bytes; %zu are the limit", sql.len,
+                         SQL_TEXT_BYTES_MAX);
+    if (sql.len && memchr(sql.ptr, '\0', sql.len))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the statement holds a zero byte");
+    if (!str_is_utf8(sql))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the statement is not valid UTF-8");
+    return STATUS_OK;
+}
+
+enum status gate_check_text(struct str sql, const struct str *allowed_rules,
+                            size_t allowed_rule_count, struct error *error)
+{
+    TRY(gate_check_bytes(sql, error));
+    struct gate gate = {
+        .allowed_rules = allowed_rules, .allowed_rule_count = allowed_rule_count, .at_start = true};
+    sql_tokenizer_init(&gate.tokenizer, sql);
+    for (;;) {
+        struct sql_token token = sql_tokenizer_next(&gate.tokenizer);
+        if (token.kind == SQL_END)
+            return STATUS_OK;
+        TRY(gate_check_token(&gate, &token, error));
+    }
+}

@@ -1,0 +1,105 @@
+/*
+ * do_action.c — DoAction and ListActions: a table of named actions.
+ *
+ * An action runs on a worker and gives at most one result. flight's own are in the table below; doors
+ * above add theirs. Source: Flight.proto, "DoAction". SPDX-License-Identifier: Apache-2.0
+ */
+#include "flight/flight_private.h"
+
+#include "base/memory.h"
+
+/* CloseSession: clients call it when they leave, whether or not they logged in. */
+static enum status close_session(struct flight_call *call, struct slice body, struct slice *out_body,
+                                 bool *out_has_body, struct error *error)
+{
+    sessions_close(call->flight->options.sessions, call->session);
+    Flight__CloseSessionResult result = FLIGHT__CLOSE_SESSION_RESULT__INIT;
+    result.status = FLIGHT__CLOSE_SESSION_RESULT__STATUS__CLOSED;
+    *out_body = proto_pack(&result);
+    *out_has_body = true;
+    return STATUS_OK;
+}
+
+static const struct flight_action own_actions[] = {
+    {.name = "CloseSession", .description = "Ends the session: its statements and its transaction",
+     .run = close_session},
+};
+
+const struct flight_action *flight_action_at(const struct flight *flight, size_t index)
+{
+    if (index < ARRAY_COUNT(own_actions))
+        return &own_actions[index];
+    index -= ARRAY_COUNT(own_actions);
+    for (size_t table = 0; table < flight->options.action_table_count; table++) {
+        const struct flight_action_table *actions = &flight->options.action_tables[table];
+        if (index < actions->count)
+            return &actions->actions[index];
+        index -= actions->count;
+    }
+    return NULL;
+}
+
+static enum status find_action(const struct flight *flight, struct str name,
+                               const struct flight_action **out_action, struct error *error)
+{
+    const struct flight_action *action;
+    for (size_t i = 0; (action = flight_action_at(flight, i)); i++) {
+        if (str_equal(str_of(action->name), name)) {
+            *out_action = action;
+            return STATUS_OK;
+        }
+    }
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "unknown action '%.*s'; ListActions tells which there are", STR_ARGS(name));
+}
+
+enum status do_action_receive(struct grpc_call *grpc, struct slice message, struct error *error)
+{
+    struct flight_call *call = flight_call_of(grpc);
+    TRY(flight_begin(call, error));
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    Flight__Action *request;
+    TRY(proto_unpack(&arena, &flight__action__descriptor, message, &request, error));
+    const struct flight_action *action = NULL;
+    TRY(find_action(call->flight, str_of(request->type), &action, error));
+    struct slice body = slice_make(request->body.data, request->body.len, NULL);
+    return action->run(call, body, &call->result, &call->has_result, error);
+}
+
+enum status do_action_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
+                           struct error *error)
+{
+    struct flight_call *call = flight_call_of(grpc);
+    *out_step = GRPC_END;
+    if (!call->has_result || call->answered)
+        return STATUS_OK;
+    Flight__Result result = FLIGHT__RESULT__INIT;
+    result.body = proto_binary(slice_str(call->result));
+    proto_append(out, &result);
+    call->answered = true;
+    *out_step = GRPC_MESSAGE;
+    return STATUS_OK;
+}
+
+enum status list_actions_receive(struct grpc_call *grpc, struct slice message, struct error *error)
+{
+    return STATUS_OK;
+}
+
+/* One ActionType a message. */
+enum status list_actions_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
+                              struct error *error)
+{
+    struct flight_call *call = flight_call_of(grpc);
+    const struct flight_action *action = flight_action_at(call->flight, call->actions_sent);
+    *out_step = action ? GRPC_MESSAGE : GRPC_END;
+    if (!action)
+        return STATUS_OK;
+    call->actions_sent++;
+    Flight__ActionType type = FLIGHT__ACTION_TYPE__INIT;
+    type.type = (char *)action->name;
+    type.description = (char *)action->description;
+    proto_append(out, &type);
+    return STATUS_OK;
+}

@@ -1,0 +1,99 @@
+/*
+ * flight.h — the FlightService: a table of methods for grpc, and what flight_sql adds to it.
+ *
+ * flight knows descriptors, tickets, sessions and streams; what a command means comes from tables of
+ * `struct flight_command`, looked up by the type name inside an Any. So flight_sql is a table given at
+ * start, and flight does not know it.
+ *
+ * Threads: create and destroy by the composition root; the methods run where grpc/method.h says.
+ * Source: format/Flight.proto of apache/arrow. SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "crypto/crypto.h"
+#include "engine/query.h"
+#include "flight/session.h"
+#include "grpc/service.h"
+
+struct flight;
+struct flight_call;
+
+/* What a command comes to at GetFlightInfo and GetSchema: a query, or a table that is made anew at each
+ * DoGet (its ticket is the command itself). */
+struct flight_plan {
+    struct query *query;         /* one reference, or NULL */
+    struct arrow_schema *schema; /* one reference, when there is no query */
+};
+
+/* One command: a message that travels in an Any in a descriptor or a ticket. All functions run on a
+ * worker and may block; each may be NULL: the command is then UNIMPLEMENTED for that RPC. */
+struct flight_command {
+    const char *type_name; /* "arrow.flight.protocol.sql.CommandStatementQuery" */
+    /* GetFlightInfo, GetSchema. */
+    enum status (*plan)(struct flight_call *call, struct slice value, struct flight_plan *out_plan,
+                        struct error *error);
+    /* DoGet with the command as ticket: its table as one batch. */
+    enum status (*fetch)(struct flight_call *call, struct slice value,
+                         struct arrow_batch **out_batch, struct error *error);
+    /* DoPut, at the first message: a query whose row count is the answer. */
+    enum status (*put)(struct flight_call *call, struct slice value, struct query **out_query,
+                       struct error *error);
+};
+
+/* One action of DoAction. */
+struct flight_action {
+    const char *name;        /* "CreatePreparedStatement" */
+    const char *description; /* for ListActions */
+    /* Runs on a worker. *out_body (may stay empty with *out_has_body false) is the one Result. */
+    enum status (*run)(struct flight_call *call, struct slice body, struct slice *out_body,
+                       bool *out_has_body, struct error *error);
+};
+
+struct flight_command_table {
+    const struct flight_command *commands;
+    size_t count;
+};
+struct flight_action_table {
+    const struct flight_action *actions;
+    size_t count;
+};
+
+struct flight_options {
+    struct engine *engine;
+    struct queries *queries;
+    struct store *store;
+    struct sessions *sessions;
+    const struct crypto_mac *ticket_mac;
+    uint64_t result_ttl_ms;
+    bool read_only;
+    const struct str *advertise; /* locations put into endpoints; none: endpoints carry no location */
+    size_t advertise_count;
+    const struct flight_command_table *command_tables;
+    size_t command_table_count;
+    const struct flight_action_table *action_tables; /* beside flight's own */
+    size_t action_table_count;
+};
+
+struct flight *flight_create(const struct flight_options *options);
+void flight_destroy(struct flight *flight);
+CLEANUP_FUNCTION(struct flight *, flight_destroy)
+/* The methods of arrow.flight.protocol.FlightService; the service pointer is the flight. */
+struct grpc_service_table flight_methods(struct flight *flight);
+
+/* --- for command and action tables -------------------------------------------------------------- */
+
+const struct flight_options *flight_call_options(const struct flight_call *call);
+struct session *flight_call_session(const struct flight_call *call);
+/* True when the statement is only to be looked at (GetSchema). */
+bool flight_call_is_dry(const struct flight_call *call);
+
+/* Prepares `sql` in the call's session, with the call's metadata options, and returns the query.
+ * `statement` (may be NULL) is taken over on success. Blocks. */
+MUST_CHECK enum status flight_prepare(struct flight_call *call, struct str sql,
+                                      struct engine_statement *statement, struct query **out_query,
+                                      struct error *error);
+/* What the call's metadata says about results (volley-max-message-bytes, ...). */
+MUST_CHECK enum status flight_result_options(struct flight_call *call,
+                                             struct engine_result_options *out_options,
+                                             struct error *error);

@@ -1,0 +1,269 @@
+/*
+ * methods.c — the FlightService's table of methods, and what all its calls have in common.
+ *
+ * Methods that may have to prepare a statement are `blocking`: their receive runs on a worker. Calls
+ * hold at most one query; when a call ends early its query is stopped, unless another reader has it.
+ *
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "flight/flight_private.h"
+
+#include "base/memory.h"
+#include "json/reader.h"
+
+/* SQL inside JSON may be escaped to twice its size and more. */
+#define SQL_TEXT_BYTES_MAX_IN_JSON ((size_t)21 << 20)
+/* The largest message a client may ask for. */
+#define MESSAGE_BYTES_MAX ((size_t)64 << 20)
+
+#define SERVICE "/arrow.flight.protocol.FlightService/"
+
+static enum status refuse(struct grpc_call *call, const char *what, struct error *error)
+{
+    return error_set(error, STATUS_UNIMPLEMENTED, "%s is not available in this version", what);
+}
+
+static enum status list_flights_open(struct grpc_call *call, struct error *error)
+{
+    return refuse(call, "ListFlights (datasets by name)", error);
+}
+
+static enum status poll_flight_info_open(struct grpc_call *call, struct error *error)
+{
+    return refuse(call, "PollFlightInfo; use GetFlightInfo", error);
+}
+
+static enum status do_exchange_open(struct grpc_call *call, struct error *error)
+{
+    return refuse(call, "DoExchange", error);
+}
+
+static enum status never_receive(struct grpc_call *call, struct slice message, struct error *error)
+{
+    return STATUS_OK;
+}
+
+static enum status never_next(struct grpc_call *call, struct slices *out, enum grpc_step *out_step,
+                              struct error *error)
+{
+    *out_step = GRPC_END;
+    return STATUS_OK;
+}
+
+/* clang-format off */
+static const struct grpc_method methods[] = {
+    {.path = SERVICE "Handshake", .shape = GRPC_EXCHANGE, .open = flight_open,
+     .receive = handshake_receive, .half_close = handshake_half_close, .next = handshake_next,
+     .cancel = flight_cancel, .close = flight_close},
+    {.path = SERVICE "GetFlightInfo", .shape = GRPC_UNARY, .blocking = true, .open = flight_open,
+     .receive = get_flight_info_receive, .next = get_flight_info_next,
+     .cancel = flight_cancel, .close = flight_close},
+    {.path = SERVICE "GetSchema", .shape = GRPC_UNARY, .blocking = true, .open = flight_open,
+     .receive = get_schema_receive, .next = get_schema_next,
+     .cancel = flight_cancel, .close = flight_close},
+    {.path = SERVICE "DoGet", .shape = GRPC_DOWNLOAD, .blocking = true, .open = flight_open,
+     .receive = do_get_receive, .next = do_get_next,
+     .cancel = flight_cancel, .close = flight_close},
+    {.path = SERVICE "DoPut", .shape = GRPC_EXCHANGE, .blocking = true, .open = flight_open,
+     .receive = do_put_receive, .half_close = do_put_half_close, .next = do_put_next,
+     .cancel = flight_cancel, .close = flight_close},
+    {.path = SERVICE "DoAction", .shape = GRPC_DOWNLOAD, .blocking = true, .open = flight_open,
+     .receive = do_action_receive, .next = do_action_next,
+     .cancel = flight_cancel, .close = flight_close},
+    {.path = SERVICE "ListActions", .shape = GRPC_DOWNLOAD, .open = flight_open,
+     .receive = list_actions_receive, .next = list_actions_next,
+     .cancel = flight_cancel, .close = flight_close},
+    {.path = SERVICE "ListFlights", .shape = GRPC_DOWNLOAD, .open = list_flights_open,
+     .receive = never_receive, .next = never_next},
+    {.path = SERVICE "PollFlightInfo", .shape = GRPC_UNARY, .open = poll_flight_info_open,
+     .receive = never_receive, .next = never_next},
+    {.path = SERVICE "DoExchange", .shape = GRPC_EXCHANGE, .open = do_exchange_open,
+     .receive = never_receive, .next = never_next},
+};
+/* clang-format on */
+
+struct flight *flight_create(const struct flight_options *options)
+{
+    struct flight *flight = NEW(struct flight);
+    flight->options = *options;
+    return flight;
+}
+
+void flight_destroy(struct flight *flight)
+{
+    free(flight);
+}
+
+struct grpc_service_table flight_methods(struct flight *flight)
+{
+    return (struct grpc_service_table){
+        .methods = methods, .method_count = ARRAY_COUNT(methods), .service = flight};
+}
+
+static void wake_call(struct loop_task *task)
+{
+    grpc_call_wake(CONTAINER_OF(task, struct flight_call, wake)->call);
+}
+
+enum status flight_open(struct grpc_call *call, struct error *error)
+{
+    struct flight_call *flight_call = NEW(struct flight_call);
+    flight_call->call = call;
+    flight_call->flight = call->service;
+    flight_call->wake = LOOP_TASK_INIT(wake_call);
+    call->state = flight_call;
+    return STATUS_OK;
+}
+
+void flight_cancel(struct grpc_call *call)
+{
+    struct flight_call *flight_call = flight_call_of(call);
+    if (!flight_call || !flight_call->query || flight_call->reader)
+        return;
+    struct error reason = ERROR_NONE;
+    error_set(&reason, STATUS_CANCELLED, "the client cancelled the call or its deadline passed");
+    query_cancel(flight_call->query, &reason);
+}
+
+/* A reader that leaves early stops the query, unless somebody else reads along. */
+static void close_reader(struct flight_call *call)
+{
+    if (!call->reader)
+        return;
+    dataset_reader_close(STEAL(call->reader));
+    struct dataset_facts facts;
+    dataset_facts(call->dataset, &facts);
+    if (!call->query || facts.state != DATASET_OPEN || facts.readers > 0)
+        return;
+    struct error reason = ERROR_NONE;
+    error_set(&reason, STATUS_CANCELLED, "the reader of the result left before its end");
+    query_cancel(call->query, &reason);
+}
+
+void flight_close(struct grpc_call *call)
+{
+    struct flight_call *flight_call = flight_call_of(call);
+    if (!flight_call)
+        return;
+    close_reader(flight_call);
+    if (flight_call->query)
+        query_forget(flight_call->query, &flight_call->wake);
+    loop_task_cancel(call->loop, &flight_call->wake);
+    query_unref(flight_call->query);
+    dataset_unref(flight_call->dataset);
+    arrow_schema_unref(flight_call->schema);
+    slice_finish(&flight_call->descriptor);
+    slice_finish(&flight_call->command);
+    slice_finish(&flight_call->result);
+    session_unref(flight_call->session);
+    free(flight_call);
+    call->state = NULL;
+}
+
+enum status flight_begin(struct flight_call *call, struct error *error)
+{
+    if (call->received)
+        return STATUS_OK;
+    call->received = true;
+    return sessions_resolve(call->flight->options.sessions, call->call, &call->session, error);
+}
+
+bool flight_query_is_over(const struct query *query)
+{
+    enum query_state state = query_state(query);
+    return state == QUERY_DONE || state == QUERY_FAILED || state == QUERY_CANCELLED;
+}
+
+enum status flight_start(struct flight_call *call, struct error *error)
+{
+    call->call->fingerprint = query_fingerprint(call->query);
+    return query_start(call->query, call->call->loop, &call->wake, error);
+}
+
+enum status flight_find_command(const struct flight *flight, struct str type_name,
+                                const struct flight_command **out_command, struct error *error)
+{
+    for (size_t table = 0; table < flight->options.command_table_count; table++) {
+        const struct flight_command_table *commands = &flight->options.command_tables[table];
+        for (size_t i = 0; i < commands->count; i++) {
+            if (str_equal(str_of(commands->commands[i].type_name), type_name)) {
+                *out_command = &commands->commands[i];
+                return STATUS_OK;
+            }
+        }
+    }
+    return error_set(error, STATUS_UNIMPLEMENTED, "the command %.*s is not available in this version",
+                     STR_ARGS(type_name));
+}
+
+enum status flight_read_plain_command(struct str bytes, struct buf *out_sql, struct error *error)
+{
+    struct str text = str_trim(bytes);
+    if (text.len == 0)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "the command is empty; send a Flight SQL command, {\"sql\": ...} or SQL text");
+    if (!str_is_utf8(text))
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "the command is neither a Flight SQL command nor UTF-8 text");
+    if (text.ptr[0] != '{') {
+        buf_append_str(out_sql, text);
+        return buf_check(out_sql, "the statement", error);
+    }
+    static const char *const known[] = {"sql", NULL};
+    CLEANUP(json_document_destroy) struct json_document *document = NULL;
+    TRY(json_parse(text, SQL_TEXT_BYTES_MAX_IN_JSON, &document, error));
+    TRY(json_check_keys(json_root(document), known, error));
+    struct str sql;
+    TRY(json_member_text(json_root(document), "sql", true, &sql, NULL, error));
+    buf_append_str(out_sql, sql);
+    return buf_check(out_sql, "the statement", error);
+}
+
+const struct flight_options *flight_call_options(const struct flight_call *call)
+{
+    return &call->flight->options;
+}
+
+struct session *flight_call_session(const struct flight_call *call)
+{
+    return call->session;
+}
+
+bool flight_call_is_dry(const struct flight_call *call)
+{
+    return call->is_dry;
+}
+
+enum status flight_result_options(struct flight_call *call,
+                                  struct engine_result_options *out_options, struct error *error)
+{
+    struct engine_result_options options = {0};
+    struct str value = http_headers_get(&call->call->metadata, STR("volley-max-message-bytes"));
+    uint64_t bytes = 0;
+    if (value.len > 0 && (!str_to_u64(value, &bytes) || bytes == 0))
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "volley-max-message-bytes must be a number of bytes above 0, not '%.*s'",
+                         STR_ARGS(value));
+    options.message_bytes_max = bytes < MESSAGE_BYTES_MAX ? (size_t)bytes : MESSAGE_BYTES_MAX;
+    struct str dictionaries = http_headers_get(&call->call->metadata, STR("volley-dictionaries"));
+    options.plain_dictionaries = str_equal(dictionaries, STR("off"));
+    *out_options = options;
+    return STATUS_OK;
+}
+
+enum status flight_prepare(struct flight_call *call, struct str sql,
+                           struct engine_statement *statement, struct query **out_query,
+                           struct error *error)
+{
+    struct query_spec spec = {
+        .session = session_engine(call->session),
+        .statement = statement,
+        .sql = sql,
+        .deadline_ns = CLOCK_NEVER,
+        .request_id = call->call->id,
+        .peer = call->call->peer,
+        .door = "flight",
+    };
+    TRY(flight_result_options(call, &spec.result, error));
+    return query_prepare(call->flight->options.queries, &spec, out_query, error);
+}

@@ -1,0 +1,382 @@
+/*
+ * session.c — the table of sessions, and the prepared statements of each.
+ *
+ * The table maps keys to sessions: "b:<bearer>" and "c:<connection>". A bearer is 128 random bits as a
+ * UUID; what is shown of a session is another one. Sessions end by sessions_close or unused for too
+ * long; calls that still run hold a reference and end in peace.
+ *
+ * Threads: any. Owns: sessions until they leave the table. Not done here: who may log in (no users are
+ * configured yet: any name is accepted and names a session, not an identity).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "flight/session.h"
+
+#include "base/clock.h"
+#include "base/map.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "crypto/crypto.h"
+#include "event/lock.h"
+
+#include <stdio.h>
+
+#define USER_NAME_BYTES_MAX 256
+#define CREDENTIALS_BYTES_MAX 4096
+
+struct prepared {
+    char *sql;
+    struct engine_statement *statement; /* NULL once an execution took it */
+};
+
+struct session {
+    atomic_int references;
+    char id[RANDOM_UUID_SIZE];
+    char key[RANDOM_UUID_SIZE + 8]; /* in the table; "" for a session of one call */
+    const char *kind;
+    char *user;
+    char *peer;
+    struct engine_session *engine;
+    size_t prepared_max;
+    int64_t created_us;
+    atomic_uint_least64_t used_ns;
+    struct {
+        struct lock lock;
+        struct map prepared; /* handle -> struct prepared */
+    } locked;
+};
+
+struct sessions {
+    struct sessions_options options;
+    struct {
+        struct lock lock;
+        struct map by_key;
+    } locked;
+};
+
+static void prepared_destroy(struct prepared *prepared)
+{
+    engine_statement_destroy(prepared->statement);
+    free(prepared->sql);
+    free(prepared);
+}
+
+static struct session *session_create(const struct sessions *sessions, const char *kind,
+                                      struct str user, struct str peer)
+{
+    struct session *session = NEW(struct session);
+    atomic_init(&session->references, 1);
+    random_uuid(session->id);
+    session->kind = kind;
+    session->user = str_copy(user);
+    session->peer = str_copy(peer);
+    session->engine = engine_session_open(sessions->options.engine);
+    session->prepared_max = sessions->options.prepared_max;
+    session->created_us = clock_wall_us();
+    atomic_init(&session->used_ns, clock_now_ns());
+    lock_init(&session->locked.lock);
+    map_init(&session->locked.prepared);
+    return session;
+}
+
+struct session *session_ref(struct session *session)
+{
+    atomic_fetch_add_explicit(&session->references, 1, memory_order_relaxed);
+    return session;
+}
+
+void session_unref(struct session *session)
+{
+    if (!session || atomic_fetch_sub_explicit(&session->references, 1, memory_order_acq_rel) > 1)
+        return;
+    size_t cursor = 0;
+    void *prepared;
+    struct str handle;
+    while (map_next(&session->locked.prepared, &cursor, &handle, &prepared))
+        prepared_destroy(prepared);
+    map_finish(&session->locked.prepared);
+    lock_finish(&session->locked.lock);
+    engine_session_unref(session->engine);
+    free(session->user);
+    free(session->peer);
+    free(session);
+}
+
+struct engine_session *session_engine(const struct session *session)
+{
+    return session->engine;
+}
+
+struct sessions *sessions_create(const struct sessions_options *options)
+{
+    struct sessions *sessions = NEW(struct sessions);
+    sessions->options = *options;
+    lock_init(&sessions->locked.lock);
+    map_init(&sessions->locked.by_key);
+    return sessions;
+}
+
+void sessions_destroy(struct sessions *sessions)
+{
+    if (!sessions)
+        return;
+    size_t cursor = 0;
+    void *session;
+    struct str key;
+    while (map_next(&sessions->locked.by_key, &cursor, &key, &session))
+        session_unref(session);
+    map_finish(&sessions->locked.by_key);
+    lock_finish(&sessions->locked.lock);
+    free(sessions);
+}
+
+/* The session that was unused for the longest and that nothing but the table holds; NULL: none. */
+static struct session *longest_unused(struct sessions *sessions)
+{
+    struct session *found = NULL;
+    size_t cursor = 0;
+    void *value;
+    struct str key;
+    while (map_next(&sessions->locked.by_key, &cursor, &key, &value)) {
+        struct session *session = value;
+        if (atomic_load(&session->references) == 1 &&
+            (!found || atomic_load(&session->used_ns) < atomic_load(&found->used_ns)))
+            found = session;
+    }
+    return found;
+}
+
+void sessions_sweep(struct sessions *sessions)
+{
+    uint64_t now = clock_now_ns();
+    uint64_t idle_ns = sessions->options.idle_timeout_ms * NANOSECONDS_PER_MILLISECOND;
+    for (;;) {
+        struct session *idle = NULL;
+        lock_take(&sessions->locked.lock);
+        struct session *oldest = longest_unused(sessions);
+        if (oldest && now - atomic_load(&oldest->used_ns) > idle_ns) {
+            map_remove(&sessions->locked.by_key, str_of(oldest->key));
+            idle = oldest;
+        }
+        lock_give(&sessions->locked.lock);
+        if (!idle)
+            return;
+        session_unref(idle);
+    }
+}
+
+/* Enters a session under its key, unless another thread did so meanwhile: then that one is returned and
+ * ours is dropped. Takes the reference over; returns one for the caller. */
+static enum status enter(struct sessions *sessions, struct session *session,
+                         struct session **out_session, struct error *error)
+{
+    struct session *dropped = NULL;
+    enum status status = STATUS_OK;
+    lock_take(&sessions->locked.lock);
+    struct session *existing = map_get(&sessions->locked.by_key, str_of(session->key));
+    if (existing) {
+        dropped = session;
+        *out_session = session_ref(existing);
+    } else {
+        if (sessions->locked.by_key.count >= sessions->options.count_max) {
+            dropped = longest_unused(sessions);
+            if (dropped)
+                map_remove(&sessions->locked.by_key, str_of(dropped->key));
+        }
+        if (sessions->locked.by_key.count < sessions->options.count_max) {
+            map_set(&sessions->locked.by_key, str_of(session->key), session);
+            *out_session = session_ref(session);
+        } else {
+            dropped = session;
+            status = error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                               "all %zu sessions are in use; close some or try again later",
+                               sessions->options.count_max);
+        }
+    }
+    lock_give(&sessions->locked.lock);
+    session_unref(dropped);
+    return status;
+}
+
+static struct session *find(struct sessions *sessions, const char *key)
+{
+    LOCKED(&sessions->locked.lock);
+    struct session *session = map_get(&sessions->locked.by_key, str_of(key));
+    if (!session)
+        return NULL;
+    atomic_store_explicit(&session->used_ns, clock_now_ns(), memory_order_relaxed);
+    return session_ref(session);
+}
+
+enum status sessions_log_in(struct sessions *sessions, struct grpc_call *call, struct str user,
+                            struct session **out_session, struct error *error)
+{
+    if (user.len > USER_NAME_BYTES_MAX)
+        return error_set(error, STATUS_UNAUTHENTICATED, "a user name has at most %d bytes",
+                         USER_NAME_BYTES_MAX);
+    struct session *session = session_create(sessions, "bearer", user, call->peer);
+    char bearer[RANDOM_UUID_SIZE];
+    random_uuid(bearer);
+    snprintf(session->key, sizeof(session->key), "b:%s", bearer);
+    TRY(enter(sessions, session, out_session, error));
+    char value[RANDOM_UUID_SIZE + 8];
+    snprintf(value, sizeof(value), "Bearer %s", bearer);
+    grpc_call_add_header(call, STR("authorization"), str_of(value));
+    return STATUS_OK;
+}
+
+/* "user:password" in base64; the password is not looked at while no users are configured. */
+static enum status resolve_basic(struct sessions *sessions, struct grpc_call *call,
+                                 struct str credentials, struct session **out_session,
+                                 struct error *error)
+{
+    CLEANUP(buf_finish) struct buf decoded;
+    buf_init(&decoded, CREDENTIALS_BYTES_MAX);
+    if (!crypto_base64_decode(str_trim(credentials), &decoded) || decoded.failed)
+        return error_set(error, STATUS_UNAUTHENTICATED,
+                         "the Basic credentials are not base64 of user:password");
+    struct str text = buf_str(&decoded);
+    struct str user = str_split(&text, ':');
+    return sessions_log_in(sessions, call, user, out_session, error);
+}
+
+static enum status resolve_bearer(struct sessions *sessions, struct str bearer,
+                                  struct session **out_session, struct error *error)
+{
+    char key[RANDOM_UUID_SIZE + 8];
+    bearer = str_trim(bearer);
+    snprintf(key, sizeof(key), "b:%.*s", bearer.len < RANDOM_UUID_SIZE ? (int)bearer.len : 0,
+             bearer.len ? bearer.ptr : "");
+    *out_session = find(sessions, key);
+    if (*out_session)
+        return STATUS_OK;
+    return error_set(error, STATUS_UNAUTHENTICATED,
+                     "the bearer token is unknown or expired; log in again by Handshake or Basic "
+                     "credentials");
+}
+
+/* The value of a cookie, or empty. */
+static struct str cookie_value(struct str cookies, struct str name)
+{
+    while (cookies.len > 0) {
+        struct str cookie = str_trim(str_split(&cookies, ';'));
+        struct str key = str_split(&cookie, '=');
+        if (str_equal(key, name))
+            return cookie;
+    }
+    return STR_EMPTY;
+}
+
+static enum status resolve_anonymous(struct sessions *sessions, struct grpc_call *call,
+                                     struct session **out_session, struct error *error)
+{
+    if (!sessions->options.connection_sessions) {
+        *out_session = session_create(sessions, "call", STR_EMPTY, call->peer);
+        return STATUS_OK;
+    }
+    char key[RANDOM_UUID_SIZE + 8];
+    snprintf(key, sizeof(key), "c:%llu", (unsigned long long)call->connection_id);
+    *out_session = find(sessions, key);
+    if (*out_session)
+        return STATUS_OK;
+    struct session *session = session_create(sessions, "connection", STR_EMPTY, call->peer);
+    memcpy(session->key, key, sizeof(key));
+    return enter(sessions, session, out_session, error);
+}
+
+enum status sessions_resolve(struct sessions *sessions, struct grpc_call *call,
+                             struct session **out_session, struct error *error)
+{
+    struct str authorization = http_headers_get(&call->metadata, STR("authorization"));
+    if (str_starts_with_nocase(authorization, STR("basic ")))
+        return resolve_basic(sessions, call, str_slice(authorization, 6, authorization.len),
+                             out_session, error);
+    if (str_starts_with_nocase(authorization, STR("bearer ")))
+        return resolve_bearer(sessions, str_slice(authorization, 7, authorization.len), out_session,
+                              error);
+    if (authorization.len > 0)
+        return error_set(error, STATUS_UNAUTHENTICATED,
+                         "the authorization header must begin with 'Bearer ' or 'Basic '");
+    struct str token;
+    if (grpc_call_metadata(call, STR("auth-token-bin"), &token) && token.len > 0)
+        return resolve_bearer(sessions, token, out_session, error);
+    struct str cookie = cookie_value(http_headers_get(&call->metadata, STR("cookie")),
+                                     STR("arrow_flight_session_id"));
+    if (cookie.len > 0)
+        return resolve_bearer(sessions, cookie, out_session, error);
+    return resolve_anonymous(sessions, call, out_session, error);
+}
+
+void sessions_close(struct sessions *sessions, struct session *session)
+{
+    lock_take(&sessions->locked.lock);
+    struct session *removed = map_remove(&sessions->locked.by_key, str_of(session->key));
+    lock_give(&sessions->locked.lock);
+    session_unref(removed);
+}
+
+enum status session_add_prepared(struct session *session, struct str sql,
+                                 struct engine_statement *statement,
+                                 char out_handle[SESSION_HANDLE_SIZE], struct error *error)
+{
+    LOCKED(&session->locked.lock);
+    if (session->locked.prepared.count >= session->prepared_max)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                         "the session has %zu prepared statements; close some first",
+                         session->prepared_max);
+    struct prepared *prepared = NEW(struct prepared);
+    prepared->sql = str_copy(sql);
+    prepared->statement = statement;
+    random_uuid(out_handle);
+    map_set(&session->locked.prepared, str_of(out_handle), prepared);
+    return STATUS_OK;
+}
+
+enum status session_take_prepared(struct session *session, struct str handle, char **out_sql,
+                                  struct engine_statement **out_statement, struct error *error)
+{
+    LOCKED(&session->locked.lock);
+    struct prepared *prepared = map_get(&session->locked.prepared, handle);
+    if (!prepared)
+        return error_set(error, STATUS_NOT_FOUND,
+                         "no prepared statement '%.*s' in this session; it was closed, or the "
+                         "session expired",
+                         STR_ARGS(handle));
+    *out_sql = str_copy(str_of(prepared->sql));
+    *out_statement = STEAL(prepared->statement);
+    return STATUS_OK;
+}
+
+void session_remove_prepared(struct session *session, struct str handle)
+{
+    lock_take(&session->locked.lock);
+    struct prepared *prepared = map_remove(&session->locked.prepared, handle);
+    lock_give(&session->locked.lock);
+    if (prepared)
+        prepared_destroy(prepared);
+}
+
+void sessions_visit(struct sessions *sessions,
+                    void (*visit)(void *context, const struct session_facts *facts), void *context)
+{
+    LOCKED(&sessions->locked.lock);
+    int64_t offset_us = clock_wall_us() - (int64_t)(clock_now_ns() / 1000);
+    size_t cursor = 0;
+    void *value;
+    struct str key;
+    while (map_next(&sessions->locked.by_key, &cursor, &key, &value)) {
+        struct session *session = value;
+        struct session_facts facts = {
+            .id = str_of(session->id),
+            .kind = str_of(session->kind),
+            .user = str_of(session->user),
+            .peer = str_of(session->peer),
+            .created_us = session->created_us,
+            .used_us = offset_us + (int64_t)(atomic_load(&session->used_ns) / 1000),
+            .in_transaction = engine_session_in_transaction(session->engine),
+        };
+        lock_take(&session->locked.lock);
+        facts.prepared = session->locked.prepared.count;
+        lock_give(&session->locked.lock);
+        visit(context, &facts);
+    }
+}

@@ -1,0 +1,82 @@
+/*
+ * session.h — who is calling, as far as state goes: sessions of Flight clients.
+ *
+ * A call belongs to the session its bearer token names, else to that of its cookie
+ * `arrow_flight_session_id`, else to the anonymous session of its connection (setting
+ * `connection-sessions`), else to one of its own. Handshake and Basic credentials on any call make a
+ * session and hand out its bearer. A session holds an engine session and its prepared statements.
+ *
+ * Threads: any; one lock guards the table, each session's own lock its statements.
+ * Source: contracts section 6. SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "engine/engine.h"
+#include "grpc/method.h"
+
+struct sessions;
+struct session;
+
+struct sessions_options {
+    struct engine *engine;
+    bool connection_sessions;
+    uint64_t idle_timeout_ms; /* a session unused for so long is closed */
+    size_t count_max;         /* 10,000; the longest unused one makes room when none runs on it */
+    size_t prepared_max;      /* prepared statements per session */
+};
+
+struct sessions *sessions_create(const struct sessions_options *options);
+void sessions_destroy(struct sessions *sessions);
+CLEANUP_FUNCTION(struct sessions *, sessions_destroy)
+/* Closes idle sessions; to be called every second or so. */
+void sessions_sweep(struct sessions *sessions);
+
+/* The session of a call, one reference. With Basic credentials a new session is made and its bearer is
+ * added to the response's headers. UNAUTHENTICATED for an unknown or expired bearer and for malformed
+ * credentials; RESOURCE_EXHAUSTED when there are too many. */
+MUST_CHECK enum status sessions_resolve(struct sessions *sessions, struct grpc_call *call,
+                                        struct session **out_session, struct error *error);
+/* A new session of that user name; its bearer is added to the call's response headers. */
+MUST_CHECK enum status sessions_log_in(struct sessions *sessions, struct grpc_call *call,
+                                       struct str user, struct session **out_session,
+                                       struct error *error);
+/* Takes the session out of the table; it ends with its last reference. */
+void sessions_close(struct sessions *sessions, struct session *session);
+
+struct session *session_ref(struct session *session);
+void session_unref(struct session *session);
+CLEANUP_FUNCTION(struct session *, session_unref)
+struct engine_session *session_engine(const struct session *session);
+
+/* --- prepared statements ------------------------------------------------------------------------ */
+
+#define SESSION_HANDLE_SIZE 37
+
+/* Keeps a statement and its text under a new handle. RESOURCE_EXHAUSTED beyond prepared_max. Takes the
+ * statement over on success. */
+MUST_CHECK enum status session_add_prepared(struct session *session, struct str sql,
+                                            struct engine_statement *statement,
+                                            char out_handle[SESSION_HANDLE_SIZE],
+                                            struct error *error);
+/* The text of a handle (a copy, free() releases it), and its statement if no execution took it yet (the
+ * caller owns it; else NULL: the text is to be prepared again). NOT_FOUND quoting the handle. */
+MUST_CHECK enum status session_take_prepared(struct session *session, struct str handle,
+                                             char **out_sql, struct engine_statement **out_statement,
+                                             struct error *error);
+/* Forgets a handle; an unknown one is fine. */
+void session_remove_prepared(struct session *session, struct str handle);
+
+struct session_facts {
+    struct str id;   /* never the bearer: a public name */
+    struct str kind; /* "bearer", "connection", "call" */
+    struct str user;
+    struct str peer;
+    int64_t created_us;
+    int64_t used_us;
+    size_t prepared;
+    bool in_transaction;
+};
+/* Calls `visit` for each session; texts are valid during the call. */
+void sessions_visit(struct sessions *sessions,
+                    void (*visit)(void *context, const struct session_facts *facts), void *context);

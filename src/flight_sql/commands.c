@@ -1,0 +1,41 @@
+/*
+ * commands.c — the tables of Flight SQL: which message is handled where.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "flight_sql/flight_sql.h"
+
+#include "base/memory.h"
+
+#define TYPE(name) "arrow.flight.protocol.sql." name
+
+/* clang-format off */
+static const struct flight_command commands[] = {
+    {.type_name = TYPE("CommandStatementQuery"), .plan = flight_sql_plan_query},
+    {.type_name = TYPE("CommandStatementUpdate"), .put = flight_sql_put_update},
+    {.type_name = TYPE("CommandPreparedStatementQuery"), .plan = flight_sql_plan_prepared},
+    {.type_name = TYPE("CommandPreparedStatementUpdate"), .put = flight_sql_put_prepared},
+    {.type_name = TYPE("CommandGetSqlInfo"), .plan = flight_sql_plan_sql_info,
+     .fetch = flight_sql_fetch_sql_info},
+};
+
+static const struct flight_action actions[] = {
+    {.name = "CreatePreparedStatement",
+     .description = "Prepares a statement; answers with its handle and schemas",
+     .run = flight_sql_create_prepared},
+    {.name = "ClosePreparedStatement",
+     .description = "Forgets a prepared statement",
+     .run = flight_sql_close_prepared},
+};
+/* clang-format on */
+
+const struct flight_command_table flight_sql_commands = {commands, ARRAY_COUNT(commands)};
+const struct flight_action_table flight_sql_actions = {actions, ARRAY_COUNT(actions)};
+
+enum status flight_sql_refuse_transaction(bool present, struct error *error)
+{
+    if (!present)
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "unknown transaction id: this server opens no transactions by action; send BEGIN "
+                     "and COMMIT as statements of one session");
+}

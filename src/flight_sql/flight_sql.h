@@ -1,0 +1,38 @@
+/*
+ * flight_sql.h — Flight SQL as tables for flight: commands by type name, actions by name.
+ *
+ * One file per command family. Functions run on workers. Source: format/FlightSql.proto of apache/arrow.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "flight/flight.h"
+
+extern const struct flight_command_table flight_sql_commands;
+extern const struct flight_action_table flight_sql_actions;
+
+/* query.c */
+enum status flight_sql_plan_query(struct flight_call *call, struct slice value,
+                                  struct flight_plan *out_plan, struct error *error);
+/* update.c */
+enum status flight_sql_put_update(struct flight_call *call, struct slice value,
+                                  struct query **out_query, struct error *error);
+/* prepared.c */
+enum status flight_sql_plan_prepared(struct flight_call *call, struct slice value,
+                                     struct flight_plan *out_plan, struct error *error);
+enum status flight_sql_put_prepared(struct flight_call *call, struct slice value,
+                                    struct query **out_query, struct error *error);
+enum status flight_sql_create_prepared(struct flight_call *call, struct slice body,
+                                       struct slice *out_body, bool *out_has_body,
+                                       struct error *error);
+enum status flight_sql_close_prepared(struct flight_call *call, struct slice body,
+                                      struct slice *out_body, bool *out_has_body,
+                                      struct error *error);
+/* sql_info.c */
+enum status flight_sql_plan_sql_info(struct flight_call *call, struct slice value,
+                                     struct flight_plan *out_plan, struct error *error);
+enum status flight_sql_fetch_sql_info(struct flight_call *call, struct slice value,
+                                      struct arrow_batch **out_batch, struct error *error);
+
+/* A transaction id in a request: none can be open, since BeginTransaction is not offered. */
+enum status flight_sql_refuse_transaction(bool present, struct error *error);

@@ -1,0 +1,115 @@
+/*
+ * prepared.c — prepared statements: create, execute as query or update, close.
+ *
+ * A handle belongs to its session. Creating prepares the statement; the first execution takes it, later
+ * ones prepare the text again, which costs the engine microseconds and sees the present catalog.
+ * Statements with parameters are refused at creation. Runs on a worker.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "flight_sql/flight_sql.h"
+
+#include "arrow/ipc.h"
+#include "base/memory.h"
+#include "proto/flight_sql.h"
+
+CLEANUP_FUNCTION(char *, free)
+
+static enum status pack_result(const struct engine_statement *statement, struct str handle,
+                               struct slice *out_body)
+{
+    Sql__ActionCreatePreparedStatementResult result =
+        SQL__ACTION_CREATE_PREPARED_STATEMENT_RESULT__INIT;
+    struct arrow_schema *schema = engine_statement_schema(statement);
+    CLEANUP(slice_finish) struct slice dataset_schema = SLICE_EMPTY;
+    if (schema->field_count > 0)
+        dataset_schema = ipc_encapsulated_schema(schema);
+    enum statement_kind kind = engine_statement_kind(statement);
+    result.prepared_statement_handle = proto_binary(handle);
+    result.dataset_schema = proto_binary(slice_str(dataset_schema));
+    result.is_update_presence_case =
+        SQL__ACTION_CREATE_PREPARED_STATEMENT_RESULT__IS_UPDATE_PRESENCE_IS_UPDATE;
+    result.is_update = kind != STATEMENT_QUERY && kind != STATEMENT_RETURNING;
+    *out_body = proto_any_pack(&result);
+    return STATUS_OK;
+}
+
+enum status flight_sql_create_prepared(struct flight_call *call, struct slice body,
+                                       struct slice *out_body, bool *out_has_body,
+                                       struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct str type_name;
+    struct slice value;
+    Sql__ActionCreatePreparedStatementRequest *request;
+    TRY(proto_any_parse(body, &type_name, &value, error));
+    TRY(proto_unpack(&arena, &sql__action_create_prepared_statement_request__descriptor, value,
+                     &request, error));
+    TRY(flight_sql_refuse_transaction(request->transaction_id_presence_case != 0, error));
+    struct session *session = flight_call_session(call);
+    struct engine_result_options options;
+    TRY(flight_result_options(call, &options, error));
+    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
+    TRY(engine_prepare(session_engine(session), str_of(request->query), &options, &statement,
+                       error));
+    if (engine_statement_parameter_count(statement) > 0)
+        return error_set(error, STATUS_UNIMPLEMENTED,
+                         "statement parameters are not available in this version; write the values "
+                         "into the statement");
+    char handle[SESSION_HANDLE_SIZE];
+    TRY(session_add_prepared(session, str_of(request->query), statement, handle, error));
+    *out_has_body = true;
+    return pack_result(STEAL(statement), str_of(handle), out_body);
+}
+
+enum status flight_sql_close_prepared(struct flight_call *call, struct slice body,
+                                      struct slice *out_body, bool *out_has_body,
+                                      struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct str type_name;
+    struct slice value;
+    Sql__ActionClosePreparedStatementRequest *request;
+    TRY(proto_any_parse(body, &type_name, &value, error));
+    TRY(proto_unpack(&arena, &sql__action_close_prepared_statement_request__descriptor, value,
+                     &request, error));
+    session_remove_prepared(flight_call_session(call),
+                            proto_bytes(request->prepared_statement_handle));
+    return STATUS_OK;
+}
+
+/* A query that runs the statement of a handle once. */
+static enum status prepare_handle(struct flight_call *call, struct str handle,
+                                  struct query **out_query, struct error *error)
+{
+    CLEANUP(free) char *sql = NULL;
+    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
+    TRY(session_take_prepared(flight_call_session(call), handle, &sql, &statement, error));
+    TRY(flight_prepare(call, str_of(sql), statement, out_query, error));
+    statement = NULL;
+    return STATUS_OK;
+}
+
+enum status flight_sql_plan_prepared(struct flight_call *call, struct slice value,
+                                     struct flight_plan *out_plan, struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    Sql__CommandPreparedStatementQuery *command;
+    TRY(proto_unpack(&arena, &sql__command_prepared_statement_query__descriptor, value, &command,
+                     error));
+    return prepare_handle(call, proto_bytes(command->prepared_statement_handle), &out_plan->query,
+                          error);
+}
+
+enum status flight_sql_put_prepared(struct flight_call *call, struct slice value,
+                                    struct query **out_query, struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    Sql__CommandPreparedStatementUpdate *command;
+    TRY(proto_unpack(&arena, &sql__command_prepared_statement_update__descriptor, value, &command,
+                     error));
+    return prepare_handle(call, proto_bytes(command->prepared_statement_handle), out_query, error);
+}

@@ -1,0 +1,170 @@
+/*
+ * errors.c — errors as HTTP: one table from status to HTTP status and code, two forms of body.
+ *
+ * The routes of the older services answer {"detail","error_code","timestamp"}; /v1 answers RFC 9457
+ * problem documents. Runs on the loop. SPDX-License-Identifier: Apache-2.0
+ */
+#include "rest/rest_private.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+struct status_row {
+    unsigned http_status;
+    const char *code;
+};
+
+/* By enum status. */
+static const struct status_row status_rows[STATUS_COUNT] = {
+    [STATUS_OK] = {200, "OK"},
+    [STATUS_CANCELLED] = {409, "QUERY_CANCELLED"},
+    [STATUS_UNKNOWN] = {500, "INTERNAL"},
+    [STATUS_INVALID_ARGUMENT] = {400, "INVALID_SQL"},
+    [STATUS_DEADLINE_EXCEEDED] = {504, "QUERY_TIMEOUT"},
+    [STATUS_NOT_FOUND] = {404, "NOT_FOUND"},
+    [STATUS_ALREADY_EXISTS] = {409, "ALREADY_EXISTS"},
+    [STATUS_PERMISSION_DENIED] = {403, "PERMISSION_DENIED"},
+    [STATUS_RESOURCE_EXHAUSTED] = {429, "RESOURCE_EXHAUSTED"},
+    [STATUS_FAILED_PRECONDITION] = {409, "FAILED_PRECONDITION"},
+    [STATUS_ABORTED] = {409, "ABORTED"},
+    [STATUS_OUT_OF_RANGE] = {400, "OUT_OF_RANGE"},
+    [STATUS_UNIMPLEMENTED] = {501, "UNIMPLEMENTED"},
+    [STATUS_INTERNAL] = {500, "INTERNAL"},
+    [STATUS_UNAVAILABLE] = {503, "ENGINE_UNAVAILABLE"},
+    [STATUS_DATA_LOSS] = {500, "INTERNAL"},
+    [STATUS_UNAUTHENTICATED] = {401, "UNAUTHENTICATED"},
+};
+
+/* Codes whose HTTP status is not that of their enum status. */
+static const struct status_row code_rows[] = {
+    {422, "VALIDATION_ERROR"},       {406, "NOT_ACCEPTABLE"}, {415, "UNSUPPORTED_MEDIA_TYPE"},
+    {405, "METHOD_NOT_ALLOWED"},     {413, "PAYLOAD_TOO_LARGE"}, {507, "STORAGE_FULL"},
+    {403, "STATEMENT_NOT_ALLOWED"},  {503, "SHUTTING_DOWN"}, {404, "TABLE_NOT_FOUND"},
+    {400, "QUERY_SYNTAX_ERROR"},     {429, "QUEUE_FULL"},
+};
+
+const char *rest_error_code(const struct error *error)
+{
+    return error->code ? error->code : status_rows[error->status].code;
+}
+
+unsigned rest_error_status(const struct error *error)
+{
+    if (error->code) {
+        for (size_t i = 0; i < ARRAY_COUNT(code_rows); i++) {
+            if (strcmp(code_rows[i].code, error->code) == 0)
+                return code_rows[i].http_status;
+        }
+    }
+    return status_rows[error->status].http_status;
+}
+
+static const char *http_status_title(unsigned status)
+{
+    static const struct {
+        unsigned status;
+        const char *title;
+    } titles[] = {
+        {400, "Bad Request"},          {401, "Unauthorized"},           {403, "Forbidden"},
+        {404, "Not Found"},            {405, "Method Not Allowed"},     {406, "Not Acceptable"},
+        {409, "Conflict"},             {413, "Content Too Large"},      {415, "Unsupported Media Type"},
+        {422, "Unprocessable Content"},{429, "Too Many Requests"},      {500, "Internal Server Error"},
+        {501, "Not Implemented"},      {503, "Service Unavailable"},    {504, "Gateway Timeout"},
+        {507, "Insufficient Storage"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(titles); i++) {
+        if (titles[i].status == status)
+            return titles[i].title;
+    }
+    return "Error";
+}
+
+static void write_problem(struct rest_exchange *exchange, const struct error *error,
+                          unsigned http_status, struct buf *out)
+{
+    struct json_writer json;
+    json_writer_init(&json, out);
+    json_write_begin_object(&json);
+    json_write_key(&json, "type");
+    json_write_text(&json, STR("about:blank"));
+    json_write_key(&json, "title");
+    json_write_text(&json, str_of(http_status_title(http_status)));
+    json_write_key(&json, "status");
+    json_write_unsigned(&json, http_status);
+    json_write_key(&json, "detail");
+    json_write_text(&json, str_of(error->message));
+    json_write_key(&json, "code");
+    json_write_text(&json, str_of(rest_error_code(error)));
+    json_write_key(&json, "request_id");
+    json_write_text(&json, exchange->request->id);
+    if (error->position >= 0) {
+        json_write_key(&json, "position");
+        json_write_integer(&json, error->position);
+    }
+    json_write_end_object(&json);
+}
+
+static void write_detail(const struct error *error, struct buf *out)
+{
+    char now[CLOCK_TEXT_SIZE];
+    clock_format(clock_wall_us(), now);
+    struct json_writer json;
+    json_writer_init(&json, out);
+    json_write_begin_object(&json);
+    json_write_key(&json, "detail");
+    json_write_text(&json, str_of(error->message));
+    json_write_key(&json, "error_code");
+    json_write_text(&json, str_of(rest_error_code(error)));
+    json_write_key(&json, "timestamp");
+    json_write_text(&json, str_of(now));
+    json_write_end_object(&json);
+}
+
+/* An unknown path has no route to tell the form: it has that of its prefix. */
+static bool wants_problem(const struct rest_exchange *exchange)
+{
+    if (exchange->route)
+        return exchange->route->problem_json;
+    return str_starts_with(exchange->request->path, STR("/v1/"));
+}
+
+void rest_respond_error(struct rest_exchange *exchange, const struct error *error)
+{
+    struct http_request *request = exchange->request;
+    unsigned http_status = rest_error_status(error);
+    bool problem = wants_problem(exchange);
+    CLEANUP(buf_finish) struct buf body;
+    buf_init(&body, REST_REPLY_BYTES_MAX);
+    if (problem)
+        write_problem(exchange, error, http_status, &body);
+    else
+        write_detail(error, &body);
+
+    struct http_header headers[4 + REST_CORS_HEADERS_MAX];
+    size_t count = 0;
+    headers[count++] = (struct http_header){
+        STR("content-type"), problem ? STR("application/problem+json") : STR("application/json")};
+    headers[count++] = (struct http_header){
+        STR("content-length"), arena_printf(request->arena, "%zu", body.len)};
+    if (error->retry_after_ms > 0) {
+        headers[count++] = (struct http_header){
+            STR("retry-after"),
+            arena_printf(request->arena, "%u", (error->retry_after_ms + 999) / 1000)};
+    }
+    struct str allow = STR_EMPTY;
+    if (http_status == 405) {
+        rest_route_find(request->arena, request->method, request->path, &exchange->parameter,
+                        &allow);
+        headers[count++] = (struct http_header){STR("allow"), allow};
+    }
+    count += rest_cors_headers(exchange, headers + count);
+    bool is_head = str_equal(request->method, STR("HEAD"));
+    http_respond(request, http_status, headers, count, is_head);
+    if (is_head)
+        return;
+    CLEANUP(slices_finish) struct slices slices;
+    slices_init(&slices);
+    slices_append_copy(&slices, body.ptr, body.len);
+    http_write(request, &slices);
+    http_end(request, NULL, 0);
+}

@@ -1,0 +1,155 @@
+/*
+ * negotiate.c — in which format a result leaves, and which other origins may read it.
+ *
+ * `?format=` wins over `Accept`; without a wish it is JSON. Among the types of an Accept header the one
+ * with the highest weight wins, the first of equals. Runs on the loop or a worker.
+ * Source: RFC 9110 section 12.5.1; WHATWG Fetch (CORS). SPDX-License-Identifier: Apache-2.0
+ */
+#include "rest/rest_private.h"
+
+#include "base/memory.h"
+
+static const struct {
+    const char *name;
+    enum rest_format format;
+    const char *media_type;
+} formats[] = {
+    {"json", REST_JSON, "application/json"},
+    {"arrow", REST_ARROW, "application/vnd.apache.arrow.stream"},
+    {"ndjson", REST_NDJSON, "application/x-ndjson"},
+    {"csv", REST_CSV, "text/csv"},
+};
+
+const char *rest_format_media_type(enum rest_format format)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
+        if (formats[i].format == format)
+            return formats[i].media_type;
+    }
+    return NULL;
+}
+
+/* True when a range of Accept ("text/csv", "text/" with a star, star/star) covers a media type. */
+static bool range_covers(struct str range, struct str media_type)
+{
+    if (str_equal(range, STR("*/*")))
+        return true;
+    if (str_ends_with(range, STR("/*"))) {
+        struct str prefix = str_slice(range, 0, range.len - 1);
+        return str_starts_with_nocase(media_type, prefix);
+    }
+    return str_equal_nocase(range, media_type);
+}
+
+/* The weight of one member of Accept: its q parameter, 1 without. */
+static double range_weight(struct str parameters)
+{
+    while (parameters.len > 0) {
+        struct str parameter = str_trim(str_split(&parameters, ';'));
+        double weight;
+        if (str_starts_with_nocase(parameter, STR("q=")) &&
+            str_to_double(str_slice(parameter, 2, parameter.len), &weight))
+            return weight;
+    }
+    return 1.0;
+}
+
+static enum status negotiate_accept(struct str accept, enum rest_format *out, struct error *error)
+{
+    double best = 0;
+    struct str rest = accept;
+    while (rest.len > 0) {
+        struct str member = str_split(&rest, ',');
+        struct str range = str_trim(str_split(&member, ';'));
+        double weight = range_weight(member);
+        if (weight <= best)
+            continue;
+        for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
+            if (range_covers(range, str_of(formats[i].media_type))) {
+                *out = formats[i].format;
+                best = weight;
+                break;
+            }
+        }
+    }
+    if (best > 0)
+        return STATUS_OK;
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
+                          "cannot answer with '%.*s'; the types are application/json, "
+                          "application/vnd.apache.arrow.stream, application/x-ndjson, text/csv",
+                          STR_ARGS(accept));
+}
+
+enum status rest_negotiate(const struct rest_exchange *exchange, enum rest_format *out,
+                           struct error *error)
+{
+    struct str name;
+    if (http_query_get(exchange->request, STR("format"), &name)) {
+        for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
+            if (str_equal(name, str_of(formats[i].name))) {
+                *out = formats[i].format;
+                return STATUS_OK;
+            }
+        }
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
+                              "unknown format '%.*s'; the formats are json, arrow, ndjson, csv",
+                              STR_ARGS(name));
+    }
+    struct str accept = http_headers_get(&exchange->request->headers, STR("accept"));
+    if (str_trim(accept).len == 0) {
+        *out = REST_JSON;
+        return STATUS_OK;
+    }
+    return negotiate_accept(accept, out, error);
+}
+
+/* The request's origin when the setting lists it, else empty. */
+static struct str allowed_origin(const struct rest_exchange *exchange)
+{
+    struct str origin = http_headers_get(&exchange->request->headers, STR("origin"));
+    if (origin.len == 0)
+        return STR_EMPTY;
+    const struct rest_options *options = &exchange->rest->options;
+    for (size_t i = 0; i < options->cors_origin_count; i++) {
+        struct str candidate = options->cors_origins[i];
+        if (str_equal(candidate, STR("*")) || str_equal(candidate, origin))
+            return origin;
+    }
+    return STR_EMPTY;
+}
+
+size_t rest_cors_headers(const struct rest_exchange *exchange, struct http_header *headers)
+{
+    struct str origin = allowed_origin(exchange);
+    if (origin.len == 0)
+        return 0;
+    headers[0] = (struct http_header){STR("access-control-allow-origin"), origin};
+    headers[1] = (struct http_header){STR("access-control-allow-credentials"), STR("true")};
+    headers[2] = (struct http_header){STR("access-control-expose-headers"),
+                                      STR("x-request-id, grpc-status, grpc-message")};
+    headers[3] = (struct http_header){STR("vary"), STR("origin")};
+    return 4;
+}
+
+bool rest_is_preflight(const struct rest_exchange *exchange)
+{
+    const struct http_headers *headers = &exchange->request->headers;
+    return str_equal(exchange->request->method, STR("OPTIONS")) &&
+           http_headers_get(headers, STR("access-control-request-method")).len > 0;
+}
+
+void rest_respond_preflight(struct rest_exchange *exchange)
+{
+    struct http_header headers[REST_CORS_HEADERS_MAX + 4];
+    size_t count = rest_cors_headers(exchange, headers);
+    if (count > 0) {
+        headers[count++] = (struct http_header){STR("access-control-allow-methods"),
+                                                STR("GET, HEAD, POST, DELETE, OPTIONS")};
+        struct str asked = http_headers_get(&exchange->request->headers,
+                                            STR("access-control-request-headers"));
+        if (asked.len > 0)
+            headers[count++] = (struct http_header){STR("access-control-allow-headers"), asked};
+        headers[count++] = (struct http_header){STR("access-control-max-age"), STR("600")};
+    }
+    http_respond(exchange->request, 204, headers, count, true);
+}

@@ -1,0 +1,220 @@
+/*
+ * rest.c — the life of an exchange: route, body, handler, reply.
+ *
+ *      on_request -> (body) -> handler on the loop or a worker -> reply | stream -> on_close
+ *
+ * An exchange is freed when http is done with its request and no worker has it. Runs on the loop of the
+ * request, but for run_handler of blocking routes. Owns: the exchange. Not done here: what a route
+ * means (routes.c and the files it names), rows (stream.c).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "rest/rest_private.h"
+
+#include "base/memory.h"
+
+static void exchange_free(struct rest_exchange *exchange)
+{
+    query_unref(exchange->reply.query);
+    buf_finish(&exchange->reply.text);
+    buf_finish(&exchange->body);
+    free(exchange);
+}
+
+/* Answers with the text that the handler wrote. */
+static void respond_text(struct rest_exchange *exchange)
+{
+    struct http_request *request = exchange->request;
+    struct buf *text = &exchange->reply.text;
+    struct http_header headers[2 + REST_CORS_HEADERS_MAX] = {
+        {STR("content-type"), str_of(exchange->reply.content_type)},
+        {STR("content-length"), arena_printf(request->arena, "%zu", text->len)},
+    };
+    size_t count = 2 + rest_cors_headers(exchange, headers + 2);
+    bool is_head = str_equal(request->method, STR("HEAD"));
+    http_respond(request, exchange->reply.http_status, headers, count, is_head || text->len == 0);
+    if (is_head || text->len == 0)
+        return;
+    size_t size = text->len;
+    CLEANUP(slices_finish) struct slices body;
+    slices_init(&body);
+    slices_append_copy(&body, text->ptr, size);
+    http_write(request, &body);
+    http_end(request, NULL, 0);
+}
+
+static void fail(struct rest_exchange *exchange)
+{
+    exchange->status = exchange->error.status;
+    rest_respond_error(exchange, &exchange->error);
+}
+
+/* The handler returned: answers, unless the client left meanwhile. */
+static void answer(struct rest_exchange *exchange)
+{
+    struct buf *text = &exchange->reply.text;
+    if (exchange->status == STATUS_OK)
+        exchange->status = buf_check(text, "the reply", &exchange->error);
+    if (exchange->status != STATUS_OK)
+        fail(exchange);
+    else if (exchange->reply.query)
+        rest_stream_begin(exchange);
+    else
+        respond_text(exchange);
+}
+
+static void run_handler(struct rest_exchange *exchange)
+{
+    exchange->status = exchange->route->handle(exchange, &exchange->error);
+}
+
+static void worker_run(struct work *work)
+{
+    struct rest_exchange *exchange = CONTAINER_OF(work, struct rest_exchange, work);
+    struct loop *loop = exchange->request->loop;
+    run_handler(exchange);
+    loop_post(loop, &exchange->worked);
+}
+
+static void worker_done(struct loop_task *task)
+{
+    struct rest_exchange *exchange = CONTAINER_OF(task, struct rest_exchange, worked);
+    exchange->working = false;
+    if (exchange->closed)
+        exchange_free(exchange);
+    else
+        answer(exchange);
+}
+
+static void start_handler(struct rest_exchange *exchange)
+{
+    if (!exchange->route->blocking) {
+        run_handler(exchange);
+        answer(exchange);
+        return;
+    }
+    exchange->working = true;
+    if (workers_submit(exchange->rest->options.workers, &exchange->work, &exchange->error) !=
+        STATUS_OK) {
+        exchange->working = false;
+        fail(exchange);
+    }
+}
+
+/* No route: tells whether the path or only the method is wrong. */
+static void refuse_route(struct rest_exchange *exchange, struct str allow)
+{
+    struct http_request *request = exchange->request;
+    if (rest_is_preflight(exchange)) {
+        rest_respond_preflight(exchange);
+        return;
+    }
+    if (allow.len > 0)
+        error_set_code(&exchange->error, STATUS_INVALID_ARGUMENT, "METHOD_NOT_ALLOWED",
+                       "%.*s does not take %.*s; it takes %.*s", STR_ARGS(request->path),
+                       STR_ARGS(request->method), STR_ARGS(allow));
+    else
+        error_set(&exchange->error, STATUS_NOT_FOUND, "there is nothing at %.*s",
+                  STR_ARGS(request->path));
+    fail(exchange);
+}
+
+static bool rest_accepts(const struct http_handler *handler, const struct http_request *request)
+{
+    return true;
+}
+
+static void rest_on_request(const struct http_handler *handler, struct http_request *request)
+{
+    struct rest_exchange *exchange = NEW(struct rest_exchange);
+    exchange->rest = handler->context;
+    exchange->request = request;
+    exchange->error = ERROR_NONE;
+    exchange->reply.http_status = 200;
+    exchange->reply.content_type = "application/json";
+    exchange->work.run = worker_run;
+    exchange->worked = LOOP_TASK_INIT(worker_done);
+    buf_init(&exchange->body, REST_BODY_BYTES_MAX);
+    buf_init(&exchange->reply.text, REST_REPLY_BYTES_MAX);
+    request->state = exchange;
+
+    struct str allow;
+    struct str parameter = STR_EMPTY;
+    exchange->route =
+        rest_route_find(request->arena, request->method, request->path, &parameter, &allow);
+    if (!exchange->route) {
+        refuse_route(exchange, allow);
+        return;
+    }
+    if (http_percent_decode(request->arena, parameter, false, &exchange->parameter,
+                            &exchange->error) != STATUS_OK)
+        fail(exchange);
+}
+
+static void rest_on_body(struct http_request *request, const uint8_t *bytes, size_t size)
+{
+    struct rest_exchange *exchange = request->state;
+    http_consume(request, size);
+    if (request->responded || !exchange->route->takes_body)
+        return;
+    buf_append(&exchange->body, bytes, size);
+    if (!exchange->body.failed)
+        return;
+    error_set_code(&exchange->error, STATUS_RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE",
+                   "the request body exceeds %zu bytes", exchange->body.size_max);
+    fail(exchange);
+}
+
+static void rest_on_body_end(struct http_request *request)
+{
+    struct rest_exchange *exchange = request->state;
+    if (!request->responded)
+        start_handler(exchange);
+}
+
+static void rest_on_writable(struct http_request *request)
+{
+    struct rest_exchange *exchange = request->state;
+    if (exchange->stream)
+        rest_stream_writable(exchange->stream);
+}
+
+static void rest_on_close(struct http_request *request, enum http_close why)
+{
+    struct rest_exchange *exchange = request->state;
+    rest_stream_close(STEAL(exchange->stream));
+    rest_record(exchange, why);
+    exchange->closed = true;
+    if (!exchange->working)
+        exchange_free(exchange);
+}
+
+struct rest *rest_create(const struct rest_options *options)
+{
+    struct rest *rest = NEW(struct rest);
+    rest->options = *options;
+    rest->started_ns = clock_now_ns();
+    rest->metrics = rest_metrics_create(options->metrics);
+    rest->handler = (struct http_handler){
+        .context = rest,
+        .accepts = rest_accepts,
+        .on_request = rest_on_request,
+        .on_body = rest_on_body,
+        .on_body_end = rest_on_body_end,
+        .on_writable = rest_on_writable,
+        .on_close = rest_on_close,
+    };
+    return rest;
+}
+
+void rest_destroy(struct rest *rest)
+{
+    if (!rest)
+        return;
+    rest_metrics_destroy(rest->metrics);
+    free(rest);
+}
+
+const struct http_handler *rest_http(struct rest *rest)
+{
+    return &rest->handler;
+}

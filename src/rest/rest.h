@@ -1,0 +1,38 @@
+/*
+ * rest.h — the HTTP door: a table of routes in, an http_handler out.
+ *
+ * Threads: create and destroy by the composition root; everything else is called by http on the loops.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/metric.h"
+#include "engine/query.h"
+#include "event/workers.h"
+#include "http/request.h"
+
+struct rest;
+
+struct rest_options {
+    struct engine *engine;
+    struct queries *queries;
+    struct workers *workers; /* for handlers that block */
+    struct log *log;         /* may be NULL */
+    struct metrics *metrics;
+    const char *version;
+    const struct str *cors_origins; /* that may read answers; "*": any */
+    size_t cors_origin_count;
+    /* Called by /readyz: false while the server drains. */
+    bool (*is_ready)(void *context);
+    void *is_ready_context;
+};
+
+/* The objects of the options live longer than the door. */
+struct rest *rest_create(const struct rest_options *options);
+/* No request may be left. */
+void rest_destroy(struct rest *rest);
+CLEANUP_FUNCTION(struct rest *, rest_destroy)
+/* Takes every request. */
+const struct http_handler *rest_http(struct rest *rest);

@@ -1,0 +1,76 @@
+/*
+ * routes.c — the table of routes, and the look-up in it.
+ *
+ * The table is short, so a look-up walks it. A pattern may have one parameter, a whole segment in
+ * braces. Runs on the loop. SPDX-License-Identifier: Apache-2.0
+ */
+#include "rest/rest_private.h"
+
+#include "base/memory.h"
+
+/* clang-format off */
+const struct rest_route rest_routes[] = {
+    {.method = "GET", .pattern = "/", .handle = rest_root,
+     .summary = "The service and its engines"},
+    {.method = "GET", .pattern = "/health", .handle = rest_health, .blocking = true,
+     .summary = "Health, with facts about the host"},
+    {.method = "GET", .pattern = "/healthz", .handle = rest_healthz,
+     .summary = "Whether the process lives"},
+    {.method = "GET", .pattern = "/readyz", .handle = rest_readyz,
+     .summary = "Whether the server takes work; 503 while it drains"},
+    {.method = "GET", .pattern = "/metrics", .handle = rest_metrics_text,
+     .summary = "Metrics in Prometheus text format"},
+    {.method = "POST", .pattern = "/v1/query", .handle = rest_query, .blocking = true,
+     .takes_body = true, .problem_json = true,
+     .summary = "Run a statement and stream its rows"},
+    {.method = "GET", .pattern = "/v1/queries", .handle = rest_queries_list, .problem_json = true,
+     .summary = "Statements that wait, run or ended lately"},
+    {.method = "DELETE", .pattern = "/v1/queries/{id}", .handle = rest_queries_delete,
+     .problem_json = true, .summary = "Stop a statement"},
+};
+/* clang-format on */
+const size_t rest_route_count = ARRAY_COUNT(rest_routes);
+
+/* True when `path` has the shape of `pattern`; the parameter's text as sent in *out_parameter. */
+static bool pattern_matches(struct str pattern, struct str path, struct str *out_parameter)
+{
+    ptrdiff_t brace = str_find(pattern, '{');
+    if (brace < 0)
+        return str_equal(pattern, path);
+    struct str prefix = str_slice(pattern, 0, (size_t)brace);
+    if (!str_starts_with(path, prefix) || path.len == prefix.len)
+        return false;
+    struct str value = str_slice(path, prefix.len, path.len);
+    if (str_find(value, '/') >= 0)
+        return false;
+    *out_parameter = value;
+    return true;
+}
+
+static struct str append_method(struct arena *arena, struct str list, const char *method)
+{
+    if (list.len == 0)
+        return arena_printf(arena, "%s", method);
+    return arena_printf(arena, "%.*s, %s", STR_ARGS(list), method);
+}
+
+const struct rest_route *rest_route_find(struct arena *arena, struct str method, struct str path,
+                                         struct str *out_parameter, struct str *out_allow)
+{
+    struct str wanted = str_equal(method, STR("HEAD")) ? STR("GET") : method;
+    *out_allow = STR_EMPTY;
+    for (size_t i = 0; i < rest_route_count; i++) {
+        const struct rest_route *route = &rest_routes[i];
+        struct str parameter = STR_EMPTY;
+        if (!pattern_matches(str_of(route->pattern), path, &parameter))
+            continue;
+        if (str_equal(str_of(route->method), wanted)) {
+            *out_parameter = parameter;
+            return route;
+        }
+        *out_allow = append_method(arena, *out_allow, route->method);
+        if (strcmp(route->method, "GET") == 0)
+            *out_allow = append_method(arena, *out_allow, "HEAD");
+    }
+    return NULL;
+}

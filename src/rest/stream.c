@@ -1,0 +1,260 @@
+/*
+ * stream.c — the rows of a query as an HTTP response body, pulled as the client reads.
+ *
+ * The head waits for the first batch, the end or an error, so that a statement that fails before its
+ * first row gets its proper status. After the first byte an error breaks the response visibly. Arrow
+ * batches are sent by reference; text is written in pieces, and after PUMP_BYTES the other connections
+ * of the loop have their turn.
+ *
+ * Runs on the request's loop. Owns: the reader, one batch. Not done here: running the query
+ * (engine/query.c), waiting for room (http). SPDX-License-Identifier: Apache-2.0
+ */
+#include "rest/rest_private.h"
+
+#include "arrow/ipc.h"
+#include "base/memory.h"
+
+/* Text produced in one piece, and in one turn. */
+#define PIECE_BYTES ((size_t)64 << 10)
+#define PUMP_BYTES ((size_t)1 << 20)
+
+struct rest_stream {
+    struct rest_exchange *exchange;
+    struct query *query;
+    struct dataset_reader *reader;
+    struct loop_task wake;      /* the dataset or the query has news; also our own next turn */
+    struct row_writer *writer;  /* NULL: Arrow */
+    struct arrow_batch *batch;  /* being written as text */
+    int64_t row;
+    struct buf text;
+    bool head_sent;
+    bool over;
+};
+
+static void send_head(struct rest_stream *stream)
+{
+    struct rest_exchange *exchange = stream->exchange;
+    struct http_request *request = exchange->request;
+    struct http_header headers[2 + REST_CORS_HEADERS_MAX] = {
+        {STR("content-type"), str_of(rest_format_media_type(exchange->reply.format))},
+        {STR("volley-query-id"), query_id(stream->query)},
+    };
+    size_t count = 2 + rest_cors_headers(exchange, headers + 2);
+    http_respond(request, 200, headers, count, false);
+    stream->head_sent = true;
+
+    CLEANUP(slices_finish) struct slices body;
+    slices_init(&body);
+    if (stream->writer) {
+        row_writer_begin(stream->writer, &stream->text);
+        return;
+    }
+    ipc_stream_begin(&body, query_schema(stream->query));
+    http_write(request, &body);
+}
+
+/* Hands the text that was written to the transport. */
+static void send_text(struct rest_stream *stream)
+{
+    if (stream->text.len == 0)
+        return;
+    CLEANUP(slices_finish) struct slices body;
+    slices_init(&body);
+    slices_append_copy(&body, stream->text.ptr, stream->text.len);
+    buf_clear(&stream->text);
+    http_write(stream->exchange->request, &body);
+}
+
+static void finish(struct rest_stream *stream)
+{
+    struct http_request *request = stream->exchange->request;
+    if (!stream->head_sent)
+        send_head(stream);
+    stream->over = true;
+    if (stream->writer) {
+        row_writer_end(stream->writer, &stream->text);
+        send_text(stream);
+    } else {
+        CLEANUP(slices_finish) struct slices body;
+        slices_init(&body);
+        ipc_stream_end(&body);
+        http_write(request, &body);
+    }
+    http_end(request, NULL, 0);
+}
+
+static void break_off(struct rest_stream *stream, const struct error *error)
+{
+    struct rest_exchange *exchange = stream->exchange;
+    stream->over = true;
+    exchange->error = *error;
+    exchange->status = error->status;
+    if (stream->head_sent)
+        http_abort(exchange->request);
+    else
+        rest_respond_error(exchange, error);
+}
+
+/* A statement without rows answers with what it changed, in JSON whatever the format. */
+static void respond_count(struct rest_stream *stream)
+{
+    struct rest_exchange *exchange = stream->exchange;
+    int64_t rows = -1;
+    struct error error = ERROR_NONE;
+    if (query_outcome(stream->query, &rows, &error) != STATUS_OK) {
+        break_off(stream, &error);
+        return;
+    }
+    struct json_writer json;
+    json_writer_init(&json, &stream->text);
+    json_write_begin_object(&json);
+    json_write_key(&json, "statement");
+    json_write_text(&json, str_of(statement_kind_name(query_kind(stream->query))));
+    json_write_key(&json, "rows_changed");
+    if (rows < 0)
+        json_write_null(&json);
+    else
+        json_write_integer(&json, rows);
+    json_write_end_object(&json);
+    stream->over = true;
+    exchange->rows = rows < 0 ? 0 : rows;
+    http_respond_text(exchange->request, 200, STR("application/json"), buf_str(&stream->text));
+}
+
+static void send_batch(struct rest_stream *stream, struct arrow_batch *batch)
+{
+    stream->exchange->rows += batch->rows;
+    if (stream->writer) {
+        stream->batch = arrow_batch_ref(batch);
+        stream->row = 0;
+        return;
+    }
+    CLEANUP(slices_finish) struct slices body;
+    slices_init(&body);
+    ipc_stream_batch(&body, batch);
+    http_write(stream->exchange->request, &body);
+}
+
+/* Writes the next piece of the batch at hand. */
+static void write_rows(struct rest_stream *stream)
+{
+    row_writer_rows(stream->writer, stream->batch, &stream->row, PIECE_BYTES, &stream->text);
+    send_text(stream);
+    if (stream->row < stream->batch->rows)
+        return;
+    arrow_batch_unref(stream->batch);
+    stream->batch = NULL;
+}
+
+/* One step of the stream; false when it has to wait or is over. */
+static bool step(struct rest_stream *stream)
+{
+    if (stream->batch) {
+        write_rows(stream);
+        return true;
+    }
+    struct error error = ERROR_NONE;
+    enum dataset_step what;
+    CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
+    if (dataset_reader_next(stream->reader, &what, &batch, &error) != STATUS_OK) {
+        break_off(stream, &error);
+        return false;
+    }
+    if (what == DATASET_WAIT)
+        return false;
+    if (what == DATASET_END) {
+        finish(stream);
+        return false;
+    }
+    if (!stream->head_sent)
+        send_head(stream);
+    send_batch(stream, batch);
+    return true;
+}
+
+static bool query_is_over(const struct query *query)
+{
+    enum query_state state = query_state(query);
+    return state == QUERY_DONE || state == QUERY_FAILED || state == QUERY_CANCELLED;
+}
+
+static void pump(struct rest_stream *stream)
+{
+    struct http_request *request = stream->exchange->request;
+    if (stream->over)
+        return;
+    if (query_schema(stream->query)->field_count == 0) {
+        if (query_is_over(stream->query))
+            respond_count(stream);
+        return;
+    }
+    uint64_t sent_before = request->bytes_sent;
+    while (http_writable_bytes(request) > 0 && step(stream)) {
+        if (stream->writer && request->bytes_sent - sent_before >= PUMP_BYTES) {
+            loop_post(request->loop, &stream->wake);
+            return;
+        }
+    }
+}
+
+static void on_wake(struct loop_task *task)
+{
+    pump(CONTAINER_OF(task, struct rest_stream, wake));
+}
+
+static struct row_writer *text_writer(const struct rest_exchange *exchange)
+{
+    static const enum row_format row_formats[] = {
+        [REST_JSON] = ROW_JSON, [REST_NDJSON] = ROW_NDJSON, [REST_CSV] = ROW_CSV};
+    const struct rest_reply *reply = &exchange->reply;
+    if (reply->format == REST_ARROW)
+        return NULL;
+    return row_writer_create(row_formats[reply->format], query_schema(reply->query),
+                             reply->integers_as_text);
+}
+
+void rest_stream_begin(struct rest_exchange *exchange)
+{
+    struct rest_stream *stream = NEW(struct rest_stream);
+    struct loop *loop = exchange->request->loop;
+    stream->exchange = exchange;
+    stream->query = query_ref(exchange->reply.query);
+    stream->wake = LOOP_TASK_INIT(on_wake);
+    stream->writer = text_writer(exchange);
+    buf_init(&stream->text, REST_REPLY_BYTES_MAX);
+    exchange->stream = stream;
+    exchange->fingerprint = query_fingerprint(stream->query);
+
+    struct error error = ERROR_NONE;
+    if (dataset_reader_open(query_dataset(stream->query), 0, loop, &stream->wake, &stream->reader,
+                            &error) != STATUS_OK ||
+        query_start(stream->query, loop, &stream->wake, &error) != STATUS_OK) {
+        break_off(stream, &error);
+        return;
+    }
+    pump(stream);
+}
+
+void rest_stream_writable(struct rest_stream *stream)
+{
+    pump(stream);
+}
+
+void rest_stream_close(struct rest_stream *stream)
+{
+    if (!stream)
+        return;
+    struct error reason = ERROR_NONE;
+    error_set(&reason, STATUS_CANCELLED, "the client left before the result was sent");
+    query_forget(stream->query, &stream->wake);
+    if (!stream->over)
+        query_cancel(stream->query, &reason);
+    dataset_reader_close(stream->reader);
+    loop_task_cancel(stream->exchange->request->loop, &stream->wake);
+    dataset_drop(query_dataset(stream->query));
+    query_unref(stream->query);
+    row_writer_destroy(stream->writer);
+    arrow_batch_unref(stream->batch);
+    buf_finish(&stream->text);
+    free(stream);
+}

@@ -1,0 +1,154 @@
+/*
+ * system.c — what the server tells about itself: /, /health, /healthz, /readyz, /metrics.
+ *
+ * Runs on the loop; /health on a worker, since it asks the engine. Contracts section 4.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "rest/rest_private.h"
+
+#include "base/clock.h"
+#include "event/thread.h"
+
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+static void write_timestamp(struct json_writer *json)
+{
+    char now[CLOCK_TEXT_SIZE];
+    clock_format(clock_wall_us(), now);
+    json_write_key(json, "timestamp");
+    json_write_text(json, str_of(now));
+}
+
+static void write_root_page(struct rest_exchange *exchange)
+{
+    exchange->reply.content_type = "text/html; charset=utf-8";
+    buf_printf(&exchange->reply.text,
+               "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Volley</title>"
+               "<h1>Volley %s</h1><p>SQL in, Arrow out.</p><ul>"
+               "<li><a href=\"/health\">/health</a></li><li><a href=\"/metrics\">/metrics</a></li>"
+               "<li><a href=\"/v1/queries\">/v1/queries</a></li></ul>"
+               "<p>Run a statement: <code>curl -d 'SELECT 42 AS answer' http://%.*s/v1/query</code>",
+               exchange->rest->options.version, STR_ARGS(exchange->request->authority));
+}
+
+enum status rest_root(struct rest_exchange *exchange, struct error *error)
+{
+    struct str accept = http_headers_get(&exchange->request->headers, STR("accept"));
+    if (str_find_str(accept, STR("text/html")) >= 0) {
+        write_root_page(exchange);
+        return STATUS_OK;
+    }
+    struct json_writer json;
+    json_writer_init(&json, &exchange->reply.text);
+    json_write_begin_object(&json);
+    json_write_key(&json, "service");
+    json_write_text(&json, STR("volley"));
+    json_write_key(&json, "version");
+    json_write_text(&json, str_of(exchange->rest->options.version));
+    json_write_key(&json, "status");
+    json_write_text(&json, STR("running"));
+    write_timestamp(&json);
+    json_write_key(&json, "available_engines");
+    json_write_begin_array(&json);
+    json_write_text(&json, str_of(engine_name(exchange->rest->options.engine)));
+    json_write_end_array(&json);
+    json_write_end_object(&json);
+    return STATUS_OK;
+}
+
+/* Resident bytes of this process, from /proc/self/statm; 0 when it cannot be read. */
+static uint64_t resident_bytes(void)
+{
+    FILE *file = fopen("/proc/self/statm", "re");
+    if (!file)
+        return 0;
+    unsigned long long total = 0;
+    unsigned long long resident = 0;
+    int fields = fscanf(file, "%llu %llu", &total, &resident);
+    fclose(file);
+    return fields == 2 ? (uint64_t)resident * (uint64_t)sysconf(_SC_PAGESIZE) : 0;
+}
+
+static void write_host(struct json_writer *json)
+{
+    json_write_key(json, "memory_usage");
+    json_write_unsigned(json, resident_bytes());
+    json_write_key(json, "cpu_count");
+    json_write_unsigned(json, thread_core_count());
+    double load[3] = {0, 0, 0};
+    int loads = getloadavg(load, 3);
+    json_write_key(json, "load_avg");
+    json_write_begin_array(json);
+    for (int i = 0; i < loads; i++)
+        json_write_double(json, load[i]);
+    json_write_end_array(json);
+    struct utsname names;
+    bool known = uname(&names) == 0;
+    json_write_key(json, "system");
+    json_write_text(json, known ? str_of(names.sysname) : STR("unknown"));
+}
+
+enum status rest_health(struct rest_exchange *exchange, struct error *error)
+{
+    const struct rest_options *options = &exchange->rest->options;
+    struct error reason = ERROR_NONE;
+    bool healthy = engine_check(options->engine, &reason) == STATUS_OK;
+    exchange->reply.http_status = healthy ? 200 : 503;
+    struct json_writer json;
+    json_writer_init(&json, &exchange->reply.text);
+    json_write_begin_object(&json);
+    json_write_key(&json, "status");
+    json_write_text(&json, healthy ? STR("healthy") : STR("unhealthy"));
+    if (!healthy) {
+        json_write_key(&json, "detail");
+        json_write_text(&json, str_of(reason.message));
+    }
+    write_timestamp(&json);
+    json_write_key(&json, "engines");
+    json_write_begin_object(&json);
+    json_write_key(&json, engine_name(options->engine));
+    json_write_bool(&json, healthy);
+    json_write_end_object(&json);
+    json_write_key(&json, "version");
+    json_write_text(&json, str_of(options->version));
+    json_write_key(&json, "uptime_seconds");
+    json_write_double(&json, (double)((clock_now_ns() - exchange->rest->started_ns) / 1000000) / 1e3);
+    write_host(&json);
+    json_write_end_object(&json);
+    return STATUS_OK;
+}
+
+static void write_status(struct rest_exchange *exchange, struct str status)
+{
+    struct json_writer json;
+    json_writer_init(&json, &exchange->reply.text);
+    json_write_begin_object(&json);
+    json_write_key(&json, "status");
+    json_write_text(&json, status);
+    json_write_end_object(&json);
+}
+
+enum status rest_healthz(struct rest_exchange *exchange, struct error *error)
+{
+    write_status(exchange, STR("alive"));
+    return STATUS_OK;
+}
+
+enum status rest_readyz(struct rest_exchange *exchange, struct error *error)
+{
+    const struct rest_options *options = &exchange->rest->options;
+    bool ready = !options->is_ready || options->is_ready(options->is_ready_context);
+    exchange->reply.http_status = ready ? 200 : 503;
+    write_status(exchange, ready ? STR("ready") : STR("draining"));
+    return STATUS_OK;
+}
+
+enum status rest_metrics_text(struct rest_exchange *exchange, struct error *error)
+{
+    exchange->reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
+    metrics_write(exchange->rest->options.metrics, &exchange->reply.text);
+    return STATUS_OK;
+}

@@ -1,0 +1,106 @@
+/*
+ * settings.h — what the operator chose: one immutable struct, filled from one table.
+ *
+ * Each setting is a row of the table in table.c. Its value comes from the first of these that has it:
+ * flag, environment, `.env` in the working directory, YAML file (`config`), default. A wrong value is
+ * refused with the setting's name, the value, where it came from and what is allowed.
+ *
+ * Threads: any; a loaded struct settings never changes. Owns: all texts it points to.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/cleanup.h"
+#include "base/str.h"
+
+/* A list of texts, each NUL-terminated. */
+struct settings_list {
+    const struct str *items;
+    size_t count;
+};
+
+enum settings_log_format { SETTINGS_LOG_AUTO, SETTINGS_LOG_TEXT, SETTINGS_LOG_JSON };
+
+/* The values. Texts are NUL-terminated after their len; an optional text that is not set is empty. */
+struct settings {
+    struct settings_list flight_addr; /* host:port or unix:/path; never empty */
+    struct settings_list http_addr;
+    struct str addresses_file; /* empty: none */
+    struct str advertise;      /* location of endpoints; empty: endpoints carry none */
+    struct settings_list cors_origins;
+
+    struct str database; /* ":memory:" or a file */
+    struct str data_dir; /* empty: none (`none`) */
+    struct settings_list allowed_paths;
+    struct settings_list allow_statements; /* rules of the statement gate that are switched off */
+    bool read_only;
+    bool connection_sessions;
+    bool demo;
+
+    uint64_t query_slots;
+    uint64_t query_queue; /* queries that may wait for a slot */
+    uint64_t query_timeout_ms;
+    uint64_t dataset_ttl_ms;
+    uint64_t batch_rows; /* 0: chosen by the size of the rows */
+    uint64_t max_message_bytes;
+    uint64_t max_receive_message_bytes;
+    uint64_t header_timeout_ms;
+    uint64_t drain_timeout_ms;
+
+    uint64_t query_memory_bytes;
+    uint64_t dataset_memory_bytes;
+    uint64_t result_memory_bytes;
+    uint64_t engine_threads;
+    uint64_t io_threads;
+    uint64_t worker_threads;
+
+    struct str environment;
+    unsigned log_level;  /* enum log_level of base/log.h */
+    unsigned log_format; /* enum settings_log_format */
+    struct str config;   /* the YAML file; empty: none */
+
+    struct settings_list files;    /* arguments that are not flags */
+    struct settings_list warnings; /* sentences for standard error */
+};
+
+/* The machine as far as defaults depend on it (machine.h). */
+struct machine;
+
+struct settings_input {
+    char *const *arguments; /* after the command's name */
+    size_t argument_count;
+    char *const *environment;      /* NAME=VALUE, ends with NULL; NULL: none */
+    const char *dotenv_path;       /* NULL: not read; a missing file is no error */
+    const struct machine *machine; /* NULL: measured */
+};
+
+/* Reads all sources. INVALID_ARGUMENT for anything the operator has to correct. */
+MUST_CHECK enum status settings_load(const struct settings_input *input,
+                                     const struct settings **out_settings, struct error *error);
+void settings_destroy(const struct settings *settings);
+CLEANUP_FUNCTION(const struct settings *, settings_destroy)
+
+/* One setting as people see it. */
+struct settings_entry {
+    struct str name;
+    struct str value;  /* canonical text; lists joined by commas; secrets as "***" */
+    struct str origin; /* "flag --x", "environment X", ".env line 3", "volley.yaml:7", "default" */
+    struct str default_value; /* as documented: "50%", "cores" */
+    struct str type;          /* "integer", "size", ... */
+    struct str help;
+    bool reloadable;
+};
+/* Calls `visit` for each setting, in the table's order. */
+void settings_visit(const struct settings *settings,
+                    void (*visit)(void *context, const struct settings_entry *entry),
+                    void *context);
+
+/* The flags, for `volley serve --help`. */
+void settings_write_help(struct buf *out);
+/* docs/settings.md. */
+void settings_write_docs(struct buf *out);

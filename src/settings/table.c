@@ -1,0 +1,497 @@
+/*
+ * table.c — the settings: every name, type, default, bound and help line stands here once.
+ *
+ * Flags, environment variables, YAML keys, validation, `--help`, `volley config show` and
+ * docs/settings.md all read this table. To add a setting, add a field to struct settings and a row here.
+ * Rows are in the order in which people see them, grouped by section.
+ *
+ * Runs on: any thread; constant. Owns: nothing.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "settings/table.h"
+
+#include "base/log.h"
+#include "base/memory.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+#define KIB UINT64_C(1024)
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define TIB (1024 * GIB)
+#define SECOND_MS UINT64_C(1000)
+#define MINUTE_MS (60 * SECOND_MS)
+#define HOUR_MS (60 * MINUTE_MS)
+#define DAY_MS (24 * HOUR_MS)
+
+static uint64_t machine_memory(const struct machine *machine)
+{
+    return machine->memory_bytes;
+}
+
+static void default_cores(const struct machine *machine, struct buf *out)
+{
+    buf_append_u64(out, machine->cores);
+}
+
+static void default_twice_cores(const struct machine *machine, struct buf *out)
+{
+    buf_append_u64(out, 2 * machine->cores);
+}
+
+/* systemd may give several folders, separated by colons; the first is the unit's main one. */
+static void default_data_dir(const struct machine *machine, struct buf *out)
+{
+    struct str directories = machine->state_directory;
+    if (directories.len > 0) {
+        buf_append_str(out, str_split(&directories, ':'));
+    } else if (machine->state_home.len > 0) {
+        buf_append_str(out, machine->state_home);
+        buf_append_text(out, "/volley");
+    } else if (machine->home.len > 0) {
+        buf_append_str(out, machine->home);
+        buf_append_text(out, "/.local/state/volley");
+    } else {
+        buf_append_text(out, "none");
+    }
+}
+
+static const char *check_location(struct str value)
+{
+    bool known =
+        str_starts_with(value, STR("grpc://")) || str_starts_with(value, STR("grpc+tcp://")) ||
+        str_starts_with(value, STR("grpc+tls://")) || str_starts_with(value, STR("grpc+unix://")) ||
+        str_equal(value, STR("arrow-flight-reuse-connection://?"));
+    return known ? NULL
+                 : "a Flight location such as grpc://host:50052, grpc+tls://host:50052 or "
+                   "arrow-flight-reuse-connection://?";
+}
+
+static const char *check_origin(struct str value)
+{
+    bool valid = str_equal(value, STR("*")) || str_starts_with(value, STR("http://")) ||
+                 str_starts_with(value, STR("https://"));
+    return valid ? NULL : "origins such as https://example.org, separated by commas, or *";
+}
+
+static const char *check_rule(struct str value)
+{
+    for (size_t i = 0; i < value.len; i++) {
+        char byte = value.ptr[i];
+        if (!islower((unsigned char)byte) && !isdigit((unsigned char)byte) && byte != '-')
+            return "names of statement rules, as the message of a refused statement gives them";
+    }
+    return value.len > 0 ? NULL : "names of statement rules";
+}
+
+static const struct setting_choice log_levels[] = {
+    {"debug", LOG_DEBUG},
+    {"info", LOG_INFO},
+    {"warning", LOG_WARNING},
+    {"error", LOG_ERROR},
+    {"warn", LOG_WARNING},
+    {"critical", LOG_ERROR},
+    {NULL, 0},
+};
+
+static const struct setting_choice log_formats[] = {
+    {"auto", SETTINGS_LOG_AUTO},
+    {"text", SETTINGS_LOG_TEXT},
+    {"json", SETTINGS_LOG_JSON},
+    {NULL, 0},
+};
+
+#define FIELD(member) .offset = offsetof(struct settings, member)
+
+const struct setting settings_table[] = {
+    {
+        .section = "Addresses",
+        .name = "flight-addr",
+        .type = SETTING_ADDRESS,
+        .list = true,
+        FIELD(flight_addr),
+        .default_text = "127.0.0.1:50052",
+        .unit = "HOST:PORT",
+        .aliases = {{"ARROW_FLIGHT_PORT", SETTING_PORT}, {"--flight-port", SETTING_PORT}},
+        .help = "where Flight and Flight SQL listen; also unix:/PATH; port 0 picks a free port",
+    },
+    {
+        .section = "Addresses",
+        .name = "http-addr",
+        .type = SETTING_ADDRESS,
+        .list = true,
+        FIELD(http_addr),
+        .default_text = "127.0.0.1:8000",
+        .unit = "HOST:PORT",
+        .aliases = {{"FLIGHT_APP_HOST", SETTING_HOST},
+                    {"HOST", SETTING_HOST},
+                    {"API_HOST", SETTING_HOST},
+                    {"FLIGHT_APP_PORT", SETTING_PORT},
+                    {"PORT", SETTING_PORT},
+                    {"API_PORT", SETTING_PORT},
+                    {"--http-port", SETTING_PORT}},
+        .help = "where HTTP listens; also unix:/PATH; port 0 picks a free port",
+    },
+    {
+        .section = "Addresses",
+        .name = "addresses-file",
+        .type = SETTING_PATH,
+        FIELD(addresses_file),
+        .unit = "FILE",
+        .help = "write the addresses that were bound to this file, as JSON",
+    },
+    {
+        .section = "Addresses",
+        .name = "advertise",
+        .type = SETTING_TEXT,
+        FIELD(advertise),
+        .check = check_location,
+        .unit = "URL",
+        .help = "location put into Flight endpoints; without it clients stay on their connection",
+    },
+    {
+        .section = "Addresses",
+        .name = "cors-origins",
+        .type = SETTING_TEXT,
+        .list = true,
+        FIELD(cors_origins),
+        .check = check_origin,
+        .default_text = "http://localhost:3000,http://127.0.0.1:3000",
+        .none = "none",
+        .unit = "ORIGIN",
+        .aliases = {{"CORS_ORIGINS", SETTING_WHOLE}, {"FLIGHT_CORS_ORIGINS", SETTING_WHOLE}},
+        .help = "web origins whose pages may call the HTTP address; none for none",
+    },
+    {
+        .section = "Data",
+        .name = "database",
+        .type = SETTING_PATH,
+        FIELD(database),
+        .default_text = ":memory:",
+        .unit = "FILE",
+        .aliases = {{"FLIGHT_DB_PATH", SETTING_WHOLE}, {"--db", SETTING_WHOLE}},
+        .help = "DuckDB file to open, or :memory:",
+    },
+    {
+        .section = "Data",
+        .name = "data-dir",
+        .type = SETTING_PATH,
+        FIELD(data_dir),
+        .default_from = default_data_dir,
+        .default_help = "$STATE_DIRECTORY, else $XDG_STATE_HOME/volley, else "
+                        "~/.local/state/volley",
+        .none = "none",
+        .unit = "DIR",
+        .aliases = {{"DATA_DIR", SETTING_WHOLE}},
+        .help =
+            "folder of the server's own files, such as the key that signs tickets; none for none",
+    },
+    {
+        .section = "Data",
+        .name = "allowed-paths",
+        .type = SETTING_PATH,
+        .list = true,
+        FIELD(allowed_paths),
+        .unit = "PATH",
+        .help = "files and folders that SQL may read, besides the files named on the command line",
+    },
+    {
+        .section = "Data",
+        .name = "allow-statements",
+        .type = SETTING_TEXT,
+        .list = true,
+        FIELD(allow_statements),
+        .check = check_rule,
+        .unit = "RULE",
+        .help = "statement rules to switch off; a refused statement's message names its rule",
+    },
+    {
+        .section = "Data",
+        .name = "read-only",
+        .type = SETTING_BOOLEAN,
+        FIELD(read_only),
+        .default_text = "false",
+        .help = "refuse every statement that would change the database",
+    },
+    {
+        .section = "Data",
+        .name = "connection-sessions",
+        .type = SETTING_BOOLEAN,
+        FIELD(connection_sessions),
+        .default_text = "true",
+        .help = "give each connection a session of its own, for temporary tables and transactions",
+    },
+    {
+        .section = "Data",
+        .name = "demo",
+        .type = SETTING_BOOLEAN,
+        FIELD(demo),
+        .default_text = "false",
+        .help = "load the sample tables flights (3,000,000 rows) and taxi (1,000,000 rows)",
+    },
+    {
+        .section = "Queries",
+        .name = "query-slots",
+        .type = SETTING_INTEGER,
+        FIELD(query_slots),
+        .default_text = "8",
+        .min = 1,
+        .max = 1024,
+        .unit = "N",
+        .aliases = {{"MAX_SLOTS", SETTING_WHOLE}},
+        .help = "queries that run at once",
+    },
+    {
+        .section = "Queries",
+        .name = "query-queue",
+        .type = SETTING_INTEGER,
+        FIELD(query_queue),
+        .default_text = "100",
+        .min = 0,
+        .max = 100000,
+        .unit = "N",
+        .help = "queries that may wait for a slot; one more is refused with retry advice",
+    },
+    {
+        .section = "Queries",
+        .name = "query-timeout",
+        .type = SETTING_DURATION,
+        FIELD(query_timeout_ms),
+        .default_text = "300s",
+        .min = 1,
+        .max = 30 * DAY_MS,
+        .unit = "TIME",
+        .aliases = {{"DEFAULT_QUERY_TIMEOUT", SETTING_WHOLE},
+                    {"QUERY_TIMEOUT_SECONDS", SETTING_WHOLE}},
+        .help = "a query that runs longer is stopped",
+    },
+    {
+        .section = "Queries",
+        .name = "dataset-ttl",
+        .type = SETTING_DURATION,
+        FIELD(dataset_ttl_ms),
+        .default_text = "600s",
+        .min = SECOND_MS,
+        .max = 30 * DAY_MS,
+        .unit = "TIME",
+        .help = "how long a result can be fetched, and fetched again",
+    },
+    {
+        .section = "Queries",
+        .name = "batch-rows",
+        .type = SETTING_INTEGER,
+        FIELD(batch_rows),
+        .default_help = "16384 to 65536, as fits max-message-bytes",
+        .min = 1,
+        .max = 1048576,
+        .unit = "N",
+        .aliases = {{"FLIGHT_BATCH_SIZE", SETTING_WHOLE}},
+        .help = "upper bound of the rows in one record batch",
+    },
+    {
+        .section = "Queries",
+        .name = "max-message-bytes",
+        .type = SETTING_SIZE,
+        FIELD(max_message_bytes),
+        .default_text = "2MiB",
+        .min = 64 * KIB,
+        .max = 64 * MIB,
+        .unit = "SIZE",
+        .help = "record batches are cut so that a message stays below this",
+    },
+    {
+        .section = "Queries",
+        .name = "max-receive-message",
+        .type = SETTING_SIZE,
+        FIELD(max_receive_message_bytes),
+        .default_text = "64MiB",
+        .min = 64 * KIB,
+        .max = 1 * GIB,
+        .unit = "SIZE",
+        .help = "a larger message from a client is refused",
+    },
+    {
+        .section = "Resources",
+        .name = "query-memory",
+        .type = SETTING_SIZE,
+        FIELD(query_memory_bytes),
+        .default_text = "50%",
+        .min = 32 * MIB,
+        .max = 1024 * TIB,
+        .whole = machine_memory,
+        .unit = "SIZE",
+        .help = "memory of the query engine; % is of the machine's or the container's memory",
+    },
+    {
+        .section = "Resources",
+        .name = "dataset-memory",
+        .type = SETTING_SIZE,
+        FIELD(dataset_memory_bytes),
+        .default_text = "25%",
+        .min = 16 * MIB,
+        .max = 1024 * TIB,
+        .whole = machine_memory,
+        .unit = "SIZE",
+        .help = "memory of results that are kept or wait for their reader",
+    },
+    {
+        .section = "Resources",
+        .name = "result-memory",
+        .type = SETTING_SIZE,
+        FIELD(result_memory_bytes),
+        .default_text = "5%",
+        .min = 4 * MIB,
+        .max = 1024 * TIB,
+        .whole = machine_memory,
+        .unit = "SIZE",
+        .help = "unread bytes of one result before its query waits; larger results cannot be read twice",
+    },
+    {
+        .section = "Resources",
+        .name = "engine-threads",
+        .type = SETTING_INTEGER,
+        FIELD(engine_threads),
+        .default_from = default_cores,
+        .default_help = "cores",
+        .min = 1,
+        .max = 1024,
+        .unit = "N",
+        .help = "threads of the query engine",
+    },
+    {
+        .section = "Resources",
+        .name = "io-threads",
+        .type = SETTING_INTEGER,
+        FIELD(io_threads),
+        .default_from = default_cores,
+        .default_help = "cores",
+        .min = 1,
+        .max = 1024,
+        .unit = "N",
+        .help = "threads that serve connections",
+    },
+    {
+        .section = "Resources",
+        .name = "worker-threads",
+        .type = SETTING_INTEGER,
+        FIELD(worker_threads),
+        .default_from = default_twice_cores,
+        .default_help = "2 x cores",
+        .min = 1,
+        .max = 4096,
+        .unit = "N",
+        .help = "threads for work that may block",
+    },
+    {
+        .section = "Resources",
+        .name = "header-timeout",
+        .type = SETTING_DURATION,
+        FIELD(header_timeout_ms),
+        .default_text = "10s",
+        .min = 100,
+        .max = 10 * MINUTE_MS,
+        .unit = "TIME",
+        .help = "a client whose request head takes longer is disconnected",
+    },
+    {
+        .section = "Resources",
+        .name = "drain-timeout",
+        .type = SETTING_DURATION,
+        FIELD(drain_timeout_ms),
+        .default_text = "10s",
+        .min = 0,
+        .max = HOUR_MS,
+        .unit = "TIME",
+        .help = "how long calls in flight may go on after SIGTERM or SIGINT",
+    },
+    {
+        .section = "Process",
+        .name = "environment",
+        .type = SETTING_TEXT,
+        FIELD(environment),
+        .default_text = "development",
+        .unit = "NAME",
+        .aliases = {{"ENVIRONMENT", SETTING_WHOLE}},
+        .help = "development adds sample data to a :memory: database; any other name does not",
+    },
+    {
+        .section = "Process",
+        .name = "log-level",
+        .type = SETTING_CHOICE,
+        FIELD(log_level),
+        .default_text = "info",
+        .choices = log_levels,
+        .unit = "LEVEL",
+        .reloadable = true,
+        .aliases = {{"LOG_LEVEL", SETTING_WHOLE}, {"FLIGHT_LOG_LEVEL", SETTING_WHOLE}},
+        .help = "the least severe lines that are logged",
+    },
+    {
+        .section = "Process",
+        .name = "log-format",
+        .type = SETTING_CHOICE,
+        FIELD(log_format),
+        .default_text = "auto",
+        .choices = log_formats,
+        .unit = "FORMAT",
+        .aliases = {{"FLIGHT_LOG_FORMAT", SETTING_WHOLE}},
+        .help = "auto is text on a terminal and json otherwise",
+    },
+    {
+        .section = "Process",
+        .name = "config",
+        .type = SETTING_PATH,
+        FIELD(config),
+        .unit = "FILE",
+        .help = "YAML file of settings",
+    },
+};
+const size_t settings_table_count = ARRAY_COUNT(settings_table);
+
+const struct setting_yaml_key settings_yaml_keys[] = {
+    {"flight.address", "flight-addr"},
+    {"monitoring.log_level", "log-level"},
+};
+const size_t settings_yaml_key_count = ARRAY_COUNT(settings_yaml_keys);
+
+const char *const settings_yaml_foreign[] = {"data_generation", "processing", "output", NULL};
+
+const char *const settings_environment_known[] = {"VOLLEY_SERVER", NULL};
+
+static bool same_name(const char *name, struct str wanted)
+{
+    for (size_t i = 0; i < wanted.len; i++) {
+        char byte = wanted.ptr[i] == '_' ? '-' : wanted.ptr[i];
+        if (name[i] == '\0' || name[i] != byte)
+            return false;
+    }
+    return name[wanted.len] == '\0';
+}
+
+const struct setting *setting_find(struct str name)
+{
+    for (size_t i = 0; i < settings_table_count; i++) {
+        if (same_name(settings_table[i].name, name))
+            return &settings_table[i];
+    }
+    return NULL;
+}
+
+struct str setting_variable(const struct setting *setting, char out[SETTING_VARIABLE_SIZE])
+{
+    int length = snprintf(out, SETTING_VARIABLE_SIZE, "VOLLEY_%s", setting->name);
+    for (int i = 0; i < length; i++)
+        out[i] = out[i] == '-' ? '_' : (char)toupper((unsigned char)out[i]);
+    return str_make(out, (size_t)length);
+}
+
+const char *setting_type_name(const struct setting *setting)
+{
+    static const char *const names[] = {
+        [SETTING_TEXT] = "text",       [SETTING_PATH] = "path",     [SETTING_ADDRESS] = "address",
+        [SETTING_INTEGER] = "integer", [SETTING_SIZE] = "size",     [SETTING_DURATION] = "duration",
+        [SETTING_BOOLEAN] = "boolean", [SETTING_CHOICE] = "choice",
+    };
+    return names[setting->type];
+}

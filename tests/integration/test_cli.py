@@ -1,0 +1,112 @@
+"""`volley sql` and the other client commands, against the shared server.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import csv
+import io
+import json
+import subprocess
+
+import pyarrow as pa
+import pytest
+from harness import clean_environment
+
+
+@pytest.fixture
+def sql(volley, server):
+    def call(*arguments, **options):
+        return volley("sql", "--server", server.http_url, *arguments, **options)
+
+    return call
+
+
+def test_table_is_the_default(sql):
+    result = sql("SELECT 1 AS one, 'two' AS two, NULL AS none")
+    assert result.returncode == 0, result.stderr
+    for word in ("one", "two", "none", "1"):
+        assert word in result.stdout
+
+
+@pytest.mark.parametrize("scheme", ["grpc", "http"])
+def test_both_schemes_on_both_ports(volley, server, scheme):
+    for address in (server.flight_address, server.http_address):
+        url = "{}://{}:{}".format(scheme, *address)
+        result = volley("sql", "--server", url, "--format", "csv", "SELECT 7 AS v")
+        assert (result.returncode, result.stdout.split()) == (0, ["v", "7"]), result.stderr
+
+
+def test_server_from_the_environment(volley, server):
+    result = volley("sql", "--format", "csv", "SELECT 8 AS v",
+                    environment={"VOLLEY_SERVER": server.flight_url})
+    assert result.stdout.split() == ["v", "8"]
+
+
+def test_statement_from_standard_input_and_file(sql, tmp_path):
+    assert sql("--format", "csv", input="SELECT 1 AS v").stdout.split() == ["v", "1"]
+    (tmp_path / "q.sql").write_text("SELECT 2 AS v;\n")
+    assert sql("--format", "csv", "-f", tmp_path / "q.sql").stdout.split() == ["v", "2"]
+
+
+def test_formats(sql):
+    query = "SELECT i, 'n,' || i AS s FROM range(2) t(i)"
+    assert list(csv.reader(io.StringIO(sql("--format", "csv", query).stdout))) == [
+        ["i", "s"], ["0", "n,0"], ["1", "n,1"]]
+    assert [json.loads(line) for line in sql("--format", "ndjson", query).stdout.splitlines()] == [
+        {"i": 0, "s": "n,0"}, {"i": 1, "s": "n,1"}]
+    body = json.loads(sql("--format", "json", query).stdout)
+    assert (body["data"] if isinstance(body, dict) else body)[1] == {"i": 1, "s": "n,1"}
+    markdown = sql("--format", "markdown", query).stdout
+    assert "| i" in markdown
+    assert "|--" in markdown.replace(" ", "").replace(":", "-")
+
+
+def test_arrow_format(binary, server, tmp_path):
+    result = subprocess.run(
+        [str(binary), "sql", "--server", server.flight_url, "--format", "arrow",
+         "SELECT i FROM range(100000) t(i)"],
+        capture_output=True, check=True, timeout=60, env=clean_environment(), cwd=tmp_path)
+    with pa.ipc.open_stream(result.stdout) as reader:
+        assert reader.read_all().column("i").to_pylist() == list(range(100000))
+
+
+def test_counts_of_updates_are_said(sql):
+    assert sql("CREATE TABLE cli_rows (i INTEGER)").returncode == 0
+    result = sql("INSERT INTO cli_rows VALUES (1), (2), (3)")
+    assert result.returncode == 0
+    assert "3" in result.stdout + result.stderr
+
+
+def test_a_failing_statement_is_exit_code_4(sql):
+    result = sql("SELECT no_such_column FROM range(1)")
+    assert result.returncode == 4
+    assert "no_such_column" in result.stderr
+    assert result.stdout == ""
+
+
+def test_no_server_is_exit_code_3(volley):
+    result = volley("sql", "--server", "http://127.0.0.1:1", "SELECT 1")
+    assert result.returncode == 3
+    assert "127.0.0.1:1" in result.stderr
+
+
+def test_a_closed_pipe_ends_quietly(binary, server, tmp_path):
+    command = (f"'{binary}' sql --server {server.flight_url} --format csv"
+               " 'SELECT i FROM range(100000000) t(i)' | head -n 3")
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60,
+                            check=True, env=clean_environment(), cwd=tmp_path)
+    assert result.stdout.split() == ["i", "0", "1"]
+
+
+def test_large_results_stream_through(binary, server, tmp_path):
+    command = (f"'{binary}' sql --server {server.flight_url} --format csv"
+               " 'SELECT i FROM range(5000000) t(i)' | tail -n 1")
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=120,
+                            check=True, env=clean_environment(), cwd=tmp_path)
+    assert result.stdout.split() == ["4999999"]
+
+
+def test_bench_measures_something(volley, server):
+    result = volley("bench", "--server", server.flight_url, "--duration", "500ms", "--connections",
+                    "2", "--json", "SELECT 1")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["queries"] > 0

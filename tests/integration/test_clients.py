@@ -1,0 +1,120 @@
+"""Clients of other languages: arrow-go, arrow-flight (Rust) and the Arrow Flight SQL JDBC driver.
+
+Each is a small program of tests/clients that runs statements from a file and prints one JSON object
+a statement. tools/setup_tests.sh builds them; one whose toolchain is absent is skipped by name.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import json
+import subprocess
+
+import engine_types
+import pytest
+from harness import clean_environment
+
+pytestmark = [pytest.mark.clients, pytest.mark.timeout(240)]
+DRIVER = "flight-sql-jdbc-driver-18.3.0.jar"
+JAVA_CANNOT = set()
+
+
+@pytest.fixture(params=["go", "rust", "java"])
+def client(request, client_program, server, tmp_path):
+    """client(lines): what the program answered to each line; client.name tells the language."""
+    address = "{}:{}".format(*server.flight_address)
+    if request.param == "java":
+        driver = client_program(f"java/{DRIVER}", "the Java client (Flight SQL JDBC driver)")
+        command = ["java", "--add-opens=java.base/java.nio=ALL-UNNAMED", "-Xmx512m", "-cp",
+                   f"{driver}:{driver.parent}", "FlightSqlClient"]
+    else:
+        names = {"go": "the Go client (arrow-go)", "rust": "the Rust client (arrow-flight)"}
+        command = [str(client_program(f"flightsql-{request.param}", names[request.param]))]
+
+    def run(lines):
+        file = tmp_path / "statements.txt"
+        file.write_text("\n".join(line.replace("\n", " ") for line in lines) + "\n")
+        result = subprocess.run([*command, address, str(file)], capture_output=True, text=True,
+                                timeout=180, env=clean_environment(), check=False)
+        assert result.returncode == 0, result.stderr[-4000:]
+        answers = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
+        if request.param == "java":
+            product = answers.pop(0)
+            assert product["product"] == "Volley"
+            assert product["version"].startswith("duckdb v")
+        assert len(answers) == len(lines)
+        return answers
+
+    run.language = request.param
+    return run
+
+
+def table_of(client, name):
+    return f"{name}_{client.language}"
+
+
+def test_rows_counts_and_errors(client):
+    table = table_of(client, "client_rows")
+    select = f"SELECT i, s FROM {table} ORDER BY i"
+    answers = client([
+        f"update CREATE TABLE {table} (i INTEGER PRIMARY KEY, s VARCHAR)",
+        f"update INSERT INTO {table} VALUES (1, 'one'), (2, 'two'), (3, 'three')",
+        f"update UPDATE {table} SET s = 'zwei' WHERE i = 2",
+        f"prepared DELETE FROM {table} WHERE i = 3",
+        f"query {select}",
+        f"prepared {select}",
+        f"update INSERT INTO {table} VALUES (1, 'again')",
+        "query SELECT * FROM no_such_table_at_all",
+        "query SELEC",
+        f"query SELECT count(*) AS n FROM {table}",
+    ])
+    assert answers[0]["changed"] in (-1, 0)  # JDBC has no -1
+    assert [answer["changed"] for answer in answers[1:4]] == [3, 1, 1]
+    for answer in answers[4:6]:
+        assert answer["columns"] == ["i", "s"]
+        assert (answer["values"], answer["rows"]) == (["1", "one"], 2)
+    for answer, code, word in (
+        (answers[6], "AlreadyExists", "uplicate"),
+        (answers[7], "NotFound", "no_such_table_at_all"),
+        (answers[8], "InvalidArgument", "SELEC"),
+    ):
+        assert word in answer["message"]
+        if client.language == "go":
+            assert answer["code"] == code
+    assert answers[9]["values"] == ["2"]
+
+
+def test_large_result(client):
+    (answer,) = client(["query SELECT i, 'text ' || i AS s FROM range(300000) t(i)"])
+    assert answer["rows"] == 300000
+    assert answer["values"] == ["0", "text 0"]
+
+
+def test_empty_result_has_its_columns(client):
+    (answer,) = client(["query SELECT 1 AS a, 'x' AS b WHERE false"])
+    assert (answer["columns"], answer["rows"]) == (["a", "b"], 0)
+
+
+# What each language's library calls the value is its own; these are alike in all of them.
+ALIKE = {
+    "boolean": "true", "tinyint": "-128", "smallint": "-32768", "integer": "-2147483648",
+    "bigint": "-9223372036854775808", "utinyint": "255", "usmallint": "65535",
+    "uinteger": "4294967295", "ubigint": "18446744073709551615", "hugeint": "9" * 38,
+    "float": "1.5", "double": "-2.25", "decimal4": "123.4", "decimal9": "-12.34",
+    "decimal18": "-0.001", "decimal38": "-1234567890123456789012345678.0123456789",
+    "varchar": "short", "varchar_long": engine_types.LONG_TEXT, "varchar_empty": "",
+    "enum": "medium", "date": "1969-12-31",
+}
+
+
+def test_every_type(client):
+    cases = engine_types.CASES
+    if client.language == "java":
+        # The driver has no accessor for these: arrow-java's own limits.
+        cases = [case for case in cases if case.name not in JAVA_CANNOT]
+    answers = client([f"query {engine_types.statement(case)}" for case in cases])
+    for case, answer in zip(cases, answers):
+        assert "message" not in answer, (case.name, answer)
+        assert answer["rows"] == 2, case.name
+        if case.name in ALIKE:
+            assert answer["values"] == [ALIKE[case.name]], case.name
+
+

@@ -1,0 +1,430 @@
+/*
+ * ipc_schema_hostile_test.c — Schema messages that our own writer would never make.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "arrow/flat_writer.h"
+#include "arrow/ipc.h"
+#include "arrow/ipc_format.h"
+#include "base/memory.h"
+#include "sample.h"
+
+#define SCALARS_MAX 3
+
+/* A field as it is written: nothing is implied. */
+struct raw_field {
+    const char *name;
+    size_t name_size; /* 0: its length */
+    uint8_t kind;
+    bool no_type;
+    uint8_t scalar_sizes[SCALARS_MAX];
+    int64_t scalars[SCALARS_MAX];
+    const struct raw_field *children;
+    size_t child_count;
+    bool no_children;
+    const int32_t *type_ids;
+    size_t type_id_count;
+    bool is_dictionary;
+    int64_t dictionary_id;
+};
+
+static void write_fields(struct flat_writer *writer, size_t table, size_t slot,
+                         const struct raw_field *fields, size_t count);
+
+static size_t write_type(struct flat_writer *writer, const struct raw_field *field)
+{
+    if (field->kind == ARROW_UNION) {
+        const uint8_t sizes[] = {2, field->type_ids ? 4 : 0};
+        size_t table = flat_writer_table(writer, sizes, 2);
+        flat_writer_set(writer, table, 0, 2, field->scalars[0]);
+        if (field->type_ids) {
+            flat_writer_point(writer, table, 1);
+            flat_writer_int32s(writer, field->type_ids, field->type_id_count);
+        }
+        return table;
+    }
+    size_t table = flat_writer_table(writer, field->scalar_sizes, SCALARS_MAX);
+    for (size_t i = 0; i < SCALARS_MAX; i++) {
+        if (field->scalar_sizes[i])
+            flat_writer_set(writer, table, i, field->scalar_sizes[i], field->scalars[i]);
+    }
+    return table;
+}
+
+static size_t write_field(struct flat_writer *writer, const struct raw_field *field)
+{
+    static const uint8_t dictionary_slots[] = {8};
+    const uint8_t sizes[] = {
+        field->name ? 4 : 0,       1, 1, field->no_type ? 0 : 4, field->is_dictionary ? 4 : 0,
+        field->no_children ? 0 : 4};
+    size_t table = flat_writer_table(writer, sizes, sizeof(sizes));
+    flat_writer_set(writer, table, IPC_FIELD_TYPE_KIND, 1, field->kind);
+    if (field->name) {
+        size_t size = field->name_size ? field->name_size : strlen(field->name);
+        flat_writer_point(writer, table, IPC_FIELD_NAME);
+        flat_writer_string(writer, str_make(field->name, size));
+    }
+    if (!field->no_type)
+        flat_writer_point_table(writer, table, IPC_FIELD_TYPE, write_type(writer, field));
+    if (field->is_dictionary) {
+        size_t dictionary = flat_writer_table(writer, dictionary_slots, 1);
+        flat_writer_set(writer, dictionary, 0, 8, field->dictionary_id);
+        flat_writer_point_table(writer, table, IPC_FIELD_DICTIONARY, dictionary);
+    }
+    if (!field->no_children)
+        write_fields(writer, table, IPC_FIELD_CHILDREN, field->children, field->child_count);
+    return table;
+}
+
+static void write_fields(struct flat_writer *writer, size_t table, size_t slot,
+                         const struct raw_field *fields, size_t count)
+{
+    flat_writer_point(writer, table, slot);
+    size_t first = flat_writer_references(writer, count);
+    for (size_t i = 0; i < count; i++)
+        flat_writer_point_element(writer, first, i, write_field(writer, &fields[i]));
+}
+
+struct raw_schema {
+    int64_t version;
+    uint8_t kind;
+    int64_t endianness;
+    bool no_fields;
+    bool no_header;
+    const struct raw_field *fields;
+    size_t field_count;
+};
+
+static enum status decode_raw(const struct raw_schema *schema)
+{
+    const uint8_t message_slots[] = {2, 1, schema->no_header ? 0 : 4, 8};
+    const uint8_t schema_slots[] = {2, schema->no_fields ? 0 : 4};
+    CLEANUP(flat_writer_finish) struct flat_writer writer;
+    flat_writer_init(&writer);
+    size_t message = flat_writer_table(&writer, message_slots, 4);
+    flat_writer_set(&writer, message, IPC_MESSAGE_VERSION, 2, schema->version);
+    flat_writer_set(&writer, message, IPC_MESSAGE_KIND, 1, schema->kind);
+    size_t table = flat_writer_table(&writer, schema_slots, 2);
+    if (!schema->no_header)
+        flat_writer_point_table(&writer, message, IPC_MESSAGE_HEADER, table);
+    flat_writer_set(&writer, table, IPC_SCHEMA_ENDIANNESS, 2, schema->endianness);
+    if (!schema->no_fields)
+        write_fields(&writer, table, IPC_SCHEMA_FIELDS, schema->fields, schema->field_count);
+    flat_writer_pad(&writer);
+    CLEANUP(slice_finish) struct slice bytes = slice_copy(writer.bytes.ptr, writer.bytes.len);
+    CLEANUP(ipc_decoder_destroy)
+    struct ipc_decoder *decoder = ipc_decoder_create(&ipc_limits_default);
+    struct arrow_batch *batch = NULL;
+    struct error error = ERROR_NONE;
+    enum status status = ipc_decode(decoder, bytes, SLICE_EMPTY, &batch, &error);
+    assert_true(status == STATUS_OK || error.message[0] != '\0');
+    assert_true((ipc_decoder_schema(decoder) != NULL) == (status == STATUS_OK));
+    return status;
+}
+
+static struct raw_schema schema_of(const struct raw_field *fields, size_t count)
+{
+    return (struct raw_schema){
+        .version = IPC_VERSION_V5, .kind = IPC_KIND_SCHEMA, .fields = fields, .field_count = count};
+}
+
+static enum status decode_field(struct raw_field field)
+{
+    struct raw_schema schema = schema_of(&field, 1);
+    return decode_raw(&schema);
+}
+
+static const struct raw_field byte_field = {
+    .name = "b", .kind = ARROW_INT, .scalar_sizes = {4, 1}, .scalars = {8, 1}};
+
+#define REFUSED STATUS_INVALID_ARGUMENT
+#define FIELD(...) decode_field((struct raw_field){.name = "x", __VA_ARGS__})
+
+static void messages_are_checked(void **state)
+{
+    struct raw_schema schema = schema_of(&byte_field, 1);
+    assert_int_equal(decode_raw(&schema), STATUS_OK);
+    schema.version = IPC_VERSION_V4;
+    assert_int_equal(decode_raw(&schema), STATUS_OK);
+    static const int64_t versions[] = {0, 1, 2, 5, -1};
+    for (size_t i = 0; i < ARRAY_COUNT(versions); i++) {
+        schema.version = versions[i];
+        assert_int_equal(decode_raw(&schema), STATUS_UNIMPLEMENTED);
+    }
+    schema.version = IPC_VERSION_V5;
+    schema.endianness = 1;
+    assert_int_equal(decode_raw(&schema), STATUS_UNIMPLEMENTED);
+    schema.endianness = 0;
+    static const uint8_t kinds[] = {0, IPC_KIND_TENSOR, 5, 255};
+    for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
+        schema.kind = kinds[i];
+        assert_int_equal(decode_raw(&schema), STATUS_UNIMPLEMENTED);
+    }
+    schema.kind = IPC_KIND_SCHEMA;
+    schema.no_fields = true;
+    assert_int_equal(decode_raw(&schema), REFUSED);
+    schema.no_fields = false;
+    schema.no_header = true;
+    assert_int_equal(decode_raw(&schema), REFUSED);
+}
+
+static void types_are_checked(void **state)
+{
+    assert_int_equal(FIELD(.kind = ARROW_UTF8), STATUS_OK);
+    assert_int_equal(FIELD(.kind = ARROW_UTF8, .no_children = true), STATUS_OK);
+    assert_int_equal(FIELD(.kind = 0), REFUSED);
+    assert_int_equal(FIELD(.kind = 27), REFUSED);
+    assert_int_equal(FIELD(.kind = 255), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_UTF8, .no_type = true), REFUSED);
+    for (uint8_t kind = IPC_TYPE_RUN_END_ENCODED; kind <= IPC_TYPE_LARGE_LIST_VIEW; kind++)
+        assert_int_equal(FIELD(.kind = kind), STATUS_UNIMPLEMENTED);
+}
+
+static void parameters_are_checked(void **state)
+{
+    /* Absent parameters have their defaults: Int 0 bits, Time ms in 32, Timestamp s. */
+    assert_int_equal(FIELD(.kind = ARROW_INT), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_INT, .scalar_sizes = {4}, .scalars = {7}), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_INT, .scalar_sizes = {4}, .scalars = {128}), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_FLOAT), STATUS_OK);
+    assert_int_equal(FIELD(.kind = ARROW_FLOAT, .scalar_sizes = {2}, .scalars = {3}), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_TIME), STATUS_OK);
+    assert_int_equal(FIELD(.kind = ARROW_TIME, .scalar_sizes = {2, 4}, .scalars = {3, 32}),
+                     REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_TIME, .scalar_sizes = {2, 4}, .scalars = {4, 64}),
+                     REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_TIMESTAMP, .scalar_sizes = {2}, .scalars = {-1}), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_DATE, .scalar_sizes = {2}, .scalars = {2}), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_DURATION, .scalar_sizes = {2}, .scalars = {4}), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_INTERVAL, .scalar_sizes = {2}, .scalars = {3}), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_FIXED_BINARY, .scalar_sizes = {4}, .scalars = {-1}),
+                     REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_FIXED_LIST, .scalar_sizes = {4}, .scalars = {-1},
+                           .children = &byte_field, .child_count = 1),
+                     REFUSED);
+}
+
+static void decimals_are_checked(void **state)
+{
+    static const struct {
+        int64_t precision;
+        int64_t scale;
+        int64_t bit_width;
+        enum status status;
+    } rows[] = {{38, 38, 128, STATUS_OK},     {76, 0, 256, STATUS_OK}, {9, -76, 32, STATUS_OK},
+                {0, 0, 128, REFUSED},         {39, 0, 128, REFUSED},   {77, 0, 256, REFUSED},
+                {10, 0, 32, REFUSED},         {19, 0, 64, REFUSED},    {10, 77, 128, REFUSED},
+                {10, -77, 128, REFUSED},      {10, 0, 100, REFUSED},   {-1, 0, 128, REFUSED},
+                {10, INT32_MIN, 128, REFUSED}};
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        assert_int_equal(FIELD(.kind = ARROW_DECIMAL, .scalar_sizes = {4, 4, 4},
+                               .scalars = {rows[i].precision, rows[i].scale, rows[i].bit_width}),
+                         rows[i].status);
+    }
+}
+
+static void children_are_counted(void **state)
+{
+    const struct raw_field two[] = {byte_field, byte_field};
+    static const uint8_t lists[] = {ARROW_LIST, ARROW_LARGE_LIST, ARROW_FIXED_LIST};
+    for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+        assert_int_equal(FIELD(.kind = lists[i], .children = two, .child_count = 1), STATUS_OK);
+        assert_int_equal(FIELD(.kind = lists[i], .children = two, .child_count = 2), REFUSED);
+        assert_int_equal(FIELD(.kind = lists[i]), REFUSED);
+        assert_int_equal(FIELD(.kind = lists[i], .no_children = true), REFUSED);
+    }
+    assert_int_equal(FIELD(.kind = ARROW_UTF8, .children = two, .child_count = 1), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_STRUCT), STATUS_OK);
+    const struct raw_field one = {
+        .name = "e", .kind = ARROW_STRUCT, .children = two, .child_count = 1};
+    const struct raw_field pair = {
+        .name = "e", .kind = ARROW_STRUCT, .children = two, .child_count = 2};
+    assert_int_equal(FIELD(.kind = ARROW_MAP, .children = two, .child_count = 1), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_MAP, .children = &one, .child_count = 1), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_MAP, .children = &pair, .child_count = 1), STATUS_OK);
+    assert_int_equal(FIELD(.kind = ARROW_MAP), REFUSED);
+}
+
+static void unions_are_checked(void **state)
+{
+    static struct raw_field many[128];
+    for (size_t i = 0; i < ARRAY_COUNT(many); i++)
+        many[i] = byte_field;
+    static const int32_t good[] = {3, 0};
+    static const int32_t same[] = {3, 3};
+    static const int32_t far[] = {3, 128};
+    static const int32_t negative[] = {-1, 0};
+    assert_int_equal(FIELD(.kind = ARROW_UNION), STATUS_OK);
+    assert_int_equal(FIELD(.kind = ARROW_UNION, .children = many, .child_count = 127), STATUS_OK);
+    assert_int_equal(FIELD(.kind = ARROW_UNION, .children = many, .child_count = 128), REFUSED);
+#define UNION(ids, count)                                                                          \
+    FIELD(.kind = ARROW_UNION, .children = many, .child_count = 2, .type_ids = (ids),              \
+          .type_id_count = (count))
+    assert_int_equal(UNION(good, 2), STATUS_OK);
+    assert_int_equal(UNION(good, 1), REFUSED);
+    assert_int_equal(UNION(same, 2), REFUSED);
+    assert_int_equal(UNION(far, 2), REFUSED);
+    assert_int_equal(UNION(negative, 2), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_UNION, .scalars = {2}), REFUSED);
+}
+
+static void names_are_utf8(void **state)
+{
+    assert_int_equal(FIELD(.kind = ARROW_UTF8), STATUS_OK);
+    assert_int_equal(decode_field((struct raw_field){.kind = ARROW_UTF8}), STATUS_OK);
+    assert_int_equal(decode_field((struct raw_field){.name = "\xFF", .kind = ARROW_UTF8}), REFUSED);
+    assert_int_equal(
+        decode_field((struct raw_field){.name = "a\0b", .name_size = 3, .kind = ARROW_UTF8}),
+        STATUS_OK);
+}
+
+static enum status decode_depth(size_t depth)
+{
+    static struct raw_field levels[400];
+    assert_true(depth <= ARRAY_COUNT(levels));
+    for (size_t i = 0; i < depth; i++) {
+        levels[i] = (struct raw_field){.name = "l", .kind = ARROW_LIST, .child_count = 1};
+        levels[i].children = &levels[i + 1];
+    }
+    levels[depth - 1] = byte_field;
+    struct raw_schema schema = schema_of(levels, 1);
+    return decode_raw(&schema);
+}
+
+static void depth_is_limited(void **state)
+{
+    assert_int_equal(decode_depth(ARROW_DEPTH_MAX), STATUS_OK);
+    assert_int_equal(decode_depth(ARROW_DEPTH_MAX + 1), STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(decode_depth(400), STATUS_RESOURCE_EXHAUSTED);
+}
+
+static void fields_are_limited(void **state)
+{
+    struct raw_field *fields = NEW_ARRAY(struct raw_field, ARROW_FIELDS_MAX + 1);
+    for (size_t i = 0; i <= ARROW_FIELDS_MAX; i++)
+        fields[i] = byte_field;
+    struct raw_schema schema = schema_of(fields, ARROW_FIELDS_MAX);
+    assert_int_equal(decode_raw(&schema), STATUS_OK);
+    schema.field_count++;
+    assert_int_equal(decode_raw(&schema), STATUS_RESOURCE_EXHAUSTED);
+    /* Half at the top, half in one struct, one too many in all. */
+    const struct raw_field parts[] = {
+        {.name = "a", .kind = ARROW_STRUCT, .children = fields, .child_count = 5000},
+        {.name = "b", .kind = ARROW_STRUCT, .children = fields, .child_count = 4999}};
+    schema = schema_of(parts, 2);
+    assert_int_equal(decode_raw(&schema), STATUS_RESOURCE_EXHAUSTED);
+    free(fields);
+}
+
+static void dictionaries_are_checked(void **state)
+{
+    const struct raw_field text = {.name = "a", .kind = ARROW_UTF8, .is_dictionary = true};
+    const struct raw_field other = {.name = "b", .kind = ARROW_BINARY, .is_dictionary = true};
+    const struct raw_field list = {.name = "c",
+                                   .kind = ARROW_LIST,
+                                   .children = &byte_field,
+                                   .child_count = 1,
+                                   .is_dictionary = true};
+    const struct raw_field shared[] = {text, text};
+    const struct raw_field differing[] = {text, other};
+    struct raw_schema schema = schema_of(shared, 2);
+    assert_int_equal(decode_raw(&schema), STATUS_OK);
+    schema = schema_of(differing, 2);
+    assert_int_equal(decode_raw(&schema), REFUSED);
+    assert_int_equal(decode_field(list), STATUS_UNIMPLEMENTED);
+}
+
+/* One table that 10,000 references share, with 10,000 references of its own. */
+static void shared_tables_do_not_multiply(void **state)
+{
+    static const uint8_t message_slots[] = {2, 1, 4, 8};
+    static const uint8_t schema_slots[] = {2, 4};
+    static const uint8_t field_slots[] = {4, 1, 1, 4, 0, 4};
+    CLEANUP(flat_writer_finish) struct flat_writer writer;
+    flat_writer_init(&writer);
+    size_t message = flat_writer_table(&writer, message_slots, 4);
+    flat_writer_set(&writer, message, IPC_MESSAGE_VERSION, 2, IPC_VERSION_V5);
+    flat_writer_set(&writer, message, IPC_MESSAGE_KIND, 1, IPC_KIND_SCHEMA);
+    size_t table = flat_writer_table(&writer, schema_slots, 2);
+    flat_writer_point_table(&writer, message, IPC_MESSAGE_HEADER, table);
+    size_t parent = table;
+    size_t slot = IPC_SCHEMA_FIELDS;
+    for (size_t level = 0; level < 60; level++) {
+        flat_writer_point(&writer, parent, slot);
+        size_t first = flat_writer_references(&writer, 10);
+        size_t field = flat_writer_table(&writer, field_slots, sizeof(field_slots));
+        for (size_t i = 0; i < 10; i++)
+            flat_writer_point_element(&writer, first, i, field);
+        flat_writer_set(&writer, field, IPC_FIELD_TYPE_KIND, 1, ARROW_STRUCT);
+        flat_writer_point(&writer, field, IPC_FIELD_NAME);
+        flat_writer_string(&writer, STR("a name"));
+        flat_writer_point_table(&writer, field, IPC_FIELD_TYPE,
+                                flat_writer_table(&writer, NULL, 0));
+        parent = field;
+        slot = IPC_FIELD_CHILDREN;
+    }
+    flat_writer_point(&writer, parent, slot);
+    flat_writer_references(&writer, 0);
+    CLEANUP(ipc_decoder_destroy)
+    struct ipc_decoder *decoder = ipc_decoder_create(&ipc_limits_default);
+    struct arrow_batch *batch = NULL;
+    struct slice bytes = slice_make(writer.bytes.ptr, writer.bytes.len, NULL);
+    assert_int_not_equal(ipc_decode(decoder, bytes, SLICE_EMPTY, &batch, NULL), STATUS_OK);
+}
+
+static void flipped_and_cut_schemas_do_no_harm(void **state)
+{
+    CLEANUP(arrow_schema_unref) struct arrow_schema *schema = sample_schema_create();
+    size_t size = schema->message.len;
+    uint8_t *copy = memory_new(size);
+    memcpy(copy, schema->message.ptr, size);
+    size_t refused = 0;
+    for (size_t i = 0; i < 2 * size; i++) {
+        copy[i / 2] ^= i % 2 ? 0xFF : 0x04;
+        CLEANUP(ipc_decoder_destroy)
+        struct ipc_decoder *decoder = ipc_decoder_create(&ipc_limits_default);
+        struct arrow_batch *batch = NULL;
+        struct slice bytes = slice_make(copy, size, NULL);
+        refused += ipc_decode(decoder, bytes, SLICE_EMPTY, &batch, NULL) != STATUS_OK;
+        copy[i / 2] ^= i % 2 ? 0xFF : 0x04;
+    }
+    assert_true(refused > size / 4);
+    free(copy);
+    for (size_t cut = 0; cut < size; cut += 3) {
+        copy = malloc(cut + 1);
+        assert_non_null(copy);
+        memcpy(copy, schema->message.ptr, cut);
+        CLEANUP(ipc_decoder_destroy)
+        struct ipc_decoder *decoder = ipc_decoder_create(&ipc_limits_default);
+        struct arrow_batch *batch = NULL;
+        struct slice bytes = slice_make(copy, cut, NULL);
+        enum status status = ipc_decode(decoder, bytes, SLICE_EMPTY, &batch, NULL);
+        assert_true(status != STATUS_OK || cut + 8 > size); /* only padding may be missing */
+        free(copy);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(messages_are_checked),
+        cmocka_unit_test(types_are_checked),
+        cmocka_unit_test(parameters_are_checked),
+        cmocka_unit_test(decimals_are_checked),
+        cmocka_unit_test(children_are_counted),
+        cmocka_unit_test(unions_are_checked),
+        cmocka_unit_test(names_are_utf8),
+        cmocka_unit_test(depth_is_limited),
+        cmocka_unit_test(fields_are_limited),
+        cmocka_unit_test(dictionaries_are_checked),
+        cmocka_unit_test(shared_tables_do_not_multiply),
+        cmocka_unit_test(flipped_and_cut_schemas_do_no_harm),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
