@@ -24,11 +24,11 @@ struct arrow_batch {
     atomic_int references;
     struct arrow_schema *schema;
     int64_t rows;
-    struct arrow_node *nodes;   /* schema->node_count */
-    struct slice *buffers;      /* schema->buffer_count; a validity buffer without nulls is empty */
-    struct slice header;        /* bare Message flatbuffer */
-    size_t body_bytes;          /* of the IPC body, padding included */
-    size_t memory_bytes;        /* what keeping this batch costs, owners and header included */
+    struct arrow_node *nodes; /* schema->node_count */
+    struct slice *buffers;    /* schema->buffer_count; a validity buffer without nulls is empty */
+    struct slice header;      /* bare Message flatbuffer */
+    size_t body_bytes;        /* of the IPC body, padding included */
+    size_t memory_bytes;      /* what keeping this batch costs, owners and header included */
 };
 
 /* Makes a batch and encodes its header. Takes over the references in `buffers` (schema->buffer_count

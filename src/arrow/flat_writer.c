@@ -9,7 +9,6 @@
  */
 #include "arrow/flat_writer.h"
 
-#include "base/checked.h"
 
 #include <assert.h>
 

@@ -61,8 +61,8 @@ MUST_CHECK enum status ipc_decode(struct ipc_decoder *decoder, struct slice meta
 struct arrow_schema *ipc_decoder_schema(const struct ipc_decoder *decoder);
 
 /* An encapsulated Schema message (FlightInfo.schema, dataset_schema); dictionaries are empty. */
-MUST_CHECK enum status ipc_decode_schema(struct slice encapsulated, struct arrow_schema **out_schema,
-                                         struct error *error);
+MUST_CHECK enum status ipc_decode_schema(struct slice encapsulated,
+                                         struct arrow_schema **out_schema, struct error *error);
 
 /* Cuts a byte stream of encapsulated messages into messages for ipc_decode. Feed bytes as they come. */
 struct ipc_stream_reader;

@@ -13,10 +13,7 @@
 #include "arrow/ipc_decode.h"
 
 #include "arrow/ipc_format.h"
-#include "base/checked.h"
 #include "base/memory.h"
-
-#include <assert.h>
 
 const struct ipc_limits ipc_limits_default = {
     .metadata_bytes_max = (size_t)4 << 20,

@@ -15,8 +15,6 @@
 #include "base/checked.h"
 #include "base/memory.h"
 
-#include <assert.h>
-
 #define TEXT_BYTES_MAX ((size_t)1 << 30) /* never met: far beyond the metadata limit */
 #define TEXT_REPEATED_MAX 2              /* writers may share a string between a few fields */
 

@@ -9,7 +9,6 @@
 #include "arrow/row_cell.h"
 
 #include "base/map.h"
-#include "base/memory.h"
 
 #include <assert.h>
 

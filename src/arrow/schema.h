@@ -23,23 +23,23 @@
 /* The values are those of the Type union in Schema.fbs. */
 enum arrow_type {
     ARROW_NULL = 1,
-    ARROW_INT = 2,              /* bit_width 8..64, is_signed */
-    ARROW_FLOAT = 3,            /* bit_width 16, 32, 64 */
+    ARROW_INT = 2,   /* bit_width 8..64, is_signed */
+    ARROW_FLOAT = 3, /* bit_width 16, 32, 64 */
     ARROW_BINARY = 4,
     ARROW_UTF8 = 5,
     ARROW_BOOL = 6,
-    ARROW_DECIMAL = 7,          /* precision, scale, bit_width 128 (32, 64, 256 are read only) */
-    ARROW_DATE = 8,             /* unit ARROW_DAY (32 bits) or ARROW_MILLISECOND (64) */
-    ARROW_TIME = 9,             /* unit, bit_width 32 or 64 */
-    ARROW_TIMESTAMP = 10,       /* unit, timezone (empty: none) */
-    ARROW_INTERVAL = 11,        /* interval_unit */
-    ARROW_LIST = 12,            /* one child */
+    ARROW_DECIMAL = 7,    /* precision, scale, bit_width 128 (32, 64, 256 are read only) */
+    ARROW_DATE = 8,       /* unit ARROW_DAY (32 bits) or ARROW_MILLISECOND (64) */
+    ARROW_TIME = 9,       /* unit, bit_width 32 or 64 */
+    ARROW_TIMESTAMP = 10, /* unit, timezone (empty: none) */
+    ARROW_INTERVAL = 11,  /* interval_unit */
+    ARROW_LIST = 12,      /* one child */
     ARROW_STRUCT = 13,
-    ARROW_UNION = 14,           /* is_dense, type_ids (one per child) */
-    ARROW_FIXED_BINARY = 15,    /* byte_width */
-    ARROW_FIXED_LIST = 16,      /* list_size, one child */
-    ARROW_MAP = 17,             /* one child: struct of key (not null) and value */
-    ARROW_DURATION = 18,        /* unit */
+    ARROW_UNION = 14,        /* is_dense, type_ids (one per child) */
+    ARROW_FIXED_BINARY = 15, /* byte_width */
+    ARROW_FIXED_LIST = 16,   /* list_size, one child */
+    ARROW_MAP = 17,          /* one child: struct of key (not null) and value */
+    ARROW_DURATION = 18,     /* unit */
     ARROW_LARGE_BINARY = 19,
     ARROW_LARGE_UTF8 = 20,
     ARROW_LARGE_LIST = 21,
@@ -62,11 +62,11 @@ struct arrow_key_value {
 
 struct arrow_field {
     struct str name;
-    enum arrow_type type;    /* of a dictionary column: the type of its values */
+    enum arrow_type type; /* of a dictionary column: the type of its values */
     bool nullable;
     bool is_signed;
     bool is_dense;
-    bool is_dictionary;      /* the column holds indices of dictionary_bit_width bits, signed */
+    bool is_dictionary; /* the column holds indices of dictionary_bit_width bits, signed */
     int32_t bit_width;
     int32_t precision;
     int32_t scale;
@@ -80,7 +80,7 @@ struct arrow_field {
     size_t child_count;
     int32_t dictionary_bit_width; /* 8, 16, 32 */
     int64_t dictionary_id;
-    size_t dictionary_index; /* place in schema->dictionaries */
+    size_t dictionary_index;                /* place in schema->dictionaries */
     const struct arrow_key_value *metadata; /* extension name and metadata, Flight SQL's keys */
     size_t metadata_count;
 };
@@ -120,8 +120,8 @@ CLEANUP_FUNCTION(struct arrow_schema *, arrow_schema_unref)
 void arrow_field_init(struct arrow_schema *schema, struct arrow_field *field, struct str name,
                       enum arrow_type type);
 /* Adds a metadata pair to a field (copies). */
-void arrow_field_add_metadata(struct arrow_schema *schema, struct arrow_field *field, struct str key,
-                              struct str value);
+void arrow_field_add_metadata(struct arrow_schema *schema, struct arrow_field *field,
+                              struct str key, struct str value);
 /* A deep copy of `from` into the arena of `schema`. */
 void arrow_field_copy(struct arrow_schema *schema, struct arrow_field *field,
                       const struct arrow_field *from);

@@ -12,7 +12,6 @@
 
 #include "arrow/text_powers.h"
 
-#include <assert.h>
 #include <string.h>
 
 struct binary_format {

@@ -7,7 +7,6 @@
  */
 #include "arrow/text.h"
 
-#include <assert.h>
 #include <string.h>
 
 struct unit_row {

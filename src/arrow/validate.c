@@ -13,9 +13,6 @@
 
 #include "arrow/layout.h"
 #include "base/checked.h"
-#include "base/memory.h"
-
-#include <assert.h>
 
 #define NAME_SHOWN_MAX 80
 

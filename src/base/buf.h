@@ -17,11 +17,11 @@
 #include "base/str.h"
 
 struct buf {
-    uint8_t *ptr;      /* NULL until the first append; always followed by a NUL byte otherwise */
-    size_t len;        /* bytes in use */
-    size_t capacity;   /* bytes allocated, without the NUL */
-    size_t size_max;   /* len never exceeds it */
-    bool failed;       /* an append did not fit */
+    uint8_t *ptr;    /* NULL until the first append; always followed by a NUL byte otherwise */
+    size_t len;      /* bytes in use */
+    size_t capacity; /* bytes allocated, without the NUL */
+    size_t size_max; /* len never exceeds it */
+    bool failed;     /* an append did not fit */
 };
 
 void buf_init(struct buf *buf, size_t size_max);

@@ -21,7 +21,7 @@
 
 struct buffer {
     atomic_int references;
-    uint8_t *data;  /* `size` bytes, aligned to 64 */
+    uint8_t *data; /* `size` bytes, aligned to 64 */
     size_t size;
     void (*release)(struct buffer *buffer); /* frees data and the struct itself */
 };

@@ -34,6 +34,7 @@ struct buffer_pool {
     struct {
         struct spin lock;
         struct block *unused; /* block.next, freed last first */
+        size_t idle_blocks;   /* fewest unused ones since the last trim */
         bool closed;
     } locked;
 };
@@ -96,7 +97,9 @@ static struct block *take_unused(struct buffer_pool *pool)
     struct block *block = pool->locked.unused;
     if (block) {
         pool->locked.unused = block->next;
-        atomic_fetch_sub_explicit(&pool->retained_blocks, 1, memory_order_relaxed);
+        size_t left =
+            atomic_fetch_sub_explicit(&pool->retained_blocks, 1, memory_order_relaxed) - 1;
+        pool->locked.idle_blocks = size_min(pool->locked.idle_blocks, left);
     }
     spin_give(&pool->locked.lock);
     return block;
@@ -138,6 +141,22 @@ struct buffer *buffer_pool_take(struct buffer_pool *pool, size_t size)
     atomic_fetch_add_explicit(&pool->references, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&pool->used_blocks, 1, memory_order_relaxed);
     return &block->buffer;
+}
+
+void buffer_pool_trim(struct buffer_pool *pool)
+{
+    spin_take(&pool->locked.lock);
+    size_t idle = pool->locked.idle_blocks;
+    spin_give(&pool->locked.lock);
+    while (idle-- > 0) {
+        struct block *block = take_unused(pool);
+        if (!block)
+            break;
+        block_destroy(block);
+    }
+    spin_take(&pool->locked.lock);
+    pool->locked.idle_blocks = atomic_load_explicit(&pool->retained_blocks, memory_order_relaxed);
+    spin_give(&pool->locked.lock);
 }
 
 void buffer_pool_destroy(struct buffer_pool *pool)

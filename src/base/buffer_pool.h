@@ -26,6 +26,10 @@ CLEANUP_FUNCTION(struct buffer_pool *, buffer_pool_destroy)
  * reserved. `size` was checked by the caller. */
 struct buffer *buffer_pool_take(struct buffer_pool *pool, size_t size);
 
+/* Returns to the system the blocks that no taker needed since the last call; to be called every few
+ * seconds, so that memory that a large result left behind does not stay. */
+void buffer_pool_trim(struct buffer_pool *pool);
+
 /* Bytes of blocks in use and kept unused, for metrics. */
 size_t buffer_pool_used_bytes(const struct buffer_pool *pool);
 size_t buffer_pool_retained_bytes(const struct buffer_pool *pool);

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define MUST_CHECK __attribute__((warn_unused_result))
-#define PRINTF_LIKE(text_index, first_index)                                                        \
+#define PRINTF_LIKE(text_index, first_index)                                                       \
     __attribute__((format(printf, text_index, first_index)))
 
 enum status {

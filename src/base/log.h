@@ -30,7 +30,8 @@ struct log_field {
 #define LOG_STR(field_name, value)                                                                 \
     ((struct log_field){.name = (field_name), .kind = LOG_FIELD_TEXT, .text = (value)})
 #define LOG_INTEGER(field_name, value)                                                             \
-    ((struct log_field){.name = (field_name), .kind = LOG_FIELD_INTEGER, .integer = (int64_t)(value)})
+    ((struct log_field){                                                                           \
+        .name = (field_name), .kind = LOG_FIELD_INTEGER, .integer = (int64_t)(value)})
 #define LOG_NUMBER(field_name, value)                                                              \
     ((struct log_field){.name = (field_name), .kind = LOG_FIELD_DOUBLE, .number = (value)})
 

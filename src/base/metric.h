@@ -34,9 +34,9 @@ CLEANUP_FUNCTION(struct metrics *, metrics_destroy)
 /* Declares a family, or returns the one of that name. `buckets` (ascending upper bounds, for
  * histograms; else NULL) and all texts are constants. */
 struct metric_family *metrics_family(struct metrics *metrics, enum metric_kind kind,
-                                     const char *name, const char *help,
-                                     const char *const labels[], size_t label_count,
-                                     const double *buckets, size_t bucket_count);
+                                     const char *name, const char *help, const char *const labels[],
+                                     size_t label_count, const double *buckets,
+                                     size_t bucket_count);
 /* The default buckets for durations in seconds (100 us to 60 s) and sizes in bytes (256 B to 1 GiB). */
 extern const double metric_duration_buckets[];
 extern const size_t metric_duration_bucket_count;
@@ -50,15 +50,15 @@ struct metric *metric_get(struct metric_family *family, const char *const values
 void metrics_gauge_function(struct metrics *metrics, const char *name, const char *help,
                             double (*read)(void *context), void *context);
 
-void metric_add(struct metric *metric, double value); /* counter, gauge */
-void metric_set(struct metric *metric, double value); /* gauge */
+void metric_add(struct metric *metric, double value);     /* counter, gauge */
+void metric_set(struct metric *metric, double value);     /* gauge */
 void metric_observe(struct metric *metric, double value); /* histogram */
-double metric_value(const struct metric *metric); /* histograms: the sum */
+double metric_value(const struct metric *metric);         /* histograms: the sum */
 
 /* Appends everything as Prometheus text. */
 void metrics_write(struct metrics *metrics, struct buf *out);
 /* Calls `visit` for each sample: name, labels as `a="b",c="d"`, value; for volley.metrics. */
 void metrics_visit(struct metrics *metrics,
-                   void (*visit)(void *context, struct str name, const char *kind, struct str labels,
-                                 double value),
+                   void (*visit)(void *context, struct str name, const char *kind,
+                                 struct str labels, double value),
                    void *context);

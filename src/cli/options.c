@@ -14,6 +14,8 @@
 
 #include <stdlib.h>
 
+#include <stdlib.h>
+
 #define ALLOWED_TEXT_MAX 512
 
 static const struct option *find_option(const struct option *options, size_t count, struct str name)

@@ -21,7 +21,8 @@ struct crypto_mac;
 struct crypto_mac *crypto_mac_create(struct str key);
 void crypto_mac_destroy(struct crypto_mac *mac);
 CLEANUP_FUNCTION(struct crypto_mac *, crypto_mac_destroy)
-void crypto_mac_sign(const struct crypto_mac *mac, struct str bytes, uint8_t out[CRYPTO_SHA256_SIZE]);
+void crypto_mac_sign(const struct crypto_mac *mac, struct str bytes,
+                     uint8_t out[CRYPTO_SHA256_SIZE]);
 
 /* Takes the same time whatever the bytes are; texts of different length differ. */
 bool crypto_equal(struct str a, struct str b);

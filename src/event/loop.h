@@ -59,13 +59,15 @@ void loop_watch_remove(struct loop *loop, struct loop_watch *watch);
 /* --- timers ---------------------------------------------------------------------------------- */
 
 struct loop_timer {
-    uint64_t deadline_ns;  /* clock_now_ns() scale; CLOCK_NEVER while not set */
-    size_t heap_index;     /* place in the loop's heap; SIZE_MAX while not set */
-    void (*on_expire)(struct loop_timer *timer); /* the timer is already unset and may be set again */
+    uint64_t deadline_ns; /* clock_now_ns() scale; CLOCK_NEVER while not set */
+    size_t heap_index;    /* place in the loop's heap; SIZE_MAX while not set */
+    void (*on_expire)(
+        struct loop_timer *timer); /* the timer is already unset and may be set again */
 };
 
 #define LOOP_TIMER_INIT(callback)                                                                  \
-    ((struct loop_timer){.deadline_ns = CLOCK_NEVER, .heap_index = SIZE_MAX, .on_expire = (callback)})
+    ((struct loop_timer){                                                                          \
+        .deadline_ns = CLOCK_NEVER, .heap_index = SIZE_MAX, .on_expire = (callback)})
 
 /* Sets or moves the timer; CLOCK_NEVER unsets it. */
 void loop_timer_set(struct loop *loop, struct loop_timer *timer, uint64_t deadline_ns);

@@ -15,7 +15,7 @@
 struct workers;
 
 struct work {
-    struct list link; /* the queue, while waiting */
+    struct list link;               /* the queue, while waiting */
     void (*run)(struct work *work); /* on a worker; owns `work` from then on */
 };
 

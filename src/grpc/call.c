@@ -31,6 +31,9 @@
 #include "base/memory.h"
 #include "grpc/deadline.h"
 
+/* How long after its deadline a client may take to read or to leave. */
+#define PATIENCE_NS (50 * NANOSECONDS_PER_MILLISECOND)
+
 static struct call *call_of(struct grpc_call *public)
 {
     return CONTAINER_OF(public, struct call, public);
@@ -111,14 +114,8 @@ static void call_end(struct call *call, enum status status, const struct error *
         call_close(call);
 }
 
-/* After the end the timer still bounds how long the client may take to read the rest. */
-static void on_deadline(struct loop_timer *timer)
+static void expire(struct call *call)
 {
-    struct call *call = CONTAINER_OF(timer, struct call, timer);
-    if (call->state != CALL_LIVE) {
-        http_abort(call->request);
-        return;
-    }
     call->expired = true;
     struct error error = ERROR_NONE;
     uint64_t timeout_ns = call->public.deadline_ns - call->public.started_ns;
@@ -126,6 +123,25 @@ static void on_deadline(struct loop_timer *timer)
         error_set(&error, STATUS_DEADLINE_EXCEEDED, "the call's deadline of %.3f s has passed",
                   (double)timeout_ns / (double)NANOSECONDS_PER_SECOND);
     call_end(call, status, &error);
+}
+
+/* Also bounds how long the client may take to read what was written in time. A stream is broken only
+ * after some patience: a client's own timer then comes first, and says DEADLINE_EXCEEDED to its user
+ * where a broken stream would say INTERNAL. */
+static void on_deadline(struct loop_timer *timer)
+{
+    struct call *call = CONTAINER_OF(timer, struct call, timer);
+    if (call->overdue) {
+        response_give_up(call);
+        return;
+    }
+    if (call->state == CALL_LIVE) {
+        expire(call);
+        if (!call->end_is_due)
+            return;
+    }
+    call->overdue = true;
+    loop_timer_set(call->public.loop, &call->timer, loop_now_ns(call->public.loop) + PATIENCE_NS);
 }
 
 /* --- request messages ----------------------------------------------------------------------- */

@@ -38,6 +38,8 @@ struct call {
     bool busy;        /* a worker runs receive or half_close */
     bool waiting;     /* next said GRPC_WAIT and no wake came since */
     bool expired;     /* the deadline passed while LIVE */
+    bool overdue;     /* it passed, and the client has not read everything yet */
+    bool end_is_due;  /* the end could not be written because of that */
     bool abandoned;   /* http closed the request before the response was out */
     enum status status;
     char *failure;           /* the message of a failed call, for its log line */
@@ -66,8 +68,11 @@ void call_on_close(struct call *call, enum http_close why);
 void response_begin_message(struct slices *message);
 MUST_CHECK enum status response_write_message(struct call *call, struct slices *message,
                                               struct error *error);
-/* response.c: writes the end. */
+/* response.c: writes the end; after the deadline only if the client has read all messages, else
+ * `end_is_due`. */
 void response_end(struct call *call, enum status status, const struct error *error);
+/* response.c: the last that is done for a client that is late: the end, or a broken stream. */
+void response_give_up(struct call *call);
 
 /* report.c: the log line and the metrics of a call that is over. */
 void call_report_begin(const struct call *call);

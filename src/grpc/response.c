@@ -79,15 +79,16 @@ static void respond_trailers_only(struct call *call, const struct metadata *head
     http_respond(call->request, 200, items, count, true);
 }
 
-void response_end(struct call *call, enum status status, const struct error *error)
+/* Trailers would have to wait for a client that does not read. */
+static bool has_unread_messages(const struct call *call)
+{
+    return call->request->responded &&
+           http_writable_bytes(call->request) < call->queue_capacity_bytes;
+}
+
+static void write_end(struct call *call, enum status status, const struct error *error)
 {
     struct http_request *request = call->request;
-    /* Trailers would have to wait for a client that does not read. */
-    if (call->expired && request->responded &&
-        http_writable_bytes(request) < call->queue_capacity_bytes) {
-        http_abort(request);
-        return;
-    }
     /* While a worker runs, the lists are its own. */
     static const struct metadata none;
     const struct metadata *headers = call->busy ? &none : &call->headers;
@@ -100,4 +101,24 @@ void response_end(struct call *call, enum status status, const struct error *err
     if (!request->responded)
         respond(call);
     http_end(request, trailers.items, trailers.count);
+}
+
+void response_end(struct call *call, enum status status, const struct error *error)
+{
+    if (call->expired && has_unread_messages(call))
+        call->end_is_due = true;
+    else
+        write_end(call, status, error);
+}
+
+void response_give_up(struct call *call)
+{
+    if (!call->end_is_due || has_unread_messages(call)) {
+        http_abort(call->request);
+        return;
+    }
+    struct error error = ERROR_NONE;
+    enum status status = error_set(&error, call->status, "%s", call->failure);
+    call->end_is_due = false;
+    write_end(call, status, &error);
 }

@@ -28,6 +28,9 @@
 #define CONNECT_TIMEOUT_MS 10000
 /* Small writes wait for the next blocking call, so that head, body and end leave together. */
 #define WRITE_THROUGH_BYTES ((size_t)64 << 10)
+/* Response bytes at least this many in one piece are kept where they were read; fewer would hold too
+ * much of the block for too little. */
+#define REFERENCE_BYTES_MIN (HTTP_READ_BUFFER_BYTES / 4)
 #define HEADER_BYTES_MAX ((size_t)1 << 20)
 #define OUTPUT_ROUNDS_MAX 8
 
@@ -124,10 +127,30 @@ static void disconnect(struct http_client *client)
         http_client_detach(abandoned);
 }
 
+void http_client_keep(struct http_client_request *request, const uint8_t *bytes, size_t size)
+{
+    struct buffer *block = request->client->read_block;
+    if (size < REFERENCE_BYTES_MIN)
+        slices_append_copy(&request->inbound, bytes, size);
+    else
+        slices_append(&request->inbound, slice_make(bytes, size, buffer_ref(block)));
+}
+
+static void set_read_block(struct http_client *client)
+{
+    client->read_block = buffer_create(HTTP_READ_BUFFER_BYTES);
+    client->wire.read_buffer = client->read_block->data;
+    client->wire.read_buffer_bytes = client->read_block->size;
+}
+
 static void on_input(struct http_wire *wire, const uint8_t *bytes, size_t size)
 {
     struct http_client *client = CONTAINER_OF(wire, struct http_client, wire);
     client->protocol->receive(client, bytes, size);
+    if (atomic_load(&client->read_block->references) > 1) {
+        buffer_unref(client->read_block);
+        set_read_block(client);
+    }
 }
 
 static void on_input_end(struct http_wire *wire)
@@ -314,8 +337,8 @@ static enum status connect_again(struct http_client *client, struct error *error
         (void)close(fd);
         return status;
     }
-    client->wire.read_buffer = client->read_buffer;
-    client->wire.read_buffer_bytes = HTTP_READ_BUFFER_BYTES;
+    buffer_unref(client->read_block);
+    set_read_block(client);
     client->no_new_requests = false;
     client->protocol->start(client);
     http_client_touch(client);
@@ -345,7 +368,6 @@ enum status http_client_connect(const struct http_client_options *options,
     client->authority = str_copy(is_unix ? STR("localhost") : options->address);
     client->connect_timeout_ms =
         options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
-    client->read_buffer = memory_resize(NULL, HTTP_READ_BUFFER_BYTES, 1);
     TRY(loop_create(&client->loop, error));
     TRY(create_wake(client, error));
     TRY(connect_again(client, error));
@@ -367,7 +389,7 @@ void http_client_close(struct http_client *client)
         (void)close(client->wake.fd);
     }
     loop_destroy(client->loop);
-    free(client->read_buffer);
+    buffer_unref(client->read_block);
     free(client->address);
     free(client->authority);
     free(client);

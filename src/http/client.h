@@ -18,9 +18,9 @@ struct http_client;
 struct http_client_request;
 
 struct http_client_options {
-    struct str address;         /* "host:port" or "unix:/path" */
-    bool http1;                 /* HTTP/1.1 instead of HTTP/2 */
-    uint64_t connect_timeout_ms;/* 0: 10 s */
+    struct str address;          /* "host:port" or "unix:/path" */
+    bool http1;                  /* HTTP/1.1 instead of HTTP/2 */
+    uint64_t connect_timeout_ms; /* 0: 10 s */
 };
 
 /* Connects. UNAVAILABLE "cannot connect to 127.0.0.1:50052: Connection refused". */

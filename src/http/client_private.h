@@ -41,16 +41,16 @@ extern const struct http_client_protocol http2_client_protocol;
 
 struct http_client {
     struct loop *loop;
-    struct http_wire wire; /* loop NULL while not connected */
+    struct http_wire wire;  /* loop NULL while not connected */
     struct loop_watch wake; /* an eventfd: http_client_interrupt writes it */
     atomic_bool interrupted;
     const struct http_client_protocol *protocol;
-    void *protocol_state; /* NULL while not connected */
-    struct list requests;  /* http_client_request.link */
-    struct list abandoned; /* the same: finished by the caller, still attached */
-    uint8_t *read_buffer;
-    char *address;   /* as given */
-    char *authority; /* what requests name as their host */
+    void *protocol_state;      /* NULL while not connected */
+    struct list requests;      /* http_client_request.link */
+    struct list abandoned;     /* the same: finished by the caller, still attached */
+    struct buffer *read_block; /* where the wire reads to */
+    char *address;             /* as given */
+    char *authority;           /* what requests name as their host */
     uint64_t connect_timeout_ms;
     bool no_new_requests; /* the server said so */
 };
@@ -90,6 +90,8 @@ void http_client_clear_headers(struct http_client_request *request);
 /* Breaks the request off, unless it is over. */
 void http_client_fail(struct http_client_request *request, enum status status, const char *format,
                       ...) PRINTF_LIKE(3, 4);
+/* Keeps response bytes: large ones by reference to the read block. */
+void http_client_keep(struct http_client_request *request, const uint8_t *bytes, size_t size);
 /* The version does not refer to the request any more. */
 void http_client_detach(struct http_client_request *request);
 /* Has the output framed and sent when the thread next waits. */

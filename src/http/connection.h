@@ -81,11 +81,11 @@ struct http_connection {
     uint64_t close_deadline_ns; /* the peer's time to close; 0 while not shut */
     uint64_t counted_sent;      /* what the metrics know */
     uint64_t counted_received;
-    bool is_local;  /* a Unix socket */
-    bool flushing;  /* connection_flush runs */
-    bool dirty;     /* there may be something to frame or to settle */
-    bool draining;  /* no new requests are wanted */
-    bool closing;   /* no input is taken; closes when the output is out */
+    bool is_local; /* a Unix socket */
+    bool flushing; /* connection_flush runs */
+    bool dirty;    /* there may be something to frame or to settle */
+    bool draining; /* no new requests are wanted */
+    bool closing;  /* no input is taken; closes when the output is out */
     char peer[64];
 };
 
@@ -102,17 +102,17 @@ struct http_stream {
     struct http_header *headers;
     size_t header_count;
     size_t header_capacity;
-    size_t header_bytes;    /* names + values + 32 each, also of refused fields */
-    size_t header_seen;     /* fields, also refused ones */
-    unsigned refuse_status; /* 0, or what the head is answered with instead of a handler */
+    size_t header_bytes;      /* names + values + 32 each, also of refused fields */
+    size_t header_seen;       /* fields, also refused ones */
+    unsigned refuse_status;   /* 0, or what the head is answered with instead of a handler */
     size_t unconsumed_bytes;  /* given to the handler, not yet consumed */
     uint64_t end_position;    /* the response has left when the output got there */
     uint64_t linger_until_ns; /* HTTP/2: when to reset a client that still sends */
-    bool handled;     /* between on_request and on_close */
-    bool mute;        /* no body may follow (HEAD, 204, 304): writes are dropped */
-    bool full;        /* http_writable_bytes came down to 0 */
-    bool end_framed;  /* the last byte of the response is in the output */
-    bool forgotten;   /* HTTP/2: nghttp2 has closed the stream */
+    bool handled;             /* between on_request and on_close */
+    bool mute;                /* no body may follow (HEAD, 204, 304): writes are dropped */
+    bool full;                /* http_writable_bytes came down to 0 */
+    bool end_framed;          /* the last byte of the response is in the output */
+    bool forgotten;           /* HTTP/2: nghttp2 has closed the stream */
 };
 
 static inline struct http_stream *http_stream_of(const struct http_request *request)
@@ -140,7 +140,8 @@ const struct http_limits *http_connection_limits(const struct http_connection *c
 
 /* --- stream.c ---------------------------------------------------------------------------------- */
 
-struct http_stream *http_stream_create(struct http_connection *connection, enum http_version version);
+struct http_stream *http_stream_create(struct http_connection *connection,
+                                       enum http_version version);
 /* Adds a field of the head; both texts are in the arena. */
 void http_stream_add_header(struct http_stream *stream, struct str name, struct str value);
 /* Counts a field; false when it is beyond a limit: it is not to be stored and the head is refused. */

@@ -83,7 +83,7 @@ static int on_headers_complete(llhttp_t *parser)
 static int on_body(llhttp_t *parser, const char *at, size_t size)
 {
     struct http1_client *state = parser->data;
-    slices_append_copy(&state->current->inbound, at, size);
+    http_client_keep(state->current, (const uint8_t *)at, size);
     return 0;
 }
 

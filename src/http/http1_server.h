@@ -26,7 +26,7 @@ struct http1_server {
     const char *framing;        /* where the body's framing goes on, while llhttp parses it */
     bool framing_is_bad;
     bool framing_ends_in_cr;
-    struct str field_name;      /* while llhttp goes through the head */
+    struct str field_name; /* while llhttp goes through the head */
     struct str field_value;
     struct str target;
     bool in_head;          /* llhttp goes through the head */

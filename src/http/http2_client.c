@@ -94,7 +94,7 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
     (void)nghttp2_session_consume_connection(session, size);
     struct http_client_request *request = request_of(session, stream_id);
     if (request && !request->failed && !request->body.aborted)
-        slices_append_copy(&request->inbound, bytes, size);
+        http_client_keep(request, bytes, size);
     return 0;
 }
 

@@ -225,12 +225,6 @@ static int on_data_chunk(nghttp2_session *session, uint8_t flags, int32_t stream
     return 0;
 }
 
-/* Waiting for the socket to take the end of a response that nghttp2 is through with. */
-static bool is_finishing(const struct http_stream *stream)
-{
-    return stream->end_framed && stream->linger_until_ns == 0 && !stream->body.aborted;
-}
-
 static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error_code,
                            void *user_data)
 {
@@ -240,7 +234,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     if (!stream)
         return 0;
     stream->forgotten = true;
-    if (is_finishing(stream)) {
+    if (http2_stream_is_finishing(stream)) {
         if (error_code == NGHTTP2_NO_ERROR)
             return 0;
         server->finishing_count--;

@@ -25,10 +25,12 @@
 /* RST_STREAM that protocol errors of the client's make us send. */
 #define SERVER_RESETS_BURST 100
 #define SERVER_RESETS_PER_SECOND 10
-/* Frames that move no request forward; each DATA frame sent allows some more window updates. */
+/* Frames that move no request forward; what is sent allows more, as clients answer it with window
+ * updates and PINGs. */
 #define IDLE_FRAMES_BURST 10000
 #define IDLE_FRAMES_PER_SECOND 1000
 #define IDLE_FRAMES_PER_DATA 4
+#define BYTES_PER_IDLE_FRAME 4096
 
 /* --- start and end ----------------------------------------------------------------------------- */
 
@@ -106,13 +108,15 @@ struct http_stream *http2_server_stream(struct http2_server *server, int32_t id)
     return http2_stream_of(nghttp2_session_get_stream_user_data(server->http2.session, id));
 }
 
-/* No more calls into nghttp2 for this connection: what is framed leaves, then it closes. */
+/* No more calls into nghttp2 for this connection: what is framed leaves, then it closes. Requests
+ * whose responses are not framed to the end are over. */
 static void give_up(struct http2_server *server)
 {
     server->http2.failed = true;
-    LIST_FOR_EACH (stream, &server->connection->streams, struct http_stream, link)
-        http_stream_destroy(stream);
-    server->finishing_count = 0;
+    LIST_FOR_EACH (stream, &server->connection->streams, struct http_stream, link) {
+        if (!http2_stream_is_finishing(stream))
+            http_stream_destroy(stream);
+    }
     http_connection_close(server->connection);
 }
 
@@ -173,8 +177,9 @@ static bool http2_produce(struct http_connection *connection)
         return false;
     }
     nghttp2_session *session = server->http2.session;
-    bool is_over = !nghttp2_session_want_read(session) && !nghttp2_session_want_write(session);
-    if (is_over || (connection->wire.ended && list_is_empty(&connection->streams)))
+    if (!nghttp2_session_want_read(session) && !nghttp2_session_want_write(session))
+        give_up(server);
+    else if (connection->wire.ended && list_is_empty(&connection->streams))
         http_connection_close(connection);
     return more;
 }
@@ -196,7 +201,7 @@ static void settle_finishing(struct http2_server *server)
         list_remove(&stream->end_link);
         server->finishing_count--;
         http_stream_close(stream, HTTP_CLOSE_DONE);
-        if (stream->forgotten)
+        if (stream->forgotten || server->http2.failed)
             http_stream_destroy(stream);
         else
             linger(server, stream);
@@ -213,7 +218,7 @@ static void http2_settle(struct http_connection *connection)
             break;
         struct http_stream *stream = CONTAINER_OF(link, struct http_stream, end_link);
         http_stream_close(stream, HTTP_CLOSE_CANCELLED);
-        if (stream->forgotten)
+        if (stream->forgotten || server->http2.failed)
             http_stream_destroy(stream);
     }
     if (connection->wire.ended && list_is_empty(&connection->streams))
@@ -260,7 +265,8 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     server->ping_strikes = 0;
     server->last_ping_ns = 0;
     if (frame->hd.type == NGHTTP2_DATA) {
-        http_budget_give(&server->idle_frames, IDLE_FRAMES_PER_DATA);
+        http_budget_give(&server->idle_frames,
+                         IDLE_FRAMES_PER_DATA + (uint32_t)frame->hd.length / BYTES_PER_IDLE_FRAME);
         struct http_stream *stream = http2_server_stream(server, frame->hd.stream_id);
         if (stream)
             http_stream_framed(stream);
@@ -351,7 +357,8 @@ static void http2_abort(struct http_stream *stream)
 
 static void http2_consume(struct http_stream *stream, size_t size)
 {
-    if (!stream->forgotten)
+    /* Once answered, the client is not asked for more. */
+    if (!stream->forgotten && !stream->body.ended)
         (void)nghttp2_session_consume_stream(http2_server_of(stream->connection)->http2.session,
                                              stream->body.id, size);
 }

@@ -21,16 +21,16 @@ struct http2_server {
     struct http_connection *connection;
     struct list finishing; /* http_stream.end_link: framed to the end, not yet out */
     size_t finishing_count;
-    struct list lingering; /* http_stream.end_link: answered, the client still sends */
-    struct list aborted;   /* http_stream.end_link: on_close is due */
-    struct http_budget resets;        /* RST_STREAM that the client made us send */
-    struct http_budget idle_frames;   /* frames that move nothing forward */
-    uint32_t own_resets;              /* RST_STREAM on their way that handlers asked for */
+    struct list lingering;          /* http_stream.end_link: answered, the client still sends */
+    struct list aborted;            /* http_stream.end_link: on_close is due */
+    struct http_budget resets;      /* RST_STREAM that the client made us send */
+    struct http_budget idle_frames; /* frames that move nothing forward */
+    uint32_t own_resets;            /* RST_STREAM on their way that handlers asked for */
     uint32_t ping_strikes;
-    uint64_t last_ping_ns;            /* 0: none */
+    uint64_t last_ping_ns; /* 0: none */
     enum http2_drain drain;
-    uint64_t drain_deadline_ns;       /* when NOTICED becomes FINAL without the PING's answer */
-    const char *violation;            /* not NULL: the client is to be sent away with this */
+    uint64_t drain_deadline_ns; /* when NOTICED becomes FINAL without the PING's answer */
+    const char *violation;      /* not NULL: the client is to be sent away with this */
     bool settings_seen;
 };
 
@@ -46,6 +46,11 @@ void http2_receive_callbacks(nghttp2_session_callbacks *callbacks);
 static inline struct http_stream *http2_stream_of(struct http_body *body)
 {
     return body ? CONTAINER_OF(body, struct http_stream, body) : NULL;
+}
+/* Waiting for the socket to take the end of a response that nghttp2 is through with. */
+static inline bool http2_stream_is_finishing(const struct http_stream *stream)
+{
+    return stream->end_framed && stream->linger_until_ns == 0 && !stream->body.aborted;
 }
 struct http_stream *http2_server_stream(struct http2_server *server, int32_t id);
 

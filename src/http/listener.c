@@ -25,6 +25,10 @@
 #define ACCEPT_PAUSE_NS (UINT64_C(100) * NANOSECONDS_PER_MILLISECOND)
 /* Keeps bytes in flight within the cache; on real links the kernel's own tuning is better. */
 #define LOOPBACK_SEND_BUFFER_BYTES (512 << 10)
+/* A peer that vanished without a word is noticed by the kernel: 60 s of silence, 3 probes. */
+#define KEEPALIVE_IDLE_SECONDS 60
+#define KEEPALIVE_INTERVAL_SECONDS 10
+#define KEEPALIVE_PROBES 3
 
 /* --- accepting --------------------------------------------------------------------------------- */
 
@@ -39,14 +43,22 @@ static void on_accept_again(struct loop_timer *timer)
     watch_listeners(CONTAINER_OF(timer, struct http_loop, accept_timer), LOOP_READ);
 }
 
+static void set_option(int fd, int level, int name, int value)
+{
+    (void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
 static void set_socket_options(int fd, const struct http_socket_address *peer)
 {
-    int on = 1;
-    if (peer->storage.ss_family != AF_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    int bytes = LOOPBACK_SEND_BUFFER_BYTES;
+    if (peer->storage.ss_family != AF_UNIX) {
+        set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+        set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_SECONDS);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_SECONDS);
+        set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_PROBES);
+    }
     if (http_socket_address_is_loopback(peer))
-        (void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof(bytes));
+        set_option(fd, SOL_SOCKET, SO_SNDBUF, LOOPBACK_SEND_BUFFER_BYTES);
 }
 
 static void admit(struct http_listener *listener, int fd, const struct http_socket_address *peer)

@@ -25,13 +25,13 @@ struct http_listener {
 struct http_loop {
     struct http_server *server;
     struct loop *loop;
-    struct list listeners;   /* http_listener.link */
-    struct list connections; /* http_connection.link */
+    struct list listeners;          /* http_listener.link */
+    struct list connections;        /* http_connection.link */
     struct loop_timer accept_timer; /* set while accepting pauses for want of descriptors */
     struct loop_task drain_task;
     uint8_t *read_buffer; /* HTTP_READ_BUFFER_BYTES, made with the first connection */
     uint64_t date_second; /* the second that `date` shows */
-    char date[64]; /* HTTP_DATE_LENGTH characters are used */
+    char date[64];        /* HTTP_DATE_LENGTH characters are used */
 };
 
 struct http_server {

@@ -59,7 +59,8 @@ struct http_handler {
     void (*on_request)(const struct http_handler *handler, struct http_request *request);
     /* Body bytes, valid only during the call. Call http_consume(size) now or later. */
     void (*on_body)(struct http_request *request, const uint8_t *bytes, size_t size);
-    /* The client sent its whole body (called for requests without a body too). */
+    /* The client sent its whole body (called for requests without a body too). Neither this nor
+     * on_body is called after http_end, http_abort or http_respond with `end`. */
     void (*on_body_end)(struct http_request *request);
     /* The response queue has room again after http_writable_bytes had come down to 0. */
     void (*on_writable)(struct http_request *request);
@@ -75,19 +76,19 @@ struct http_request {
     struct str query;     /* as sent, without '?' */
     struct http_headers headers;
     enum http_version version;
-    struct str id;        /* x-request-id: the client's, if it is 1..128 printable characters, else new */
-    struct str peer;      /* "127.0.0.1:51234" or "unix" */
-    uint64_t started_ns;  /* when the head was complete */
-    uint64_t connection_id; /* unique in the process; names the connection's anonymous session */
-    bool body_ended;      /* on_body_end was called or is about to be */
-    bool responded;       /* http_respond was called */
+    struct str id; /* x-request-id: the client's, if it is 1..128 printable characters, else new */
+    struct str peer;          /* "127.0.0.1:51234" or "unix" */
+    uint64_t started_ns;      /* when the head was complete */
+    uint64_t connection_id;   /* unique in the process; names the connection's anonymous session */
+    bool body_ended;          /* on_body_end was called or is about to be */
+    bool responded;           /* http_respond was called */
     unsigned response_status; /* what http_respond was given */
     uint64_t bytes_received;  /* body bytes */
     uint64_t bytes_sent;      /* body bytes given to http_write */
     struct loop *loop;
-    struct arena *arena;  /* freed after on_close */
+    struct arena *arena; /* freed after on_close */
     const struct http_handler *handler;
-    void *state;          /* the handler's */
+    void *state; /* the handler's */
 };
 
 /* Starts the response. `headers` (names in lower case) are copied; x-request-id, date and the version's

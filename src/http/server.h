@@ -24,11 +24,11 @@ struct http_limits {
     size_t stream_window_bytes;     /* 4 MiB: request body bytes in flight per stream */
     size_t connection_window_bytes; /* 32 MiB */
     size_t frame_bytes_max;         /* 1 MiB: largest DATA frame sent, also announced */
-    size_t write_queue_bytes;       /* 4 MiB: response bytes queued per stream before the handler waits */
-    size_t connection_count_max;    /* 10,000 connections per server */
-    uint64_t header_timeout_ms;     /* 10 s for a complete head (also for the connection preface) */
-    uint64_t write_stall_timeout_ms;/* 60 s without a byte leaving while some wait: closed */
-    uint64_t idle_timeout_ms;       /* 0: none */
+    size_t write_queue_bytes; /* 4 MiB: response bytes queued per stream before the handler waits */
+    size_t connection_count_max; /* 10,000 connections per server */
+    uint64_t header_timeout_ms;  /* 10 s for a complete head (also for the connection preface) */
+    uint64_t write_stall_timeout_ms; /* 60 s without a byte leaving while some wait: closed */
+    uint64_t idle_timeout_ms;        /* 0: none */
 };
 extern const struct http_limits http_limits_default;
 

@@ -21,8 +21,8 @@ struct json_value; /* of a document */
 
 /* Parses a text of at most `text_size_max` bytes nested at most JSON_DEPTH_MAX deep. INVALID_ARGUMENT with
  * line and column, or RESOURCE_EXHAUSTED. */
-MUST_CHECK enum status json_parse(struct str text, size_t text_size_max, struct json_document **out_document,
-                                  struct error *error);
+MUST_CHECK enum status json_parse(struct str text, size_t text_size_max,
+                                  struct json_document **out_document, struct error *error);
 void json_document_destroy(struct json_document *document);
 CLEANUP_FUNCTION(struct json_document *, json_document_destroy)
 const struct json_value *json_root(const struct json_document *document);

@@ -47,7 +47,8 @@
 #define WORKER_QUEUE_MAX 10000
 /* Planning deeply nested SQL recurses. */
 #define WORKER_STACK_BYTES ((size_t)16 << 20)
-#define POOL_RETAINED_BYTES ((size_t)64 << 20)
+/* Blocks that a large result left are kept this long for the next one. */
+#define POOL_TRIM_SECONDS 10
 #define ADDRESSES_MAX 64
 #define LOG_RINGS 16
 /* What FlightData, the IPC header and gRPC add to a body stays below this. */
@@ -80,6 +81,7 @@ struct server {
     struct bound_address addresses[ADDRESSES_MAX];
     size_t address_count;
     struct loop_timer sweep; /* on housekeeping */
+    unsigned sweep_count;
     struct loop_task start_sweep;
     /* the waiting thread's */
     struct loop *loop;
@@ -108,10 +110,11 @@ static enum status open_log(struct server *server, struct error *error)
 static enum status open_store(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
-    server->pool = buffer_pool_create(POOL_RETAINED_BYTES);
+    server->pool = buffer_pool_create((size_t)settings->result_memory_bytes);
     server->store = store_create(&(struct store_options){
         .memory_bytes_max = settings->dataset_memory_bytes,
         .dataset_bytes_max = settings->result_memory_bytes,
+        .read_bytes_max = settings->result_memory_bytes,
         .dataset_count_max = DATASETS_MAX,
         .metrics = server->metrics,
     });
@@ -173,6 +176,8 @@ static void sweep(struct loop_timer *timer)
     struct server *server = CONTAINER_OF(timer, struct server, sweep);
     store_sweep(server->store);
     sessions_sweep(server->sessions);
+    if (++server->sweep_count % POOL_TRIM_SECONDS == 0)
+        buffer_pool_trim(server->pool);
     if (engine_check(server->engine, &server->failure) != STATUS_OK) {
         loop_post(server->loop, &server->engine_failed);
         return;

@@ -345,7 +345,7 @@ const struct setting settings_table[] = {
         .max = 1024 * TIB,
         .whole = machine_memory,
         .unit = "SIZE",
-        .help = "unread bytes of one result before its query waits; larger results cannot be read twice",
+        .help = "bytes that one result holds before its query waits, and that all results read to their end hold; a larger one cannot be read twice",
     },
     {
         .section = "Resources",

@@ -249,7 +249,7 @@ enum append_answer { APPENDED, REFUSED, DATASET_FULL, STORE_FULL };
 static enum append_answer try_charge(struct dataset *dataset, size_t cost, bool force)
 {
     size_t held = dataset->locked.held_bytes;
-    size_t held_max = dataset->store->dataset_bytes_max;
+    size_t held_max = dataset->held_bytes_max;
     bool is_empty = dataset->locked.base == dataset->locked.count;
     if (!is_empty && (held > held_max || cost > held_max - held))
         return DATASET_FULL;

@@ -164,8 +164,10 @@ void dataset_reader_close(struct dataset_reader *reader)
         dataset_drop(dataset);
         dataset_discard(dataset);
     }
-    if (is_last)
+    if (is_last) {
+        store_drop_read(store);
         store_wake_waiting(store);
+    }
     dataset_unref(dataset);
     free(reader);
 }

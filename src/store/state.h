@@ -22,6 +22,7 @@
 struct store {
     size_t memory_bytes_max;
     size_t dataset_bytes_max;
+    size_t read_bytes_max;
     size_t dataset_count_max;
     struct metric *bytes_metric; /* NULL without metrics */
     struct metric *count_metric;
@@ -35,6 +36,7 @@ struct store {
         struct map table;     /* id -> dataset; each entry holds a reference */
         struct list datasets; /* dataset.named.link, oldest first */
         struct list spent;    /* dataset.named.idle_link: read to the end or failed, oldest first */
+        size_t spent_bytes;   /* held by those in `spent` */
         struct list unread;   /* dataset.named.idle_link: complete, oldest first */
         struct list waiting;  /* dataset.named.waiting_link: producers short of store memory */
         struct list wheel[STORE_WHEEL_SECONDS]; /* dataset.named.expiry_link */
@@ -51,11 +53,13 @@ struct dataset {
     uint64_t ttl_ms;
     int64_t created_us;
     size_t overhead_bytes;
+    size_t held_bytes_max; /* beyond it the producer waits */
 
     struct {           /* guarded by the store's lock */
         bool is_named; /* in the table */
         struct list link;
         struct list idle_link;   /* spent or unread, while closed and without reader */
+        size_t spent_bytes;      /* what it counts for in locked.spent_bytes; 0 elsewhere */
         struct list expiry_link; /* the wheel, as long as idle_link is linked */
         struct list waiting_link;
     } named;
@@ -152,6 +156,9 @@ void store_charge_always(struct store *store, size_t bytes);
 void store_discharge(struct store *store, size_t bytes);
 /* Drops datasets until `bytes` more fit or nothing can be dropped. Without a lock. */
 void store_make_room(struct store *store, size_t bytes);
+/* Drops results that were read to their end, oldest first, until they are within read_bytes_max.
+ * Without a lock. */
+void store_drop_read(struct store *store);
 /* Lets all producers that wait for store memory look again. Without a lock. */
 void store_wake_waiting(struct store *store);
 void store_join_waiting(struct store *store, struct dataset *dataset);

@@ -44,6 +44,8 @@ struct store *store_create(const struct store_options *options)
     struct store *store = NEW(struct store);
     store->memory_bytes_max = options->memory_bytes_max;
     store->dataset_bytes_max = options->dataset_bytes_max;
+    store->read_bytes_max =
+        options->read_bytes_max > 0 ? options->read_bytes_max : options->memory_bytes_max;
     store->dataset_count_max = options->dataset_count_max;
     if (options->metrics)
         open_metrics(store, options->metrics);
@@ -159,6 +161,8 @@ static void start_life(struct dataset *dataset)
 
 static void leave_idle(struct dataset *dataset)
 {
+    dataset->store->locked.spent_bytes -= dataset->named.spent_bytes;
+    dataset->named.spent_bytes = 0;
     list_remove(&dataset->named.idle_link);
     list_remove(&dataset->named.expiry_link);
 }
@@ -173,6 +177,8 @@ void store_place(struct store *store, struct dataset *dataset)
         return;
     bool is_spent = dataset->locked.read_to_end || dataset->locked.state == DATASET_FAILED;
     list_append(is_spent ? &store->locked.spent : &store->locked.unread, &dataset->named.idle_link);
+    dataset->named.spent_bytes = is_spent ? dataset->locked.held_bytes : 0;
+    store->locked.spent_bytes += dataset->named.spent_bytes;
     size_t second = dataset->life.expires_ns / NANOSECONDS_PER_SECOND % STORE_WHEEL_SECONDS;
     list_append(&store->locked.wheel[second], &dataset->named.expiry_link);
 }
@@ -228,6 +234,22 @@ static void finish_dropped(struct dataset *dataset)
 {
     dataset_discard(dataset);
     dataset_unref(dataset);
+}
+
+static bool has_too_much_read(struct store *store)
+{
+    LOCKED(&store->locked.lock);
+    return store->locked.spent_bytes > store->read_bytes_max;
+}
+
+void store_drop_read(struct store *store)
+{
+    while (has_too_much_read(store)) {
+        struct dataset *dataset = take_droppable(store);
+        if (!dataset)
+            return;
+        finish_dropped(dataset);
+    }
 }
 
 void store_make_room(struct store *store, size_t bytes)
@@ -321,6 +343,9 @@ static struct dataset *make_dataset(struct store *store, const struct dataset_op
     dataset->ttl_ms = options->ttl_ms;
     dataset->created_us = clock_wall_us();
     dataset->overhead_bytes = size + options->id.len + DATASET_TABLE_BYTES;
+    dataset->held_bytes_max = options->transient
+                                  ? size_min(store->dataset_bytes_max, DATASET_TRANSIENT_BYTES)
+                                  : store->dataset_bytes_max;
     dataset->life.expires_ns = CLOCK_NEVER;
     lock_init(&dataset->locked.lock);
     condition_init(&dataset->locked.changed);

@@ -7,7 +7,8 @@
  *        \----> failed            (dataset_fail; also by dataset_cancel)
  *
  * Memory has two bounds. A dataset holds at most `dataset_bytes_max` unread bytes: beyond it the
- * producer waits. The store holds at most `memory_bytes_max`: to stay below, it drops complete results
+ * producer waits. The store holds at most `memory_bytes_max`, of it at most `read_bytes_max` in results
+ * that were read to their end (their blocks serve the next query warm): to stay below, it drops results
  * that were read to their end, oldest first, then complete unread ones past half their time to live;
  * when nothing can be dropped the producer waits. A dataset that outgrows dataset_bytes_max, or whose
  * producer has to wait for store memory, turns `transient`: what all present readers have read is
@@ -33,6 +34,7 @@ struct dataset_reader;
 struct store_options {
     size_t memory_bytes_max;  /* all datasets together, overhead included */
     size_t dataset_bytes_max; /* one dataset */
+    size_t read_bytes_max;    /* all results that were read to their end; 0: memory_bytes_max */
     size_t dataset_count_max; /* 100,000 */
     struct metrics *metrics;  /* may be NULL: volley_dataset_bytes{where="memory"},
                                  volley_live_objects{kind="dataset"} */
@@ -47,6 +49,9 @@ CLEANUP_FUNCTION(struct store *, store_destroy)
  * in peace: the batches live as long as their references. */
 void store_sweep(struct store *store);
 size_t store_bytes(const struct store *store);
+
+/* What a dataset that is transient from its start holds at most. */
+#define DATASET_TRANSIENT_BYTES ((size_t)64 << 20)
 
 enum dataset_state { DATASET_OPEN, DATASET_COMPLETE, DATASET_FAILED };
 const char *dataset_state_name(enum dataset_state state);

@@ -4,11 +4,12 @@
  * What the reader accepts is then read completely: written as rows, cut in slices, encoded again.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include <stddef.h>
-#include <stdint.h>
-
 #include "arrow/ipc.h"
 #include "arrow/row_writer.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #define ROWS_MAX 4096
 #define TEXT_BYTES_MAX ((size_t)1 << 20)
@@ -39,6 +40,7 @@ static void read_completely(struct arrow_batch *batch)
     ipc_stream_begin(&stream, part->schema);
     ipc_stream_batch(&stream, part);
     CLEANUP(slice_finish) struct slice joined = slices_join(&stream);
+    assert(joined.len == stream.bytes);
 }
 
 static enum status read_all(struct ipc_stream_reader *reader)

@@ -110,4 +110,5 @@ def check(table, case):
 
 def statement(case):
     """The value, then NULL of the same type."""
-    return f"SELECT CASE WHEN i = 0 THEN {case.sql} END AS v FROM range(2) t(i) ORDER BY i"
+    return (f"SELECT v FROM (SELECT 0 AS i, {case.sql} AS v UNION ALL SELECT 1, NULL)"
+            " ORDER BY i")

@@ -86,14 +86,15 @@ def test_types(adbc, case):
 
 def test_all_types_at_once_over_many_vectors(adbc):
     rows = 10_000
+    cases = [case for case in engine_types.CASES if case.name != "array"]  # none in CASE
     columns = ", ".join(
         f"CASE WHEN i % 3 = {number % 3} THEN {case.sql} END AS c{number}"
-        for number, case in enumerate(engine_types.CASES)
+        for number, case in enumerate(cases)
     )
     table = fetch(adbc, f"SELECT i, {columns} FROM range({rows}) t(i) ORDER BY i")
     table.validate(full=True)
     assert table.num_rows == rows
-    for number, case in enumerate(engine_types.CASES):
+    for number, case in enumerate(cases):
         column = table.column(number + 1)
         if not pa.types.is_union(column.type):
             assert column.null_count == rows - len(range(number % 3, rows, 3)), case.name

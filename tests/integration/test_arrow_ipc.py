@@ -1,7 +1,8 @@
 """The arrow module against pyarrow: streams in both directions, rows as text, types as text.
 
-VOLLEY_ARROW_SAMPLE names the program built from tests/unit/arrow/arrow_tool.c. Without it, or without
-pyarrow, everything here is skipped.
+VOLLEY_ARROW_SAMPLE names the program built from tests/unit/arrow/arrow_tool.c; without it the one in the
+build directory of VOLLEY_BINARY is taken, or the one in build-check beside it. Without that, or without
+pyarrow, everything is skipped.
 SPDX-License-Identifier: Apache-2.0
 """
 
@@ -13,6 +14,7 @@ import io
 import json
 import math
 import os
+import pathlib
 import random
 import struct
 import subprocess
@@ -21,8 +23,22 @@ import uuid
 import pytest
 
 pa = pytest.importorskip("pyarrow")
-TOOL = os.environ.get("VOLLEY_ARROW_SAMPLE", "")
-pytestmark = pytest.mark.skipif(not TOOL, reason="VOLLEY_ARROW_SAMPLE is not set")
+
+
+def find_tool():
+    named = os.environ.get("VOLLEY_ARROW_SAMPLE")
+    if named:
+        return named
+    build = pathlib.Path(os.environ.get("VOLLEY_BINARY", "/nowhere/src/volley")).parent.parent
+    for folder in (build, build.parent / "build-check"):
+        built = folder / "tests/unit/arrow/arrow_tool"
+        if built.exists():
+            return str(built)
+    return ""
+
+
+TOOL = find_tool()
+pytestmark = pytest.mark.skipif(not TOOL, reason="arrow_tool is not built")
 
 
 def tool(*arguments, stream=b"", expect=0):

@@ -15,6 +15,9 @@
 /* Words looked at when the target of CREATE, DROP, ... is searched. */
 #define TARGET_WORDS_MAX 24
 
+/* A result of so few rows is one chunk. */
+#define SMALL_LIMIT 2048
+
 struct first_word {
     const char *word;
     enum part_class class;
@@ -252,11 +255,43 @@ static int64_t trailing_limit(const struct part_maker *maker)
 
 static bool reads_anything(const struct part_maker *maker)
 {
+    static const char *const from[] = {"from", NULL};
     if (!is_word(token_at(maker, 0), "select") && !is_word(token_at(maker, 0), "values"))
         return true;
-    for (size_t i = 1; i < maker->token_count; i++)
-        if (is_word(token_at(maker, i), "from"))
-            return true;
+    return has_outer_word(maker, from);
+}
+
+/* An aggregate of everything is one row. */
+static bool is_one_row(const struct part_maker *maker)
+{
+    static const char *const aggregates[] = {"count", "sum", "avg", "min", "max", NULL};
+    static const char *const group[] = {"group", "union", NULL};
+    if (!is_word(token_at(maker, 0), "select") || !is_symbol(token_at(maker, 2), '('))
+        return false;
+    for (const char *const *name = aggregates; *name; name++)
+        if (is_word(token_at(maker, 1), *name))
+            return !has_outer_word(maker, group);
+    return false;
+}
+
+/* WHERE .. column = literal .. most often asks for a few rows by their key. */
+static bool looks_up_key(const struct part_maker *maker)
+{
+    static const char *const or_union[] = {"or", "union", NULL};
+    bool in_where = false;
+    size_t depth = 0;
+    for (size_t i = 1; i + 1 < maker->token_count; i++) {
+        const struct sql_token *token = token_at(maker, i);
+        depth += is_symbol(token, '(');
+        depth -= depth && is_symbol(token, ')');
+        in_where = in_where || (!depth && is_word(token, "where"));
+        enum sql_token_kind before = token_at(maker, i - 1)->kind;
+        enum sql_token_kind after = token_at(maker, i + 1)->kind;
+        if (in_where && !depth && is_symbol(token, '=') &&
+            (before == SQL_WORD || before == SQL_QUOTED_NAME) &&
+            (after == SQL_NUMBER || after == SQL_STRING || after == SQL_PARAMETER))
+            return !has_outer_word(maker, or_union);
+    }
     return false;
 }
 
@@ -266,8 +301,9 @@ static enum status part_classify(struct part_maker *maker)
     const struct sql_token *first = token_at(maker, 0);
     struct part *part = maker->part;
     part->class = class_of_word(first);
-    part->has_from = reads_anything(maker);
-    part->limit = trailing_limit(maker);
+    int64_t limit = trailing_limit(maker);
+    part->is_small = !reads_anything(maker) || (limit >= 0 && limit <= SMALL_LIMIT) ||
+                     is_one_row(maker) || looks_up_key(maker);
     part->has_returning = has_outer_word(maker, returning);
     if (is_word(first, "with") && changes_something(maker))
         part->class = PART_CHANGE;

@@ -130,7 +130,7 @@ struct part {
     enum part_class class;
     bool makes_state; /* temporary object, setting, variable: pins the session */
     bool sets_path;   /* USE, SET search_path */
-    bool has_from;    /* reads anything */
+    bool is_small;    /* the result has few rows, by the look of the statement */
     bool has_returning;
     int64_t limit; /* of a LIMIT at its end; -1: none */
 };

@@ -45,6 +45,7 @@ static void read_completely(struct arrow_batch *batch)
     slices_init(&body);
     ipc_append_body(&body, part);
     CLEANUP(slice_finish) struct slice joined = slices_join(&body);
+    assert_int_equal(joined.len, part->body_bytes);
 }
 
 static enum status read_stream(const uint8_t *bytes, size_t size)

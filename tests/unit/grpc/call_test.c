@@ -782,6 +782,27 @@ static void test_deadline_with_unread_messages(void **state)
     close_call(fixture, HTTP_CLOSE_CANCELLED);
 }
 
+static void test_deadline_with_messages_read_a_little_later(void **state)
+{
+    struct fixture *fixture = *state;
+    static char large[600];
+    fixture->probe.response = str_make(large, sizeof(large));
+    fixture->probe.responses = 5;
+    begin_with_deadline(fixture, "/test.S/Download");
+    SEND(fixture, "\0\0\0\0\0");
+    fake_request_end(fixture->fake);
+    while (fixture->probe.closed == 0)
+        loop_run_once(fixture->loop, -1);
+    assert_false(fixture->fake->ended);
+    assert_false(fixture->fake->aborted);
+    fake_request_read(fixture->fake);
+    while (!fixture->fake->ended)
+        loop_run_once(fixture->loop, -1);
+    assert_false(fixture->fake->aborted);
+    assert_int_equal(fixture->fake->body.len, 2 * 605);
+    assert_contains(&fixture->fake->trailers, "grpc-status: 4\n");
+}
+
 static void test_deadline_after_the_end(void **state)
 {
     struct fixture *fixture = *state;
@@ -1044,6 +1065,7 @@ int main(void)
         TEST(test_deadline_before_the_request),
         TEST(test_deadline_while_waiting),
         TEST(test_deadline_with_unread_messages),
+        TEST(test_deadline_with_messages_read_a_little_later),
         TEST(test_deadline_after_the_end),
         TEST(test_deadline_while_a_worker_runs),
         TEST(test_cancel_at_every_point),
