@@ -107,6 +107,7 @@ class Server:
         if addresses:
             command += ["--flight-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0"]
         command += ["--addresses-file", str(self.addresses_path), *map(str, arguments)]
+        self.addresses_path.unlink(missing_ok=True)
         self.log_file = open(self.log_path, "ab")
         self.process = subprocess.Popen(
             command, cwd=folder, env=clean_environment(environment), stdin=subprocess.DEVNULL,

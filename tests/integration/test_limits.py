@@ -34,7 +34,7 @@ def test_a_full_queue_refuses_with_retry_advice(start_server):
 
 def test_engine_memory_is_bounded_and_its_end_is_an_error(start_server):
     server = start_server("--query-memory", "64MiB")
-    answer = server.query("SELECT count(*) FROM (SELECT list(i) FROM range(30000000) t(i))", "json")
+    answer = server.query("SELECT len(list(i)) FROM range(30000000) t(i)", "json")
     assert answer.status == 429
     assert answer.json["code"] == "RESOURCE_EXHAUSTED"
     assert server.value("SELECT 1") == 1

@@ -53,7 +53,7 @@ def test_a_flight_call(server, flight):
 def test_a_failed_call_has_its_status(server):
     server.query("SELEC", "json", {"x-request-id": "failing-call"})
     (line,) = wait_until(lambda: lines(server, id="failing-call"))
-    assert (line["http_status"], line["status"]) == (400, "INVALID_ARGUMENT")
+    assert (line["http_status"], line["status"]) == (400, "QUERY_SYNTAX_ERROR")
 
 
 def test_text_format(start_server):

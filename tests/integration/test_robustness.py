@@ -180,7 +180,7 @@ SMUGGLING = {
 def test_smuggling_forms_are_refused(server, form):
     sent = f"POST /v1/query HTTP/1.1\r\nhost: x\r\n{SMUGGLING[form]}\r\nSELECT 1\r\n\r\n"
     answer = exchange(server, sent.encode("latin-1"))
-    assert answer == b"" or answer.startswith(b"HTTP/1.1 4"), answer
+    assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 501")), answer
     assert answer.count(b"HTTP/1.1 ") <= 1
 
 

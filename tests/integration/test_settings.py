@@ -15,7 +15,7 @@ def shown(volley, name, *arguments, environment=None, folder=None):
     result = volley("config", "show", "--origin", *arguments, **options)
     assert result.returncode == 0, result.stderr
     for line in result.stdout.splitlines():
-        if line.split()[:1] == [name]:
+        if line.removeprefix("# ").partition(":")[0] == name:
             return line
     raise AssertionError(f"{name} is not shown:\n{result.stdout}")
 
@@ -133,7 +133,7 @@ def test_help_lists_every_setting(volley):
     text = volley("serve", "--help").stdout
     for line in settings:
         if line:
-            assert f"--{line.split()[0]}" in text
+            assert "--" + line.removeprefix("# ").partition(":")[0] in text
 
 
 def test_version(volley):
@@ -143,11 +143,11 @@ def test_version(volley):
     assert "v1.5" in result.stdout
 
 
-@pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["sql", "--no-such-flag", "x"]])
+@pytest.mark.parametrize("arguments", [["no-such-command"], ["sql", "--no-such-flag", "x"]])
 def test_wrong_usage(volley, arguments):
     result = volley(*arguments)
     assert result.returncode == 2
-    assert "usage" in result.stderr.lower() or "--help" in result.stderr
+    assert any(argument.lstrip("-") in result.stderr for argument in arguments)
 
 
 def test_settings_in_sql_have_their_origin(start_server):

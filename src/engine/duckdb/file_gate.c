@@ -99,9 +99,15 @@ static bool token_path(const struct sql_token *token, char out[PATH_MAX])
     for (size_t i = start; i < end; i++) {
         if (size + 1 == PATH_MAX)
             return false;
-        out[size++] = text.ptr[i];
-        if (text.ptr[i] == quote && quote != '$')
+        if (quote != '$' && text.ptr[i] == quote) {
             i++;
+            if (text.ptr[i] != quote) { /* the text goes on behind a line break */
+                while (i < end && text.ptr[i] != quote)
+                    i++;
+                continue;
+            }
+        }
+        out[size++] = text.ptr[i];
     }
     out[size] = '\0';
     return true;
@@ -151,12 +157,12 @@ static bool pattern_matches(const char *base, const char *pattern,
                             const struct protected_path *path)
 {
     struct str folder = str_of(base);
-    CLEANUP(buf_finish) struct buf full;
     if (is_at_or_under(folder, path->path))
         return true;
     if (path->is_folder) /* one level of names cannot reach into it */
         return is_at_or_under(path->path, str_equal(folder, STR("/")) ? STR_EMPTY : folder) &&
                (strchr(pattern, '/') || strstr(pattern, "**"));
+    CLEANUP(buf_finish) struct buf full;
     buf_init(&full, 2 * PATH_MAX);
     buf_printf(&full, "%s/%s", folder.len > 1 ? base : "", pattern);
     return full.failed || fnmatch((const char *)full.ptr, path->path.ptr, 0) == 0;
@@ -247,10 +253,18 @@ static bool is_table_place(const struct file_check *check)
            (is_symbol(&check->previous, ',') && check->in_from[check->depth]);
 }
 
+/* E'..', X'..' and U&'..' may spell a path that nobody sees. */
+static bool is_plain_text(const struct sql_token *token)
+{
+    return strchr("'\"$", token->text.ptr[0]) != NULL;
+}
+
 static enum status check_text(const struct file_check *check, const struct sql_token *token,
                               bool is_place)
 {
     char path[PATH_MAX];
+    if (is_place && !is_plain_text(token))
+        return refuse(check, token, "the path of a file is a text in single quotes");
     if (!token_path(token, path))
         return STATUS_OK;
     bool is_pattern = is_place && strpbrk(path, "*?[{");

@@ -220,24 +220,30 @@ static bool changes_something(const struct part_maker *maker)
     return has_outer_word(maker, words);
 }
 
-static enum part_class explain_class(const struct part_maker *maker)
+/* Passes EXPLAIN, ANALYZE and options, so that the statement behind them is what is checked. True when
+ * it will run. */
+static bool skip_explain(struct part_maker *maker)
 {
     bool runs = false;
     size_t depth = 0;
-    for (size_t i = 1; i < maker->token_count; i++) {
+    size_t i = 1;
+    for (; i < maker->token_count; i++) {
         const struct sql_token *token = token_at(maker, i);
+        bool opens = is_symbol(token, '(');
+        bool closes = depth && is_symbol(token, ')');
+        bool is_option = is_word(token, "analyze") || is_word(token, "verbose");
+        if (!depth && !opens && !is_option)
+            break;
+        /* Brackets may also hold the statement itself. */
+        if (opens && class_of_word(token_at(maker, i + 1)) == PART_QUERY)
+            break;
         runs = runs || is_word(token, "analyze");
-        depth += is_symbol(token, '(');
-        depth -= depth && is_symbol(token, ')');
-        if (depth || token->kind != SQL_WORD || is_word(token, "analyze") ||
-            is_word(token, "verbose"))
-            continue;
-        enum part_class inner = class_of_word(token);
-        if (is_word(token, "with") && changes_something(maker))
-            inner = PART_CHANGE;
-        return runs && inner != PART_QUERY ? PART_CHANGE : PART_QUERY;
+        depth += opens;
+        depth -= closes;
     }
-    return PART_QUERY;
+    maker->tokens += i;
+    maker->token_count -= i;
+    return runs;
 }
 
 /* LIMIT n, or LIMIT n OFFSET m, as the last words. */
@@ -295,20 +301,16 @@ static bool looks_up_key(const struct part_maker *maker)
     return false;
 }
 
-static enum status part_classify(struct part_maker *maker)
+static enum part_class part_class_of(const struct part_maker *maker)
 {
-    static const char *const returning[] = {"returning", NULL};
+    enum part_class class = class_of_word(token_at(maker, 0));
+    return class == PART_QUERY && changes_something(maker) ? PART_CHANGE : class;
+}
+
+static enum status part_check(struct part_maker *maker)
+{
     const struct sql_token *first = token_at(maker, 0);
     struct part *part = maker->part;
-    part->class = class_of_word(first);
-    int64_t limit = trailing_limit(maker);
-    part->is_small = !reads_anything(maker) || (limit >= 0 && limit <= SMALL_LIMIT) ||
-                     is_one_row(maker) || looks_up_key(maker);
-    part->has_returning = has_outer_word(maker, returning);
-    if (is_word(first, "with") && changes_something(maker))
-        part->class = PART_CHANGE;
-    if (is_word(first, "explain"))
-        part->class = explain_class(maker);
     if (is_word(first, "copy"))
         return check_copy(maker);
     if (is_word(first, "use")) {
@@ -320,7 +322,25 @@ static enum status part_classify(struct part_maker *maker)
         TRY(check_setting(maker));
         return part->sets_path ? check_path(maker) : STATUS_OK;
     }
-    return part->class == PART_DEFINITION ? check_target(maker) : STATUS_OK;
+    return class_of_word(first) == PART_DEFINITION ? check_target(maker) : STATUS_OK;
+}
+
+static enum status part_classify(struct part_maker *maker)
+{
+    static const char *const returning[] = {"returning", NULL};
+    struct part *part = maker->part;
+    int64_t limit = trailing_limit(maker);
+    part->is_small = !reads_anything(maker) || (limit >= 0 && limit <= SMALL_LIMIT) ||
+                     is_one_row(maker) || looks_up_key(maker);
+    part->has_returning = has_outer_word(maker, returning);
+    if (is_word(token_at(maker, 0), "explain")) {
+        bool runs = skip_explain(maker);
+        bool changes = part_class_of(maker) != PART_QUERY;
+        part->class = runs && changes ? PART_CHANGE : PART_QUERY;
+    } else {
+        part->class = part_class_of(maker);
+    }
+    return part_check(maker);
 }
 
 /* --- splitting ---------------------------------------------------------------------------------- */

@@ -51,6 +51,7 @@ void test_rows_at(struct test_engine *test, const char *sql, const char *expecte
 void test_fails_at(struct test_engine *test, const char *sql, enum status status, const char *part,
                    const char *file, int line);
 /* The schema as "name: type, name: type". */
-#define test_schema(test, sql, expected) test_schema_at((test), (sql), (expected), __FILE__, __LINE__)
+#define test_schema(test, sql, expected)                                                           \
+    test_schema_at((test), (sql), (expected), __FILE__, __LINE__)
 void test_schema_at(struct test_engine *test, const char *sql, const char *expected,
                     const char *file, int line);

@@ -77,8 +77,7 @@ static void test_kinds(void **state)
         CLEANUP(test_result_finish) struct test_result result = test_run(&engine, cases[i].sql);
         if (result.status != STATUS_OK)
             fail_msg("%s: %s", cases[i].sql, result.error.message);
-        if (result.kind != cases[i].kind ||
-            (cases[i].rows != -2 && result.rows != cases[i].rows))
+        if (result.kind != cases[i].kind || (cases[i].rows != -2 && result.rows != cases[i].rows))
             fail_msg("%s: %s, %lld rows", cases[i].sql, statement_kind_name(result.kind),
                      (long long)result.rows);
     }
@@ -88,8 +87,9 @@ static void test_kinds(void **state)
 static void test_large(void **state)
 {
     (void)state;
-    test_execute(&engine, "CREATE TABLE large AS SELECT i, i::VARCHAR AS s, "
-                          "CASE WHEN i % 7 = 0 THEN NULL ELSE i * 2 END AS n FROM range(300000) t(i)");
+    test_execute(&engine,
+                 "CREATE TABLE large AS SELECT i, i::VARCHAR AS s, "
+                 "CASE WHEN i % 7 = 0 THEN NULL ELSE i * 2 END AS n FROM range(300000) t(i)");
     CLEANUP(test_result_finish) struct test_result result = test_run(&engine, "FROM large");
     assert_int_equal(result.rows, 300000);
     int64_t next = 0;

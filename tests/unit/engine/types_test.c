@@ -87,13 +87,13 @@ static const struct type_case cases[] = {
     {"[['a', 'b'], NULL, []]", "list<item: list<item: string>>", NULL},
     {"[1, 2, 3]::INTEGER[3]", "fixed_size_list<item: int32>[3]", NULL},
     {"{'a': 1, 'b': 'x'}", "struct<a: int32, b: string>", NULL},
-    {"{'a': [1, 2], 'b': {'c': NULL::DOUBLE}}", "struct<a: list<item: int32>, b: struct<c: double>>",
-     NULL},
+    {"{'a': [1, 2], 'b': {'c': NULL::DOUBLE}}",
+     "struct<a: list<item: int32>, b: struct<c: double>>", NULL},
     {"MAP {'k': 1, 'l': 2}", "map<string, int32>", NULL},
     {"union_value(n := 5)", "sparse_union<n: int32=0>", NULL},
     {"'x'::UNION(n INTEGER, s VARCHAR)", "sparse_union<n: int32=0, s: string=1>", NULL},
-    {"'Europe/Berlin'::TIME_ZONE",
-     "dictionary<values=string, indices=int16, ordered=0>", "Europe/Berlin"},
+    {"'Europe/Berlin'::TIME_ZONE", "dictionary<values=string, indices=int16, ordered=0>",
+     "Europe/Berlin"},
 };
 
 static char *sql_of(const char *format, const char *value)
@@ -154,8 +154,8 @@ static void check_table(const struct type_case *item)
     assert_int_equal(single.status, STATUS_OK);
     value_text(single.batches[0], 0, 0, &expected);
     test_execute(&engine, many);
-    CLEANUP(test_result_finish) struct test_result result =
-        test_run(&engine, "SELECT v, i FROM many WHERE i <> 1 ORDER BY i");
+    CLEANUP(test_result_finish)
+    struct test_result result = test_run(&engine, "SELECT v, i FROM many WHERE i <> 1 ORDER BY i");
     if (result.status != STATUS_OK)
         fail_msg("%s: %s", item->value, result.error.message);
     assert_int_equal(result.rows, 4999);
@@ -219,7 +219,8 @@ static void test_extensions(void **state)
         if (result.status != STATUS_OK)
             fail_msg("%s: %s", sql, result.error.message);
         const struct arrow_field *field = &result.schema->fields[0];
-        assert_true(str_equal(metadata_of(field, "ARROW:extension:name"), str_of(extensions[i].name)));
+        assert_true(
+            str_equal(metadata_of(field, "ARROW:extension:name"), str_of(extensions[i].name)));
         assert_true(str_equal(metadata_of(field, "ARROW:extension:metadata"),
                               str_of(extensions[i].metadata)));
         free(sql);
@@ -238,17 +239,19 @@ static void test_bytes(void **state)
                                      0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
-    CLEANUP(test_result_finish) struct test_result one =
+    CLEANUP(test_result_finish)
+    struct test_result one =
         test_run(&engine, "SELECT '00112233-4455-6677-8899-aabbccddeeff'::UUID");
     assert_memory_equal(first_values(&one, &arena), uuid, sizeof(uuid));
-    CLEANUP(test_result_finish) struct test_result two =
+    CLEANUP(test_result_finish)
+    struct test_result two =
         test_run(&engine, "SELECT INTERVAL '14 months 3 days 0.000002 seconds'");
     const uint8_t *interval = first_values(&two, &arena);
     assert_int_equal(*(const int32_t *)interval, 14);
     assert_int_equal(*(const int32_t *)(interval + 4), 3);
     assert_int_equal(*(const int64_t *)(interval + 8), 2000);
-    CLEANUP(test_result_finish) struct test_result three =
-        test_run(&engine, "SELECT TIMESTAMPTZ '1970-01-01 00:00:01.5+00'");
+    CLEANUP(test_result_finish)
+    struct test_result three = test_run(&engine, "SELECT TIMESTAMPTZ '1970-01-01 00:00:01.5+00'");
     assert_int_equal(*(const int64_t *)first_values(&three, &arena), 1500000);
 }
 
@@ -256,11 +259,12 @@ static void test_bytes(void **state)
 static void test_null_slots_are_zero(void **state)
 {
     (void)state;
-    test_execute(&engine, "CREATE TABLE holes AS SELECT i, CASE WHEN i % 2 = 0 THEN i + 77 END AS v, "
-                          "CASE WHEN i % 2 = 0 THEN (i * 3)::DECIMAL(15, 2) END AS d, "
-                          "CASE WHEN i % 2 = 0 THEN uuid() END AS u FROM range(3000) t(i)");
-    CLEANUP(test_result_finish) struct test_result result =
-        test_run(&engine, "SELECT v, d, u FROM holes ORDER BY i");
+    test_execute(&engine,
+                 "CREATE TABLE holes AS SELECT i, CASE WHEN i % 2 = 0 THEN i + 77 END AS v, "
+                 "CASE WHEN i % 2 = 0 THEN (i * 3)::DECIMAL(15, 2) END AS d, "
+                 "CASE WHEN i % 2 = 0 THEN uuid() END AS u FROM range(3000) t(i)");
+    CLEANUP(test_result_finish)
+    struct test_result result = test_run(&engine, "SELECT v, d, u FROM holes ORDER BY i");
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
     static const uint8_t zeros[16];
@@ -274,8 +278,8 @@ static void test_null_slots_are_zero(void **state)
         }
     }
     /* Without nulls there are no bits at all. */
-    CLEANUP(test_result_finish) struct test_result full =
-        test_run(&engine, "SELECT i FROM holes WHERE i > 5 ORDER BY i");
+    CLEANUP(test_result_finish)
+    struct test_result full = test_run(&engine, "SELECT i FROM holes WHERE i > 5 ORDER BY i");
     assert_int_equal(full.batches[0]->buffers[0].len, 0);
 }
 
@@ -284,7 +288,8 @@ static void test_limits(void **state)
     (void)state;
     test_fails(&engine, "SELECT 100000000000000000000000000000000000000::HUGEINT AS big",
                STATUS_OUT_OF_RANGE, "column 'big' holds a HUGEINT of more than 38 digits");
-    test_fails(&engine, "SELECT (-100000000000000000000000000000000000000)::HUGEINT AS big FROM range(3)",
+    test_fails(&engine,
+               "SELECT (-100000000000000000000000000000000000000)::HUGEINT AS big FROM range(3)",
                STATUS_OUT_OF_RANGE, "'big'");
     test_fails(&engine, "SELECT 340282366920938463463374607431768211455::UHUGEINT AS u",
                STATUS_OUT_OF_RANGE, "UHUGEINT");
@@ -313,8 +318,8 @@ static void test_zones(void **state)
     assert_true(arrow_column_is_null(&columns[1], 2));
     struct engine_result_options plain = {.plain_dictionaries = true,
                                           .timestamp_unit = ARROW_NANOSECOND + 1};
-    CLEANUP(test_result_finish) struct test_result text =
-        test_run_in(&engine, engine.session, "FROM meetings", &plain);
+    CLEANUP(test_result_finish)
+    struct test_result text = test_run_in(&engine, engine.session, "FROM meetings", &plain);
     assert_int_equal(text.schema->fields[1].type, ARROW_UTF8);
     assert_false(text.schema->fields[1].is_dictionary);
     assert_int_equal(text.schema->fields[0].unit, ARROW_NANOSECOND);
@@ -338,20 +343,24 @@ static void test_units(void **state)
     static const struct {
         enum arrow_unit unit;
         int64_t value;
-    } units[] = {{ARROW_SECOND, -2}, {ARROW_MILLISECOND, -1500}, {ARROW_MICROSECOND, -1500000},
+    } units[] = {{ARROW_SECOND, -2},
+                 {ARROW_MILLISECOND, -1500},
+                 {ARROW_MICROSECOND, -1500000},
                  {ARROW_NANOSECOND, -1500000000}};
     for (size_t i = 0; i < ARRAY_COUNT(units); i++) {
         struct engine_result_options options = {.timestamp_unit = (int)units[i].unit + 1};
-        CLEANUP(test_result_finish) struct test_result result =
-            test_run_in(&engine, engine.session, "SELECT TIMESTAMPTZ '1969-12-31 23:59:58.5+00'",
-                        &options);
+        CLEANUP(test_result_finish)
+        struct test_result result = test_run_in(
+            &engine, engine.session, "SELECT TIMESTAMPTZ '1969-12-31 23:59:58.5+00'", &options);
         CLEANUP(arena_finish) struct arena arena;
         arena_init(&arena);
         assert_int_equal(*(const int64_t *)first_values(&result, &arena), units[i].value);
     }
     struct engine_result_options nanoseconds = {.timestamp_unit = ARROW_NANOSECOND + 1};
-    CLEANUP(test_result_finish) struct test_result far = test_run_in(
-        &engine, engine.session, "SELECT TIMESTAMPTZ '4000-01-01 00:00:00+00' AS far", &nanoseconds);
+    CLEANUP(test_result_finish)
+    struct test_result far =
+        test_run_in(&engine, engine.session, "SELECT TIMESTAMPTZ '4000-01-01 00:00:00+00' AS far",
+                    &nanoseconds);
     assert_int_equal(far.status, STATUS_OUT_OF_RANGE);
 }
 

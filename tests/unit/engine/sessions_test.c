@@ -1,0 +1,373 @@
+/*
+ * sessions_test.c — transactions, temporary objects, settings, several statements in one text, and many
+ * threads at once.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "engine_support.h"
+
+static struct test_engine engine;
+
+static int set_up(void **state)
+{
+    (void)state;
+    test_engine_open(&engine, NULL);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_engine_close(&engine);
+    return 0;
+}
+
+/* The single integer that a query gives in a session. */
+static int64_t number_in(struct engine_session *session, const char *sql)
+{
+    CLEANUP(test_result_finish)
+    struct test_result result = test_run_in(&engine, session, sql, NULL);
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    if (result.status != STATUS_OK)
+        fail_msg("%s: %s", sql, result.error.message);
+    assert_int_equal(result.rows, 1);
+    return arrow_column_integer(&arrow_columns_open(result.batches[0], &arena)[0], 0);
+}
+
+static enum status status_in(struct engine_session *session, const char *sql)
+{
+    CLEANUP(test_result_finish)
+    struct test_result result = test_run_in(&engine, session, sql, NULL);
+    return result.status;
+}
+
+static void execute_in(struct engine_session *session, const char *sql)
+{
+    CLEANUP(test_result_finish)
+    struct test_result result = test_run_in(&engine, session, sql, NULL);
+    if (result.status != STATUS_OK)
+        fail_msg("%s: %s", sql, result.error.message);
+}
+
+static void test_transactions(void **state)
+{
+    (void)state;
+    CLEANUP(engine_session_unref) struct engine_session *a = engine_session_open(engine.engine);
+    CLEANUP(engine_session_unref) struct engine_session *b = engine_session_open(engine.engine);
+    execute_in(a, "CREATE TABLE accounts AS SELECT 1 AS id, 100 AS money");
+    assert_false(engine_session_in_transaction(a));
+    execute_in(a, "BEGIN TRANSACTION");
+    assert_true(engine_session_in_transaction(a));
+    execute_in(a, "UPDATE accounts SET money = 50");
+    assert_int_equal(number_in(a, "SELECT money FROM accounts"), 50);
+    assert_int_equal(number_in(b, "SELECT money FROM accounts"), 100);
+    assert_int_equal(status_in(b, "UPDATE accounts SET money = 1"), STATUS_ABORTED);
+    execute_in(a, "ROLLBACK");
+    assert_false(engine_session_in_transaction(a));
+    assert_int_equal(number_in(a, "SELECT money FROM accounts"), 100);
+    execute_in(a, "BEGIN; UPDATE accounts SET money = 60; COMMIT");
+    assert_false(engine_session_in_transaction(a));
+    assert_int_equal(number_in(b, "SELECT money FROM accounts"), 60);
+    assert_int_equal(status_in(b, "COMMIT"), STATUS_FAILED_PRECONDITION);
+    /* After an error a transaction only takes ROLLBACK. */
+    execute_in(a, "START TRANSACTION");
+    assert_int_not_equal(status_in(a, "SELECT 1 / (SELECT 'x'::INTEGER)"), STATUS_OK);
+    assert_int_equal(status_in(a, "SELECT 1"), STATUS_FAILED_PRECONDITION);
+    execute_in(a, "ROLLBACK");
+    execute_in(a, "SELECT 1");
+    execute_in(a, "DROP TABLE accounts");
+}
+
+/* The last reference to a session takes its transaction back. */
+static void test_session_end_rolls_back(void **state)
+{
+    (void)state;
+    test_execute(&engine, "CREATE TABLE kept (a INTEGER)");
+    struct engine_session *session = engine_session_open(engine.engine);
+    execute_in(session, "BEGIN");
+    execute_in(session, "INSERT INTO kept VALUES (1)");
+    engine_session_unref(session);
+    test_rows(&engine, "SELECT count(*) FROM kept", "0");
+    test_execute(&engine, "DROP TABLE kept");
+}
+
+static void test_statement_follows_its_session(void **state)
+{
+    (void)state;
+    CLEANUP(engine_session_unref)
+    struct engine_session *session = engine_session_open(engine.engine);
+    CLEANUP(engine_statement_destroy) struct engine_statement *insert = NULL;
+    struct error error = ERROR_NONE;
+    int64_t rows;
+    execute_in(session, "CREATE OR REPLACE TABLE follow (a INTEGER)");
+    assert_int_equal(
+        engine_prepare(session, STR("INSERT INTO follow VALUES (1)"), NULL, &insert, &error),
+        STATUS_OK);
+    execute_in(session, "BEGIN");
+    assert_int_equal(engine_statement_run(insert, NULL, &rows, &error), STATUS_OK);
+    assert_int_equal(rows, 1);
+    execute_in(session, "ROLLBACK");
+    assert_int_equal(number_in(session, "SELECT count(*) FROM follow"), 0);
+    /* And an UPDATE may run again. */
+    assert_int_equal(engine_statement_run(insert, NULL, &rows, &error), STATUS_OK);
+    assert_int_equal(engine_statement_run(insert, NULL, &rows, &error), STATUS_OK);
+    assert_int_equal(number_in(session, "SELECT count(*) FROM follow"), 2);
+    execute_in(session, "DROP TABLE follow");
+}
+
+static void test_temporary_objects(void **state)
+{
+    (void)state;
+    CLEANUP(engine_session_unref) struct engine_session *a = engine_session_open(engine.engine);
+    CLEANUP(engine_session_unref) struct engine_session *b = engine_session_open(engine.engine);
+    execute_in(a, "CREATE TEMP TABLE mine AS SELECT 7 AS x");
+    execute_in(a, "CREATE OR REPLACE TEMPORARY VIEW seen AS SELECT x + 1 AS y FROM mine");
+    assert_int_equal(number_in(a, "SELECT y FROM seen"), 8);
+    assert_int_equal(status_in(b, "SELECT * FROM mine"), STATUS_NOT_FOUND);
+    execute_in(a, "BEGIN");
+    execute_in(a, "COMMIT");
+    assert_int_equal(number_in(a, "SELECT x FROM mine"), 7);
+    execute_in(b, "CREATE TEMP MACRO twice(z) AS z * 2");
+    assert_int_equal(number_in(b, "SELECT twice(4)::INTEGER"), 8);
+    assert_int_equal(status_in(a, "SELECT twice(4)"), STATUS_INVALID_ARGUMENT);
+    CLEANUP(engine_session_unref) struct engine_session *c = engine_session_open(engine.engine);
+    assert_int_equal(status_in(c, "SELECT * FROM mine"), STATUS_NOT_FOUND);
+}
+
+static void test_settings(void **state)
+{
+    (void)state;
+    CLEANUP(engine_session_unref) struct engine_session *a = engine_session_open(engine.engine);
+    CLEANUP(engine_session_unref) struct engine_session *b = engine_session_open(engine.engine);
+    execute_in(a, "SET TimeZone = 'Asia/Tokyo'");
+    assert_int_equal(number_in(a, "SELECT hour(TIMESTAMPTZ '2026-01-01 00:00:00+00')"), 9);
+    assert_int_equal(number_in(b, "SELECT hour(TIMESTAMPTZ '2026-01-01 00:00:00+00')"), 0);
+    execute_in(a, "SET TIME ZONE 'Europe/Berlin'");
+    assert_int_equal(number_in(a, "SELECT hour(TIMESTAMPTZ '2026-01-01 00:00:00+00')"), 1);
+    CLEANUP(test_result_finish)
+    struct test_result result =
+        test_run_in(&engine, a, "SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' AS t", NULL);
+    assert_true(str_equal(result.schema->fields[0].timezone, STR("UTC")));
+    execute_in(a, "RESET TimeZone");
+    execute_in(a, "SET VARIABLE v = 5");
+    assert_int_equal(number_in(a, "SELECT getvariable('v')"), 5);
+    execute_in(a, "SET integer_division = true");
+    execute_in(a, "CREATE SCHEMA s; CREATE TABLE s.t AS SELECT 3 AS x; USE s");
+    assert_int_equal(number_in(a, "SELECT x FROM t"), 3);
+    execute_in(a, "SELECT 'UTC'::TIME_ZONE");
+    execute_in(a, "SET search_path = 's'");
+    execute_in(a, "SELECT 'UTC'::TIME_ZONE");
+    assert_int_equal(status_in(b, "SELECT x FROM t"), STATUS_NOT_FOUND);
+    static const char *const refused[] = {
+        "SET threads = 1",
+        "SET memory_limit = '1GB'",
+        "SET GLOBAL TimeZone = 'UTC'",
+        "RESET memory_limit",
+        "SET enable_external_access = true",
+        "SET default_order = 'desc'",
+        "SET lock_configuration = false",
+        "SET allowed_directories = ['/']",
+        "SET SESSION streaming_buffer_size = '1GB'",
+        "SET \"threads\" = 1",
+        "SET enable_progress_bar_print = true",
+        "USE volley",
+        "USE volley.builtin",
+        "SET search_path = 'main,VOLLEY.main'",
+        "SET schema = 'volley'",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(refused); i++)
+        test_fails(&engine, refused[i], STATUS_PERMISSION_DENIED, "rule '");
+    execute_in(a, "DROP SCHEMA s CASCADE");
+}
+
+static void test_several(void **state)
+{
+    (void)state;
+    test_rows(&engine,
+              "CREATE TABLE many (a INTEGER); INSERT INTO many VALUES (1), (2); "
+              "SELECT sum(a) FROM many",
+              "3");
+    test_rows(&engine, "SELECT 1; SELECT 2 -- ;\n;", "2");
+    assert_int_equal(test_execute(&engine, "SELECT 5; INSERT INTO many VALUES (3)"), 1);
+    test_rows(&engine, "INSERT INTO many VALUES (4); SELECT count(*) FROM many", "4");
+    /* A failure takes all of it back. */
+    test_fails(&engine, "INSERT INTO many VALUES (5); SELECT 'x'::INTEGER FROM many",
+               STATUS_INVALID_ARGUMENT, "Could not convert");
+    test_fails(&engine, "CREATE TABLE half (a INTEGER); INSERT INTO nowhere VALUES (1)",
+               STATUS_NOT_FOUND, "nowhere");
+    test_rows(&engine, "SELECT count(*) FROM many", "4");
+    test_fails(&engine, "SELECT * FROM half", STATUS_NOT_FOUND, "half");
+    /* Also when the last statement was prepared and never run. */
+    struct engine_statement *statement = NULL;
+    struct error error = ERROR_NONE;
+    assert_int_equal(engine_prepare(engine.session, STR("CREATE TABLE half (a INTEGER); FROM half"),
+                                    NULL, &statement, &error),
+                     STATUS_OK);
+    assert_int_equal(engine_statement_schema(statement)->field_count, 1);
+    assert_int_equal(engine_statement_kind(statement), STATEMENT_RETURNING);
+    engine_statement_destroy(statement);
+    test_fails(&engine, "SELECT * FROM half", STATUS_NOT_FOUND, "half");
+    test_fails(&engine, "SELECT 1; ATTACH 'x'", STATUS_PERMISSION_DENIED, "attach");
+    test_fails(&engine, " ; -- nothing", STATUS_INVALID_ARGUMENT, "no statement");
+    test_fails(&engine, "", STATUS_INVALID_ARGUMENT, "no statement");
+    test_execute(&engine, "DROP TABLE many");
+}
+
+static void test_catalog_change(void **state)
+{
+    (void)state;
+    struct engine_statement *statements[2] = {NULL};
+    struct error error = ERROR_NONE;
+    test_execute(&engine, "CREATE TABLE changing AS SELECT 1 AS a FROM range(10)");
+    static const char *const sql[] = {"FROM changing", "FROM changing LIMIT 1"};
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(
+            engine_prepare(engine.session, str_of(sql[i]), NULL, &statements[i], &error),
+            STATUS_OK);
+    test_execute(&engine, "ALTER TABLE changing ADD COLUMN b VARCHAR");
+    for (size_t i = 0; i < 2; i++) {
+        struct dataset *dataset = NULL;
+        struct dataset_options options = {.id = STR("changing"),
+                                          .ttl_ms = 1000,
+                                          .schema = engine_statement_schema(statements[i])};
+        int64_t rows;
+        assert_int_equal(dataset_create(engine.store, &options, &dataset, &error), STATUS_OK);
+        assert_int_equal(engine_statement_run(statements[i], dataset, &rows, &error),
+                         STATUS_ABORTED);
+        assert_non_null(strstr(error.message, "send it again"));
+        dataset_drop(dataset);
+        dataset_unref(dataset);
+        engine_statement_destroy(statements[i]);
+    }
+    test_execute(&engine, "DROP TABLE changing");
+}
+
+struct waiting {
+    struct engine_statement *statement;
+    struct dataset *dataset;
+    enum status status;
+};
+
+static void run_waiting(void *argument)
+{
+    struct waiting *waiting = argument;
+    struct error ignored = ERROR_NONE;
+    int64_t rows;
+    waiting->status = engine_statement_run(waiting->statement, waiting->dataset, &rows, &ignored);
+}
+
+static void test_waiting_result(void **state)
+{
+    (void)state;
+    /* A small store: the first result fills it, nobody reads, and the session is pinned. */
+    struct store_options small = {.memory_bytes_max = (size_t)1 << 20,
+                                  .dataset_bytes_max = (size_t)1 << 20,
+                                  .dataset_count_max = 10};
+    struct store *large = engine.store;
+    engine.store = store_create(&small);
+    CLEANUP(engine_session_unref)
+    struct engine_session *session = engine_session_open(engine.engine);
+    struct engine_statement *statement = NULL;
+    struct engine_statement *next = NULL;
+    struct dataset *dataset = NULL;
+    struct error error = ERROR_NONE;
+    execute_in(session, "BEGIN");
+    assert_int_equal(engine_prepare(session, STR("FROM range(10000000)"), NULL, &statement, &error),
+                     STATUS_OK);
+    struct dataset_options options = {
+        .id = STR("full"), .ttl_ms = 1000, .schema = engine_statement_schema(statement)};
+    assert_int_equal(dataset_create(engine.store, &options, &dataset, &error), STATUS_OK);
+    struct waiting waiting = {statement, dataset, STATUS_OK};
+    struct thread *thread = NULL;
+    assert_int_equal(thread_start("waiting", 0, run_waiting, &waiting, &thread, &error), STATUS_OK);
+    struct dataset_facts facts = {0};
+    while (facts.batches == 0)
+        dataset_facts(dataset, &facts);
+    assert_int_equal(engine_prepare(session, STR("SELECT 1"), NULL, &next, &error),
+                     STATUS_FAILED_PRECONDITION);
+    assert_non_null(strstr(error.message, "read or close the previous result"));
+    struct error reason = ERROR_NONE;
+    enum status status = error_set(&reason, STATUS_CANCELLED, "closed");
+    assert_int_equal(status, STATUS_CANCELLED);
+    dataset_cancel(dataset, &reason);
+    thread_join(thread);
+    assert_int_equal(waiting.status, STATUS_CANCELLED);
+    engine_statement_destroy(statement);
+    dataset_drop(dataset);
+    dataset_unref(dataset);
+    execute_in(session, "ROLLBACK");
+    store_destroy(engine.store);
+    engine.store = large;
+}
+
+struct worker {
+    unsigned number;
+    atomic_uint *failures;
+};
+
+static void work(void *argument)
+{
+    struct worker *worker = argument;
+    struct engine_session *session = engine_session_open(engine.engine);
+    char sql[200];
+    for (int i = 0; i < 20; i++) {
+        snprintf(sql, sizeof(sql), "SELECT a.i FROM range(20000) a(i) WHERE i %% %u = 0 ORDER BY i",
+                 worker->number + 1);
+        CLEANUP(test_result_finish)
+        struct test_result result = test_run_in(&engine, session, sql, NULL);
+        int64_t expected = (20000 + worker->number) / (worker->number + 1);
+        if (result.status != STATUS_OK || result.rows != expected)
+            atomic_fetch_add(worker->failures, 1);
+        snprintf(sql, sizeof(sql), "INSERT INTO shared SELECT %u FROM range(10)", worker->number);
+        CLEANUP(test_result_finish)
+        struct test_result insert = test_run_in(&engine, session, sql, NULL);
+        if (insert.status != STATUS_OK || insert.rows != 10)
+            atomic_fetch_add(worker->failures, 1);
+    }
+    engine_session_unref(session);
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    enum { THREADS = 8 };
+    struct thread *threads[THREADS];
+    struct worker workers[THREADS];
+    atomic_uint failures = 0;
+    test_execute(&engine, "CREATE TABLE shared (a INTEGER)");
+    for (unsigned i = 0; i < THREADS; i++) {
+        workers[i] = (struct worker){.number = i, .failures = &failures};
+        assert_int_equal(thread_start("worker", 0, work, &workers[i], &threads[i], NULL),
+                         STATUS_OK);
+    }
+    for (unsigned i = 0; i < THREADS; i++)
+        thread_join(threads[i]);
+    assert_int_equal(failures, 0);
+    test_rows(&engine, "SELECT count(*), count(DISTINCT a) FROM shared", "1600|8");
+    test_execute(&engine, "DROP TABLE shared");
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_transactions),
+        cmocka_unit_test(test_session_end_rolls_back),
+        cmocka_unit_test(test_statement_follows_its_session),
+        cmocka_unit_test(test_temporary_objects),
+        cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_several),
+        cmocka_unit_test(test_catalog_change),
+        cmocka_unit_test(test_waiting_result),
+        cmocka_unit_test(test_threads),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
