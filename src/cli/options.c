@@ -14,8 +14,6 @@
 
 #include <stdlib.h>
 
-#include <stdlib.h>
-
 #define ALLOWED_TEXT_MAX 512
 
 static const struct option *find_option(const struct option *options, size_t count, struct str name)

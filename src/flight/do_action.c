@@ -9,8 +9,8 @@
 #include "base/memory.h"
 
 /* CloseSession: clients call it when they leave, whether or not they logged in. */
-static enum status close_session(struct flight_call *call, struct slice body, struct slice *out_body,
-                                 bool *out_has_body, struct error *error)
+static enum status close_session(struct flight_call *call, struct slice body,
+                                 struct slice *out_body, bool *out_has_body, struct error *error)
 {
     sessions_close(call->flight->options.sessions, call->session);
     Flight__CloseSessionResult result = FLIGHT__CLOSE_SESSION_RESULT__INIT;
@@ -21,7 +21,8 @@ static enum status close_session(struct flight_call *call, struct slice body, st
 }
 
 static const struct flight_action own_actions[] = {
-    {.name = "CloseSession", .description = "Ends the session: its statements and its transaction",
+    {.name = "CloseSession",
+     .description = "Ends the session: its statements and its transaction",
      .run = close_session},
 };
 

@@ -18,8 +18,8 @@
 
 static enum status open_reader(struct flight_call *call, size_t position, struct error *error)
 {
-    return dataset_reader_open(call->dataset, position, call->call->loop, &call->wake, &call->reader,
-                               error);
+    return dataset_reader_open(call->dataset, position, call->call->loop, &call->wake,
+                               &call->reader, error);
 }
 
 /* A dataset of one batch that is complete at once: the table of a metadata command. The reader is there

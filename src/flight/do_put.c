@@ -39,8 +39,8 @@ static enum status run_command(struct flight_call *call, struct slice any, struc
     const struct flight_command *command;
     TRY(flight_find_command(call->flight, type_name, &command, error));
     if (!command->put)
-        return error_set(error, STATUS_UNIMPLEMENTED, "%.*s cannot be sent by DoPut in this version",
-                         STR_ARGS(type_name));
+        return error_set(error, STATUS_UNIMPLEMENTED,
+                         "%.*s cannot be sent by DoPut in this version", STR_ARGS(type_name));
     TRY(command->put(call, value, &call->query, error));
     return flight_start(call, error);
 }

@@ -67,7 +67,8 @@ struct flight_options {
     const struct crypto_mac *ticket_mac;
     uint64_t result_ttl_ms;
     bool read_only;
-    const struct str *advertise; /* locations put into endpoints; none: endpoints carry no location */
+    const struct str
+        *advertise; /* locations put into endpoints; none: endpoints carry no location */
     size_t advertise_count;
     const struct flight_command_table *command_tables;
     size_t command_table_count;

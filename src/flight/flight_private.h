@@ -20,17 +20,17 @@ struct flight {
 struct flight_call {
     struct grpc_call *call;
     struct flight *flight;
-    struct session *session;       /* set by flight_begin */
-    bool received;                 /* the first request message was taken */
+    struct session *session; /* set by flight_begin */
+    bool received;           /* the first request message was taken */
     bool half_closed;
-    bool is_dry;                   /* GetSchema */
-    bool answered;                 /* the one answer was given */
+    bool is_dry;   /* GetSchema */
+    bool answered; /* the one answer was given */
     struct query *query;
     struct loop_task wake;
     /* GetFlightInfo, GetSchema */
-    struct slice descriptor;       /* as the client sent it */
-    struct slice command;          /* the Any of a command that is its own ticket */
-    struct arrow_schema *schema;   /* of a command without a query */
+    struct slice descriptor;     /* as the client sent it */
+    struct slice command;        /* the Any of a command that is its own ticket */
+    struct arrow_schema *schema; /* of a command without a query */
     /* DoGet */
     struct dataset *dataset;
     struct dataset_reader *reader;

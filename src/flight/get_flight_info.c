@@ -24,14 +24,14 @@ static enum status plan_any(struct flight_call *call, struct slice any, struct f
     const struct flight_command *command;
     TRY(flight_find_command(call->flight, type_name, &command, error));
     if (!command->plan)
-        return error_set(error, STATUS_INVALID_ARGUMENT, "%.*s is not a query; it belongs into DoPut",
-                         STR_ARGS(type_name));
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "%.*s is not a query; it belongs into DoPut", STR_ARGS(type_name));
     call->command = slice_copy(any.ptr, any.len);
     return command->plan(call, value, plan, error);
 }
 
-static enum status plan_plain(struct flight_call *call, struct str command, struct flight_plan *plan,
-                              struct error *error)
+static enum status plan_plain(struct flight_call *call, struct str command,
+                              struct flight_plan *plan, struct error *error)
 {
     CLEANUP(buf_finish) struct buf sql;
     buf_init(&sql, SQL_TEXT_BYTES_MAX);
@@ -48,8 +48,10 @@ static enum status plan_descriptor(struct flight_call *call, struct slice messag
     Flight__FlightDescriptor *descriptor;
     TRY(proto_unpack(&arena, &flight__flight_descriptor__descriptor, message, &descriptor, error));
     if (descriptor->type == FLIGHT__FLIGHT_DESCRIPTOR__DESCRIPTOR_TYPE__PATH)
-        return error_set(error, STATUS_NOT_FOUND, "no dataset '%s'; descriptors of type PATH name "
-                         "datasets, and none is stored", descriptor->n_path ? descriptor->path[0] : "");
+        return error_set(error, STATUS_NOT_FOUND,
+                         "no dataset '%s'; descriptors of type PATH name "
+                         "datasets, and none is stored",
+                         descriptor->n_path ? descriptor->path[0] : "");
     if (descriptor->type != FLIGHT__FLIGHT_DESCRIPTOR__DESCRIPTOR_TYPE__CMD)
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "the descriptor has no type; it must be CMD (a command) or PATH");
@@ -118,7 +120,8 @@ static void write_locations(const struct flight_call *call, Flight__FlightEndpoi
     if (options->advertise_count == 0)
         return;
     struct arena *arena = call->call->arena;
-    Flight__Location *locations = ARENA_NEW_ARRAY(arena, Flight__Location, options->advertise_count);
+    Flight__Location *locations =
+        ARENA_NEW_ARRAY(arena, Flight__Location, options->advertise_count);
     endpoint->location = ARENA_NEW_ARRAY(arena, Flight__Location *, options->advertise_count);
     endpoint->n_location = options->advertise_count;
     for (size_t i = 0; i < options->advertise_count; i++) {
@@ -145,8 +148,7 @@ static void write_expiration(const struct flight_call *call, Flight__FlightEndpo
 {
     if (!call->query)
         return;
-    int64_t expires_us =
-        clock_wall_us() + (int64_t)call->flight->options.result_ttl_ms * 1000;
+    int64_t expires_us = clock_wall_us() + (int64_t)call->flight->options.result_ttl_ms * 1000;
     timestamp->seconds = expires_us / 1000000;
     timestamp->nanos = (int32_t)(expires_us % 1000000) * 1000;
     endpoint->expiration_time = timestamp;
@@ -162,7 +164,8 @@ enum status get_flight_info_next(struct grpc_call *grpc, struct slices *out,
     }
     Flight__FlightInfo flight_info = FLIGHT__FLIGHT_INFO__INIT;
     TRY(read_totals(call, &flight_info, error));
-    CLEANUP(slice_finish) struct slice schema =
+    CLEANUP(slice_finish)
+    struct slice schema =
         ipc_encapsulated_schema(call->query ? query_schema(call->query) : call->schema);
     CLEANUP(slice_finish) struct slice ticket_bytes = make_ticket(call);
     Flight__Ticket ticket = FLIGHT__TICKET__INIT;
@@ -202,7 +205,8 @@ enum status get_schema_next(struct grpc_call *grpc, struct slices *out, enum grp
     *out_step = GRPC_END;
     if (call->answered)
         return STATUS_OK;
-    CLEANUP(slice_finish) struct slice schema =
+    CLEANUP(slice_finish)
+    struct slice schema =
         ipc_encapsulated_schema(call->query ? query_schema(call->query) : call->schema);
     Flight__SchemaResult result = FLIGHT__SCHEMA_RESULT__INIT;
     result.schema = proto_binary(slice_str(schema));

@@ -20,7 +20,8 @@ static enum status log_in_by_payload(struct flight_call *call, struct slice mess
     Flight__BasicAuth *basic = NULL;
     struct str user = STR_EMPTY;
     if (payload.len > 0) {
-        TRY(proto_unpack(call->call->arena, &flight__basic_auth__descriptor, payload, &basic, error));
+        TRY(proto_unpack(call->call->arena, &flight__basic_auth__descriptor, payload, &basic,
+                         error));
         user = str_of(basic->username);
     }
     call->received = true;

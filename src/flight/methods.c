@@ -192,16 +192,17 @@ enum status flight_find_command(const struct flight *flight, struct str type_nam
             }
         }
     }
-    return error_set(error, STATUS_UNIMPLEMENTED, "the command %.*s is not available in this version",
-                     STR_ARGS(type_name));
+    return error_set(error, STATUS_UNIMPLEMENTED,
+                     "the command %.*s is not available in this version", STR_ARGS(type_name));
 }
 
 enum status flight_read_plain_command(struct str bytes, struct buf *out_sql, struct error *error)
 {
     struct str text = str_trim(bytes);
     if (text.len == 0)
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "the command is empty; send a Flight SQL command, {\"sql\": ...} or SQL text");
+        return error_set(
+            error, STATUS_INVALID_ARGUMENT,
+            "the command is empty; send a Flight SQL command, {\"sql\": ...} or SQL text");
     if (!str_is_utf8(text))
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "the command is neither a Flight SQL command nor UTF-8 text");

@@ -62,7 +62,8 @@ MUST_CHECK enum status session_add_prepared(struct session *session, struct str 
 /* The text of a handle (a copy, free() releases it), and its statement if no execution took it yet (the
  * caller owns it; else NULL: the text is to be prepared again). NOT_FOUND quoting the handle. */
 MUST_CHECK enum status session_take_prepared(struct session *session, struct str handle,
-                                             char **out_sql, struct engine_statement **out_statement,
+                                             char **out_sql,
+                                             struct engine_statement **out_statement,
                                              struct error *error);
 /* Forgets a handle; an unknown one is fine. */
 void session_remove_prepared(struct session *session, struct str handle);

@@ -35,7 +35,8 @@ enum status flight_sql_refuse_transaction(bool present, struct error *error)
 {
     if (!present)
         return STATUS_OK;
-    return error_set(error, STATUS_INVALID_ARGUMENT,
-                     "unknown transaction id: this server opens no transactions by action; send BEGIN "
-                     "and COMMIT as statements of one session");
+    return error_set(
+        error, STATUS_INVALID_ARGUMENT,
+        "unknown transaction id: this server opens no transactions by action; send BEGIN "
+        "and COMMIT as statements of one session");
 }

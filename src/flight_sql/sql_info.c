@@ -16,14 +16,21 @@
 #include <stdio.h>
 
 /* Children of the value union; their order is the specification's. */
-enum value_kind { VALUE_TEXT, VALUE_BOOL, VALUE_BIGINT, VALUE_BITMASK, VALUE_TEXT_LIST, VALUE_INT_MAP };
+enum value_kind {
+    VALUE_TEXT,
+    VALUE_BOOL,
+    VALUE_BIGINT,
+    VALUE_BITMASK,
+    VALUE_TEXT_LIST,
+    VALUE_INT_MAP
+};
 #define VALUE_KIND_COUNT 6
 
 struct sql_info_row {
     uint32_t number;
     enum value_kind kind;
     int64_t integer;
-    const char *text;        /* VALUE_TEXT; VALUE_TEXT_LIST: comma-separated */
+    const char *text; /* VALUE_TEXT; VALUE_TEXT_LIST: comma-separated */
 };
 
 /* clang-format off */
@@ -255,8 +262,8 @@ enum status flight_sql_fetch_sql_info(struct flight_call *call, struct slice val
     TRY(proto_unpack(&arena, &sql__command_get_sql_info__descriptor, value, &command, error));
     CLEANUP(arrow_schema_unref) struct arrow_schema *schema = make_schema();
     static const struct builder_limits limits = {.rows_max = 4096, .bytes_max = (size_t)1 << 20};
-    CLEANUP(batch_builder_destroy) struct batch_builder *builder =
-        batch_builder_create(schema, NULL, &limits);
+    CLEANUP(batch_builder_destroy)
+    struct batch_builder *builder = batch_builder_create(schema, NULL, &limits);
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         if (!is_wanted(command, rows[i].number))
             continue;

@@ -37,10 +37,10 @@ static const struct status_row status_rows[STATUS_COUNT] = {
 
 /* Codes whose HTTP status is not that of their enum status. */
 static const struct status_row code_rows[] = {
-    {422, "VALIDATION_ERROR"},       {406, "NOT_ACCEPTABLE"}, {415, "UNSUPPORTED_MEDIA_TYPE"},
-    {405, "METHOD_NOT_ALLOWED"},     {413, "PAYLOAD_TOO_LARGE"}, {507, "STORAGE_FULL"},
-    {403, "STATEMENT_NOT_ALLOWED"},  {503, "SHUTTING_DOWN"}, {404, "TABLE_NOT_FOUND"},
-    {400, "QUERY_SYNTAX_ERROR"},     {429, "QUEUE_FULL"},
+    {422, "VALIDATION_ERROR"},      {406, "NOT_ACCEPTABLE"},    {415, "UNSUPPORTED_MEDIA_TYPE"},
+    {405, "METHOD_NOT_ALLOWED"},    {413, "PAYLOAD_TOO_LARGE"}, {507, "STORAGE_FULL"},
+    {403, "STATEMENT_NOT_ALLOWED"}, {503, "SHUTTING_DOWN"},     {404, "TABLE_NOT_FOUND"},
+    {400, "QUERY_SYNTAX_ERROR"},    {429, "QUEUE_FULL"},
 };
 
 const char *rest_error_code(const struct error *error)
@@ -65,11 +65,21 @@ static const char *http_status_title(unsigned status)
         unsigned status;
         const char *title;
     } titles[] = {
-        {400, "Bad Request"},          {401, "Unauthorized"},           {403, "Forbidden"},
-        {404, "Not Found"},            {405, "Method Not Allowed"},     {406, "Not Acceptable"},
-        {409, "Conflict"},             {413, "Content Too Large"},      {415, "Unsupported Media Type"},
-        {422, "Unprocessable Content"},{429, "Too Many Requests"},      {500, "Internal Server Error"},
-        {501, "Not Implemented"},      {503, "Service Unavailable"},    {504, "Gateway Timeout"},
+        {400, "Bad Request"},
+        {401, "Unauthorized"},
+        {403, "Forbidden"},
+        {404, "Not Found"},
+        {405, "Method Not Allowed"},
+        {406, "Not Acceptable"},
+        {409, "Conflict"},
+        {413, "Content Too Large"},
+        {415, "Unsupported Media Type"},
+        {422, "Unprocessable Content"},
+        {429, "Too Many Requests"},
+        {500, "Internal Server Error"},
+        {501, "Not Implemented"},
+        {503, "Service Unavailable"},
+        {504, "Gateway Timeout"},
         {507, "Insufficient Storage"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(titles); i++) {
@@ -144,8 +154,8 @@ void rest_respond_error(struct rest_exchange *exchange, const struct error *erro
     size_t count = 0;
     headers[count++] = (struct http_header){
         STR("content-type"), problem ? STR("application/problem+json") : STR("application/json")};
-    headers[count++] = (struct http_header){
-        STR("content-length"), arena_printf(request->arena, "%zu", body.len)};
+    headers[count++] =
+        (struct http_header){STR("content-length"), arena_printf(request->arena, "%zu", body.len)};
     if (error->retry_after_ms > 0) {
         headers[count++] = (struct http_header){
             STR("retry-after"),

@@ -145,8 +145,8 @@ void rest_respond_preflight(struct rest_exchange *exchange)
     if (count > 0) {
         headers[count++] = (struct http_header){STR("access-control-allow-methods"),
                                                 STR("GET, HEAD, POST, DELETE, OPTIONS")};
-        struct str asked = http_headers_get(&exchange->request->headers,
-                                            STR("access-control-request-headers"));
+        struct str asked =
+            http_headers_get(&exchange->request->headers, STR("access-control-request-headers"));
         if (asked.len > 0)
             headers[count++] = (struct http_header){STR("access-control-allow-headers"), asked};
         headers[count++] = (struct http_header){STR("access-control-max-age"), STR("600")};

@@ -41,8 +41,9 @@ static const struct option_names message_names = {"max_message_bytes", "max-mess
                                                   "volley-max-message-bytes"};
 
 /* A whole number from the JSON object, the query string or a header, in this order; 0 when absent. */
-static enum status read_number(const struct rest_exchange *exchange, const struct json_value *object,
-                               const struct option_names *names, uint64_t *out, struct error *error)
+static enum status read_number(const struct rest_exchange *exchange,
+                               const struct json_value *object, const struct option_names *names,
+                               uint64_t *out, struct error *error)
 {
     int64_t value = 0;
     bool present = false;
@@ -79,7 +80,8 @@ static enum status read_object(const struct json_value *object, struct query_spe
 {
     static const char *const known[] = {"sql", "timeout_ms", "max_message_bytes", NULL};
     if (!json_value_is_object(object))
-        return error_set(error, STATUS_INVALID_ARGUMENT, "the body must be an object {\"sql\": ...}");
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "the body must be an object {\"sql\": ...}");
     TRY(json_check_keys(object, known, error));
     return json_member_text(object, "sql", true, &spec->sql, NULL, error);
 }
@@ -103,8 +105,8 @@ static enum status prepare(struct rest_exchange *exchange, const struct json_val
     if (str_trim(spec->sql).len == 0)
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
                               "the statement is empty; send SQL text or {\"sql\": ...}");
-    CLEANUP(engine_session_unref) struct engine_session *session =
-        engine_session_open(options->engine);
+    CLEANUP(engine_session_unref)
+    struct engine_session *session = engine_session_open(options->engine);
     spec->session = session;
     return query_prepare(options->queries, spec, &exchange->reply.query, error);
 }

@@ -27,15 +27,16 @@ struct rest_metrics *rest_metrics_create(struct metrics *metrics)
     struct rest_metrics *own = NEW(struct rest_metrics);
     own->requests = metrics_family(metrics, METRIC_COUNTER, "http_requests_total",
                                    "HTTP requests answered", by_request, 3, NULL, 0);
-    own->duration = metrics_family(metrics, METRIC_HISTOGRAM, "http_request_duration_seconds",
-                                   "From the head of a request to the end of its response", by_route,
-                                   2, metric_duration_buckets, metric_duration_bucket_count);
-    own->request_size = metrics_family(metrics, METRIC_HISTOGRAM, "http_request_size_bytes",
-                                       "Bodies of requests", by_route, 2, metric_size_buckets,
-                                       metric_size_bucket_count);
-    own->response_size = metrics_family(metrics, METRIC_HISTOGRAM, "http_response_size_bytes",
-                                        "Bodies of responses", by_route, 2, metric_size_buckets,
-                                        metric_size_bucket_count);
+    own->duration =
+        metrics_family(metrics, METRIC_HISTOGRAM, "http_request_duration_seconds",
+                       "From the head of a request to the end of its response", by_route, 2,
+                       metric_duration_buckets, metric_duration_bucket_count);
+    own->request_size =
+        metrics_family(metrics, METRIC_HISTOGRAM, "http_request_size_bytes", "Bodies of requests",
+                       by_route, 2, metric_size_buckets, metric_size_bucket_count);
+    own->response_size =
+        metrics_family(metrics, METRIC_HISTOGRAM, "http_response_size_bytes", "Bodies of responses",
+                       by_route, 2, metric_size_buckets, metric_size_bucket_count);
     own->errors = metrics_family(metrics, METRIC_COUNTER, "http_status_errors_total",
                                  "Responses with a status of 400 and above", by_status, 1, NULL, 0);
     return own;
@@ -93,7 +94,8 @@ void rest_record(struct rest_exchange *exchange, enum http_close why)
         return;
     char statement[17] = "";
     if (exchange->fingerprint)
-        snprintf(statement, sizeof(statement), "%016llx", (unsigned long long)exchange->fingerprint);
+        snprintf(statement, sizeof(statement), "%016llx",
+                 (unsigned long long)exchange->fingerprint);
     const struct log_field fields[] = {
         LOG_STR("id", request->id),
         LOG_STR("method", request->method),

@@ -28,7 +28,7 @@ struct rest_reply {
     unsigned http_status; /* 200 unless set */
     const char *content_type;
     struct buf text;
-    struct query *query;  /* one reference: its rows are streamed in `format` */
+    struct query *query; /* one reference: its rows are streamed in `format` */
     enum rest_format format;
     bool integers_as_text;
 };
@@ -38,7 +38,7 @@ struct rest_route {
     const char *pattern; /* "/v1/queries/{id}": one parameter at most, a whole segment */
     bool blocking;
     bool takes_body;
-    bool problem_json;   /* errors as RFC 9457 (section 5) instead of the seeds' form */
+    bool problem_json; /* errors as RFC 9457 (section 5) instead of the seeds' form */
     const char *summary;
     enum status (*handle)(struct rest_exchange *exchange, struct error *error);
 };
@@ -53,15 +53,15 @@ struct rest_exchange {
     const struct rest_route *route; /* NULL: none matched */
     struct str parameter;           /* the value of the pattern's parameter, decoded */
     struct buf body;
-    enum status status;             /* the handler's outcome */
+    enum status status; /* the handler's outcome */
     struct error error;
     struct rest_reply reply;
     struct rest_stream *stream;
-    struct work work;               /* the handler on a worker */
-    struct loop_task worked;        /* back on the loop */
-    bool working;                   /* the worker has the exchange; on_loop */
-    bool closed;                    /* http is done with the request; on_loop */
-    int64_t rows;                   /* for the log line */
+    struct work work;        /* the handler on a worker */
+    struct loop_task worked; /* back on the loop */
+    bool working;            /* the worker has the exchange; on_loop */
+    bool closed;             /* http is done with the request; on_loop */
+    int64_t rows;            /* for the log line */
     uint64_t fingerprint;
 };
 

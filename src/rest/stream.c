@@ -22,9 +22,9 @@ struct rest_stream {
     struct rest_exchange *exchange;
     struct query *query;
     struct dataset_reader *reader;
-    struct loop_task wake;      /* the dataset or the query has news; also our own next turn */
-    struct row_writer *writer;  /* NULL: Arrow */
-    struct arrow_batch *batch;  /* being written as text */
+    struct loop_task wake;     /* the dataset or the query has news; also our own next turn */
+    struct row_writer *writer; /* NULL: Arrow */
+    struct arrow_batch *batch; /* being written as text */
     int64_t row;
     struct buf text;
     bool head_sent;

@@ -25,13 +25,14 @@ static void write_timestamp(struct json_writer *json)
 static void write_root_page(struct rest_exchange *exchange)
 {
     exchange->reply.content_type = "text/html; charset=utf-8";
-    buf_printf(&exchange->reply.text,
-               "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Volley</title>"
-               "<h1>Volley %s</h1><p>SQL in, Arrow out.</p><ul>"
-               "<li><a href=\"/health\">/health</a></li><li><a href=\"/metrics\">/metrics</a></li>"
-               "<li><a href=\"/v1/queries\">/v1/queries</a></li></ul>"
-               "<p>Run a statement: <code>curl -d 'SELECT 42 AS answer' http://%.*s/v1/query</code>",
-               exchange->rest->options.version, STR_ARGS(exchange->request->authority));
+    buf_printf(
+        &exchange->reply.text,
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Volley</title>"
+        "<h1>Volley %s</h1><p>SQL in, Arrow out.</p><ul>"
+        "<li><a href=\"/health\">/health</a></li><li><a href=\"/metrics\">/metrics</a></li>"
+        "<li><a href=\"/v1/queries\">/v1/queries</a></li></ul>"
+        "<p>Run a statement: <code>curl -d 'SELECT 42 AS answer' http://%.*s/v1/query</code>",
+        exchange->rest->options.version, STR_ARGS(exchange->request->authority));
 }
 
 enum status rest_root(struct rest_exchange *exchange, struct error *error)
@@ -115,7 +116,8 @@ enum status rest_health(struct rest_exchange *exchange, struct error *error)
     json_write_key(&json, "version");
     json_write_text(&json, str_of(options->version));
     json_write_key(&json, "uptime_seconds");
-    json_write_double(&json, (double)((clock_now_ns() - exchange->rest->started_ns) / 1000000) / 1e3);
+    json_write_double(&json,
+                      (double)((clock_now_ns() - exchange->rest->started_ns) / 1000000) / 1e3);
     write_host(&json);
     json_write_end_object(&json);
     return STATUS_OK;

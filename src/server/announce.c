@@ -69,7 +69,8 @@ static enum status write_addresses_file(struct str path, const struct bound_addr
     buf_printf(&partial, "%.*s.new", STR_ARGS(path));
     FILE *file = fopen((const char *)partial.ptr, "we");
     if (!file)
-        return error_set_errno(error, errno, "cannot write %s (setting addresses-file)", partial.ptr);
+        return error_set_errno(error, errno, "cannot write %s (setting addresses-file)",
+                               partial.ptr);
     bool written = fwrite(text.ptr, 1, text.len, file) == text.len;
     written = fclose(file) == 0 && written;
     if (!written || rename((const char *)partial.ptr, path.ptr) < 0)

@@ -35,8 +35,8 @@ struct data_folder {
 
 static enum status refuse(struct error *error, int saved_errno, const char *what, const char *path)
 {
-    error_set_errno(error, saved_errno, "cannot %s %s (setting data-dir; `none` for no folder)", what,
-                    path);
+    error_set_errno(error, saved_errno, "cannot %s %s (setting data-dir; `none` for no folder)",
+                    what, path);
     return error->status;
 }
 
@@ -79,9 +79,10 @@ static enum status take_lock(struct data_folder *folder, struct error *error)
     if (flock(folder->lock_fd, LOCK_EX | LOCK_NB) < 0) {
         ssize_t got = pread(folder->lock_fd, pid, sizeof(pid) - 1, 0);
         pid[got > 0 ? got : 0] = '\0';
-        return error_set(error, STATUS_UNAVAILABLE,
-                         "another server (pid %.*s) runs on %s; choose another folder with data-dir",
-                         (int)strcspn(pid, "\n"), pid, folder->path);
+        return error_set(
+            error, STATUS_UNAVAILABLE,
+            "another server (pid %.*s) runs on %s; choose another folder with data-dir",
+            (int)strcspn(pid, "\n"), pid, folder->path);
     }
     int size = snprintf(pid, sizeof(pid), "%ld\n", (long)getpid());
     if (ftruncate(folder->lock_fd, 0) < 0 || pwrite(folder->lock_fd, pid, (size_t)size, 0) != size)
@@ -134,12 +135,13 @@ static enum status check_format(struct data_folder *folder, struct error *error)
     }
     uint64_t version;
     if (size < 0 || !str_to_u64(str_trim(str_make(text, (size_t)size)), &version))
-        return error_set(error, STATUS_DATA_LOSS, "%s is not a format version; is %s a data folder?",
-                         name, folder->path);
+        return error_set(error, STATUS_DATA_LOSS,
+                         "%s is not a format version; is %s a data folder?", name, folder->path);
     if (version > FORMAT_VERSION)
-        return error_set(error, STATUS_FAILED_PRECONDITION,
-                         "%s was written by a newer version of Volley (format %llu, this one knows %d)",
-                         folder->path, (unsigned long long)version, FORMAT_VERSION);
+        return error_set(
+            error, STATUS_FAILED_PRECONDITION,
+            "%s was written by a newer version of Volley (format %llu, this one knows %d)",
+            folder->path, (unsigned long long)version, FORMAT_VERSION);
     return STATUS_OK;
 }
 

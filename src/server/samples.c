@@ -26,9 +26,11 @@
 static const char mix_macro[] =
     "CREATE TEMP MACRO volley_mix(i, salt) AS "
     "(xor((xor(((i + salt * 7919) * 1103515245 + salt * 12345) % 2147483648, "
-    "(((i + salt * 7919) * 1103515245 + salt * 12345) % 2147483648) >> 13) * 1274126177) % 2147483648, "
+    "(((i + salt * 7919) * 1103515245 + salt * 12345) % 2147483648) >> 13) * 1274126177) % "
+    "2147483648, "
     "((xor(((i + salt * 7919) * 1103515245 + salt * 12345) % 2147483648, "
-    "(((i + salt * 7919) * 1103515245 + salt * 12345) % 2147483648) >> 13) * 1274126177) % 2147483648) "
+    "(((i + salt * 7919) * 1103515245 + salt * 12345) % 2147483648) >> 13) * 1274126177) % "
+    "2147483648) "
     ">> 16))";
 
 /* %d: rows. Distances are hundredths of a mile, fares follow from them, times of 2025. */
@@ -45,7 +47,8 @@ static const char taxi_table[] =
     "300 + hundredths * 35 // 10 * 10 // 10 + (pace_draw %% 400) AS fare, "
     "CASE WHEN (start // 3600) %% 24 BETWEEN 16 AND 19 THEN 250 "
     "WHEN (start // 3600) %% 24 >= 20 THEN 100 ELSE 0 END AS extra_cents, "
-    "CASE WHEN rate_draw < 94 THEN 1 WHEN rate_draw < 98 THEN 2 WHEN rate_draw < 99 THEN 3 ELSE 5 END "
+    "CASE WHEN rate_draw < 94 THEN 1 WHEN rate_draw < 98 THEN 2 WHEN rate_draw < 99 THEN 3 ELSE 5 "
+    "END "
     "AS rate, CASE WHEN payment_draw < 72 THEN 1 WHEN payment_draw < 92 THEN 2 "
     "WHEN payment_draw < 97 THEN 0 WHEN payment_draw < 98 THEN 3 ELSE 4 END AS payment FROM draw), "
     "money AS (SELECT *, CASE WHEN payment = 1 THEN fare * (tip_draw %% 30) // 100 ELSE 0 END "
@@ -60,12 +63,14 @@ static const char taxi_table[] =
     "ELSE 3 + people_draw %% 4 END::BIGINT AS passenger_count, "
     "hundredths / 100 AS trip_distance, "
     "CASE WHEN payment = 0 THEN NULL ELSE rate END::BIGINT AS RatecodeID, "
-    "CASE WHEN payment = 0 THEN NULL WHEN i %% 200 = 0 THEN 'Y' ELSE 'N' END AS store_and_fwd_flag, "
+    "CASE WHEN payment = 0 THEN NULL WHEN i %% 200 = 0 THEN 'Y' ELSE 'N' END AS "
+    "store_and_fwd_flag, "
     "(1 + pickup_draw %% 263)::INTEGER AS PULocationID, "
     "(1 + dropoff_draw %% 263)::INTEGER AS DOLocationID, payment::BIGINT AS payment_type, "
     "fare / 100 AS fare_amount, extra_cents / 100 AS extra, 50 / 100 AS mta_tax, "
     "tip / 100 AS tip_amount, tolls / 100 AS tolls_amount, 100 / 100 AS improvement_surcharge, "
-    "(fare + extra_cents + 50 + tip + tolls + 100 + congestion + airport + cbd) / 100 AS total_amount, "
+    "(fare + extra_cents + 50 + tip + tolls + 100 + congestion + airport + cbd) / 100 AS "
+    "total_amount, "
     "congestion / 100 AS congestion_surcharge, airport / 100 AS Airport_fee, "
     "cbd / 100 AS cbd_congestion_fee FROM money ORDER BY i";
 
@@ -113,8 +118,9 @@ static enum status flights_statement(char **out_statement, struct error *error)
                          "tools/fetch_flights.sh fetches it, or start without --demo");
     CLEANUP(buf_finish) struct buf sql;
     buf_init(&sql, 2 * PATH_MAX + 256);
-    buf_append_text(&sql, "CREATE TABLE flights AS SELECT date, delay, distance, origin, destination "
-                          "FROM read_parquet(");
+    buf_append_text(&sql,
+                    "CREATE TABLE flights AS SELECT date, delay, distance, origin, destination "
+                    "FROM read_parquet(");
     append_quoted(&sql, path);
     buf_append_byte(&sql, ')');
     *out_statement = buf_steal(&sql);

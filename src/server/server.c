@@ -4,10 +4,10 @@
  *      log -> data folder -> store -> engine -> workers, housekeeping -> queries -> sessions
  *          -> doors (flight, rest) -> listeners -> I/O threads -> announce -> wait -> drain -> down
  *
- * The calling thread waits for signals on a loop of its own. The first SIGTERM, SIGINT or SIGHUP drains: no new
- * connections, calls in flight end; after `drain-timeout` what is left is cancelled. A second one ends
- * the process at once. Housekeeping (sweeps, deadlines) has a loop and a thread of its own, which
- * outlives the I/O threads.
+ * The calling thread waits for signals on a loop of its own. The first SIGTERM, SIGINT or SIGHUP
+ * drains: no new connections, calls in flight end; after `drain-timeout` what is left is cancelled. A
+ * second one ends the process at once. Housekeeping (sweeps, deadlines) has a loop and a thread of its
+ * own, which outlives the I/O threads.
  *
  * Owns: everything. SPDX-License-Identifier: Apache-2.0
  */
@@ -97,8 +97,8 @@ struct server {
 
 static enum status open_log(struct server *server, struct error *error)
 {
-    static const enum log_format formats[] = {[SETTINGS_LOG_TEXT] = LOG_TEXT,
-                                              [SETTINGS_LOG_JSON] = LOG_JSON};
+    static const enum log_format formats[] = {
+        [SETTINGS_LOG_TEXT] = LOG_TEXT, [SETTINGS_LOG_JSON] = LOG_JSON};
     unsigned wanted = server->settings->log_format;
     if (wanted == SETTINGS_LOG_AUTO)
         wanted = isatty(STDERR_FILENO) ? SETTINGS_LOG_TEXT : SETTINGS_LOG_JSON;

@@ -43,9 +43,14 @@ static void append_integer(struct batch_builder *builder, size_t column, int64_t
 /* --- volley.sessions ------------------------------------------------------------------------------ */
 
 static const struct view_column session_columns[] = {
-    {"id", ARROW_UTF8},         {"kind", ARROW_UTF8},    {"user", ARROW_UTF8},
-    {"peer", ARROW_UTF8},       {"created_at", ARROW_TIMESTAMP}, {"used_at", ARROW_TIMESTAMP},
-    {"prepared_statements", ARROW_INT}, {"in_transaction", ARROW_BOOL},
+    {"id", ARROW_UTF8},
+    {"kind", ARROW_UTF8},
+    {"user", ARROW_UTF8},
+    {"peer", ARROW_UTF8},
+    {"created_at", ARROW_TIMESTAMP},
+    {"used_at", ARROW_TIMESTAMP},
+    {"prepared_statements", ARROW_INT},
+    {"in_transaction", ARROW_BOOL},
 };
 
 static void append_session(void *context, const struct session_facts *facts)
@@ -65,10 +70,10 @@ static enum status sessions_snapshot(void *context, struct arrow_batch **out_bat
                                      struct error *error)
 {
     struct sessions *const *sessions = context;
-    CLEANUP(arrow_schema_unref) struct arrow_schema *schema =
-        make_schema(session_columns, ARRAY_COUNT(session_columns));
-    CLEANUP(batch_builder_destroy) struct batch_builder *builder =
-        batch_builder_create(schema, NULL, &limits);
+    CLEANUP(arrow_schema_unref)
+    struct arrow_schema *schema = make_schema(session_columns, ARRAY_COUNT(session_columns));
+    CLEANUP(batch_builder_destroy)
+    struct batch_builder *builder = batch_builder_create(schema, NULL, &limits);
     if (*sessions)
         sessions_visit(*sessions, append_session, builder);
     *out_batch = batch_builder_seal(builder);
@@ -106,10 +111,10 @@ static void append_setting(void *context, const struct settings_entry *entry)
 static enum status settings_snapshot(void *context, struct arrow_batch **out_batch,
                                      struct error *error)
 {
-    CLEANUP(arrow_schema_unref) struct arrow_schema *schema =
-        make_schema(setting_columns, ARRAY_COUNT(setting_columns));
-    CLEANUP(batch_builder_destroy) struct batch_builder *builder =
-        batch_builder_create(schema, NULL, &limits);
+    CLEANUP(arrow_schema_unref)
+    struct arrow_schema *schema = make_schema(setting_columns, ARRAY_COUNT(setting_columns));
+    CLEANUP(batch_builder_destroy)
+    struct batch_builder *builder = batch_builder_create(schema, NULL, &limits);
     settings_visit(context, append_setting, builder);
     *out_batch = batch_builder_seal(builder);
     return STATUS_OK;

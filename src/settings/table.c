@@ -345,7 +345,8 @@ const struct setting settings_table[] = {
         .max = 1024 * TIB,
         .whole = machine_memory,
         .unit = "SIZE",
-        .help = "bytes that one result holds before its query waits, and that all results read to their end hold; a larger one cannot be read twice",
+        .help = "what one result may hold before its query waits, and all results read to their "
+                "end together; a larger one cannot be read twice",
     },
     {
         .section = "Resources",

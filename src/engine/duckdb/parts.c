@@ -303,8 +303,9 @@ static bool looks_up_key(const struct part_maker *maker)
 
 static enum part_class part_class_of(const struct part_maker *maker)
 {
-    enum part_class class = class_of_word(token_at(maker, 0));
-    return class == PART_QUERY && changes_something(maker) ? PART_CHANGE : class;
+    if (is_word(token_at(maker, 0), "with") && changes_something(maker))
+        return PART_CHANGE;
+    return class_of_word(token_at(maker, 0));
 }
 
 static enum status part_check(struct part_maker *maker)

@@ -55,8 +55,8 @@ static void tells_the_methods_of_a_known_path(void **state)
 
 static void an_unknown_path_has_no_methods(void **state)
 {
-    static const char *const paths[] = {"/nothing", "/v1/queries/", "/v1/queries/a/b", "/health/",
-                                        "", "*"};
+    static const char *const paths[] = {
+        "/nothing", "/v1/queries/", "/v1/queries/a/b", "/health/", "", "*"};
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
