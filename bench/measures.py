@@ -100,9 +100,10 @@ def read_again(context, batch_bytes):
 
             sample = watched(server, receive)
         elif contestant == "volley":
-            server = context.servers["volley"]
-            # The limit leaves room for the message's head, so that the body is `batch_bytes`.
-            header = f"volley-max-message-bytes={batch_bytes + 2048}"
+            server = context.servers["volley-again"]
+            # Whole vectors of 2048 rows: a little less than 1 MiB, exactly 64 KiB.
+            limit = batch_bytes if batch_bytes >= MEBIBYTE else batch_bytes + 2048
+            header = f"volley-max-message-bytes={limit}"
             address = server.addresses["flight"]
             sample = watched_after_priming(context, server, address, header)
         else:

@@ -108,11 +108,6 @@ static void column_init(struct batch_builder *builder, size_t index,
     }
 }
 
-static size_t field_child_count(const struct arrow_field *field)
-{
-    return field->is_dictionary ? 0 : field->child_count;
-}
-
 /* Lays out the columns level by level: the children of one column lie side by side. */
 static void builder_columns_init(struct batch_builder *builder)
 {
@@ -268,50 +263,6 @@ bool batch_builder_is_full(const struct batch_builder *builder)
         return false;
     return rows >= builder->limits.rows_max ||
            batch_builder_bytes(builder) >= builder->limits.bytes_max;
-}
-
-/* --- taking back --------------------------------------------------------------------------------- */
-
-static size_t count_nulls(const struct builder_column *column)
-{
-    size_t nulls = 0;
-    if (column->field->type == ARROW_NULL)
-        return column->length;
-    for (size_t i = 0; column->validity && i < column->length; i++)
-        nulls += !(column->validity[i / 8] >> (i % 8) & 1);
-    return nulls;
-}
-
-static size_t column_offset(const struct builder_column *column, size_t index)
-{
-    if (column_storage(column)->value_bits == 64)
-        return (size_t)((const int64_t *)column->values)[index];
-    return (size_t)((const int32_t *)column->values)[index];
-}
-
-static void column_truncate(struct builder_column *column, size_t length)
-{
-    const struct column_storage *storage = column_storage(column);
-    size_t child_length = length;
-    if (storage->extra_values && column->values) {
-        child_length = column_offset(column, length);
-        column->bytes_size = size_min(column->bytes_size, child_length);
-    }
-    if (column->field->type == ARROW_FIXED_LIST)
-        child_length = length * (size_t)column->field->list_size;
-    assert(column->field->type != ARROW_UNION || !column->field->is_dense);
-    /* An interrupted copy may have bits and nulls of values it did not append. */
-    column->length = size_min(column->length, length);
-    if (column->null_count)
-        column->null_count = count_nulls(column);
-    for (size_t i = 0; i < field_child_count(column->field); i++)
-        column_truncate(&column->children[i], size_min(child_length, column->children[i].length));
-}
-
-void batch_builder_truncate(struct batch_builder *builder, size_t rows)
-{
-    for (size_t i = 0; i < builder->schema->field_count; i++)
-        column_truncate(&builder->columns[i], rows);
 }
 
 /* --- sealing ------------------------------------------------------------------------------------ */

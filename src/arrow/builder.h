@@ -22,13 +22,13 @@ struct builder_limits {
  * and `bytes` up to `bytes_size` after reserving. */
 struct builder_column {
     const struct arrow_field *field;
-    size_t length;          /* values in it */
+    size_t length; /* values in it */
     size_t null_count;
-    size_t capacity;        /* values that fit `values` and `validity` */
-    uint8_t *validity;      /* bits; NULL until the first null (builder_column_validity makes it) */
-    uint8_t *values;        /* width * capacity; lists and strings: int32 (large: int64) offsets, one
+    size_t capacity;   /* values that fit `values` and `validity` */
+    uint8_t *validity; /* bits; NULL until the first null (builder_column_validity makes it) */
+    uint8_t *values;   /* width * capacity; lists and strings: int32 (large: int64) offsets, one
                                more than capacity, offsets[0] = 0; bool: bits; union: type ids */
-    uint8_t *bytes;         /* of utf8 and binary */
+    uint8_t *bytes;    /* of utf8 and binary */
     size_t bytes_size;
     size_t bytes_capacity;
     struct builder_column *children;
@@ -65,9 +65,11 @@ uint8_t *builder_column_validity(struct builder_column *column);
  * builder_append_list closes the list at the child's present length; struct likewise. Union: append to
  * the child of that position, then builder_append_union. */
 void builder_append_null(struct builder_column *column);
-void builder_append_integer(struct builder_column *column, int64_t value); /* ints, dates, times, bool */
+void builder_append_integer(struct builder_column *column,
+                            int64_t value); /* ints, dates, times, bool */
 void builder_append_double(struct builder_column *column, double value);
-void builder_append_bytes(struct builder_column *column, struct str bytes); /* utf8, binary, fixed */
+void builder_append_bytes(struct builder_column *column,
+                          struct str bytes); /* utf8, binary, fixed */
 void builder_append_list(struct builder_column *column);
 void builder_append_struct(struct builder_column *column);
 void builder_append_union(struct builder_column *column, size_t child_index);

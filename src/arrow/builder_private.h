@@ -38,3 +38,8 @@ static inline struct column_storage *column_storage(const struct builder_column 
 {
     return &column->builder->storages[column - column->builder->columns];
 }
+
+static inline size_t field_child_count(const struct arrow_field *field)
+{
+    return field->is_dictionary ? 0 : field->child_count;
+}

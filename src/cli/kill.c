@@ -114,7 +114,7 @@ enum exit_code cli_kill(char *const *arguments, size_t count)
     arena_init(&arena);
     if (options_read(table, ARRAY_COUNT(table), arguments, count, &ids, &error) != STATUS_OK)
         return cli_fail(CLI_USAGE, &error);
-    struct str id = str_of(id_text);
+    struct str id = str_trim(str_of(id_text));
     if (!is_id(id)) {
         cli_complain("kill needs the ID of a statement: SELECT id FROM volley.queries");
         return CLI_USAGE;

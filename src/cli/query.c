@@ -222,6 +222,11 @@ struct arrow_schema *sql_query_schema(const struct sql_query *query)
     return query->schema;
 }
 
+int64_t sql_query_changed_rows(const struct sql_query *query)
+{
+    return query->flight_info->total_records;
+}
+
 /* Endpoints after the first must not change the columns. */
 static enum status check_schema(const struct sql_query *query, struct error *error)
 {

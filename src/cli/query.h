@@ -20,6 +20,8 @@ CLEANUP_FUNCTION(struct sql_query *, sql_query_close)
 
 /* NULL when the result has no columns. Lives as long as the query. */
 struct arrow_schema *sql_query_schema(const struct sql_query *query);
+/* Rows that a statement without columns changed; -1: it changed none and is not one that does. */
+int64_t sql_query_changed_rows(const struct sql_query *query);
 /* The next batch (one reference), or *out_end. Without `decode` *out_batch stays NULL. */
 MUST_CHECK enum status sql_query_next(struct sql_query *query, struct arrow_batch **out_batch,
                                       bool *out_end, struct error *error);

@@ -1,6 +1,6 @@
 /*
  * result.c — the formats of `volley sql`, and those of them that other modules write: row texts and IPC
- * streams.
+ * streams; and plans of EXPLAIN, which are drawings.
  *
  * Runs on: the main thread. Owns: per result its writer and a reference to the schema.
  * Not done here: tables (result_table.c), the texts of rows (arrow).
@@ -8,9 +8,11 @@
  */
 #include "cli/result.h"
 
+#include "arrow/column.h"
 #include "arrow/ipc.h"
 #include "arrow/row_writer.h"
 #include "base/memory.h"
+#include "cli/layout.h"
 
 /* --- CSV, JSON, NDJSON ---------------------------------------------------------------------------- */
 
@@ -93,6 +95,52 @@ static enum status arrow_end(struct result *result, struct error *error)
     slices_init(&slices);
     ipc_stream_end(&slices);
     return output_write(result->output, &slices, error);
+}
+
+/* --- plans ------------------------------------------------------------------------------------------ */
+
+static enum status plan_begin(struct result *result, struct error *error)
+{
+    return STATUS_OK;
+}
+
+/* The second column, line by line; lines are made harmless, their ends stay. */
+static enum status plan_batch(struct result *result, const struct arrow_batch *batch,
+                              struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    const struct arrow_column *columns = arrow_columns_open(batch, &arena);
+    for (int64_t row = 0; row < batch->rows; row++) {
+        struct str text = str_trim(arrow_column_bytes(&columns[1], row));
+        while (text.len > 0) {
+            (void)layout_append(str_split(&text, '\n'), false, &result->output->buf);
+            buf_append_byte(&result->output->buf, '\n');
+        }
+    }
+    return output_settle(result->output, error);
+}
+
+static enum status plan_end(struct result *result, struct error *error)
+{
+    return output_flush(result->output, error);
+}
+
+static const struct result_format plan = {
+    .name = "plan",
+    .for_people = true,
+    .begin = plan_begin,
+    .batch = plan_batch,
+    .end = plan_end,
+};
+
+const struct result_format *result_format_for(const struct result_format *format,
+                                              const struct arrow_schema *schema)
+{
+    bool explained = schema->field_count == 2 && schema->fields[1].type == ARROW_UTF8 &&
+                     str_equal(schema->fields[0].name, STR("explain_key")) &&
+                     str_equal(schema->fields[1].name, STR("explain_value"));
+    return format == &result_table && explained ? &plan : format;
 }
 
 /* --- the formats ----------------------------------------------------------------------------------- */

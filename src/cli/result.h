@@ -37,6 +37,10 @@ struct result_format {
 extern const char *const result_format_names[];
 const struct result_format *result_format_at(unsigned index);
 
+/* `format`, or for tables of EXPLAIN one that prints the plan as it is. */
+const struct result_format *result_format_for(const struct result_format *format,
+                                              const struct arrow_schema *schema);
+
 /* Starts a result: takes a reference to the schema. On failure nothing has to be closed. */
 MUST_CHECK enum status result_begin(struct result *result, const struct result_format *format,
                                     struct output *output, struct arrow_schema *schema, bool footer,

@@ -24,7 +24,7 @@ enum step { STEP_ON, STEP_WAIT, STEP_STATEMENT };
 
 void script_init(struct script *script)
 {
-    *script = (struct script){0};
+    *script = (struct script){.content = SIZE_MAX};
     buf_init(&script->text, 2 * SCRIPT_STATEMENT_BYTES_MAX);
 }
 
@@ -40,6 +40,8 @@ enum status script_feed(struct script *script, struct str text, struct error *er
         memmove(script->text.ptr, script->text.ptr + script->start, kept);
         script->text.len = kept;
         script->at -= script->start;
+        if (script->content != SIZE_MAX)
+            script->content -= script->start;
         script->start = 0;
     }
     if (kept > SCRIPT_STATEMENT_BYTES_MAX)
@@ -66,6 +68,13 @@ static size_t dollar_tag(struct str text, size_t at)
     return text.len - at >= SCRIPT_TAG_MAX ? 0 : SIZE_MAX;
 }
 
+/* The byte at hand belongs to the statement itself. */
+static void mark_content(struct script *script)
+{
+    if (script->content == SIZE_MAX)
+        script->content = script->at;
+}
+
 static void enter(struct script *script, enum script_state state, size_t bytes)
 {
     script->state = state;
@@ -84,7 +93,7 @@ static enum step plain_comment(struct script *script, struct str text, bool ende
         enter(script, state, 2);
         return STEP_ON;
     }
-    script->has_content = true;
+    mark_content(script);
     enter(script, SCRIPT_PLAIN, 1);
     return STEP_ON;
 }
@@ -94,7 +103,7 @@ static enum step plain_dollar(struct script *script, struct str text, bool ended
     size_t length = script->after_word ? 0 : dollar_tag(text, script->at);
     if (length == SIZE_MAX && !ended)
         return STEP_WAIT;
-    script->has_content = true;
+    mark_content(script);
     if (length == 0 || length == SIZE_MAX) {
         enter(script, SCRIPT_PLAIN, 1);
         return STEP_ON;
@@ -129,13 +138,14 @@ static enum step plain_step(struct script *script, struct str text, bool ended)
     case '\'':
     case '"': {
         bool escaped = byte == '\'' && is_escape_quote(script, text);
-        script->has_content = true;
+        mark_content(script);
         script->quote = byte;
         enter(script, escaped ? SCRIPT_ESCAPED : SCRIPT_QUOTED, 1);
         return STEP_ON;
     }
     default:
-        script->has_content |= !isspace((unsigned char)byte);
+        if (!isspace((unsigned char)byte))
+            mark_content(script);
         script->after_word = is_word_byte(byte);
         script->at++;
         return STEP_ON;
@@ -213,16 +223,16 @@ static enum step next_step(struct script *script, struct str text, bool ended)
     return STEP_ON;
 }
 
-/* Cuts the statement [start, end) off, `used` bytes in all; false when it is empty. */
+/* Cuts the statement that ends at `end` off, `used` bytes in all; false when it is empty. */
 static bool take_statement(struct script *script, size_t end, size_t used,
                            struct str *out_statement)
 {
-    struct str text = buf_str(&script->text);
-    bool has_content = script->has_content;
-    *out_statement = str_trim(str_slice(text, script->start, end));
+    bool has_content = script->content != SIZE_MAX;
+    if (has_content)
+        *out_statement = str_trim(str_slice(buf_str(&script->text), script->content, end));
     script->start = used;
     script->at = used;
-    script->has_content = false;
+    script->content = SIZE_MAX;
     script->after_word = false;
     return has_content;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/str.h"
@@ -34,8 +35,8 @@ struct script {
     char quote;
     char tag[SCRIPT_TAG_MAX]; /* with both '$' */
     size_t tag_len;
-    bool has_content; /* the statement under way is more than space and comments */
-    bool after_word;  /* the byte before `at` belongs to a word */
+    size_t content;  /* the first byte that is neither space nor comment; SIZE_MAX: none yet */
+    bool after_word; /* the byte before `at` belongs to a word */
 };
 
 void script_init(struct script *script);
@@ -43,6 +44,6 @@ void script_finish(struct script *script);
 CLEANUP_IN_PLACE(struct script, script_finish)
 /* Appends text. RESOURCE_EXHAUSTED when the statement under way is too long. */
 MUST_CHECK enum status script_feed(struct script *script, struct str text, struct error *error);
-/* The next complete statement, without its semicolon and surrounding space; with `ended`, what stands
- * after the last semicolon too. False when there is none (yet). Valid until the next call. */
+/* The next complete statement, without its semicolon, surrounding space and leading comments; with
+ * `ended`, what stands after the last semicolon too. False when there is none (yet). Valid until the next call. */
 bool script_next(struct script *script, bool ended, struct str *out_statement);

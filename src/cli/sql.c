@@ -17,7 +17,6 @@
 #include "cli/result.h"
 #include "cli/script.h"
 
-#include "arrow/column.h"
 #include "base/memory.h"
 
 #include <ctype.h>
@@ -53,7 +52,7 @@ static void first_word(struct str sql, char out[WORD_SIZE])
 
 static bool changes_rows(const char *word)
 {
-    static const char *const words[] = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "CREATE"};
+    static const char *const words[] = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "TRUNCATE"};
     for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
         if (str_equal(str_of(word), str_of(words[i])))
             return true;
@@ -61,76 +60,34 @@ static bool changes_rows(const char *word)
     return false;
 }
 
-/* The engine answers statements that change rows with one column, Count, and others that have nothing
- * to show with a column and no rows. */
-static bool is_count(const struct arrow_schema *schema, const char *word)
+/* What a statement without columns did: `INSERT 3`, or `OK`. */
+static enum status print_outcome(struct session *session, struct str sql, int64_t rows,
+                                 struct error *error)
 {
-    return changes_rows(word) && schema->field_count == 1 && schema->fields[0].type == ARROW_INT &&
-           str_equal(schema->fields[0].name, STR("Count"));
-}
-
-static bool returns_rows(const char *word)
-{
-    static const char *const words[] = {
-        "SELECT",  "WITH",  "FROM",      "VALUES", "TABLE",   "SHOW",    "DESCRIBE", "DESC",
-        "EXPLAIN", "PIVOT", "SUMMARIZE", "CALL",   "UNPIVOT", "EXECUTE", "",         "PRAGMA",
-    };
-    for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
-        if (str_equal(str_of(word), str_of(words[i])))
-            return true;
-    }
-    return false;
-}
-
-static void tell(struct session *session, const char *word, bool counted, int64_t count)
-{
+    char word[WORD_SIZE];
     char text[64];
-    if (counted)
-        (void)snprintf(text, sizeof(text), "%s %lld\n", word, (long long)count);
-    else
+    first_word(sql, word);
+    if (rows < 0)
         (void)snprintf(text, sizeof(text), "OK\n");
-    if (session->format->for_people)
-        buf_append_text(&session->output.buf, text);
     else
+        (void)snprintf(text, sizeof(text), "%s %lld\n", changes_rows(word) ? word : "OK",
+                       (long long)rows);
+    if (!session->format->for_people) {
         (void)fputs(text, stderr);
-}
-
-static enum status read_count(struct sql_query *query, bool *out_counted, int64_t *out_count,
-                              struct error *error)
-{
-    for (;;) {
-        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
-        bool end;
-        TRY(sql_query_next(query, &batch, &end, error));
-        if (end)
-            return STATUS_OK;
-        CLEANUP(arena_finish) struct arena arena;
-        arena_init(&arena);
-        const struct arrow_column *columns = arrow_columns_open(batch, &arena);
-        for (int64_t row = 0; row < batch->rows; row++) {
-            *out_count += arrow_column_integer(&columns[0], row);
-            *out_counted = true;
-        }
+        return STATUS_OK;
     }
-}
-
-static enum status print_count(struct session *session, struct sql_query *query, const char *word,
-                               struct error *error)
-{
-    int64_t count = 0;
-    bool counted = false;
-    TRY(read_count(query, &counted, &count, error));
-    tell(session, word, counted, count);
+    buf_append_text(&session->output.buf, text);
     return output_flush(&session->output, error);
 }
 
-/* --- statements with rows -------------------------------------------------------------------------- */
+/* --- statements --------------------------------------------------------------------------------------- */
 
 static enum status print_rows(struct session *session, struct sql_query *query,
                               struct arrow_schema *schema, struct error *error)
 {
+    const struct result_format *format = result_format_for(session->format, schema);
     CLEANUP(result_close) struct result result = {0};
-    TRY(result_begin(&result, session->format, &session->output, schema, session->footer, error));
+    TRY(result_begin(&result, format, &session->output, schema, session->footer, error));
     for (;;) {
         CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
         bool end;
@@ -141,45 +98,19 @@ static enum status print_rows(struct session *session, struct sql_query *query,
     }
 }
 
-/* A column without rows after a word that is no query: the engine's way to say "done". The first
- * batch decides, so it is looked for before anything is printed. */
-static enum status print_rows_or_done(struct session *session, struct sql_query *query,
-                                      struct arrow_schema *schema, const char *word,
-                                      struct error *error)
-{
-    CLEANUP(arrow_batch_unref) struct arrow_batch *first = NULL;
-    bool end = false;
-    while (!end && !(first && first->rows > 0)) {
-        if (first)
-            arrow_batch_unref(STEAL(first));
-        TRY(sql_query_next(query, &first, &end, error));
-    }
-    if (end) {
-        tell(session, word, false, 0);
-        return output_flush(&session->output, error);
-    }
-    CLEANUP(result_close) struct result result = {0};
-    TRY(result_begin(&result, session->format, &session->output, schema, session->footer, error));
-    while (!end) {
-        TRY(result_batch(&result, first, error));
-        arrow_batch_unref(STEAL(first));
-        TRY(sql_query_next(query, &first, &end, error));
-    }
-    return result_end(&result, error);
-}
-
 static enum status run_statement(struct session *session, struct str sql, struct error *error)
 {
-    char word[WORD_SIZE];
-    first_word(sql, word);
     CLEANUP(sql_query_close) struct sql_query *query = NULL;
     TRY(sql_query_open(session->client, sql, true, &query, error));
     struct arrow_schema *schema = sql_query_schema(query);
-    if (!schema || schema->field_count == 0 || is_count(schema, word))
-        return print_count(session, query, word, error);
-    if (returns_rows(word))
+    if (schema && schema->field_count > 0)
         return print_rows(session, query, schema, error);
-    return print_rows_or_done(session, query, schema, word, error);
+    bool end = false;
+    while (!end) {
+        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
+        TRY(sql_query_next(query, &batch, &end, error));
+    }
+    return print_outcome(session, sql, sql_query_changed_rows(query), error);
 }
 
 /* --- the source of statements ------------------------------------------------------------------------ */

@@ -31,7 +31,7 @@ static const struct table_column query_columns[] = {
     {"state", ARROW_UTF8},
     {"kind", ARROW_UTF8},
     {"door", ARROW_UTF8},
-    {"statement", ARROW_UTF8},
+    {"sql", ARROW_UTF8},
     {"request_id", ARROW_UTF8},
     {"peer", ARROW_UTF8},
     {"fingerprint", ARROW_UTF8},

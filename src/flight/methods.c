@@ -9,12 +9,13 @@
 #include "flight/flight_private.h"
 
 #include "base/memory.h"
+#include "engine/result_options.h"
 #include "json/reader.h"
+
+#include <stdio.h>
 
 /* SQL inside JSON may be escaped to twice its size and more. */
 #define SQL_TEXT_BYTES_MAX_IN_JSON ((size_t)21 << 20)
-/* The largest message a client may ask for. */
-#define MESSAGE_BYTES_MAX ((size_t)64 << 20)
 
 #define SERVICE "/arrow.flight.protocol.FlightService/"
 
@@ -235,21 +236,36 @@ bool flight_call_is_dry(const struct flight_call *call)
     return call->is_dry;
 }
 
+/* An option of the call: metadata `volley-<name>`; empty: not given. */
+static struct str call_option(struct flight_call *call, const char *name)
+{
+    char header[64];
+    int size = snprintf(header, sizeof(header), "volley-%s", name);
+    return str_trim(http_headers_get(&call->call->metadata, str_make(header, (size_t)size)));
+}
+
 enum status flight_result_options(struct flight_call *call,
                                   struct engine_result_options *out_options, struct error *error)
 {
     struct engine_result_options options = {0};
-    struct str value = http_headers_get(&call->call->metadata, STR("volley-max-message-bytes"));
-    uint64_t bytes = 0;
-    if (value.len > 0 && (!str_to_u64(value, &bytes) || bytes == 0))
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "volley-max-message-bytes must be a number of bytes above 0, not '%.*s'",
-                         STR_ARGS(value));
-    options.message_bytes_max = bytes < MESSAGE_BYTES_MAX ? (size_t)bytes : MESSAGE_BYTES_MAX;
-    struct str dictionaries = http_headers_get(&call->call->metadata, STR("volley-dictionaries"));
-    options.plain_dictionaries = str_equal(dictionaries, STR("off"));
+    for (size_t i = 0; i < result_option_count; i++) {
+        struct str text = call_option(call, result_option_names[i]);
+        if (text.len > 0)
+            TRY(result_option_set(&options, i, text, error));
+    }
     *out_options = options;
     return STATUS_OK;
+}
+
+static enum status read_timeout(struct flight_call *call, uint64_t *out_timeout_ms,
+                                struct error *error)
+{
+    struct str text = call_option(call, "timeout-ms");
+    if (text.len == 0 || (str_to_u64(text, out_timeout_ms) && *out_timeout_ms > 0))
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "option timeout-ms takes a number of milliseconds above 0, not '%.*s'",
+                     STR_ARGS(text));
 }
 
 enum status flight_prepare(struct flight_call *call, struct str sql,
@@ -266,5 +282,6 @@ enum status flight_prepare(struct flight_call *call, struct str sql,
         .door = "flight",
     };
     TRY(flight_result_options(call, &spec.result, error));
+    TRY(read_timeout(call, &spec.timeout_ms, error));
     return query_prepare(call->flight->options.queries, &spec, out_query, error);
 }

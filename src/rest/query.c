@@ -7,8 +7,8 @@
  */
 #include "rest/rest_private.h"
 
-#include "base/checked.h"
 #include "base/memory.h"
+#include "engine/result_options.h"
 
 /* Content types whose body is the SQL text unless it starts with '{'; curl -d sends the last one. */
 static const char *const body_types[] = {"application/json", "application/sql", "text/plain",
@@ -30,41 +30,35 @@ static enum status check_content_type(const struct rest_exchange *exchange, stru
                           STR_ARGS(type));
 }
 
-/* The names of an option: in JSON, as a query parameter, as a header. */
-struct option_names {
-    const char *member;
-    const char *parameter;
-    const char *header;
-};
-static const struct option_names timeout_names = {"timeout_ms", "timeout-ms", "volley-timeout-ms"};
-static const struct option_names message_names = {"max_message_bytes", "max-message-bytes",
-                                                  "volley-max-message-bytes"};
-
-/* A whole number from the JSON object, the query string or a header, in this order; 0 when absent. */
-static enum status read_number(const struct rest_exchange *exchange,
-                               const struct json_value *object, const struct option_names *names,
-                               uint64_t *out, struct error *error)
+/* The text of an option: a query parameter `<name>` or a header `volley-<name>`; empty: not given. */
+static struct str option_text(const struct rest_exchange *exchange, const char *name)
 {
-    int64_t value = 0;
-    bool present = false;
-    if (object)
-        TRY(json_member_integer(object, names->member, false, &value, &present, error));
-    if (present && value <= 0)
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
-                              "field '%s' must be above 0", names->member);
-    *out = (uint64_t)value;
-    if (present)
-        return STATUS_OK;
     struct str text;
-    if (!http_query_get(exchange->request, str_of(names->parameter), &text))
-        text = http_headers_get(&exchange->request->headers, str_of(names->header));
-    if (text.len == 0)
-        return STATUS_OK;
-    if (str_to_u64(text, out) && *out > 0)
-        return STATUS_OK;
+    if (http_query_get(exchange->request, str_of(name), &text))
+        return str_trim(text);
+    struct str header = arena_printf(exchange->request->arena, "volley-%s", name);
+    return str_trim(http_headers_get(&exchange->request->headers, header));
+}
+
+static enum status refuse_timeout(struct str text, struct error *error)
+{
     return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
-                          "option %s must be a whole number above 0, not '%.*s'", names->parameter,
+                          "option timeout-ms takes a number of milliseconds above 0, not '%.*s'",
                           STR_ARGS(text));
+}
+
+static enum status read_options(const struct rest_exchange *exchange, struct query_spec *spec,
+                                struct error *error)
+{
+    for (size_t i = 0; i < result_option_count; i++) {
+        struct str text = option_text(exchange, result_option_names[i]);
+        if (text.len > 0)
+            TRY(result_option_set(&spec->result, i, text, error));
+    }
+    struct str timeout = option_text(exchange, "timeout-ms");
+    if (timeout.len > 0 && (!str_to_u64(timeout, &spec->timeout_ms) || spec->timeout_ms == 0))
+        return refuse_timeout(timeout, error);
+    return STATUS_OK;
 }
 
 /* The fault of a JSON body is the caller's input, not SQL. */
@@ -78,30 +72,26 @@ static enum status validation_error(enum status status, struct error *error)
 static enum status read_object(const struct json_value *object, struct query_spec *spec,
                                struct error *error)
 {
-    static const char *const known[] = {"sql", "timeout_ms", "max_message_bytes", NULL};
+    static const char *const known[] = {"sql", "timeout_ms", NULL};
     if (!json_value_is_object(object))
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "the body must be an object {\"sql\": ...}");
     TRY(json_check_keys(object, known, error));
-    return json_member_text(object, "sql", true, &spec->sql, NULL, error);
-}
-
-static enum status read_options(const struct rest_exchange *exchange,
-                                const struct json_value *object, struct query_spec *spec,
-                                struct error *error)
-{
-    uint64_t message_bytes = 0;
-    TRY(read_number(exchange, object, &timeout_names, &spec->timeout_ms, error));
-    TRY(read_number(exchange, object, &message_names, &message_bytes, error));
-    spec->result.message_bytes_max = size_min(message_bytes, (size_t)64 << 20);
+    TRY(json_member_text(object, "sql", true, &spec->sql, NULL, error));
+    int64_t timeout_ms = 0;
+    bool present = false;
+    TRY(json_member_integer(object, "timeout_ms", false, &timeout_ms, &present, error));
+    if (present && timeout_ms <= 0)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "field 'timeout_ms' must be above 0");
+    if (present)
+        spec->timeout_ms = (uint64_t)timeout_ms;
     return STATUS_OK;
 }
 
-static enum status prepare(struct rest_exchange *exchange, const struct json_value *object,
-                           struct query_spec *spec, struct error *error)
+static enum status prepare(struct rest_exchange *exchange, struct query_spec *spec,
+                           struct error *error)
 {
     const struct rest_options *options = &exchange->rest->options;
-    TRY(read_options(exchange, object, spec, error));
     if (str_trim(spec->sql).len == 0)
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
                               "the statement is empty; send SQL text or {\"sql\": ...}");
@@ -127,11 +117,12 @@ enum status rest_query(struct rest_exchange *exchange, struct error *error)
         .peer = exchange->request->peer,
         .door = "http",
     };
+    TRY(read_options(exchange, &spec, error));
     if (!str_starts_with(str_trim(spec.sql), STR("{")))
-        return prepare(exchange, NULL, &spec, error);
+        return prepare(exchange, &spec, error);
     CLEANUP(json_document_destroy) struct json_document *document = NULL;
     TRY(validation_error(json_parse(spec.sql, REST_BODY_BYTES_MAX, &document, error), error));
     const struct json_value *object = json_root(document);
     TRY(validation_error(read_object(object, &spec, error), error));
-    return prepare(exchange, object, &spec, error);
+    return prepare(exchange, &spec, error);
 }

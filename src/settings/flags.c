@@ -9,6 +9,18 @@
  */
 #include "settings/flags.h"
 
+#include <ctype.h>
+
+/* SQL may begin with a comment, "-- like this"; no flag has white space in its name. */
+static bool is_sentence(struct str word)
+{
+    for (size_t i = 0; i < word.len && word.ptr[i] != '='; i++) {
+        if (isspace((unsigned char)word.ptr[i]))
+            return true;
+    }
+    return false;
+}
+
 bool flags_next(struct flags *flags, struct flag *out_flag)
 {
     if (flags->at >= flags->count)
@@ -19,7 +31,7 @@ bool flags_next(struct flags *flags, struct flag *out_flag)
         return flags_next(flags, out_flag);
     }
     *out_flag = (struct flag){.text = word};
-    if (flags->ended || word.len < 2 || word.ptr[0] != '-')
+    if (flags->ended || word.len < 2 || word.ptr[0] != '-' || is_sentence(word))
         return true;
     ptrdiff_t equals = str_find(word, '=');
     if (equals >= 0) {

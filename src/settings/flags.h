@@ -2,7 +2,7 @@
  * flags.h — the words of a command line: flags with and without values, arguments.
  *
  * `--name VALUE`, `--name=VALUE`, `-name VALUE` and `-name=VALUE` are the same; `--` ends the flags; `-`
- * alone is an argument.
+ * alone and words whose name would have white space are arguments.
  *
  * Threads: one at a time. Owns: nothing; texts point into the arguments.
  * SPDX-License-Identifier: Apache-2.0

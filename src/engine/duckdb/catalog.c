@@ -2,13 +2,15 @@
  * catalog.c — the catalog `volley`: the server's state as views, the type TIME_ZONE, and what every
  * connection does to find them.
  *
- *      volley.main.<table>     a view of the table function over the giver's snapshot
- *      volley.main.TIME_ZONE   the type, for who names it in full
- *      volley.builtin.TIME_ZONE  the same, on every search path: volley.main is not, so that no
- *                              unqualified DROP can reach the views
- *      volley.files.<view>     views of the command line's files, beside a database file
+ *      volley.main.<table>              a view of the table function over the giver's snapshot
+ *      volley.main.TIME_ZONE            the type, for who names it in full
+ *      volley_shared.builtin.TIME_ZONE  the same, on every search path
+ *      volley_shared.files.<view>       views of the command line's files, beside a database file
  *
- * The catalog is attached in memory, so that a user's database file is never changed. Runs while the
+ * `volley` itself is not on the path: no unqualified DROP can then reach its views, and the engine
+ * looks for volley.<table> in its main schema, as it does only for catalogs off the path.
+ *
+ * Both are attached in memory, so that a user's database file is never changed. Runs while the
  * engine is opened. Source: IANA names as ICU has them. SPDX-License-Identifier: Apache-2.0
  */
 #include "base/memory.h"
@@ -25,23 +27,13 @@
 
 static const char *const catalog_statements[] = {
     "ATTACH ':memory:' AS " CATALOG_NAME " (READ_WRITE)",
-    "CREATE SCHEMA " CATALOG_NAME ".builtin",
-    "CREATE SCHEMA " CATALOG_NAME ".files",
+    "ATTACH ':memory:' AS " SHARED_CATALOG_NAME " (READ_WRITE)",
+    "CREATE SCHEMA " SHARED_CATALOG_NAME ".builtin",
+    "CREATE SCHEMA " SHARED_CATALOG_NAME ".files",
     "CREATE TYPE " CATALOG_NAME ".main.TIME_ZONE AS ENUM (" ZONE_NAMES ")",
-    "CREATE TYPE " CATALOG_NAME ".builtin.TIME_ZONE AS ENUM (" ZONE_NAMES ")",
+    "CREATE TYPE " SHARED_CATALOG_NAME ".builtin.TIME_ZONE AS ENUM (" ZONE_NAMES ")",
     NULL,
 };
-
-static enum status execute(struct engine *engine, duckdb_connection connection, const char *sql,
-                           struct error *error)
-{
-    duckdb_result result;
-    enum status status = STATUS_OK;
-    if (duckdb_query(connection, sql, &result) != DuckDBSuccess)
-        status = duckdb_error(engine, duckdb_result_error(&result), STR_EMPTY, 0, error);
-    duckdb_destroy_result(&result);
-    return status;
-}
 
 static void zones_read_chunk(struct engine *engine, duckdb_logical_type type)
 {
@@ -61,8 +53,8 @@ static enum status zones_read(struct engine *engine, duckdb_connection connectio
 {
     duckdb_result result;
     enum status status = STATUS_OK;
-    if (duckdb_query(connection, "SELECT NULL::" CATALOG_NAME ".builtin.TIME_ZONE", &result) !=
-        DuckDBSuccess) {
+    if (duckdb_query(connection, "SELECT NULL::" SHARED_CATALOG_NAME ".builtin.TIME_ZONE",
+                     &result) != DuckDBSuccess) {
         status = duckdb_error(engine, duckdb_result_error(&result), STR_EMPTY, 0, error);
     } else {
         duckdb_logical_type type = duckdb_column_logical_type(&result, 0);
@@ -81,7 +73,7 @@ static enum status view_make(struct engine *engine, duckdb_connection connection
     buf_printf(&sql, "CREATE VIEW " CATALOG_NAME ".main.\"%s\" AS SELECT * FROM %s('%s')", name,
                TABLE_FUNCTION, name);
     TRY(buf_check(&sql, "the name of a system table", error));
-    return execute(engine, connection, (const char *)sql.ptr, error);
+    return setup_execute(engine, connection, (const char *)sql.ptr, error);
 }
 
 static void append_identifier(struct buf *sql, struct str name)
@@ -100,7 +92,7 @@ static enum status make_connection_setup(struct engine *engine, struct error *er
 {
     CLEANUP(buf_finish) struct buf sql;
     buf_init(&sql, SQL_BYTES_MAX);
-    engine->search_path_tail = CATALOG_NAME ".builtin," CATALOG_NAME ".files";
+    engine->search_path_tail = SHARED_CATALOG_NAME ".builtin," SHARED_CATALOG_NAME ".files";
     buf_append_text(&sql, "SET search_path='");
     append_identifier(&sql, engine->catalog);
     buf_printf(&sql,
@@ -115,10 +107,10 @@ static enum status make_connection_setup(struct engine *engine, struct error *er
 enum status catalog_make(struct engine *engine, duckdb_connection connection, struct error *error)
 {
     for (const char *const *sql = catalog_statements; *sql; sql++)
-        TRY(execute(engine, connection, *sql, error));
+        TRY(setup_execute(engine, connection, *sql, error));
     for (size_t i = 0; i < engine->table_count; i++)
         TRY(view_make(engine, connection, engine->tables[i].name, error));
     TRY(zones_read(engine, connection, error));
     TRY(make_connection_setup(engine, error));
-    return execute(engine, connection, engine->connection_setup, error);
+    return setup_execute(engine, connection, engine->connection_setup, error);
 }

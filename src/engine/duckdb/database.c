@@ -59,16 +59,11 @@ static enum status config_fill(duckdb_config config, const struct engine_options
     return STATUS_OK;
 }
 
-static bool is_in_memory(struct str database)
-{
-    return database.len == 0 || str_equal(database, STR(":memory:"));
-}
-
 static enum status database_open(struct engine *engine, const struct engine_options *options,
                                  duckdb_config config, struct error *error)
 {
     char *message = NULL;
-    bool in_memory = is_in_memory(options->database);
+    bool in_memory = database_is_in_memory(options->database);
     char *path = in_memory ? NULL : str_copy(options->database);
     duckdb_state state = duckdb_open_ext(path, &engine->database, config, &message);
     enum status status = STATUS_OK;
@@ -89,7 +84,7 @@ static enum status database_open(struct engine *engine, const struct engine_opti
 static enum status engine_open_database(struct engine *engine, const struct engine_options *options,
                                         struct error *error)
 {
-    if (options->read_only && is_in_memory(options->database))
+    if (options->read_only && database_is_in_memory(options->database))
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "read-only needs a database file: an in-memory database would stay empty");
     duckdb_config config;
@@ -103,24 +98,6 @@ static enum status engine_open_database(struct engine *engine, const struct engi
 }
 
 /* --- set-up ------------------------------------------------------------------------------------- */
-
-static enum status execute(struct engine *engine, duckdb_connection connection, const char *sql,
-                           struct error *error)
-{
-    duckdb_result result;
-    enum status status = STATUS_OK;
-    if (duckdb_query(connection, sql, &result) != DuckDBSuccess)
-        status = duckdb_error(engine, duckdb_result_error(&result), STR_EMPTY, 0, error);
-    duckdb_destroy_result(&result);
-    return status;
-}
-
-static enum status execute_buf(struct engine *engine, duckdb_connection connection,
-                               const struct buf *sql, struct error *error)
-{
-    TRY(buf_check(sql, "a set-up statement", error));
-    return execute(engine, connection, (const char *)sql->ptr, error);
-}
 
 /* The single value of a query as text, in the arena; empty for NULL. */
 static enum status query_text(struct engine *engine, duckdb_connection connection, const char *sql,
@@ -139,93 +116,6 @@ static enum status query_text(struct engine *engine, duckdb_connection connectio
     return status;
 }
 
-/* Text in single or double quotes. */
-static void append_quoted(struct buf *sql, struct str text, char quote)
-{
-    buf_append_byte(sql, (uint8_t)quote);
-    for (size_t i = 0; i < text.len; i++) {
-        buf_append_byte(sql, (uint8_t)text.ptr[i]);
-        if (text.ptr[i] == quote)
-            buf_append_byte(sql, (uint8_t)quote);
-    }
-    buf_append_byte(sql, (uint8_t)quote);
-}
-
-/* --- files as views ----------------------------------------------------------------------------- */
-
-struct file_kind {
-    const char *ending;
-    const char *function;
-};
-
-static const struct file_kind file_kinds[] = {
-    {".parquet", "read_parquet"}, {".csv", "read_csv"},      {".csv.gz", "read_csv"},
-    {".csv.zst", "read_csv"},     {".tsv", "read_csv"},      {".tsv.gz", "read_csv"},
-    {".json", "read_json"},       {".json.gz", "read_json"}, {".ndjson", "read_json"},
-    {".ndjson.gz", "read_json"},  {".jsonl", "read_json"},   {".jsonl.gz", "read_json"},
-};
-
-static const struct file_kind *file_kind_find(struct str path)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(file_kinds); i++) {
-        struct str ending = str_of(file_kinds[i].ending);
-        if (path.len > ending.len &&
-            str_equal_nocase(str_slice(path, path.len - ending.len, path.len), ending))
-            return &file_kinds[i];
-    }
-    return NULL;
-}
-
-/* The file's name without folders and endings; what no identifier takes becomes '_'. */
-static struct str view_name(struct arena *arena, struct str path, const struct file_kind *kind)
-{
-    size_t start = path.len;
-    while (start > 0 && path.ptr[start - 1] != '/')
-        start--;
-    struct str base = str_slice(path, start, path.len - strlen(kind->ending));
-    char *name = arena_new(arena, base.len + 2);
-    size_t size = 0;
-    if (base.len == 0 || (base.ptr[0] >= '0' && base.ptr[0] <= '9'))
-        name[size++] = '_';
-    for (size_t i = 0; i < base.len; i++) {
-        unsigned char c = (unsigned char)base.ptr[i];
-        bool fits = c >= 0x80 || c == '_' || (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') ||
-                    (c >= 'a' && c <= 'z');
-        name[size++] = fits ? (char)c : '_';
-    }
-    return str_make(name, size);
-}
-
-static enum status file_view_make(struct engine *engine, duckdb_connection connection,
-                                  const struct engine_file *file, bool in_memory,
-                                  struct error *error)
-{
-    const struct file_kind *kind = file_kind_find(file->path);
-    if (!kind)
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "'%.*s': the name of a data file ends in .parquet, .csv, .tsv, .json, "
-                         ".ndjson or .jsonl (.csv, .tsv and JSON also with .gz)",
-                         STR_ARGS(file->path));
-    struct str path;
-    TRY(file_gate_allow(&engine->files, &engine->arena, file->path, &path, error));
-    struct str name = file->view.len ? file->view : view_name(&engine->arena, path, kind);
-    CLEANUP(buf_finish) struct buf sql;
-    buf_init(&sql, SETTING_TEXT_MAX);
-    /* A database file of the user's is never changed: beside one the views live in our catalog. */
-    buf_append_text(&sql, in_memory ? "CREATE VIEW " : "CREATE VIEW " CATALOG_NAME ".files.");
-    append_quoted(&sql, name, '"');
-    buf_printf(&sql, " AS SELECT * FROM %s(", kind->function);
-    append_quoted(&sql, path, '\'');
-    buf_append_text(&sql, ")");
-    enum status status = execute_buf(engine, connection, &sql, error);
-    if (status != STATUS_OK && error) {
-        struct error cause = *error;
-        return error_set_code(error, status, cause.code, "file '%.*s': %.*s", STR_ARGS(file->path),
-                              (int)sizeof(cause.message) - 200, cause.message);
-    }
-    return status;
-}
-
 /* --- lock-down ---------------------------------------------------------------------------------- */
 
 static void append_list(struct buf *sql, const char *setting, const struct file_gate *files,
@@ -239,7 +129,7 @@ static void append_list(struct buf *sql, const char *setting, const struct file_
             continue;
         if (!first)
             buf_append_text(sql, ", ");
-        append_quoted(sql, path, '\'');
+        buf_append_quoted(sql, path, '\'');
         first = false;
     }
     if (more)
@@ -253,8 +143,8 @@ static enum status set_spill_folder(struct engine *engine, duckdb_connection con
     CLEANUP(buf_finish) struct buf sql;
     buf_init(&sql, SETTING_TEXT_MAX);
     buf_append_text(&sql, "SET temp_directory=");
-    append_quoted(&sql, options->temp_directory, '\'');
-    TRY(execute_buf(engine, connection, &sql, error));
+    buf_append_quoted(&sql, options->temp_directory, '\'');
+    TRY(setup_execute_buf(engine, connection, &sql, error));
     if (options->temp_directory.len)
         file_gate_protect(&engine->files, &engine->arena, options->temp_directory, true);
     return STATUS_OK;
@@ -263,7 +153,7 @@ static enum status set_spill_folder(struct engine *engine, duckdb_connection con
 static void protect_database(struct engine *engine, struct str database)
 {
     static const char *const endings[] = {"", ".wal", ".wal.checkpoint", ".wal.recovery", ".tmp"};
-    if (is_in_memory(database))
+    if (database_is_in_memory(database))
         return;
     for (size_t i = 0; i < ARRAY_COUNT(endings); i++)
         file_gate_protect(&engine->files, &engine->arena,
@@ -281,10 +171,10 @@ static enum status allow_paths(struct engine *engine, duckdb_connection connecti
     CLEANUP(buf_finish) struct buf sql;
     buf_init(&sql, SETTING_TEXT_MAX);
     append_list(&sql, "allowed_directories", &engine->files, true, NULL);
-    TRY(execute_buf(engine, connection, &sql, error));
+    TRY(setup_execute_buf(engine, connection, &sql, error));
     buf_clear(&sql);
     append_list(&sql, "allowed_paths", &engine->files, false, COPY_PATH);
-    return execute_buf(engine, connection, &sql, error);
+    return setup_execute_buf(engine, connection, &sql, error);
 }
 
 /* What must hold before a client may come near. */
@@ -318,9 +208,9 @@ static enum status lock_down(struct engine *engine, duckdb_connection connection
     TRY(set_spill_folder(engine, connection, options, error));
     protect_database(engine, options->database);
     TRY(allow_paths(engine, connection, options, error));
-    TRY(execute(engine, connection, "SET enable_external_access=false", error));
-    TRY(execute(engine, connection, "SET allowed_configs=" ALLOWED_CONFIGS, error));
-    TRY(execute(engine, connection, "SET lock_configuration=true", error));
+    TRY(setup_execute(engine, connection, "SET enable_external_access=false", error));
+    TRY(setup_execute(engine, connection, "SET allowed_configs=" ALLOWED_CONFIGS, error));
+    TRY(setup_execute(engine, connection, "SET lock_configuration=true", error));
     return verify_lock(engine, connection, error);
 }
 
@@ -350,10 +240,10 @@ static enum status engine_set_up(struct engine *engine, duckdb_connection connec
     TRY(table_function_register(engine, connection, error));
     TRY(catalog_make(engine, connection, error));
     for (size_t i = 0; i < options->file_count; i++)
-        TRY(file_view_make(engine, connection, &options->files[i], is_in_memory(options->database),
-                           error));
+        TRY(file_view_make(engine, connection, &options->files[i],
+                           database_is_in_memory(options->database), error));
     for (const char *const *sql = options->setup; sql && *sql; sql++)
-        TRY(execute(engine, connection, *sql, error));
+        TRY(setup_execute(engine, connection, *sql, error));
     return lock_down(engine, connection, options, error);
 }
 
@@ -376,6 +266,7 @@ enum status engine_open(const struct engine_options *options, struct engine **ou
     arena_init(&engine->arena);
     lock_init(&engine->locked.lock);
     list_init(&engine->locked.idle);
+    list_init(&engine->locked.cached);
     map_init(&engine->locked.connections);
     engine_copy_options(engine, options);
     TRY(engine_start(engine, options, error));
@@ -387,6 +278,7 @@ void engine_close(struct engine *engine)
 {
     if (!engine)
         return;
+    statement_cache_clear(engine);
     connections_close_idle(engine);
     duckdb_close(&engine->database);
     time_zones_finish(&engine->zones);

@@ -174,15 +174,21 @@ static enum status check_path(const struct part_maker *maker)
 /* CREATE, DROP, ALTER, COMMENT, ...: what stands before the definition's body is its target. */
 static enum status check_target(struct part_maker *maker)
 {
+    bool removes = is_word(token_at(maker, 0), "drop") || is_word(token_at(maker, 0), "alter");
+    if (is_word(token_at(maker, 1), "database"))
+        return refuse(maker, "attach", token_at(maker, 1),
+                      "databases are opened and named by the operator");
     for (size_t i = 1; i < maker->token_count && i < TARGET_WORDS_MAX; i++) {
         const struct sql_token *token = token_at(maker, i);
         if (is_symbol(token, '(') || is_word(token, "as") || is_word(token, "is"))
             break;
         if (is_word(token, "temp") || is_word(token, "temporary") || is_name(token, "temp"))
             maker->part->makes_state = true;
-        if (is_name(token, CATALOG_NAME))
+        if (is_name(token, CATALOG_NAME) || is_name(token, SHARED_CATALOG_NAME))
             return refuse(maker, "server-catalog", token,
                           "catalog '" CATALOG_NAME "' belongs to the server");
+        if (removes && is_name(token, ZONE_TYPE_NAME))
+            return refuse(maker, "server-catalog", token, "type TIME_ZONE belongs to the server");
     }
     return STATUS_OK;
 }

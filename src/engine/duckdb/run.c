@@ -9,6 +9,7 @@
  *
  * Runs on a query thread; interrupt and progress on any. SPDX-License-Identifier: Apache-2.0
  */
+#include "base/checked.h"
 #include "engine/duckdb/state.h"
 
 enum status run_error(const struct run *run, const char *message, struct error *error)
@@ -106,6 +107,13 @@ static struct run run_of(struct engine_statement *statement, struct result_write
                         .text = statement->sql};
 }
 
+/* Plans that others made before a change, or while it goes on, must not be run after it. */
+static void note_write(struct engine_statement *statement, enum part_class class)
+{
+    if (class != PART_QUERY)
+        atomic_fetch_add(&statement->session->engine->write_epoch, 1);
+}
+
 static enum status run_predecessor(struct engine_statement *statement, size_t index,
                                    struct error *error)
 {
@@ -113,7 +121,11 @@ static enum status run_predecessor(struct engine_statement *statement, size_t in
     TRY(check_not_interrupted(statement, error));
     TRY(statement_prepare_part(statement, index, &prepared, error));
     struct run run = run_of(statement, NULL);
+    note_write(statement,
+               statement->parts.items[size_min(index, statement->parts.count - 1)].class);
     enum status status = run_stream(&run, prepared, error);
+    note_write(statement,
+               statement->parts.items[size_min(index, statement->parts.count - 1)].class);
     duckdb_destroy_prepare(&prepared);
     if (statement->extracted_count == statement->parts.count)
         return session_apply(statement, &statement->parts.items[index], status, error);
@@ -142,6 +154,9 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
     bool has_rows = statement->plan.column_count > 0;
     if (has_rows)
         result_writer_init(&writer, statement, dataset);
+    const struct part *last = &statement->parts.items[statement->parts.count - 1];
+    TRY(statement_refresh(statement, error));
+    note_write(statement, last->class);
     struct run run = run_of(statement, has_rows ? &writer : NULL);
     enum status status = has_rows && run_copy_is_better(statement)
                              ? run_copy(&run, error)
@@ -149,7 +164,7 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
     *out_rows = has_rows ? writer.rows : -1;
     if (statement->kind == STATEMENT_UPDATE)
         *out_rows = run.changed;
-    const struct part *last = &statement->parts.items[statement->parts.count - 1];
+    note_write(statement, last->class);
     return session_apply(statement, last, status, error);
 }
 
@@ -161,15 +176,18 @@ static enum status run_all(struct engine_statement *statement, struct dataset *d
         TRY(statement_run_predecessors(statement, error));
     statement->predecessors_ran = false;
     TRY(run_last(statement, dataset, out_rows, error));
-    return statement->owns_transaction ? statement_end_transaction(statement, true, error)
-                                       : STATUS_OK;
+    if (!statement->owns_transaction)
+        return STATUS_OK;
+    enum status status = statement_end_transaction(statement, true, error);
+    note_write(statement, PART_END);
+    return status;
 }
 
 /* The session may have been pinned since the statement was prepared: then it belongs there. */
 static enum status statement_follow_session(struct engine_statement *statement, struct error *error)
 {
     struct connection *pinned = session_pinned(statement->session);
-    if (!pinned || pinned == statement->connection || statement->owns_transaction) {
+    if (!pinned || pinned == statement->connection) {
         connection_unref(pinned);
         return STATUS_OK;
     }
@@ -195,6 +213,7 @@ static enum status statement_run_entered(struct engine_statement *statement,
     statement_set_running(statement, statement->connection);
     enum status status = run_all(statement, dataset, out_rows, error);
     statement_set_running(statement, NULL);
+    statement->has_run = status == STATUS_OK;
     if (status != STATUS_OK)
         statement_roll_back(statement);
     return status;
@@ -210,8 +229,11 @@ enum status engine_statement_run(struct engine_statement *statement, struct data
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
                               "the statement has %zu parameters and no values for them",
                               statement->parameter_count);
-    TRY(statement_follow_session(statement, error));
-    TRY(connection_enter(statement->connection, &statement->interrupted, error));
+    if (!statement->is_entered) {
+        TRY(statement_follow_session(statement, error));
+        TRY(connection_enter(statement->connection, &statement->interrupted, error));
+    }
+    statement->is_entered = false;
     enum status status = statement_run_entered(statement, dataset, out_rows, error);
     connection_leave(statement->connection);
     return status;

@@ -41,14 +41,34 @@ struct engine {
     const char *connection_setup; /* statement that every new connection runs first; NULL: none */
     const char *search_path_tail; /* what every search path must end with */
     atomic_bool is_broken;        /* after a fatal error, for ever */
+    /* Grows before and after everything that may change data or catalog: plans made at another epoch
+     * are not run. */
+    atomic_uint_fast64_t write_epoch;
     struct {
         struct lock lock;
         struct list idle; /* connection.link; last used first */
         size_t idle_count;
+        struct list cached; /* engine_statement.cache_link; last used first */
+        size_t cached_count;
         struct map connections; /* the engine's number of a connection -> connection */
         size_t connection_count;
     } locked;
 };
+
+bool database_is_in_memory(struct str database);
+
+/* --- set-up (file_views.c) ---------------------------------------------------------------------- */
+
+/* Runs a statement of ours on the connection that sets the engine up. */
+MUST_CHECK enum status setup_execute(struct engine *engine, duckdb_connection connection,
+                                     const char *sql, struct error *error);
+MUST_CHECK enum status setup_execute_buf(struct engine *engine, duckdb_connection connection,
+                                         const struct buf *sql, struct error *error);
+/* Appends text in quotes, single or double; the same inside is doubled. */
+void buf_append_quoted(struct buf *sql, struct str text, char quote);
+MUST_CHECK enum status file_view_make(struct engine *engine, duckdb_connection connection,
+                                      const struct engine_file *file, bool in_memory,
+                                      struct error *error);
 
 /* --- connections (connection.c) ----------------------------------------------------------------- */
 
@@ -162,6 +182,11 @@ struct engine_statement {
     struct result_plan plan;
     bool predecessors_ran; /* at prepare, since the last statement depends on them */
     bool owns_transaction; /* opened by us around several statements, still open */
+    bool is_entered;   /* the connection is kept from prepare to run: a transaction is open in it */
+    bool has_run;      /* to its end */
+    uint64_t epoch;    /* of the engine when `prepared` was made */
+    uint64_t sql_hash; /* while in the cache */
+    struct list cache_link;
     atomic_bool interrupted;
     struct {
         struct lock lock;
@@ -175,6 +200,20 @@ MUST_CHECK enum status statement_prepare_part(struct engine_statement *statement
                                               struct error *error);
 /* Extracts, and prepares what can be prepared; the connection is entered. */
 MUST_CHECK enum status statement_prepare(struct engine_statement *statement, struct error *error);
+/* Prepares the last statement again when its plan was made at another epoch; the connection is entered. */
+MUST_CHECK enum status statement_refresh(struct engine_statement *statement, struct error *error);
+/* Frees a statement; `session` may be NULL (one from the cache); NULL is allowed. */
+void statement_free(struct engine_statement *statement);
+
+/* --- statements kept prepared (statement_cache.c) ----------------------------------------------- */
+
+/* A prepared statement of that text and these options (NULL: none), now of this session; or NULL. */
+struct engine_statement *statement_cache_take(struct engine_session *session, struct str sql,
+                                              const struct engine_result_options *options);
+/* Keeps the statement instead of its being freed; false: it is not worth it, or not safe. */
+bool statement_cache_put(struct engine_statement *statement);
+void statement_cache_clear(struct engine *engine);
+
 /* Drops what statement_prepare made, except the plan. */
 void statement_forget(struct engine_statement *statement);
 /* Runs the statements before the last one, and begins a transaction of our own around all of them
@@ -243,6 +282,9 @@ MUST_CHECK enum status run_copy_register(struct engine *engine, duckdb_connectio
 /* --- catalog `volley` (catalog.c, table_function.c) --------------------------------------------- */
 
 #define CATALOG_NAME "volley"
+/* On every search path; apart from `volley`, since a catalog on the path is only searched there. */
+#define SHARED_CATALOG_NAME "volley_shared"
+#define ZONE_TYPE_NAME "time_zone"
 /* Takes the name of a system table. */
 #define TABLE_FUNCTION "volley_table"
 MUST_CHECK enum status table_function_register(struct engine *engine, duckdb_connection connection,

@@ -219,6 +219,7 @@ static bool needs_predecessors(const struct engine_statement *statement)
 
 enum status statement_prepare(struct engine_statement *statement, struct error *error)
 {
+    statement->epoch = atomic_load(&statement->session->engine->write_epoch);
     TRY(statement_extract(statement, error));
     size_t last = statement->extracted_count - 1;
     if (last > 0 && needs_predecessors(statement))
@@ -227,6 +228,18 @@ enum status statement_prepare(struct engine_statement *statement, struct error *
     statement->kind = kind_of(statement, duckdb_prepared_statement_type(statement->prepared));
     statement->parameter_count = duckdb_nparams(statement->prepared);
     return statement->plan.schema ? STATUS_OK : statement_make_plan(statement, error);
+}
+
+enum status statement_refresh(struct engine_statement *statement, struct error *error)
+{
+    uint64_t epoch = atomic_load(&statement->session->engine->write_epoch);
+    if (statement->epoch == epoch)
+        return STATUS_OK;
+    statement_forget(statement);
+    TRY(statement_extract(statement, error));
+    statement->epoch = epoch;
+    return statement_prepare_part(statement, statement->extracted_count - 1, &statement->prepared,
+                                  error);
 }
 
 void statement_forget(struct engine_statement *statement)
@@ -258,7 +271,9 @@ static enum status statement_prepare_entered(struct engine_statement *statement,
     enum status status = statement_prepare(statement, error);
     if (status != STATUS_OK)
         statement_roll_back(statement);
-    connection_leave(statement->connection);
+    statement->is_entered = statement->owns_transaction;
+    if (!statement->is_entered)
+        connection_leave(statement->connection);
     return status;
 }
 
@@ -267,6 +282,11 @@ enum status engine_prepare(struct engine_session *session, struct str sql,
                            struct engine_statement **out_statement, struct error *error)
 {
     struct engine *engine = session->engine;
+    struct engine_statement *cached = statement_cache_take(session, sql, options);
+    if (cached) {
+        *out_statement = cached;
+        return STATUS_OK;
+    }
     TRY(gate_check_text(sql, engine->allowed_rules, engine->allowed_rule_count, error));
     TRY(file_gate_check(&engine->files, sql, error));
     CLEANUP(engine_statement_destroy)
@@ -284,20 +304,16 @@ enum status engine_prepare(struct engine_session *session, struct str sql,
 /* What ran before the last statement is taken back when that one was never run. */
 static void statement_abandon(struct engine_statement *statement)
 {
-    if (!statement->owns_transaction)
-        return;
-    struct error error = ERROR_NONE;
-    if (connection_enter(statement->connection, NULL, &error) != STATUS_OK)
+    if (!statement->is_entered)
         return;
     statement_roll_back(statement);
     connection_leave(statement->connection);
 }
 
-void engine_statement_destroy(struct engine_statement *statement)
+void statement_free(struct engine_statement *statement)
 {
     if (!statement)
         return;
-    statement_abandon(statement);
     statement_forget(statement);
     connection_unref(statement->connection);
     result_plan_finish(&statement->plan);
@@ -305,6 +321,15 @@ void engine_statement_destroy(struct engine_statement *statement)
     lock_finish(&statement->locked.lock);
     engine_session_unref(statement->session);
     free(statement);
+}
+
+void engine_statement_destroy(struct engine_statement *statement)
+{
+    if (!statement)
+        return;
+    statement_abandon(statement);
+    if (!statement_cache_put(statement))
+        statement_free(statement);
 }
 
 enum statement_kind engine_statement_kind(const struct engine_statement *statement)

@@ -202,25 +202,6 @@ static void make_decimal(duckdb_logical_type type, struct column_plan *plan,
     plan->copy = plan->width == 16 ? copy_fixed : copy_decimal;
 }
 
-static bool enum_value_is(duckdb_logical_type type, size_t index, struct str name)
-{
-    char *value = duckdb_enum_dictionary_value(type, index);
-    bool same = str_equal(str_of(value), name);
-    duckdb_free(value);
-    return same;
-}
-
-/* An ENUM is TIME_ZONE by its values: the name does not survive in every result. */
-static bool enum_is_time_zone(const struct time_zones *zones, duckdb_logical_type type)
-{
-    size_t count = duckdb_enum_dictionary_size(type);
-    if (!zones->dictionary || count != zones->count)
-        return false;
-    return enum_value_is(type, 0, zones->names[0]) &&
-           enum_value_is(type, count / 2, zones->names[count / 2]) &&
-           enum_value_is(type, count - 1, zones->names[count - 1]);
-}
-
 static void make_enum(struct plan_maker *maker, duckdb_logical_type type, struct column_plan *plan,
                       struct arrow_field *field)
 {
@@ -228,7 +209,7 @@ static void make_enum(struct plan_maker *maker, duckdb_logical_type type, struct
     field->type = ARROW_UTF8;
     plan->internal = duckdb_enum_internal_type(type);
     plan->width = internal_width(plan->internal);
-    if (plan->width == 2 && !maker->plain_dictionaries && enum_is_time_zone(maker->zones, type)) {
+    if (plan->width == 2 && !maker->plain_dictionaries && time_zones_match(maker->zones, type)) {
         field->is_dictionary = true;
         field->dictionary_bit_width = 16;
         plan->copy = copy_fixed;
@@ -418,39 +399,7 @@ static enum status make_field(struct plan_maker *maker, struct str name, duckdb_
     return status;
 }
 
-/* --- zones -------------------------------------------------------------------------------------- */
-
-void time_zones_init(struct time_zones *zones, const struct str *names, size_t count)
-{
-    struct builder_limits limits = {.rows_max = count + 1, .bytes_max = SIZE_MAX};
-    CLEANUP(arrow_schema_unref) struct arrow_schema *schema = arrow_schema_create(1);
-    arrow_field_init(schema, &schema->fields[0], STR("zone"), ARROW_UTF8);
-    arrow_schema_seal(schema, NULL);
-    CLEANUP(batch_builder_destroy)
-    struct batch_builder *builder = batch_builder_create(schema, NULL, &limits);
-    struct builder_column *column = batch_builder_column(builder, 0);
-    for (size_t i = 0; i < count; i++)
-        builder_append_bytes(column, names[i]);
-    zones->dictionary = batch_builder_seal(builder);
-    zones->names = NEW_ARRAY(struct str, count + 1);
-    zones->count = count;
-    const int32_t *offsets = (const int32_t *)zones->dictionary->buffers[1].ptr;
-    const uint8_t *bytes = zones->dictionary->buffers[2].ptr;
-    for (size_t i = 0; i < count; i++)
-        zones->names[i] = str_make(bytes + offsets[i], (size_t)(offsets[i + 1] - offsets[i]));
-}
-
-void time_zones_finish(struct time_zones *zones)
-{
-    arrow_batch_unref(zones->dictionary);
-    free(zones->names);
-    *zones = (struct time_zones){0};
-}
-
-static bool type_has_zone(const struct time_zones *zones, duckdb_logical_type type)
-{
-    return duckdb_get_type_id(type) == DUCKDB_TYPE_ENUM && enum_is_time_zone(zones, type);
-}
+/* --- results ------------------------------------------------------------------------------------ */
 
 static enum arrow_unit instant_unit(const struct time_zones *zones,
                                     const struct engine_result_options *options,
@@ -459,12 +408,11 @@ static enum arrow_unit instant_unit(const struct time_zones *zones,
     if (options->timestamp_unit)
         return (enum arrow_unit)(options->timestamp_unit - 1);
     for (size_t i = 0; i < count; i++)
-        if (type_has_zone(zones, columns[i].type))
+        if (duckdb_get_type_id(columns[i].type) == DUCKDB_TYPE_ENUM &&
+            time_zones_match(zones, columns[i].type))
             return ARROW_MILLISECOND;
     return ARROW_MICROSECOND;
 }
-
-/* --- results ------------------------------------------------------------------------------------ */
 
 static size_t count_dictionaries(const struct arrow_field *fields, size_t count)
 {
@@ -524,75 +472,4 @@ enum status result_plan_make(struct result_plan *plan, const struct time_zones *
     }
     seal_schema(plan, zones);
     return STATUS_OK;
-}
-
-/* --- the same type again? ----------------------------------------------------------------------- */
-
-static bool child_taken(const struct column_plan *plan, duckdb_logical_type type)
-{
-    bool taken = column_plan_takes(plan, type);
-    duckdb_destroy_logical_type(&type);
-    return taken;
-}
-
-static bool struct_taken(const struct column_plan *plan, duckdb_logical_type type)
-{
-    if (duckdb_struct_type_child_count(type) != plan->child_count)
-        return false;
-    for (size_t i = 0; i < plan->child_count; i++)
-        if (!child_taken(&plan->children[i], duckdb_struct_type_child_type(type, i)))
-            return false;
-    return true;
-}
-
-static bool union_taken(const struct column_plan *plan, duckdb_logical_type type)
-{
-    if (duckdb_union_type_member_count(type) != plan->child_count)
-        return false;
-    for (size_t i = 0; i < plan->child_count; i++)
-        if (!child_taken(&plan->children[i], duckdb_union_type_member_type(type, i)))
-            return false;
-    return true;
-}
-
-static bool enum_taken(const struct column_plan *plan, duckdb_logical_type type)
-{
-    size_t count = duckdb_enum_dictionary_size(type);
-    if (duckdb_enum_internal_type(type) != plan->internal)
-        return false;
-    if (!plan->labels) /* TIME_ZONE, which nobody can change */
-        return true;
-    if (count != plan->label_count)
-        return false;
-    for (size_t i = 0; i < count; i++)
-        if (!enum_value_is(type, i, plan->labels[i]))
-            return false;
-    return true;
-}
-
-bool column_plan_takes(const struct column_plan *plan, duckdb_logical_type type)
-{
-    if (duckdb_get_type_id(type) != plan->type)
-        return false;
-    switch ((int)plan->type) {
-    case DUCKDB_TYPE_DECIMAL:
-        return duckdb_decimal_width(type) == plan->field->precision &&
-               duckdb_decimal_scale(type) == plan->field->scale;
-    case DUCKDB_TYPE_ENUM:
-        return enum_taken(plan, type);
-    case DUCKDB_TYPE_LIST:
-        return child_taken(plan->children, duckdb_list_type_child_type(type));
-    case DUCKDB_TYPE_ARRAY:
-        return (int32_t)duckdb_array_type_array_size(type) == plan->field->list_size &&
-               child_taken(plan->children, duckdb_array_type_child_type(type));
-    case DUCKDB_TYPE_STRUCT:
-        return struct_taken(plan, type);
-    case DUCKDB_TYPE_MAP:
-        return child_taken(&plan->children->children[0], duckdb_map_type_key_type(type)) &&
-               child_taken(&plan->children->children[1], duckdb_map_type_value_type(type));
-    case DUCKDB_TYPE_UNION:
-        return union_taken(plan, type);
-    default:
-        return true;
-    }
 }

@@ -19,6 +19,7 @@ import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.sql.Types;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Properties;
@@ -42,7 +43,12 @@ public final class FlightSqlClient {
     }
 
     /** Bytes as hexadecimal digits, everything else as its text. */
-    private static Object shown(Object value) {
+    private static Object shown(ResultSet result, int column) throws SQLException {
+        // The driver's getObject does not know this type; its other getters do.
+        if (result.getMetaData().getColumnType(column) == Types.TIMESTAMP_WITH_TIMEZONE) {
+            return result.getTimestamp(column);
+        }
+        Object value = result.getObject(column);
         if (value instanceof byte[]) {
             StringBuilder digits = new StringBuilder();
             for (byte part : (byte[]) value) {
@@ -66,7 +72,7 @@ public final class FlightSqlClient {
         while (result.next()) {
             if (count == 0) {
                 for (int column = 1; column <= facts.getColumnCount(); column++) {
-                    values.add(quoted(shown(result.getObject(column))));
+                    values.add(quoted(shown(result, column)));
                 }
             }
             count++;
@@ -78,10 +84,13 @@ public final class FlightSqlClient {
     private static String run(Connection connection, String way, String sql) throws SQLException {
         if (way.equals("prepared")) {
             try (PreparedStatement statement = connection.prepareStatement(sql)) {
-                if (statement.execute()) {
-                    return rows(statement.getResultSet());
+                ResultSetMetaData facts = statement.getMetaData();
+                if (facts == null || facts.getColumnCount() == 0) {
+                    return "{\"changed\":" + statement.executeUpdate() + "}";
                 }
-                return "{\"changed\":" + statement.getUpdateCount() + "}";
+                try (ResultSet result = statement.executeQuery()) {
+                    return rows(result);
+                }
             }
         }
         try (Statement statement = connection.createStatement()) {
@@ -112,7 +121,7 @@ public final class FlightSqlClient {
                 String answer;
                 try {
                     answer = run(connection, parts[0], parts[1]);
-                } catch (SQLException error) {
+                } catch (SQLException | RuntimeException error) {
                     answer = "{\"code\":\"error\",\"message\":" + quoted(error.getMessage()) + "}";
                 }
                 System.out.println(answer);

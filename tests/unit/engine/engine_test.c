@@ -329,6 +329,7 @@ static void test_many_columns(void **state)
         buf_append_byte(&sql, '[');
     for (int i = 0; i < 70; i++)
         buf_append_byte(&sql, ']');
+    buf_append_text(&sql, " AS deep");
     test_fails(&engine, (char *)sql.ptr, STATUS_INVALID_ARGUMENT, "levels deep");
 }
 

@@ -185,8 +185,10 @@ static void test_server_catalog(void **state)
         "CREATE OR REPLACE VIEW volley.main.queries AS SELECT 1",
         "CREATE VIEW \"VOLLEY\".main.x AS SELECT 1",
         "CREATE SCHEMA volley.mine",
-        "DROP TYPE volley.builtin.TIME_ZONE",
-        "DROP SCHEMA volley.builtin CASCADE",
+        "DROP TYPE volley_shared.builtin.TIME_ZONE",
+        "DROP TYPE TIME_ZONE",
+        "DROP TYPE IF EXISTS \"time_zone\"",
+        "DROP SCHEMA volley_shared.builtin CASCADE",
         "ALTER TABLE volley.main.queries RENAME TO x",
         "COMMENT ON VIEW volley.main.queries IS 'x'",
     };

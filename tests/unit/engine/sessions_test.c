@@ -180,7 +180,7 @@ static void test_settings(void **state)
         "SET \"threads\" = 1",
         "SET enable_progress_bar_print = true",
         "USE volley",
-        "USE volley.builtin",
+        "USE volley_shared.builtin",
         "SET search_path = 'main,VOLLEY.main'",
         "SET schema = 'volley'",
     };

@@ -171,7 +171,7 @@ static void test_queries_and_datasets(void **state)
     expect_text(&queries, "state", 0, "done");
     expect_text(&queries, "kind", 0, "query");
     expect_text(&queries, "door", 0, "http");
-    expect_text(&queries, "statement", 0, "rows 2");
+    expect_text(&queries, "sql", 0, "rows 2");
     expect_text(&queries, "request_id", 0, "r-1");
     expect_text(&queries, "peer", 0, "10.0.0.1:9");
     expect_text(&queries, "fingerprint", 0, "000000000000002a");

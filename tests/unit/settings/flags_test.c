@@ -37,6 +37,19 @@ static void test_words(void **state)
     assert_false(flags_next(&flags, &flag));
 }
 
+static void test_sql_that_begins_with_a_comment(void **state)
+{
+    const char *words[] = {"-- note\nSELECT 1", "--a=b c"};
+    struct flags flags = {.arguments = (char *const *)words, .count = 2};
+    struct flag flag;
+    assert_true(flags_next(&flags, &flag));
+    assert_int_equal(flag.name.len, 0);
+    assert_text(flag.text, "-- note\nSELECT 1");
+    assert_true(flags_next(&flags, &flag));
+    assert_text(flag.name, "a");
+    assert_text(flag.value, "b c");
+}
+
 static void test_missing_value(void **state)
 {
     const char *words[] = {"--a"};
@@ -52,6 +65,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_sql_that_begins_with_a_comment),
         cmocka_unit_test(test_missing_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

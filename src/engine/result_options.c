@@ -1,0 +1,60 @@
+/*
+ * result_options.c — the table of result options.
+ * Threads: any; no state. SPDX-License-Identifier: Apache-2.0
+ */
+#include "engine/result_options.h"
+
+#include "base/memory.h"
+
+#include <assert.h>
+
+const char *const result_option_names[] = {"max-message-bytes", "dictionaries", "timestamp-unit"};
+const size_t result_option_count = ARRAY_COUNT(result_option_names);
+
+static bool set_message_bytes(struct engine_result_options *options, struct str text)
+{
+    uint64_t bytes;
+    if (!str_to_u64(text, &bytes) || bytes == 0)
+        return false;
+    options->message_bytes_max =
+        bytes < RESULT_MESSAGE_BYTES_MAX ? (size_t)bytes : RESULT_MESSAGE_BYTES_MAX;
+    return true;
+}
+
+static bool set_dictionaries(struct engine_result_options *options, struct str text)
+{
+    options->plain_dictionaries = str_equal(text, STR("off"));
+    return options->plain_dictionaries || str_equal(text, STR("zones"));
+}
+
+static bool set_timestamp_unit(struct engine_result_options *options, struct str text)
+{
+    static const char *const units[] = {"s", "ms", "us", "ns"};
+    for (size_t i = 0; i < ARRAY_COUNT(units); i++) {
+        if (str_equal(text, str_of(units[i]))) {
+            options->timestamp_unit = (int)i + 1;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct {
+    bool (*set)(struct engine_result_options *options, struct str text);
+    const char *taken;
+} rows[] = {
+    {set_message_bytes, "a number of bytes above 0"},
+    {set_dictionaries, "off or zones"},
+    {set_timestamp_unit, "s, ms, us or ns"},
+};
+static_assert(ARRAY_COUNT(rows) == ARRAY_COUNT(result_option_names), "one row for each name");
+
+enum status result_option_set(struct engine_result_options *options, size_t index, struct str text,
+                              struct error *error)
+{
+    if (rows[index].set(options, text))
+        return STATUS_OK;
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                          "option %s takes %s, not '%.*s'", result_option_names[index],
+                          rows[index].taken, STR_ARGS(text));
+}

@@ -1,0 +1,27 @@
+/*
+ * result_options.h — how a client says in which form a result leaves: one table of names for all doors.
+ *
+ * The doors ask for each name where their protocol carries options (gRPC metadata and HTTP headers
+ * `volley-<name>`, query parameters `<name>`) and hand the text over.
+ *
+ * Threads: any; no state. Source: design section 8. SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "base/cleanup.h"
+#include "base/str.h"
+#include "engine/engine.h"
+
+/* The names: "max-message-bytes", ... */
+extern const char *const result_option_names[];
+extern const size_t result_option_count;
+
+/* The largest message a client may ask for. */
+#define RESULT_MESSAGE_BYTES_MAX ((size_t)64 << 20)
+
+/* Sets option `index` of result_option_names from its text. INVALID_ARGUMENT (code VALIDATION_ERROR)
+ * naming the option, the text and what is taken. */
+MUST_CHECK enum status result_option_set(struct engine_result_options *options, size_t index,
+                                         struct str text, struct error *error);
