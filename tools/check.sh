@@ -50,7 +50,7 @@ run_fuzz_targets() {
 run_integration() { # NAME BINARY PYTEST-ARGUMENT...
     local name=$1 binary=$2
     shift 2
-    VOLLEY_BINARY=$repository/$binary "$cache/venv/bin/python" -m pytest tests/integration -q -rs \
+    VOLLEY_BINARY=$repository/$binary "$cache/venv/bin/python" -m pytest tests/integration -q -rsfE \
         --junitxml="$reports/integration-$name.xml" -o junit_suite_name="$name" "$@"
 }
 

@@ -177,6 +177,15 @@ static enum status allow_paths(struct engine *engine, duckdb_connection connecti
     return setup_execute_buf(engine, connection, &sql, error);
 }
 
+/* The operator may let clients change settings; files and extensions stay closed. */
+static bool settings_stay_open(const struct engine *engine)
+{
+    for (size_t i = 0; i < engine->allowed_rule_count; i++)
+        if (str_equal(engine->allowed_rules[i], STR("settings")))
+            return true;
+    return false;
+}
+
 /* What must hold before a client may come near. */
 static enum status verify_lock(struct engine *engine, duckdb_connection connection,
                                struct error *error)
@@ -191,7 +200,10 @@ static enum status verify_lock(struct engine *engine, duckdb_connection connecti
                    "current_setting('allow_unsigned_extensions'), "
                    "current_setting('allow_persistent_secrets'))",
                    &text, error));
-    if (!str_equal(text, STR("false,true,false,false,false,false,false")))
+    struct str wanted = settings_stay_open(engine)
+                            ? STR("false,false,false,false,false,false,false")
+                            : STR("false,true,false,false,false,false,false");
+    if (!str_equal(text, wanted))
         return error_set(error, STATUS_INTERNAL, "the engine is not locked down: %.*s",
                          STR_ARGS(text));
     duckdb_result result;
@@ -210,7 +222,8 @@ static enum status lock_down(struct engine *engine, duckdb_connection connection
     TRY(allow_paths(engine, connection, options, error));
     TRY(setup_execute(engine, connection, "SET enable_external_access=false", error));
     TRY(setup_execute(engine, connection, "SET allowed_configs=" ALLOWED_CONFIGS, error));
-    TRY(setup_execute(engine, connection, "SET lock_configuration=true", error));
+    if (!settings_stay_open(engine))
+        TRY(setup_execute(engine, connection, "SET lock_configuration=true", error));
     return verify_lock(engine, connection, error);
 }
 

@@ -101,7 +101,7 @@ static void test_large(void **state)
         if (b + 1 < result.batch_count)
             assert_true(result.batches[b]->rows >= 16384);
         for (int64_t row = 0; row < result.batches[b]->rows; row++, next++) {
-            char text[16];
+            char text[24];
             snprintf(text, sizeof(text), "%lld", (long long)next);
             assert_int_equal(arrow_column_integer(&columns[0], row), next);
             assert_true(str_equal(arrow_column_bytes(&columns[1], row), str_of(text)));

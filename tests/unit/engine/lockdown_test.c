@@ -177,6 +177,32 @@ static void test_own_files(void **state)
     test_rows(&engine, "SELECT a FROM t", "42");
 }
 
+/* What the operator switched off is allowed, and nothing else. */
+static void test_rules_switched_off(void **state)
+{
+    (void)state;
+    struct test_engine open;
+    struct str rules[] = {STR("settings"), STR("attach"), STR("pragma"), STR("call")};
+    struct engine_options options = test_engine_options();
+    options.allow_statements = rules;
+    options.allow_statement_count = ARRAY_COUNT(rules);
+    test_engine_open(&open, &options);
+    test_execute(&open, "SET GLOBAL default_order = 'desc'");
+    test_rows(&open, "SELECT * FROM range(3) t(i) ORDER BY i", "2\n1\n0");
+    test_execute(&open, "ATTACH ':memory:' AS other");
+    test_execute(&open, "CREATE TABLE other.t AS SELECT 1 AS a");
+    test_rows(&open, "FROM other.t", "1");
+    test_rows(&open, "PRAGMA database_size; SELECT 1", "1");
+    test_rows(&open, "CALL range(2)", "0\n1");
+    test_fails(&open, "SET enable_external_access = true", STATUS_INVALID_ARGUMENT,
+               "external access");
+    test_fails(&open, "ATTACH '/etc/passwd' AS p", STATUS_PERMISSION_DENIED, "allowed-paths");
+    test_fails(&open, "COPY (SELECT 1) TO '/tmp/x.csv'", STATUS_PERMISSION_DENIED,
+               "rule 'copy-to'");
+    test_fails(&open, "FROM enable_logging()", STATUS_PERMISSION_DENIED, "rule 'logging'");
+    test_engine_close(&open);
+}
+
 static void test_server_catalog(void **state)
 {
     (void)state;
@@ -192,6 +218,8 @@ static void test_server_catalog(void **state)
         "ALTER TABLE volley.main.queries RENAME TO x",
         "COMMENT ON VIEW volley.main.queries IS 'x'",
     };
+    test_fails(&engine, "ALTER DATABASE sales SET ALIAS TO foo", STATUS_PERMISSION_DENIED,
+               "rule 'attach'");
     for (size_t i = 0; i < ARRAY_COUNT(statements); i++)
         test_fails(&engine, statements[i], STATUS_PERMISSION_DENIED, "rule 'server-catalog'");
 }
@@ -272,11 +300,9 @@ static void test_opening_fails(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_named_files),
-        cmocka_unit_test(test_other_files),
-        cmocka_unit_test(test_own_files),
-        cmocka_unit_test(test_server_catalog),
-        cmocka_unit_test(test_database_file_is_plain),
+        cmocka_unit_test(test_named_files),    cmocka_unit_test(test_other_files),
+        cmocka_unit_test(test_own_files),      cmocka_unit_test(test_rules_switched_off),
+        cmocka_unit_test(test_server_catalog), cmocka_unit_test(test_database_file_is_plain),
         cmocka_unit_test(test_opening_fails),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
