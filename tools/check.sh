@@ -47,10 +47,12 @@ run_fuzz_targets() {
     say "fuzz: $count targets, ${VOLLEY_FUZZ_SECONDS:-10} s each, found nothing"
 }
 
-run_integration() { # NAME BINARY PYTEST-ARGUMENT...
-    local name=$1 binary=$2
-    shift 2
-    VOLLEY_BINARY=$repository/$binary "$cache/venv/bin/python" -m pytest tests/integration -q -rsfE \
+run_integration() { # NAME BUILD HELPERS PYTEST-ARGUMENT...: HELPERS is a build folder with tests
+    local name=$1 build=$2 helpers=$3
+    shift 3
+    VOLLEY_BINARY=$repository/$build/volley \
+        VOLLEY_ARROW_SAMPLE=$repository/$helpers/tests/unit/arrow/arrow_tool \
+        "$cache/venv/bin/python" -m pytest tests/integration -q -rsfE \
         --junitxml="$reports/integration-$name.xml" -o junit_suite_name="$name" "$@"
 }
 
@@ -74,7 +76,7 @@ say "unit and wire tests under ASan and UBSan"
 run_meson_tests build-asan
 run_fuzz_targets
 say "integration tests under ASan and UBSan"
-run_integration asan build-asan/volley -m "not clients and not release"
+run_integration asan build-asan build-asan -m "not clients and not release"
 say "integration tests and client matrix"
-run_integration release build/volley
+run_integration release build build-check
 python3 tools/gate_summary.py "$reports"

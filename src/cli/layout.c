@@ -4,7 +4,7 @@
  * What a database holds may have been written by anyone; a terminal obeys escape sequences. So every
  * control character is shown as its escape, and bytes that are not UTF-8 as U+FFFD.
  *
- * Runs on: the main thread (the width table follows the locale's character type). Owns: nothing.
+ * Runs on: one thread, whose locale it sets (wcwidth follows it). Owns: that locale.
  * Spec: RFC 3629; wcwidth of POSIX.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -17,8 +17,19 @@
 
 void layout_prepare(void)
 {
-    /* Fails on systems without that locale; characters then count as one column each. */
-    (void)setlocale(LC_CTYPE, "C.UTF-8");
+    if (uselocale((locale_t)0) != LC_GLOBAL_LOCALE)
+        return;
+    /* Without that locale characters count as one column each. */
+    locale_t locale = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+    if (locale != (locale_t)0)
+        (void)uselocale(locale);
+}
+
+void layout_finish(void)
+{
+    locale_t locale = uselocale(LC_GLOBAL_LOCALE);
+    if (locale != LC_GLOBAL_LOCALE)
+        freelocale(locale);
 }
 
 void layout_fill(struct buf *out, char byte, size_t count)

@@ -6,8 +6,9 @@
 
 #include "base/buf.h"
 
-/* Chooses the character widths of UTF-8; once, before layout_append. */
+/* Gives the calling thread the character widths of UTF-8, until layout_finish. */
 void layout_prepare(void);
+void layout_finish(void);
 /* Appends the text with control characters and invalid bytes replaced (newline as \n, escape as \x1b),
  * and with `|` as `\|` when `pipes`; returns the columns it takes. */
 size_t layout_append(struct str text, bool pipes, struct buf *out);

@@ -57,14 +57,6 @@ static enum status rows_end(struct result *result, struct error *error)
     return output_flush(result->output, error);
 }
 
-/* A JSON object has no line end of its own. */
-static enum status json_end(struct result *result, struct error *error)
-{
-    row_writer_end((struct row_writer *)result->state, &result->output->buf);
-    buf_append_byte(&result->output->buf, '\n');
-    return output_flush(result->output, error);
-}
-
 static void rows_close(struct result *result)
 {
     row_writer_destroy((struct row_writer *)result->state);
@@ -156,7 +148,7 @@ static const struct result_format json = {
     .name = "json",
     .begin = json_begin,
     .batch = rows_batch,
-    .end = json_end,
+    .end = rows_end,
     .close = rows_close,
 };
 static const struct result_format ndjson = {

@@ -45,5 +45,6 @@ CLEANUP_IN_PLACE(struct script, script_finish)
 /* Appends text. RESOURCE_EXHAUSTED when the statement under way is too long. */
 MUST_CHECK enum status script_feed(struct script *script, struct str text, struct error *error);
 /* The next complete statement, without its semicolon, surrounding space and leading comments; with
- * `ended`, what stands after the last semicolon too. False when there is none (yet). Valid until the next call. */
+ * `ended`, what stands after the last semicolon too. False when there is none (yet). Valid until the
+ * next call. */
 bool script_next(struct script *script, bool ended, struct str *out_statement);

@@ -269,5 +269,7 @@ enum exit_code cli_sql(char *const *arguments, size_t count)
     }
     layout_prepare();
     (void)signal(SIGPIPE, SIG_IGN);
-    return run_session(&options, &statements);
+    enum exit_code code = run_session(&options, &statements);
+    layout_finish();
+    return code;
 }

@@ -22,6 +22,7 @@
 
 #define USER_NAME_BYTES_MAX 256
 #define CREDENTIALS_BYTES_MAX 4096
+#define SESSION_KEY_SIZE (RANDOM_UUID_SIZE + 8)
 
 struct prepared {
     char *sql;
@@ -31,7 +32,7 @@ struct prepared {
 struct session {
     atomic_int references;
     char id[RANDOM_UUID_SIZE];
-    char key[RANDOM_UUID_SIZE + 8]; /* in the table; "" for a session of one call */
+    char key[SESSION_KEY_SIZE]; /* in the table; "" for a session of one call */
     const char *kind;
     char *user;
     char *peer;
@@ -39,6 +40,7 @@ struct session {
     size_t prepared_max;
     int64_t created_us;
     atomic_uint_least64_t used_ns;
+    atomic_bool is_orphan; /* its connection is gone */
     struct {
         struct lock lock;
         struct map prepared; /* handle -> struct prepared */
@@ -145,23 +147,51 @@ static struct session *longest_unused(struct sessions *sessions)
     return found;
 }
 
-void sessions_sweep(struct sessions *sessions)
+void sessions_disconnect(struct sessions *sessions, uint64_t connection_id)
+{
+    char key[SESSION_KEY_SIZE];
+    snprintf(key, sizeof(key), "c:%llu", (unsigned long long)connection_id);
+    LOCKED(&sessions->locked.lock);
+    struct session *session = map_get(&sessions->locked.by_key, str_of(key));
+    if (session)
+        atomic_store(&session->is_orphan, true);
+}
+
+static bool is_over(const struct session *session, uint64_t now, uint64_t idle_ns)
+{
+    if (atomic_load(&session->references) > 1)
+        return false;
+    return atomic_load(&session->is_orphan) || now - atomic_load(&session->used_ns) > idle_ns;
+}
+
+/* Takes the sessions that are over out of the table, with the table's references. */
+static size_t take_over(struct sessions *sessions, struct session ***out_taken)
 {
     uint64_t now = clock_now_ns();
     uint64_t idle_ns = sessions->options.idle_timeout_ms * NANOSECONDS_PER_MILLISECOND;
-    for (;;) {
-        struct session *idle = NULL;
-        lock_take(&sessions->locked.lock);
-        struct session *oldest = longest_unused(sessions);
-        if (oldest && now - atomic_load(&oldest->used_ns) > idle_ns) {
-            map_remove(&sessions->locked.by_key, str_of(oldest->key));
-            idle = oldest;
-        }
-        lock_give(&sessions->locked.lock);
-        if (!idle)
-            return;
-        session_unref(idle);
+    LOCKED(&sessions->locked.lock);
+    struct session **taken = NEW_ARRAY(struct session *, sessions->locked.by_key.count);
+    size_t count = 0;
+    size_t cursor = 0;
+    void *value;
+    struct str key;
+    while (map_next(&sessions->locked.by_key, &cursor, &key, &value)) {
+        if (is_over(value, now, idle_ns))
+            taken[count++] = value;
     }
+    for (size_t i = 0; i < count; i++)
+        map_remove(&sessions->locked.by_key, str_of(taken[i]->key));
+    *out_taken = taken;
+    return count;
+}
+
+void sessions_sweep(struct sessions *sessions)
+{
+    struct session **taken;
+    size_t count = take_over(sessions, &taken);
+    for (size_t i = 0; i < count; i++)
+        session_unref(taken[i]);
+    free(taken);
 }
 
 /* Enters a session under its key, unless another thread did so meanwhile: then that one is returned and
@@ -242,7 +272,7 @@ static enum status resolve_basic(struct sessions *sessions, struct grpc_call *ca
 static enum status resolve_bearer(struct sessions *sessions, struct str bearer,
                                   struct session **out_session, struct error *error)
 {
-    char key[RANDOM_UUID_SIZE + 8];
+    char key[SESSION_KEY_SIZE];
     bearer = str_trim(bearer);
     snprintf(key, sizeof(key), "b:%.*s", bearer.len < RANDOM_UUID_SIZE ? (int)bearer.len : 0,
              bearer.len ? bearer.ptr : "");
@@ -273,7 +303,7 @@ static enum status resolve_anonymous(struct sessions *sessions, struct grpc_call
         *out_session = session_create(sessions, "call", STR_EMPTY, call->peer);
         return STATUS_OK;
     }
-    char key[RANDOM_UUID_SIZE + 8];
+    char key[SESSION_KEY_SIZE];
     snprintf(key, sizeof(key), "c:%llu", (unsigned long long)call->connection_id);
     *out_session = find(sessions, key);
     if (*out_session)

@@ -29,7 +29,9 @@ struct sessions_options {
 struct sessions *sessions_create(const struct sessions_options *options);
 void sessions_destroy(struct sessions *sessions);
 CLEANUP_FUNCTION(struct sessions *, sessions_destroy)
-/* Closes idle sessions; to be called every second or so. */
+/* The connection is gone: its anonymous session goes with the next sweep. Never blocks; for loops. */
+void sessions_disconnect(struct sessions *sessions, uint64_t connection_id);
+/* Closes idle sessions and those of lost connections; to be called every second or so. */
 void sessions_sweep(struct sessions *sessions);
 
 /* The session of a call, one reference. With Basic credentials a new session is made and its bearer is

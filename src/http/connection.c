@@ -328,6 +328,8 @@ void http_connection_destroy(struct http_connection *connection)
     loop_timer_unset(connection->wire.loop, &connection->timer);
     http_wire_finish(&connection->wire);
     list_remove(&connection->link);
+    if (server->on_connection_close)
+        server->on_connection_close(server->on_connection_close_context, connection->id);
     free(connection);
     http_server_give_connection(server);
 }

@@ -45,6 +45,8 @@ struct http_server {
     struct list doors;      /* http_door.link */
     struct list unix_paths; /* server.c: files to remove */
     struct metrics *metrics;
+    void (*on_connection_close)(void *context, uint64_t connection_id); /* may be NULL */
+    void *on_connection_close_context;
     struct metric *connections_gauge; /* NULL without metrics */
     struct metric *live_gauge;
     atomic_size_t connection_count;

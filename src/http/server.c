@@ -95,6 +95,8 @@ enum status http_server_create(const struct http_server_options *options,
     server->handler_count = options->handler_count;
     server->name = str_copy(options->server_name);
     server->server_name = str_make(server->name, options->server_name.len);
+    server->on_connection_close = options->on_connection_close;
+    server->on_connection_close_context = options->on_connection_close_context;
     server->metrics = options->metrics;
     list_init(&server->doors);
     list_init(&server->unix_paths);

@@ -42,6 +42,9 @@ struct http_server_options {
     size_t loop_count;
     struct str server_name;  /* `server` header of HTTP responses; empty: none */
     struct metrics *metrics; /* may be NULL */
+    /* A connection is gone, on its loop; by then its requests are closed. May be NULL. */
+    void (*on_connection_close)(void *context, uint64_t connection_id);
+    void *on_connection_close_context;
 };
 
 MUST_CHECK enum status http_server_create(const struct http_server_options *options,

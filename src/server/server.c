@@ -290,6 +290,11 @@ static enum status listen_on(struct server *server, const struct settings_list *
     return STATUS_OK;
 }
 
+static void on_connection_close(void *context, uint64_t connection_id)
+{
+    sessions_disconnect(((struct server *)context)->sessions, connection_id);
+}
+
 static enum status open_listeners(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
@@ -304,6 +309,8 @@ static enum status open_listeners(struct server *server, struct error *error)
         .loop_count = io_threads_count(server->io),
         .server_name = STR("volley/" VOLLEY_VERSION),
         .metrics = server->metrics,
+        .on_connection_close = on_connection_close,
+        .on_connection_close_context = server,
     };
     options.limits.header_timeout_ms = settings->header_timeout_ms;
     TRY(http_server_create(&options, &server->http, error));

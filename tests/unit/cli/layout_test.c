@@ -25,7 +25,6 @@ static void check(const char *text, bool pipes, const char *expected, size_t col
 
 static void test_widths(void **state)
 {
-    layout_prepare();
     check("", false, "", 0);
     check("abc", false, "abc", 3);
     check("Z\xc3\xbcrich", false, "Z\xc3\xbcrich", 6);
@@ -38,7 +37,6 @@ static void test_widths(void **state)
 
 static void test_controls_are_shown(void **state)
 {
-    layout_prepare();
     check("a\nb\tc\r", false, "a\\nb\\tc\\r", 9);
     check("\x1b[31m", false, "\\x1b[31m", 8);
     check("\x7f", false, "\\x7f", 4);
@@ -48,7 +46,6 @@ static void test_controls_are_shown(void **state)
 
 static void test_invalid_bytes_are_replaced(void **state)
 {
-    layout_prepare();
     check("\xff", false, "\xef\xbf\xbd", 1);
     check("a\xc3", false, "a\xef\xbf\xbd", 2);
     check("\xc3(", false, "\xef\xbf\xbd(", 2);
@@ -63,5 +60,8 @@ int main(void)
         cmocka_unit_test(test_controls_are_shown),
         cmocka_unit_test(test_invalid_bytes_are_replaced),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    layout_prepare();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    layout_finish();
+    return failed;
 }

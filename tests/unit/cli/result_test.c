@@ -56,7 +56,6 @@ static char *render(unsigned format, bool footer, struct arrow_schema *schema,
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     (void)unlink(path);
-    layout_prepare();
     CLEANUP(output_finish) struct output output;
     output_init(&output, fd);
     CLEANUP(result_close) struct result result = {0};
@@ -203,5 +202,8 @@ int main(void)
         cmocka_unit_test(test_widths_stay), cmocka_unit_test(test_plans_are_drawings),
         cmocka_unit_test(test_broken_pipe), cmocka_unit_test(test_full_disk),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    layout_prepare();
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    layout_finish();
+    return failed;
 }
