@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/command.h"
+#include "server/server.h"
 
 #include <stdio.h>
 
@@ -14,6 +15,7 @@ enum exit_code cli_version(char *const *arguments, size_t count)
         cli_complain("version takes no arguments");
         return CLI_USAGE;
     }
-    (void)printf("volley %s\n%s\n", VOLLEY_VERSION, VOLLEY_LIBRARIES);
+    (void)printf("volley %s\nduckdb %s, %s\n", VOLLEY_VERSION, server_engine_version(),
+                 VOLLEY_LIBRARIES);
     return CLI_FINE;
 }

@@ -77,7 +77,7 @@ MUST_CHECK enum status engine_open(const struct engine_options *options, struct 
 /* No session may be left. */
 void engine_close(struct engine *engine);
 CLEANUP_FUNCTION(struct engine *, engine_close)
-/* "duckdb" and its version ("v1.5.6"). */
+/* "duckdb" and its version ("v1.5.6"); `engine` may be NULL. */
 const char *engine_name(const struct engine *engine);
 const char *engine_version(const struct engine *engine);
 /* The catalog that unqualified names live in ("memory", or the file's name). */

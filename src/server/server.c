@@ -4,7 +4,7 @@
  *      log -> data folder -> store -> engine -> workers, housekeeping -> queries -> sessions
  *          -> doors (flight, rest) -> listeners -> I/O threads -> announce -> wait -> drain -> down
  *
- * The calling thread waits for signals on a loop of its own. The first SIGTERM, SIGINT or SIGHUP
+ * The calling thread waits for signals on a loop of its own. The first SIGTERM or SIGINT
  * drains: no new connections, calls in flight end; after `drain-timeout` what is left is cancelled. A
  * second one ends the process at once. Housekeeping (sweeps, deadlines) has a loop and a thread of its
  * own, which outlives the I/O threads.
@@ -57,6 +57,7 @@
 
 struct server {
     const struct settings *settings;
+    const struct server_reload *reload;
     struct metrics *metrics;
     struct log *log;
     struct log_thread *log_thread;
@@ -343,12 +344,30 @@ static void start_drain(struct server *server)
     http_server_drain(server->http, &server->drained, server->loop);
 }
 
+/* Takes over the settings that may change while the server runs; wrong ones change nothing. */
+static void reload(struct server *server)
+{
+    CLEANUP(settings_destroy) const struct settings *settings = NULL;
+    struct error error = ERROR_NONE;
+    if (server->reload->load(server->reload->context, &settings, &error) != STATUS_OK) {
+        LOG(server->log, LOG_ERROR, "settings not reloaded",
+            LOG_STR("error", str_of(error.message)));
+        return;
+    }
+    log_set_level(server->log, (enum log_level)settings->log_level);
+    LOG(server->log, LOG_INFO, "settings reloaded", LOG_INTEGER("log_level", settings->log_level));
+}
+
 static void on_signal(struct loop_watch *watch, unsigned ready)
 {
     struct server *server = CONTAINER_OF(watch, struct server, signals);
     struct signalfd_siginfo received;
     if (read(watch->fd, &received, sizeof(received)) != sizeof(received))
         return;
+    if (received.ssi_signo == SIGHUP) {
+        reload(server);
+        return;
+    }
     if (atomic_exchange(&server->draining, true))
         _exit(128 + (int)received.ssi_signo);
     start_drain(server);
@@ -442,13 +461,20 @@ static void log_listening(const struct server *server)
             LOG_STR("engine", str_of(engine_version(server->engine))));
 }
 
-enum status server_run(const struct settings *settings, struct error *error)
+const char *server_engine_version(void)
+{
+    return engine_version(NULL);
+}
+
+enum status server_run(const struct settings *settings, const struct server_reload *reload_settings,
+                       struct error *error)
 {
     /* Freed memory of large results goes back to the system instead of staying in the heap. */
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
     mallopt(M_TRIM_THRESHOLD, 8 << 20);
     CLEANUP(take_down) struct server *server = NEW(struct server);
     server->settings = settings;
+    server->reload = reload_settings;
     server->metrics = metrics_create();
     server->sweep = LOOP_TIMER_INIT(sweep);
     server->start_sweep = LOOP_TASK_INIT(start_sweeping);
