@@ -54,7 +54,8 @@ static void check(enum status status, const struct error *error)
     exit(1);
 }
 
-static void run_round(struct engine_session *session, struct store *store, const char *sql, int round)
+static void run_round(struct engine_session *session, struct store *store, const char *sql,
+                      int round)
 {
     struct error error = ERROR_NONE;
     struct engine_statement *statement = NULL;
@@ -79,7 +80,8 @@ static void run_round(struct engine_session *session, struct store *store, const
     double wall = (double)(clock_now_ns() - wall_ns) / 1e9;
     double cpu = (double)(clock_process_cpu_ns() - cpu_ns) / 1e9;
     printf("%.4f s wall, %.4f s CPU, %lld rows, %zu batches, %.3f GB, %.3f CPU-s/GB\n", wall, cpu,
-           (long long)rows, drain.batches, (double)drain.bytes / 1e9, cpu / ((double)drain.bytes / 1e9));
+           (long long)rows, drain.batches, (double)drain.bytes / 1e9,
+           cpu / ((double)drain.bytes / 1e9));
     dataset_drop(dataset);
     dataset_unref(dataset);
     engine_statement_destroy(statement);
@@ -129,14 +131,15 @@ int main(int argc, char **argv)
     struct buffer_pool *pool = buffer_pool_create((size_t)256 << 20);
     struct store *store = store_create(&store_options);
     struct engine_options options = {.database = str_of(argv[1]),
-                                     .threads = argc > 4 ? (unsigned)atoi(argv[4]) : 2,
+                                     .threads =
+                                         argc > 4 ? (unsigned)(int)strtol(argv[4], NULL, 10) : 2,
                                      .read_only = strcmp(argv[1], ":memory:") != 0,
                                      .memory_bytes_max = (size_t)4 << 30,
                                      .batch_bytes_max = ((size_t)2 << 20) - 4096,
                                      .pool = pool};
     check(engine_open(&options, &engine, &error), &error);
     struct engine_session *session = engine_session_open(engine);
-    int rounds = argc > 3 ? atoi(argv[3]) : 5;
+    int rounds = argc > 3 ? (int)strtol(argv[3], NULL, 10) : 5;
     for (int round = 0; round < rounds; round++)
         run_round(session, store, argv[2], round);
     run_small(session, store, "SELECT 1");

@@ -8,7 +8,6 @@
  */
 #include "arrow/flat_reader.h"
 
-
 #define VTABLE_HEAD_BYTES 4
 #define TABLE_HEAD_BYTES 4
 

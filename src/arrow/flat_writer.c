@@ -9,7 +9,6 @@
  */
 #include "arrow/flat_writer.h"
 
-
 #include <assert.h>
 
 /* Schemas from outside are bounded by their metadata limit, far below this. */

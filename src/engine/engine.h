@@ -27,11 +27,11 @@ struct engine_statement;
 
 /* What a statement does, decided when it is prepared. */
 enum statement_kind {
-    STATEMENT_QUERY,      /* returns rows and changes nothing; may be started late, never twice */
-    STATEMENT_UPDATE,     /* INSERT, UPDATE, DELETE, MERGE, COPY .. FROM: a count */
-    STATEMENT_RETURNING,  /* one of these with RETURNING: rows and an effect */
-    STATEMENT_DEFINITION, /* CREATE, DROP, ALTER, SET, USE, ...: no count (-1) */
-    STATEMENT_TRANSACTION,/* BEGIN, COMMIT, ROLLBACK */
+    STATEMENT_QUERY,       /* returns rows and changes nothing; may be started late, never twice */
+    STATEMENT_UPDATE,      /* INSERT, UPDATE, DELETE, MERGE, COPY .. FROM: a count */
+    STATEMENT_RETURNING,   /* one of these with RETURNING: rows and an effect */
+    STATEMENT_DEFINITION,  /* CREATE, DROP, ALTER, SET, USE, ...: no count (-1) */
+    STATEMENT_TRANSACTION, /* BEGIN, COMMIT, ROLLBACK */
 };
 /* True when running the statement has an effect: it runs at once and exactly once. */
 bool statement_kind_has_effect(enum statement_kind kind);
@@ -52,23 +52,23 @@ struct engine_file {
 };
 
 struct engine_options {
-    struct str database;          /* a file or ":memory:" */
+    struct str database; /* a file or ":memory:" */
     bool read_only;
-    size_t memory_bytes_max;      /* the engine's own limit */
+    size_t memory_bytes_max; /* the engine's own limit */
     unsigned threads;
-    struct str temp_directory;    /* where the engine spills; "": nowhere */
+    struct str temp_directory;       /* where the engine spills; "": nowhere */
     const struct str *allowed_paths; /* files and folders SQL may read */
     size_t allowed_path_count;
     const struct engine_file *files;
     size_t file_count;
     const struct str *allow_statements; /* gate rules switched off by the operator (gate.h) */
     size_t allow_statement_count;
-    size_t batch_rows_max;        /* 0: 16384..65536 as fits batch_bytes_max */
-    size_t batch_bytes_max;       /* body bytes of a batch; the message must stay below 2 MiB */
+    size_t batch_rows_max;  /* 0: 16384..65536 as fits batch_bytes_max */
+    size_t batch_bytes_max; /* body bytes of a batch; the message must stay below 2 MiB */
     const struct engine_table *tables; /* of catalog `volley` */
     size_t table_count;
     struct buffer_pool *pool;
-    const char *const *setup;     /* statements run before the lock-down (demo data), NULL-ended; may be
+    const char *const *setup; /* statements run before the lock-down (demo data), NULL-ended; may be
                                      NULL */
 };
 
@@ -101,9 +101,9 @@ bool engine_session_in_transaction(struct engine_session *session);
 
 /* How a result leaves (design section 8). */
 struct engine_result_options {
-    size_t message_bytes_max;  /* 0: the engine's batch_bytes_max */
-    bool plain_dictionaries;   /* dictionaries=off: zone columns as plain utf8 */
-    int timestamp_unit;        /* enum arrow_unit + 1 for TIMESTAMPTZ columns; 0: the rule of section 7 */
+    size_t message_bytes_max; /* 0: the engine's batch_bytes_max */
+    bool plain_dictionaries;  /* dictionaries=off: zone columns as plain utf8 */
+    int timestamp_unit; /* enum arrow_unit + 1 for TIMESTAMPTZ columns; 0: the rule of section 7 */
 };
 
 /* Checks `sql` (one statement; or several, run in order: the last one's result counts) against the gate

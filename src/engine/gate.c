@@ -16,8 +16,9 @@
 
 #include "base/memory.h"
 
-/* Beyond this the planner needs seconds. */
+/* Beyond these the planner needs seconds. */
 #define SET_OPERATIONS_MAX 1000
+#define CONDITIONS_MAX 5000
 #define NAME_BYTES_MAX 64
 
 struct gate_row {
@@ -103,6 +104,7 @@ struct gate {
     bool in_create; /* between CREATE or DROP and what is created or dropped */
     size_t depth;
     size_t set_operations;
+    size_t conditions;
 };
 
 static bool gate_rule_is_allowed(const struct gate *gate, const char *rule)
@@ -242,6 +244,8 @@ static enum status gate_check_limits(struct gate *gate, const struct sql_token *
     if (token_is_word(token, "union") || token_is_word(token, "intersect") ||
         token_is_word(token, "except"))
         gate->set_operations++;
+    if (token_is_word(token, "and") || token_is_word(token, "or"))
+        gate->conditions++;
     enum status status = STATUS_OK;
     if (gate->depth > SQL_NESTING_MAX)
         status = error_set(error, STATUS_INVALID_ARGUMENT,
@@ -250,6 +254,10 @@ static enum status gate_check_limits(struct gate *gate, const struct sql_token *
         status = error_set(error, STATUS_INVALID_ARGUMENT,
                            "the statement has more than %d UNION, INTERSECT and EXCEPT",
                            SET_OPERATIONS_MAX);
+    else if (gate->conditions > CONDITIONS_MAX)
+        status = error_set(error, STATUS_INVALID_ARGUMENT,
+                           "the statement has more than %d AND and OR: use IN, or a table to join",
+                           CONDITIONS_MAX);
     return status == STATUS_OK ? status : set_position(error, status, token->offset);
 }
 

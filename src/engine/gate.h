@@ -25,8 +25,8 @@ enum sql_token_kind {
     SQL_QUOTED_NAME, /* "..." with the quotes */
     SQL_STRING,      /* '...', E'...', $tag$...$tag$ */
     SQL_NUMBER,
-    SQL_PARAMETER,   /* ?, $1, $name */
-    SQL_SYMBOL,      /* anything else, one byte or a known operator */
+    SQL_PARAMETER, /* ?, $1, $name */
+    SQL_SYMBOL,    /* anything else, one byte or a known operator */
 };
 struct sql_token {
     enum sql_token_kind kind;

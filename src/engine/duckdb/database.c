@@ -15,6 +15,9 @@
 #include "base/memory.h"
 #include "engine/duckdb/state.h"
 
+/* The planner's time grows with the third power of it, and no interrupt reaches the planner. */
+#define EXPRESSION_DEPTH_MAX "250"
+
 #define SETTING_TEXT_MAX ((size_t)1 << 20)
 
 /* Settings that a session may change although the rest is locked (parts.c has the client's side), and
@@ -46,6 +49,7 @@ static enum status config_fill(duckdb_config config, const struct engine_options
     TRY(set_config(config, "allow_unsigned_extensions", "false", error));
     TRY(set_config(config, "allow_persistent_secrets", "false", error));
     TRY(set_config(config, "custom_user_agent", "volley", error));
+    TRY(set_config(config, "max_expression_depth", EXPRESSION_DEPTH_MAX, error));
     if (options->read_only)
         TRY(set_config(config, "access_mode", "READ_ONLY", error));
     if (options->threads > 0) {

@@ -6,9 +6,10 @@
  * It costs half of what streaming does per row, since no chunk is copied into a buffer between the
  * engine's threads, but plans the statement a second time, 0.1 to 0.2 ms; so it is left out where the
  * words promise few rows: no FROM, a small LIMIT at the end, an aggregate of everything, a look-up by a
- * key. A wrong guess costs a part of the CPU time, never the result. Only one statement of type SELECT is ever wrapped, cut by
- * the tokenizer; the line break before ")" ends a comment at its end. The plain form keeps the order of
- * rows: one thread at a time calls the sink. Nothing is written: the path cannot exist.
+ * key. A wrong guess costs a part of the CPU time, never the result. Only one statement of type SELECT
+ * is ever wrapped, cut by the tokenizer; the line break before ")" ends a comment at its end. The plain
+ * form keeps the order of rows: one thread at a time calls the sink. Nothing is written: the path cannot
+ * exist.
  *
  * The writer is found by the number of the connection that binds the COPY, so a COPY that a client
  * wrote finds none. Runs on a query thread; the sink runs on any thread of the engine.

@@ -333,6 +333,26 @@ static void test_many_columns(void **state)
     test_fails(&engine, (char *)sql.ptr, STATUS_INVALID_ARGUMENT, "levels deep");
 }
 
+/* What no planner should be given is refused before it costs time or stack. */
+static void test_deep_statements(void **state)
+{
+    (void)state;
+    static const char *const parts[][2] = {{"SELECT 1", " + 1"},
+                                           {"SELECT ", "- "},
+                                           {"SELECT ", "NOT "},
+                                           {"SELECT [1]", "[1]"},
+                                           {"SELECT 'a'", " || 'a'"}};
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++) {
+        CLEANUP(buf_finish) struct buf sql;
+        buf_init(&sql, (size_t)4 << 20);
+        buf_append_text(&sql, parts[i][0]);
+        for (int n = 0; n < 200000; n++)
+            buf_append_text(&sql, parts[i][1]);
+        CLEANUP(test_result_finish) struct test_result result = test_run(&engine, (char *)sql.ptr);
+        assert_int_equal(result.status, STATUS_INVALID_ARGUMENT);
+    }
+}
+
 /* --- system tables -------------------------------------------------------------------------------- */
 
 static struct arrow_schema *table_schema;
@@ -430,6 +450,7 @@ int main(void)
         cmocka_unit_test(test_batch_bytes),
         cmocka_unit_test(test_message_bytes),
         cmocka_unit_test(test_many_columns),
+        cmocka_unit_test(test_deep_statements),
         cmocka_unit_test(test_system_tables),
         cmocka_unit_test(test_setup_statements),
     };

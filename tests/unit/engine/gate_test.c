@@ -248,6 +248,11 @@ static void test_limits(void **state)
     for (int i = 0; i < 1001; i++)
         buf_append_text(&sql, " UNION ALL SELECT 1");
     check_invalid(buf_str(&sql), "UNION");
+    buf_clear(&sql);
+    buf_append_text(&sql, "SELECT true");
+    for (int i = 0; i < 5001; i++)
+        buf_append_text(&sql, i % 2 ? " AND true" : " OR true");
+    check_invalid(buf_str(&sql), "AND and OR");
 }
 
 int main(void)
