@@ -55,8 +55,7 @@ class Context:
             shutil.copy(database, self.copies[user])
         folder = self.folder
         self.servers["volley"] = start_volley(folder, "volley", "--database", self.copies["volley"])
-        # A 1 GiB result in 1 MiB batches is more than one result may hold by default.
-        self.servers["volley-again"] = start_volley(folder, "volley-again", "--result-memory", "3GiB")
+        self.servers["volley-again"] = start_volley(folder, "volley-again")
         self.servers["volley-insert"] = start_volley(
             folder, "volley-insert", "--database", folder / "insert-volley.duckdb")
         self.servers["standin"] = start_python(folder, "standin", "standin.py", self.copies["standin"])

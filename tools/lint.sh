@@ -28,5 +28,5 @@ shellcheck -x -P SCRIPTDIR "${scripts[@]}"
 if [ -f build-check/compile_commands.json ]; then
     say "lint: clang-tidy"
     mapfile -t compiled < <(find src -name '*.c' | sort)
-    printf '%s\0' "${compiled[@]}" | xargs -0 -n 4 -P "$(nproc)" clang-tidy -p build-check --quiet 2>/dev/null
+    printf '%s\0' "${compiled[@]}" | xargs -0 -n 1 -P "$(nproc)" clang-tidy -p build-check --quiet 2>/dev/null
 fi

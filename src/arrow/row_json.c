@@ -250,5 +250,5 @@ void row_json_union(const struct row_cell *cell, int64_t row, struct buf *out)
         cell->children[i].write(&cell->children[i], position, out);
         return;
     }
-    assert(!"a validated union has no other type id");
+    assert(false);
 }

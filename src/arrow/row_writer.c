@@ -142,12 +142,15 @@ static void append_row(struct row_writer *writer, int64_t row, struct buf *out)
     size_t count = writer->schema->field_count;
     if (writer->rows++ > 0)
         buf_append_text(out, format->before_row);
+    size_t start = out->len;
     for (size_t i = 0; i < count; i++) {
         buf_append_str(out, writer->separators[i]);
         writer->cells[i].write(&writer->cells[i], row, out);
     }
     if (writer->format != ROW_CSV)
         buf_append_text(out, count > 0 ? "}" : "{}");
+    else if (out->len == start)
+        row_csv_field(out, STR_EMPTY); /* many readers skip an empty line */
     buf_append_text(out, format->after_row);
 }
 

@@ -4,7 +4,8 @@
  * int64, uint64 and decimals are JSON numbers with all digits; NaN and infinities null; binary base64;
  * times RFC 3339 (timestamps with a zone in UTC with Z); intervals ISO 8601; UUID as text; lists,
  * structs, maps, unions nested JSON (in CSV: their JSON text). CSV is RFC 4180 with a header line; NULL
- * is an empty field and the empty text is ""; NaN and infinities are nan, inf, -inf.
+ * is an empty field and the empty text is "", but NULL is "" too where it is the only field of its row,
+ * since readers skip empty lines; NaN and infinities are nan, inf, -inf.
  * A name that comes again in a JSON object gets _1, _2, ...: the first of these that is free.
  * JSON is one object: {"columns":[{"name","type"}],"data":[{..},..],"rows":n}.
  *

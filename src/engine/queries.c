@@ -181,6 +181,12 @@ static void drop_unstarted(struct query *query)
     query_unref(query);
 }
 
+enum status queries_check_open(struct queries *queries, struct error *error)
+{
+    LOCKED(&queries->locked.lock);
+    return check_open(queries, error);
+}
+
 enum status queries_enter(struct queries *queries, struct query *query, struct error *error)
 {
     lock_take(&queries->locked.lock);
@@ -353,8 +359,7 @@ static void cancel_one(void *context, struct query *query)
     query_cancel(query, context);
 }
 
-/* Cancels all queries and keeps interrupting until no thread is inside one. */
-static void stop_all(struct queries *queries)
+void queries_close(struct queries *queries)
 {
     struct error reason = ERROR_NONE;
     error_set_code(&reason, STATUS_UNAVAILABLE, "SHUTTING_DOWN", "the server is shutting down");
@@ -407,7 +412,7 @@ void queries_destroy(struct queries *queries)
 {
     if (!queries)
         return;
-    stop_all(queries);
+    queries_close(queries);
     workers_destroy(queries->threads);
     retire_from_loop(queries);
     struct query *query;

@@ -80,12 +80,6 @@ static struct query *make_query(struct queries *queries, const struct query_spec
     return query;
 }
 
-void query_destroy_statement(struct query *query, struct engine_statement *statement)
-{
-    if (query->owns_statement)
-        engine_statement_destroy(statement);
-}
-
 struct query *query_ref(struct query *query)
 {
     atomic_fetch_add_explicit(&query->references, 1, memory_order_relaxed);
@@ -95,7 +89,7 @@ struct query *query_ref(struct query *query)
 static void destroy(struct query *query)
 {
     struct queries *queries = query->queries;
-    query_destroy_statement(query, query->locked.statement);
+    engine_statement_destroy(query->locked.statement);
     dataset_unref(query->dataset);
     free(query->locked.stop);
     free(query->locked.error);
@@ -124,17 +118,15 @@ static enum status take_statement(struct query *query, const struct query_spec *
     struct engine_statement *statement = spec->statement;
     if (!statement)
         TRY(engine_prepare(spec->session, spec->sql, &spec->result, &statement, error));
-    query->owns_statement = !spec->statement;
     query->locked.statement = statement;
     query->kind = engine_statement_kind(statement);
     return STATUS_OK;
 }
 
-enum status query_prepare(struct queries *queries, const struct query_spec *spec,
-                          struct query **out_query, struct error *error)
+/* Makes the dataset and enters the query in the table. */
+static enum status enter_prepared(struct queries *queries, struct query *query,
+                                  const struct query_spec *spec, struct error *error)
 {
-    CLEANUP(query_unref) struct query *query = make_query(queries, spec);
-    TRY(take_statement(query, spec, error));
     struct dataset_options options = {
         .id = str_of(query->id),
         .ttl_ms = queries->result_ttl_ms,
@@ -143,8 +135,21 @@ enum status query_prepare(struct queries *queries, const struct query_spec *spec
     };
     TRY(dataset_create(queries->store, &options, &query->dataset, error));
     enum status status = queries_enter(queries, query, error);
-    if (status != STATUS_OK) {
+    if (status != STATUS_OK)
         dataset_drop(query->dataset);
+    return status;
+}
+
+enum status query_prepare(struct queries *queries, const struct query_spec *spec,
+                          struct query **out_query, struct error *error)
+{
+    TRY(queries_check_open(queries, error));
+    CLEANUP(query_unref) struct query *query = make_query(queries, spec);
+    TRY(take_statement(query, spec, error));
+    enum status status = enter_prepared(queries, query, spec, error);
+    if (status != STATUS_OK) {
+        if (spec->statement) /* still the caller's */
+            query->locked.statement = NULL;
         return status;
     }
     *out_query = STEAL(query);

@@ -43,7 +43,10 @@ struct queries_options {
 
 MUST_CHECK enum status queries_create(const struct queries_options *options,
                                       struct queries **out_queries, struct error *error);
-/* Cancels everything and waits for the query threads. */
+/* Refuses new queries (UNAVAILABLE, code SHUTTING_DOWN), cancels those there are, and waits, interrupting
+ * again and again, until no query thread is inside the engine. */
+void queries_close(struct queries *queries);
+/* queries_close, if it was not called yet, and frees everything. */
 void queries_destroy(struct queries *queries);
 CLEANUP_FUNCTION(struct queries *, queries_destroy)
 

@@ -142,7 +142,7 @@ static void conclude(struct query *query, enum status status, int64_t rows,
                      const struct error *error)
 {
     struct queries *queries = query->queries;
-    query_destroy_statement(query, take_back_statement(query));
+    engine_statement_destroy(take_back_statement(query));
     lock_take(&query->locked.lock);
     bool has_ended = enter_end_of_run(query, status, rows, error);
     uint64_t started_ns = query->locked.started_ns;
@@ -242,7 +242,7 @@ static enum status enter_queue(struct query *query, struct error *error)
 static void end_unrun(struct query *query, const struct error *reason)
 {
     dataset_cancel(query->dataset, reason);
-    query_destroy_statement(query, take_back_statement(query));
+    engine_statement_destroy(take_back_statement(query));
     post_notifications(query);
     queries_retire(query->queries, query);
 }

@@ -18,7 +18,7 @@
 #include <stdatomic.h>
 
 /* Prepared and never started: the oldest goes when there are more, for each holds an engine statement. */
-#define QUERIES_UNSTARTED_MAX 4096
+#define QUERIES_UNSTARTED_MAX 1024
 /* Bytes of a statement's text that are kept to be shown. */
 #define QUERY_SQL_KEPT_MAX ((size_t)16 << 10)
 /* Bytes of each other text. */
@@ -98,7 +98,6 @@ struct query {
     struct work work;
     char id[RANDOM_UUID_SIZE];
     enum statement_kind kind;
-    bool owns_statement;
     const char *door;
     struct str sql; /* these three texts stand behind the struct */
     struct str request_id;
@@ -140,8 +139,6 @@ struct query {
 
 /* query.c */
 bool query_state_is_over(enum query_state state);
-/* Destroys a statement of this query unless it was lent; NULL is allowed. Without a lock. */
-void query_destroy_statement(struct query *query, struct engine_statement *statement);
 
 /* query_run.c */
 /* What a query thread does; owns a reference to the query. */
@@ -152,6 +149,8 @@ void query_deadline_reason(const struct query *query, struct error *out_reason);
 void query_interrupt_again(struct query *query);
 
 /* queries.c: the table */
+/* UNAVAILABLE once queries_close was called. */
+MUST_CHECK enum status queries_check_open(struct queries *queries, struct error *error);
 /* Enters a prepared query; the oldest unstarted one goes when there are too many. UNAVAILABLE while
  * closing. */
 MUST_CHECK enum status queries_enter(struct queries *queries, struct query *query,

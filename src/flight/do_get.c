@@ -44,6 +44,7 @@ static enum status open_by_id(struct flight_call *call, struct str id, struct er
 {
     struct error unknown = ERROR_NONE;
     if (queries_find(call->flight->options.queries, id, &call->query, &unknown) == STATUS_OK) {
+        call->is_query_shared = true;
         call->dataset = dataset_ref(query_dataset(call->query));
         return STATUS_OK;
     }
@@ -121,11 +122,14 @@ enum status do_get_receive(struct grpc_call *grpc, struct slice message, struct 
     size_t position = 0;
     TRY(flight_begin(call, error));
     TRY(open_ticket(call, message, &position, error));
+    /* Before the reader is there: with its leaving it would stop a query of somebody else. */
+    TRY(flight_check_wanted(call, error));
     if (!call->reader)
         TRY(open_reader(call, position, error));
     if (!call->query)
         return STATUS_OK;
     grpc->fingerprint = query_fingerprint(call->query);
+    TRY(flight_check_wanted(call, error));
     return query_start(call->query, NULL, NULL, error);
 }
 

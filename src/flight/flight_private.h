@@ -2,8 +2,12 @@
  * flight_private.h — what the RPC files share: the state of a call and its common functions.
  *
  * Every method opens with flight_open and closes with flight_close; between them it uses the fields it
- * needs. `over` and `wake` have the call asked again (grpc_call_wake) when its query is over or its
- * dataset has news. SPDX-License-Identifier: Apache-2.0
+ * needs. `wake` has the call asked again (grpc_call_wake) when its query is over or its dataset has
+ * news.
+ *
+ * cancel may run beside receive. It sets `cancelled`, which receive looks at before it starts a query,
+ * and stops the query only once receive has `started` it and thus left `query` alone. What falls
+ * between the two is stopped by close. SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
@@ -12,6 +16,8 @@
 #include "arrow/ipc.h"
 #include "proto/flight.h"
 #include "proto/flight_data.h"
+
+#include <stdatomic.h>
 
 struct flight {
     struct flight_options options;
@@ -26,11 +32,15 @@ struct flight_call {
     bool is_dry;   /* GetSchema */
     bool answered; /* the one answer was given */
     struct query *query;
+    bool is_query_shared;  /* found by its id: it belongs to an earlier call */
+    atomic_bool cancelled; /* set by cancel, on the loop */
+    atomic_bool started;   /* set by receive: `query` runs and does not change any more */
     struct loop_task wake;
     /* GetFlightInfo, GetSchema */
     struct slice descriptor;     /* as the client sent it */
     struct slice command;        /* the Any of a command that is its own ticket */
     struct arrow_schema *schema; /* of a command without a query */
+    struct loop_timer look;      /* while it waits: has it look at the size of the result */
     /* DoGet */
     struct dataset *dataset;
     struct dataset_reader *reader;
@@ -56,7 +66,9 @@ static inline struct flight_call *flight_call_of(struct grpc_call *call)
 /* Finds the call's session. First thing on the worker. */
 MUST_CHECK enum status flight_begin(struct flight_call *call, struct error *error);
 
-/* Has the call woken when the query is over, and starts it. */
+/* CANCELLED when the call is over for its client. */
+MUST_CHECK enum status flight_check_wanted(const struct flight_call *call, struct error *error);
+/* Has the call woken when the query is over, and starts it, unless nobody wants it any more. */
 MUST_CHECK enum status flight_start(struct flight_call *call, struct error *error);
 bool flight_query_is_over(const struct query *query);
 

@@ -2,8 +2,13 @@
  * get_flight_info.c — GetFlightInfo and GetSchema: a descriptor in, schema and ticket out.
  *
  * receive (on a worker) turns the descriptor into a plan. A statement that changes something runs now,
- * exactly once, and the answer waits for it; a statement that reads starts with its first reader. The
- * ticket of a query names its dataset and is signed; the ticket of any other command is the command.
+ * exactly once, and the answer waits for it; a statement that reads starts with its first reader, but
+ * inside a transaction now, so that it sees what is true there now. The ticket of a query names its
+ * dataset and is signed; the ticket of any other command is the command.
+ *
+ * A result of RETURNING that outgrows its memory goes on only when somebody reads it, which takes the
+ * ticket: the answer is then given before the end, without totals. That state has no notification, so
+ * that a timer looks for it.
  *
  * Source: Flight.proto, "GetFlightInfo", "GetSchema". SPDX-License-Identifier: Apache-2.0
  */
@@ -14,6 +19,8 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "flight/ticket.h"
+
+#define LOOK_INTERVAL_NS (20 * NANOSECONDS_PER_MILLISECOND)
 
 static enum status plan_any(struct flight_call *call, struct slice any, struct flight_plan *plan,
                             struct error *error)
@@ -73,6 +80,12 @@ static enum status receive_descriptor(struct flight_call *call, struct slice mes
     return STATUS_OK;
 }
 
+static bool starts_now(const struct flight_call *call)
+{
+    return statement_kind_has_effect(query_kind(call->query)) ||
+           engine_session_in_transaction(session_engine(call->session));
+}
+
 enum status get_flight_info_receive(struct grpc_call *grpc, struct slice message,
                                     struct error *error)
 {
@@ -81,16 +94,31 @@ enum status get_flight_info_receive(struct grpc_call *grpc, struct slice message
     if (!call->query)
         return STATUS_OK;
     grpc->fingerprint = query_fingerprint(call->query);
-    if (statement_kind_has_effect(query_kind(call->query)))
-        return flight_start(call, error);
-    return STATUS_OK;
+    return starts_now(call) ? flight_start(call, error) : STATUS_OK;
+}
+
+/* True when the statement goes on only as somebody reads its result. */
+static bool needs_reader(const struct flight_call *call)
+{
+    if (query_kind(call->query) != STATEMENT_RETURNING)
+        return false;
+    struct dataset_facts facts;
+    dataset_facts(query_dataset(call->query), &facts);
+    return facts.transient;
 }
 
 /* True while the answer has to wait for a statement with an effect. */
 static bool must_wait(const struct flight_call *call)
 {
     return call->query && statement_kind_has_effect(query_kind(call->query)) &&
-           !flight_query_is_over(call->query);
+           !flight_query_is_over(call->query) && !needs_reader(call);
+}
+
+static void wait_for_statement(struct flight_call *call)
+{
+    struct loop *loop = call->call->loop;
+    if (query_kind(call->query) == STATEMENT_RETURNING)
+        loop_timer_set(loop, &call->look, loop_now_ns(loop) + LOOK_INTERVAL_NS);
 }
 
 /* What is known of the result's size: total_records, total_bytes. */
@@ -99,7 +127,8 @@ static enum status read_totals(const struct flight_call *call, Flight__FlightInf
 {
     flight_info->total_records = -1;
     flight_info->total_bytes = -1;
-    if (!call->query || !statement_kind_has_effect(query_kind(call->query)))
+    if (!call->query || !statement_kind_has_effect(query_kind(call->query)) ||
+        !flight_query_is_over(call->query))
         return STATUS_OK;
     int64_t rows;
     TRY(query_outcome(call->query, &rows, error));
@@ -158,8 +187,13 @@ enum status get_flight_info_next(struct grpc_call *grpc, struct slices *out,
                                  enum grpc_step *out_step, struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
-    if (call->answered || must_wait(call)) {
-        *out_step = call->answered ? GRPC_END : GRPC_WAIT;
+    if (call->answered) {
+        *out_step = GRPC_END;
+        return STATUS_OK;
+    }
+    if (must_wait(call)) {
+        wait_for_statement(call);
+        *out_step = GRPC_WAIT;
         return STATUS_OK;
     }
     Flight__FlightInfo flight_info = FLIGHT__FLIGHT_INFO__INIT;

@@ -2,7 +2,8 @@
  * methods.c — the FlightService's table of methods, and what all its calls have in common.
  *
  * Methods that may have to prepare a statement are `blocking`: their receive runs on a worker. Calls
- * hold at most one query; when a call ends early its query is stopped, unless another reader has it.
+ * hold at most one query; when a call ends early its query is stopped, unless it was found by its id and
+ * another reader has it.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -106,39 +107,62 @@ static void wake_call(struct loop_task *task)
     grpc_call_wake(CONTAINER_OF(task, struct flight_call, wake)->call);
 }
 
+static void look_again(struct loop_timer *timer)
+{
+    grpc_call_wake(CONTAINER_OF(timer, struct flight_call, look)->call);
+}
+
 enum status flight_open(struct grpc_call *call, struct error *error)
 {
     struct flight_call *flight_call = NEW(struct flight_call);
     flight_call->call = call;
     flight_call->flight = call->service;
     flight_call->wake = LOOP_TASK_INIT(wake_call);
+    flight_call->look = LOOP_TIMER_INIT(look_again);
+    atomic_init(&flight_call->cancelled, false);
+    atomic_init(&flight_call->started, false);
     call->state = flight_call;
     return STATUS_OK;
+}
+
+static void stop_query(struct flight_call *call, const char *why)
+{
+    struct error reason = ERROR_NONE;
+    error_set(&reason, STATUS_CANCELLED, "%s", why);
+    query_cancel(call->query, &reason);
 }
 
 void flight_cancel(struct grpc_call *call)
 {
     struct flight_call *flight_call = flight_call_of(call);
-    if (!flight_call || !flight_call->query || flight_call->reader)
+    if (!flight_call)
         return;
-    struct error reason = ERROR_NONE;
-    error_set(&reason, STATUS_CANCELLED, "the client cancelled the call or its deadline passed");
-    query_cancel(flight_call->query, &reason);
+    atomic_store(&flight_call->cancelled, true);
+    if (atomic_load_explicit(&flight_call->started, memory_order_acquire))
+        stop_query(flight_call, "the client cancelled the call or its deadline passed");
 }
 
 /* A reader that leaves early stops the query, unless somebody else reads along. */
 static void close_reader(struct flight_call *call)
 {
-    if (!call->reader)
-        return;
     dataset_reader_close(STEAL(call->reader));
     struct dataset_facts facts;
     dataset_facts(call->dataset, &facts);
     if (!call->query || facts.state != DATASET_OPEN || facts.readers > 0)
         return;
-    struct error reason = ERROR_NONE;
-    error_set(&reason, STATUS_CANCELLED, "the reader of the result left before its end");
-    query_cancel(call->query, &reason);
+    stop_query(call, "the reader of the result left before its end");
+}
+
+/* A query of this call's own that nobody was told of, so that nobody can read it: stopped or, where it
+ * was not started, dropped. */
+static void drop_own_query(struct flight_call *call)
+{
+    if (!call->query || call->is_query_shared || (call->answered && !call->is_dry))
+        return;
+    stop_query(call, call->is_dry ? "only the statement's schema was asked for"
+                                  : "the call ended before its answer");
+    if (call->is_dry)
+        dataset_drop(query_dataset(call->query));
 }
 
 void flight_close(struct grpc_call *call)
@@ -146,7 +170,11 @@ void flight_close(struct grpc_call *call)
     struct flight_call *flight_call = flight_call_of(call);
     if (!flight_call)
         return;
-    close_reader(flight_call);
+    loop_timer_unset(call->loop, &flight_call->look);
+    if (flight_call->reader)
+        close_reader(flight_call);
+    else
+        drop_own_query(flight_call);
     if (flight_call->query)
         query_forget(flight_call->query, &flight_call->wake);
     loop_task_cancel(call->loop, &flight_call->wake);
@@ -175,10 +203,21 @@ bool flight_query_is_over(const struct query *query)
     return state == QUERY_DONE || state == QUERY_FAILED || state == QUERY_CANCELLED;
 }
 
+enum status flight_check_wanted(const struct flight_call *call, struct error *error)
+{
+    if (!atomic_load(&call->cancelled))
+        return STATUS_OK;
+    return error_set(error, STATUS_CANCELLED,
+                     "the client cancelled the call or its deadline passed");
+}
+
 enum status flight_start(struct flight_call *call, struct error *error)
 {
     call->call->fingerprint = query_fingerprint(call->query);
-    return query_start(call->query, call->call->loop, &call->wake, error);
+    TRY(flight_check_wanted(call, error));
+    TRY(query_start(call->query, call->call->loop, &call->wake, error));
+    atomic_store_explicit(&call->started, true, memory_order_release);
+    return STATUS_OK;
 }
 
 enum status flight_find_command(const struct flight *flight, struct str type_name,

@@ -5,6 +5,10 @@
  * UUID; what is shown of a session is another one. Sessions end by sessions_close or unused for too
  * long; calls that still run hold a reference and end in peace.
  *
+ * `by_use` has the sessions in order of their last use, orphans first, so that the sweep and a new
+ * session that needs room find at its front what may go. What they find there held, by a call or an
+ * open transaction, waits in `held` for its next use or the next sweep: no session is passed over twice.
+ *
  * Threads: any. Owns: sessions until they leave the table. Not done here: who may log in (no users are
  * configured yet: any name is accepted and names a session, not an identity).
  * SPDX-License-Identifier: Apache-2.0
@@ -12,6 +16,7 @@
 #include "flight/session.h"
 
 #include "base/clock.h"
+#include "base/list.h"
 #include "base/map.h"
 #include "base/memory.h"
 #include "base/random.h"
@@ -23,6 +28,8 @@
 #define USER_NAME_BYTES_MAX 256
 #define CREDENTIALS_BYTES_MAX 4096
 #define SESSION_KEY_SIZE (RANDOM_UUID_SIZE + 8)
+/* Held sessions that a new one looks at for one that is free again. */
+#define HELD_LOOKS_MAX 64
 
 struct prepared {
     char *sql;
@@ -33,6 +40,7 @@ struct session {
     atomic_int references;
     char id[RANDOM_UUID_SIZE];
     char key[SESSION_KEY_SIZE]; /* in the table; "" for a session of one call */
+    struct list link;           /* sessions.locked.by_use or held; guarded by the table's lock */
     const char *kind;
     char *user;
     char *peer;
@@ -52,6 +60,8 @@ struct sessions {
     struct {
         struct lock lock;
         struct map by_key;
+        struct list by_use; /* session.link */
+        struct list held;   /* session.link */
     } locked;
 };
 
@@ -114,6 +124,8 @@ struct sessions *sessions_create(const struct sessions_options *options)
     sessions->options = *options;
     lock_init(&sessions->locked.lock);
     map_init(&sessions->locked.by_key);
+    list_init(&sessions->locked.by_use);
+    list_init(&sessions->locked.held);
     return sessions;
 }
 
@@ -131,19 +143,58 @@ void sessions_destroy(struct sessions *sessions)
     free(sessions);
 }
 
-/* The session that was unused for the longest and that nothing but the table holds; NULL: none. */
-static struct session *longest_unused(struct sessions *sessions)
+/* --- who may go: all with the table's lock ---------------------------------------------------- */
+
+static bool is_in_call(const struct session *session)
 {
-    struct session *found = NULL;
-    size_t cursor = 0;
-    void *value;
-    struct str key;
-    while (map_next(&sessions->locked.by_key, &cursor, &key, &value)) {
-        struct session *session = value;
-        if (atomic_load(&session->references) == 1 &&
-            (!found || atomic_load(&session->used_ns) < atomic_load(&found->used_ns)))
-            found = session;
+    return atomic_load(&session->references) > 1;
+}
+
+/* True while the session must not make room for another one. An orphan's transaction cannot be ended by
+ * anybody any more. */
+static bool is_held(const struct session *session)
+{
+    return is_in_call(session) ||
+           (!atomic_load(&session->is_orphan) && engine_session_in_transaction(session->engine));
+}
+
+/* Orphans keep their place: at the front, or, held, wherever the sweep looks at each. */
+static void touch(struct sessions *sessions, struct session *session)
+{
+    atomic_store_explicit(&session->used_ns, clock_now_ns(), memory_order_relaxed);
+    if (atomic_load(&session->is_orphan))
+        return;
+    list_remove(&session->link);
+    list_append(&sessions->locked.by_use, &session->link);
+}
+
+static void take_out(struct sessions *sessions, struct session *session)
+{
+    list_remove(&session->link);
+    map_remove(&sessions->locked.by_key, str_of(session->key));
+}
+
+/* The first session of the list that is not held; those before it go to the end of `held`. */
+static struct session *first_free(struct sessions *sessions, struct list *list, size_t looks_max)
+{
+    for (size_t i = 0; i < looks_max; i++) {
+        struct session *session = LIST_FIRST(list, struct session, link);
+        if (!session || !is_held(session))
+            return session;
+        list_remove(&session->link);
+        list_append(&sessions->locked.held, &session->link);
     }
+    return NULL;
+}
+
+/* Takes the session out that was unused for the longest; NULL: all are held. */
+static struct session *make_room(struct sessions *sessions)
+{
+    struct session *found = first_free(sessions, &sessions->locked.by_use, SIZE_MAX);
+    if (!found)
+        found = first_free(sessions, &sessions->locked.held, HELD_LOOKS_MAX);
+    if (found)
+        take_out(sessions, found);
     return found;
 }
 
@@ -153,45 +204,70 @@ void sessions_disconnect(struct sessions *sessions, uint64_t connection_id)
     snprintf(key, sizeof(key), "c:%llu", (unsigned long long)connection_id);
     LOCKED(&sessions->locked.lock);
     struct session *session = map_get(&sessions->locked.by_key, str_of(key));
-    if (session)
-        atomic_store(&session->is_orphan, true);
+    if (!session)
+        return;
+    atomic_store(&session->is_orphan, true);
+    list_remove(&session->link);
+    list_prepend(&sessions->locked.by_use, &session->link);
 }
 
-static bool is_over(const struct session *session, uint64_t now, uint64_t idle_ns)
+static bool is_due(const struct session *session, uint64_t now, uint64_t idle_ns)
 {
-    if (atomic_load(&session->references) > 1)
-        return false;
-    return atomic_load(&session->is_orphan) || now - atomic_load(&session->used_ns) > idle_ns;
+    uint64_t used_ns = atomic_load(&session->used_ns);
+    return atomic_load(&session->is_orphan) || (now > used_ns && now - used_ns > idle_ns);
+}
+
+static void move_to(struct sessions *sessions, struct session *session, struct list *taken)
+{
+    take_out(sessions, session);
+    list_append(taken, &session->link);
+}
+
+/* The front of the order of use. A long call is a use as long as it runs. */
+static void sweep_by_use(struct sessions *sessions, uint64_t now, uint64_t idle_ns,
+                         struct list *taken)
+{
+    LIST_FOR_EACH (session, &sessions->locked.by_use, struct session, link) {
+        if (!is_due(session, now, idle_ns))
+            return;
+        if (is_in_call(session))
+            touch(sessions, session);
+        else
+            move_to(sessions, session, taken);
+    }
+}
+
+/* Sessions that are no longer held were in use until just now. */
+static void sweep_held(struct sessions *sessions, uint64_t now, uint64_t idle_ns,
+                       struct list *taken)
+{
+    LIST_FOR_EACH (session, &sessions->locked.held, struct session, link) {
+        if (is_in_call(session))
+            continue;
+        if (is_due(session, now, idle_ns))
+            move_to(sessions, session, taken);
+        else if (!is_held(session))
+            touch(sessions, session);
+    }
 }
 
 /* Takes the sessions that are over out of the table, with the table's references. */
-static size_t take_over(struct sessions *sessions, struct session ***out_taken)
+static void take_over(struct sessions *sessions, struct list *taken)
 {
     uint64_t now = clock_now_ns();
     uint64_t idle_ns = sessions->options.idle_timeout_ms * NANOSECONDS_PER_MILLISECOND;
     LOCKED(&sessions->locked.lock);
-    struct session **taken = NEW_ARRAY(struct session *, sessions->locked.by_key.count);
-    size_t count = 0;
-    size_t cursor = 0;
-    void *value;
-    struct str key;
-    while (map_next(&sessions->locked.by_key, &cursor, &key, &value)) {
-        if (is_over(value, now, idle_ns))
-            taken[count++] = value;
-    }
-    for (size_t i = 0; i < count; i++)
-        map_remove(&sessions->locked.by_key, str_of(taken[i]->key));
-    *out_taken = taken;
-    return count;
+    sweep_by_use(sessions, now, idle_ns, taken);
+    sweep_held(sessions, now, idle_ns, taken);
 }
 
 void sessions_sweep(struct sessions *sessions)
 {
-    struct session **taken;
-    size_t count = take_over(sessions, &taken);
-    for (size_t i = 0; i < count; i++)
-        session_unref(taken[i]);
-    free(taken);
+    struct list taken;
+    list_init(&taken);
+    take_over(sessions, &taken);
+    LIST_FOR_EACH (session, &taken, struct session, link)
+        session_unref(session);
 }
 
 /* Enters a session under its key, unless another thread did so meanwhile: then that one is returned and
@@ -207,18 +283,17 @@ static enum status enter(struct sessions *sessions, struct session *session,
         dropped = session;
         *out_session = session_ref(existing);
     } else {
-        if (sessions->locked.by_key.count >= sessions->options.count_max) {
-            dropped = longest_unused(sessions);
-            if (dropped)
-                map_remove(&sessions->locked.by_key, str_of(dropped->key));
-        }
+        if (sessions->locked.by_key.count >= sessions->options.count_max)
+            dropped = make_room(sessions);
         if (sessions->locked.by_key.count < sessions->options.count_max) {
             map_set(&sessions->locked.by_key, str_of(session->key), session);
+            list_append(&sessions->locked.by_use, &session->link);
             *out_session = session_ref(session);
         } else {
             dropped = session;
             status = error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                               "all %zu sessions are in use; close some or try again later",
+                               "all %zu sessions are in use or in a transaction; close some or try "
+                               "again later",
                                sessions->options.count_max);
         }
     }
@@ -233,7 +308,7 @@ static struct session *find(struct sessions *sessions, const char *key)
     struct session *session = map_get(&sessions->locked.by_key, str_of(key));
     if (!session)
         return NULL;
-    atomic_store_explicit(&session->used_ns, clock_now_ns(), memory_order_relaxed);
+    touch(sessions, session);
     return session_ref(session);
 }
 
@@ -339,7 +414,12 @@ enum status sessions_resolve(struct sessions *sessions, struct grpc_call *call,
 void sessions_close(struct sessions *sessions, struct session *session)
 {
     lock_take(&sessions->locked.lock);
-    struct session *removed = map_remove(&sessions->locked.by_key, str_of(session->key));
+    /* Another one may have come under the key of a connection meanwhile. */
+    struct session *removed = map_get(&sessions->locked.by_key, str_of(session->key));
+    if (removed == session)
+        take_out(sessions, session);
+    else
+        removed = NULL;
     lock_give(&sessions->locked.lock);
     session_unref(removed);
 }

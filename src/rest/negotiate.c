@@ -1,9 +1,9 @@
 /*
- * negotiate.c — in which format a result leaves, and which other origins may read it.
+ * negotiate.c — in which format a result leaves.
  *
- * `?format=` wins over `Accept`; without a wish it is JSON. Among the types of an Accept header the one
+ * `?format=` wins over the body's `format`, that over `Accept`; without a wish it is JSON. Among the types of an Accept header the one
  * with the highest weight wins, the first of equals. Runs on the loop or a worker.
- * Source: RFC 9110 section 12.5.1; WHATWG Fetch (CORS). SPDX-License-Identifier: Apache-2.0
+ * Source: RFC 9110 section 12.5.1. SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
 
@@ -80,76 +80,31 @@ static enum status negotiate_accept(struct str accept, enum rest_format *out, st
                           STR_ARGS(accept));
 }
 
-enum status rest_negotiate(const struct rest_exchange *exchange, enum rest_format *out,
-                           struct error *error)
+static enum status find_format(struct str name, enum rest_format *out, struct error *error)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
+        if (str_equal(name, str_of(formats[i].name))) {
+            *out = formats[i].format;
+            return STATUS_OK;
+        }
+    }
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
+                          "unknown format '%.*s'; the formats are json, arrow, ndjson, csv",
+                          STR_ARGS(name));
+}
+
+enum status rest_negotiate(const struct rest_exchange *exchange, struct str body_format,
+                           enum rest_format *out, struct error *error)
 {
     struct str name;
-    if (http_query_get(exchange->request, STR("format"), &name)) {
-        for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
-            if (str_equal(name, str_of(formats[i].name))) {
-                *out = formats[i].format;
-                return STATUS_OK;
-            }
-        }
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
-                              "unknown format '%.*s'; the formats are json, arrow, ndjson, csv",
-                              STR_ARGS(name));
-    }
-    struct str accept = http_headers_get(&exchange->request->headers, STR("accept"));
+    if (http_query_get(exchange->input, STR("format"), &name))
+        return find_format(name, out, error);
+    if (body_format.len > 0)
+        return find_format(body_format, out, error);
+    struct str accept = http_headers_get(&exchange->input->headers, STR("accept"));
     if (str_trim(accept).len == 0) {
         *out = REST_JSON;
         return STATUS_OK;
     }
     return negotiate_accept(accept, out, error);
-}
-
-/* The request's origin when the setting lists it, else empty. */
-static struct str allowed_origin(const struct rest_exchange *exchange)
-{
-    struct str origin = http_headers_get(&exchange->request->headers, STR("origin"));
-    if (origin.len == 0)
-        return STR_EMPTY;
-    const struct rest_options *options = &exchange->rest->options;
-    for (size_t i = 0; i < options->cors_origin_count; i++) {
-        struct str candidate = options->cors_origins[i];
-        if (str_equal(candidate, STR("*")) || str_equal(candidate, origin))
-            return origin;
-    }
-    return STR_EMPTY;
-}
-
-size_t rest_cors_headers(const struct rest_exchange *exchange, struct http_header *headers)
-{
-    struct str origin = allowed_origin(exchange);
-    if (origin.len == 0)
-        return 0;
-    headers[0] = (struct http_header){STR("access-control-allow-origin"), origin};
-    headers[1] = (struct http_header){STR("access-control-allow-credentials"), STR("true")};
-    headers[2] = (struct http_header){STR("access-control-expose-headers"),
-                                      STR("x-request-id, grpc-status, grpc-message")};
-    headers[3] = (struct http_header){STR("vary"), STR("origin")};
-    return 4;
-}
-
-bool rest_is_preflight(const struct rest_exchange *exchange)
-{
-    const struct http_headers *headers = &exchange->request->headers;
-    return str_equal(exchange->request->method, STR("OPTIONS")) &&
-           http_headers_get(headers, STR("access-control-request-method")).len > 0;
-}
-
-void rest_respond_preflight(struct rest_exchange *exchange)
-{
-    struct http_header headers[REST_CORS_HEADERS_MAX + 4];
-    size_t count = rest_cors_headers(exchange, headers);
-    if (count > 0) {
-        headers[count++] = (struct http_header){STR("access-control-allow-methods"),
-                                                STR("GET, HEAD, POST, DELETE, OPTIONS")};
-        struct str asked =
-            http_headers_get(&exchange->request->headers, STR("access-control-request-headers"));
-        if (asked.len > 0)
-            headers[count++] = (struct http_header){STR("access-control-allow-headers"), asked};
-        headers[count++] = (struct http_header){STR("access-control-max-age"), STR("600")};
-    }
-    http_respond(exchange->request, 204, headers, count, true);
 }

@@ -2,11 +2,12 @@
  * query.c — POST /v1/query: a statement in, its rows out at once.
  *
  * The body is the SQL text itself, or a JSON object {"sql": ...}; options come in the object, as query
- * parameters or as Volley-* headers. Runs on a worker, because preparing may block; the rows are then
+ * parameters or as Volley-* headers. Parameters that nothing here reads are refused. Runs on a worker, because preparing may block; the rows are then
  * streamed by stream.c. SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
 
+#include "base/checked.h"
 #include "base/memory.h"
 #include "engine/result_options.h"
 
@@ -16,7 +17,7 @@ static const char *const body_types[] = {"application/json", "application/sql", 
 
 static enum status check_content_type(const struct rest_exchange *exchange, struct error *error)
 {
-    struct str value = http_headers_get(&exchange->request->headers, STR("content-type"));
+    struct str value = http_headers_get(&exchange->input->headers, STR("content-type"));
     struct str type = str_trim(str_split(&value, ';'));
     if (type.len == 0)
         return STATUS_OK;
@@ -30,14 +31,59 @@ static enum status check_content_type(const struct rest_exchange *exchange, stru
                           STR_ARGS(type));
 }
 
+/* Query parameters beside result_option_names. */
+static const char *const parameter_names[] = {"format", "int64", "timeout-ms"};
+
+static bool is_known_parameter(struct str name)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(parameter_names); i++) {
+        if (str_equal(name, str_of(parameter_names[i])))
+            return true;
+    }
+    for (size_t i = 0; i < result_option_count; i++) {
+        if (str_equal(name, str_of(result_option_names[i])))
+            return true;
+    }
+    return false;
+}
+
+static enum status refuse_parameter(struct arena *arena, struct str name, struct error *error)
+{
+    struct str known = STR_EMPTY;
+    for (size_t i = 0; i < ARRAY_COUNT(parameter_names); i++)
+        known =
+            arena_printf(arena, "%.*s%s%s", STR_ARGS(known), i > 0 ? ", " : "", parameter_names[i]);
+    for (size_t i = 0; i < result_option_count; i++)
+        known = arena_printf(arena, "%.*s, %s", STR_ARGS(known), result_option_names[i]);
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                          "unknown query parameter '%.*s'; the parameters are %.*s",
+                          (int)size_min(name.len, 64), name.ptr, STR_ARGS(known));
+}
+
+static enum status check_parameters(const struct http_request *input, struct error *error)
+{
+    struct str rest = input->query;
+    while (rest.len > 0) {
+        struct str value = str_split(&rest, '&');
+        struct str name = str_split(&value, '=');
+        if (name.len == 0 && value.len == 0)
+            continue;
+        TRY(http_percent_decode(input->arena, name, true, &name, error));
+        TRY(http_percent_decode(input->arena, value, true, &value, error));
+        if (!is_known_parameter(name))
+            return refuse_parameter(input->arena, name, error);
+    }
+    return STATUS_OK;
+}
+
 /* The text of an option: a query parameter `<name>` or a header `volley-<name>`; empty: not given. */
 static struct str option_text(const struct rest_exchange *exchange, const char *name)
 {
     struct str text;
-    if (http_query_get(exchange->request, str_of(name), &text))
+    if (http_query_get(exchange->input, str_of(name), &text))
         return str_trim(text);
-    struct str header = arena_printf(exchange->request->arena, "volley-%s", name);
-    return str_trim(http_headers_get(&exchange->request->headers, header));
+    struct str header = arena_printf(exchange->input->arena, "volley-%s", name);
+    return str_trim(http_headers_get(&exchange->input->headers, header));
 }
 
 static enum status refuse_timeout(struct str text, struct error *error)
@@ -70,14 +116,15 @@ static enum status validation_error(enum status status, struct error *error)
 }
 
 static enum status read_object(const struct json_value *object, struct query_spec *spec,
-                               struct error *error)
+                               struct str *out_format, struct error *error)
 {
-    static const char *const known[] = {"sql", "timeout_ms", NULL};
+    static const char *const known[] = {"sql", "format", "timeout_ms", NULL};
     if (!json_value_is_object(object))
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "the body must be an object {\"sql\": ...}");
     TRY(json_check_keys(object, known, error));
     TRY(json_member_text(object, "sql", true, &spec->sql, NULL, error));
+    TRY(json_member_text(object, "format", false, out_format, NULL, error));
     int64_t timeout_ms = 0;
     bool present = false;
     TRY(json_member_integer(object, "timeout_ms", false, &timeout_ms, &present, error));
@@ -104,25 +151,27 @@ static enum status prepare(struct rest_exchange *exchange, struct query_spec *sp
 enum status rest_query(struct rest_exchange *exchange, struct error *error)
 {
     TRY(check_content_type(exchange, error));
-    TRY(rest_negotiate(exchange, &exchange->reply.format, error));
+    TRY(check_parameters(exchange->input, error));
     struct str int64_form;
-    if (http_query_get(exchange->request, STR("int64"), &int64_form))
+    if (http_query_get(exchange->input, STR("int64"), &int64_form))
         exchange->reply.integers_as_text = str_equal(int64_form, STR("string"));
 
     struct query_spec spec = {
         .sql = buf_str(&exchange->body),
         .transient = true,
         .deadline_ns = CLOCK_NEVER,
-        .request_id = exchange->request->id,
-        .peer = exchange->request->peer,
+        .request_id = exchange->input->id,
+        .peer = exchange->input->peer,
         .door = "http",
     };
     TRY(read_options(exchange, &spec, error));
-    if (!str_starts_with(str_trim(spec.sql), STR("{")))
-        return prepare(exchange, &spec, error);
+    struct str format = STR_EMPTY;
     CLEANUP(json_document_destroy) struct json_document *document = NULL;
-    TRY(validation_error(json_parse(spec.sql, REST_BODY_BYTES_MAX, &document, error), error));
-    const struct json_value *object = json_root(document);
-    TRY(validation_error(read_object(object, &spec, error), error));
+    if (str_starts_with(str_trim(spec.sql), STR("{"))) {
+        TRY(validation_error(json_parse(spec.sql, REST_BODY_BYTES_MAX, &document, error), error));
+        const struct json_value *object = json_root(document);
+        TRY(validation_error(read_object(object, &spec, &format, error), error));
+    }
+    TRY(rest_negotiate(exchange, format, &exchange->reply.format, error));
     return prepare(exchange, &spec, error);
 }

@@ -74,9 +74,15 @@ static void count_exchange(const struct rest_exchange *exchange, double seconds)
         metric_add(metric_get(metrics->errors, (const char *const[]){status}), 1);
 }
 
+/* While a worker has the exchange, status and error are the worker's. */
+static bool has_failed(const struct rest_exchange *exchange)
+{
+    return !exchange->working && exchange->status != STATUS_OK;
+}
+
 static const char *outcome_text(const struct rest_exchange *exchange, enum http_close why)
 {
-    if (exchange->status != STATUS_OK)
+    if (has_failed(exchange))
         return rest_error_code(&exchange->error);
     return why == HTTP_CLOSE_DONE ? "OK" : "CANCELLED";
 }
@@ -87,7 +93,9 @@ void rest_record(struct rest_exchange *exchange, enum http_close why)
     double seconds = (double)(clock_now_ns() - request->started_ns) / 1e9;
     count_exchange(exchange, seconds);
 
-    bool ours = exchange->status == STATUS_INTERNAL || exchange->status == STATUS_DATA_LOSS;
+    bool failed = has_failed(exchange);
+    bool ours =
+        failed && (exchange->status == STATUS_INTERNAL || exchange->status == STATUS_DATA_LOSS);
     enum log_level level = ours ? LOG_ERROR : LOG_INFO;
     struct log *log = exchange->rest->options.log;
     if (!log_enabled(log, level))
@@ -108,8 +116,8 @@ void rest_record(struct rest_exchange *exchange, enum http_close why)
         LOG_INTEGER("bytes_received", request->bytes_received),
         LOG_INTEGER("bytes_sent", request->bytes_sent),
         LOG_NUMBER("ms", seconds * 1e3),
-        LOG_STR("error", str_of(exchange->error.message)),
+        LOG_STR("error", failed ? str_of(exchange->error.message) : STR_EMPTY),
     };
-    size_t count = ARRAY_COUNT(fields) - (exchange->status == STATUS_OK ? 1 : 0);
+    size_t count = ARRAY_COUNT(fields) - (failed ? 0 : 1);
     log_write(log, level, "call", fields, count);
 }

@@ -3,9 +3,10 @@
  *
  *      on_request -> (body) -> handler on the loop or a worker -> reply | stream -> on_close
  *
- * An exchange is freed when http is done with its request and no worker has it. Runs on the loop of the
- * request, but for run_handler of blocking routes. Owns: the exchange. Not done here: what a route
- * means (routes.c and the files it names), rows (stream.c).
+ * An exchange is freed when http is done with its request and no worker has it: on_close takes it from
+ * the queue of the workers, or leaves it to worker_done. Runs on the loop of the request, but for
+ * run_handler of blocking routes, which works on a copy. Owns: the exchange. Not done here: what a
+ * route means (routes.c and the files it names), rows (stream.c).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
@@ -17,6 +18,7 @@ static void exchange_free(struct rest_exchange *exchange)
     query_unref(exchange->reply.query);
     buf_finish(&exchange->reply.text);
     buf_finish(&exchange->body);
+    arena_finish(&exchange->arena);
     free(exchange);
 }
 
@@ -70,19 +72,65 @@ static void run_handler(struct rest_exchange *exchange)
 static void worker_run(struct work *work)
 {
     struct rest_exchange *exchange = CONTAINER_OF(work, struct rest_exchange, work);
-    struct loop *loop = exchange->request->loop;
     run_handler(exchange);
-    loop_post(loop, &exchange->worked);
+    loop_post(exchange->copy.loop, &exchange->worked);
+}
+
+/* The client left while the handler ran: nobody will read what it made. */
+static void abandon(struct rest_exchange *exchange)
+{
+    struct error reason = ERROR_NONE;
+    error_set(&reason, STATUS_CANCELLED, "the client left before the statement started");
+    if (exchange->reply.query) {
+        query_cancel(exchange->reply.query, &reason);
+        dataset_drop(query_dataset(exchange->reply.query));
+    }
+    exchange_free(exchange);
 }
 
 static void worker_done(struct loop_task *task)
 {
     struct rest_exchange *exchange = CONTAINER_OF(task, struct rest_exchange, worked);
     exchange->working = false;
-    if (exchange->closed)
-        exchange_free(exchange);
-    else
+    if (exchange->request)
         answer(exchange);
+    else
+        abandon(exchange);
+}
+
+static struct http_headers copy_headers(struct arena *arena, const struct http_headers *headers)
+{
+    if (headers->count == 0)
+        return (struct http_headers){0};
+    struct http_header *items = ARENA_NEW_ARRAY(arena, struct http_header, headers->count);
+    for (size_t i = 0; i < headers->count; i++) {
+        items[i].name = arena_copy(arena, headers->items[i].name);
+        items[i].value = arena_copy(arena, headers->items[i].value);
+    }
+    return (struct http_headers){.items = items, .count = headers->count};
+}
+
+/* Gives the handler an input that stays when the request goes. */
+static void copy_input(struct rest_exchange *exchange)
+{
+    const struct http_request *request = exchange->request;
+    struct arena *arena = &exchange->arena;
+    exchange->copy = (struct http_request){
+        .method = arena_copy(arena, request->method),
+        .scheme = arena_copy(arena, request->scheme),
+        .authority = arena_copy(arena, request->authority),
+        .path = arena_copy(arena, request->path),
+        .query = arena_copy(arena, request->query),
+        .headers = copy_headers(arena, &request->headers),
+        .version = request->version,
+        .id = arena_copy(arena, request->id),
+        .peer = arena_copy(arena, request->peer),
+        .started_ns = request->started_ns,
+        .connection_id = request->connection_id,
+        .loop = request->loop,
+        .arena = arena,
+    };
+    exchange->input = &exchange->copy;
 }
 
 static void start_handler(struct rest_exchange *exchange)
@@ -92,6 +140,7 @@ static void start_handler(struct rest_exchange *exchange)
         answer(exchange);
         return;
     }
+    copy_input(exchange);
     exchange->working = true;
     if (workers_submit(exchange->rest->options.workers, &exchange->work, &exchange->error) !=
         STATUS_OK) {
@@ -123,11 +172,13 @@ static bool rest_accepts(const struct http_handler *handler, const struct http_r
     return true;
 }
 
-static void rest_on_request(const struct http_handler *handler, struct http_request *request)
+static struct rest_exchange *exchange_create(struct rest *rest, struct http_request *request)
 {
     struct rest_exchange *exchange = NEW(struct rest_exchange);
-    exchange->rest = handler->context;
+    exchange->rest = rest;
     exchange->request = request;
+    exchange->input = request;
+    arena_init(&exchange->arena);
     exchange->error = ERROR_NONE;
     exchange->reply.http_status = 200;
     exchange->reply.content_type = "application/json";
@@ -135,17 +186,27 @@ static void rest_on_request(const struct http_handler *handler, struct http_requ
     exchange->worked = LOOP_TASK_INIT(worker_done);
     buf_init(&exchange->body, REST_BODY_BYTES_MAX);
     buf_init(&exchange->reply.text, REST_REPLY_BYTES_MAX);
-    request->state = exchange;
+    return exchange;
+}
 
+static void rest_on_request(const struct http_handler *handler, struct http_request *request)
+{
+    struct rest_exchange *exchange = exchange_create(handler->context, request);
+    request->state = exchange;
     struct str allow;
     struct str parameter = STR_EMPTY;
     exchange->route =
         rest_route_find(request->arena, request->method, request->path, &parameter, &allow);
+    if (rest_check_origin(exchange, &exchange->error) != STATUS_OK) {
+        fail(exchange);
+        return;
+    }
     if (!exchange->route) {
         refuse_route(exchange, allow);
         return;
     }
-    if (http_percent_decode(request->arena, parameter, false, &exchange->parameter,
+    if (parameter.len > 0 &&
+        http_percent_decode(&exchange->arena, parameter, false, &exchange->parameter,
                             &exchange->error) != STATUS_OK)
         fail(exchange);
 }
@@ -178,12 +239,22 @@ static void rest_on_writable(struct http_request *request)
         rest_stream_writable(exchange->stream);
 }
 
+/* True when no worker has started on the exchange. Once the handler's end was posted the workers need
+ * not exist any more: while the server is taken down they end first. */
+static bool take_back(struct rest_exchange *exchange)
+{
+    return !atomic_load(&exchange->worked.posted) &&
+           workers_cancel(exchange->rest->options.workers, &exchange->work);
+}
+
 static void rest_on_close(struct http_request *request, enum http_close why)
 {
     struct rest_exchange *exchange = request->state;
     rest_stream_close(STEAL(exchange->stream));
+    if (exchange->working && take_back(exchange))
+        exchange->working = false;
     rest_record(exchange, why);
-    exchange->closed = true;
+    exchange->request = NULL;
     if (!exchange->working)
         exchange_free(exchange);
 }

@@ -2,8 +2,11 @@
  * rest_private.h — what the files of the HTTP door share: a route, an exchange, a reply.
  *
  * An exchange is one request being answered. Its handler is a straight-line function that reads the
- * request and fills the reply; it runs on the loop, or on a worker when its route is `blocking`. The
+ * input and fills the reply; it runs on the loop, or on a worker when its route is `blocking`. The
  * door does the rest: finding the route, collecting the body, errors, headers, streaming, the log line.
+ *
+ * A worker may run while http closes and frees the request. So a handler reads exchange->input and
+ * allocates from exchange->arena, and only the loop touches exchange->request.
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
@@ -49,9 +52,12 @@ struct rest_stream;
 
 struct rest_exchange {
     struct rest *rest;
-    struct http_request *request;
-    const struct rest_route *route; /* NULL: none matched */
-    struct str parameter;           /* the value of the pattern's parameter, decoded */
+    struct http_request *request;     /* on_loop; NULL after its on_close */
+    const struct http_request *input; /* what handlers read: the request, or `copy` */
+    struct http_request copy;         /* of a blocking route: outlives the request */
+    struct arena arena;               /* the exchange's own: the copy, what handlers allocate */
+    const struct rest_route *route;   /* NULL: none matched */
+    struct str parameter;             /* the value of the pattern's parameter, decoded */
     struct buf body;
     enum status status; /* the handler's outcome */
     struct error error;
@@ -60,7 +66,6 @@ struct rest_exchange {
     struct work work;        /* the handler on a worker */
     struct loop_task worked; /* back on the loop */
     bool working;            /* the worker has the exchange; on_loop */
-    bool closed;             /* http is done with the request; on_loop */
     int64_t rows;            /* for the log line */
     uint64_t fingerprint;
 };
@@ -84,8 +89,9 @@ const struct rest_route *rest_route_find(struct arena *arena, struct str method,
                                          struct str *out_parameter, struct str *out_allow);
 
 /* negotiate.c */
-MUST_CHECK enum status rest_negotiate(const struct rest_exchange *exchange, enum rest_format *out,
-                                      struct error *error);
+/* `body_format`: the format that the request body names, or empty. */
+MUST_CHECK enum status rest_negotiate(const struct rest_exchange *exchange, struct str body_format,
+                                      enum rest_format *out, struct error *error);
 const char *rest_format_media_type(enum rest_format format);
 
 /* stream.c: answers with the rows of exchange->reply.query; starts the query. */
@@ -99,6 +105,8 @@ struct rest_metrics *rest_metrics_create(struct metrics *metrics);
 void rest_metrics_destroy(struct rest_metrics *metrics);
 void rest_record(struct rest_exchange *exchange, enum http_close why);
 
+/* origin.c: PERMISSION_DENIED for a request that a page of a foreign origin made. */
+MUST_CHECK enum status rest_check_origin(const struct rest_exchange *exchange, struct error *error);
 /* Adds the CORS headers that the request's origin is entitled to; returns how many. */
 #define REST_CORS_HEADERS_MAX 4
 size_t rest_cors_headers(const struct rest_exchange *exchange, struct http_header *headers);

@@ -12,7 +12,7 @@
 const struct rest_route rest_routes[] = {
     {.method = "GET", .pattern = "/", .handle = rest_root,
      .summary = "The service and its engines"},
-    {.method = "GET", .pattern = "/health", .handle = rest_health, .blocking = true,
+    {.method = "GET", .pattern = "/health", .handle = rest_health,
      .summary = "Health, with facts about the host"},
     {.method = "GET", .pattern = "/healthz", .handle = rest_healthz,
      .summary = "Whether the process lives"},

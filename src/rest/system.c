@@ -1,7 +1,7 @@
 /*
  * system.c — what the server tells about itself: /, /health, /healthz, /readyz, /metrics.
  *
- * Runs on the loop; /health on a worker, since it asks the engine. Contracts section 4.
+ * Runs on the loop. Contracts section 4.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
@@ -22,22 +22,37 @@ static void write_timestamp(struct json_writer *json)
     json_write_text(json, str_of(now));
 }
 
+/* Text that a client chose, as text of a page. */
+static void append_html(struct buf *out, struct str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        static const char special[] = "&<>\"'";
+        char byte = text.ptr[i];
+        if (byte && strchr(special, byte))
+            buf_printf(out, "&#%d;", byte);
+        else
+            buf_append_byte(out, (uint8_t)byte);
+    }
+}
+
 static void write_root_page(struct rest_exchange *exchange)
 {
+    struct buf *text = &exchange->reply.text;
     exchange->reply.content_type = "text/html; charset=utf-8";
-    buf_printf(
-        &exchange->reply.text,
-        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Volley</title>"
-        "<h1>Volley %s</h1><p>SQL in, Arrow out.</p><ul>"
-        "<li><a href=\"/health\">/health</a></li><li><a href=\"/metrics\">/metrics</a></li>"
-        "<li><a href=\"/v1/queries\">/v1/queries</a></li></ul>"
-        "<p>Run a statement: <code>curl -d 'SELECT 42 AS answer' http://%.*s/v1/query</code>",
-        exchange->rest->options.version, STR_ARGS(exchange->request->authority));
+    buf_printf(text,
+               "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Volley</title>"
+               "<h1>Volley %s</h1><p>SQL in, Arrow out.</p><ul>"
+               "<li><a href=\"/health\">/health</a></li><li><a href=\"/metrics\">/metrics</a></li>"
+               "<li><a href=\"/v1/queries\">/v1/queries</a></li></ul>"
+               "<p>Run a statement: <code>curl -d 'SELECT 42 AS answer' http://",
+               exchange->rest->options.version);
+    append_html(text, exchange->input->authority);
+    buf_append_text(text, "/v1/query</code>");
 }
 
 enum status rest_root(struct rest_exchange *exchange, struct error *error)
 {
-    struct str accept = http_headers_get(&exchange->request->headers, STR("accept"));
+    struct str accept = http_headers_get(&exchange->input->headers, STR("accept"));
     if (str_find_str(accept, STR("text/html")) >= 0) {
         write_root_page(exchange);
         return STATUS_OK;

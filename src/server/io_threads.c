@@ -39,6 +39,9 @@ void io_threads_stop(struct io_threads *threads)
         loop_stop(threads->loops[i]);
     for (size_t i = 0; i < threads->count; i++)
         thread_join(STEAL(threads->threads[i]));
+    /* What was posted while the loops stopped: workers giving back their calls. */
+    for (size_t i = 0; i < threads->count; i++)
+        loop_run_once(threads->loops[i], 0);
 }
 
 void io_threads_destroy(struct io_threads *threads)

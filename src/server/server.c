@@ -154,6 +154,7 @@ static enum status open_engine(struct server *server, struct error *error)
         .memory_bytes_max = (size_t)settings->query_memory_bytes,
         .threads = (unsigned)settings->engine_threads,
         .temp_directory = data_folder_temporary(server->folder),
+        .private_folder = settings->data_dir,
         .allowed_paths = settings->allowed_paths.items,
         .allowed_path_count = settings->allowed_paths.count,
         .files = files,
@@ -401,20 +402,13 @@ static enum status watch_signals(struct server *server, struct error *error)
 
 /* --- taking down -------------------------------------------------------------------------------- */
 
-static void cancel_query(void *context, struct query *query)
-{
-    struct error reason = ERROR_NONE;
-    error_set_code(&reason, STATUS_UNAVAILABLE, "SHUTTING_DOWN", "the server is shutting down");
-    query_cancel(query, &reason);
-}
-
 /* Workers and query threads may still post to the I/O loops, so these stop only when no work is left;
  * connections are closed after their loops have stopped. */
 static void take_down(struct server *server)
 {
     atomic_store(&server->draining, true);
     if (server->queries)
-        queries_visit(server->queries, cancel_query, NULL);
+        queries_close(server->queries);
     workers_destroy(server->workers);
     if (server->io)
         io_threads_stop(server->io);

@@ -340,7 +340,7 @@ const struct setting settings_table[] = {
         .name = "result-memory",
         .type = SETTING_SIZE,
         FIELD(result_memory_bytes),
-        .default_text = "5%",
+        .default_text = "10%",
         .min = 4 * MIB,
         .max = 1024 * TIB,
         .whole = machine_memory,

@@ -77,7 +77,7 @@ def test_http_client_disconnects(server, kind):
     mark = f"http_leaves_{kind}"
     sql = (COMPUTING if kind == "computing" else STREAMING).format(mark=mark)
     with server.socket() as connection:
-        head = f"POST /v1/query?format=csv HTTP/1.1\r\nhost: x\r\ncontent-length: {len(sql)}\r\n\r\n"
+        head = f"POST /v1/query?format=csv HTTP/1.1\r\nhost: localhost\r\ncontent-length: {len(sql)}\r\n\r\n"
         connection.sendall(head.encode() + sql.encode())
         if kind == "streaming":
             assert connection.recv(4096).startswith(b"HTTP/1.1 200")

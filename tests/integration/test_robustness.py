@@ -29,7 +29,7 @@ def literal(name, value):
 
 
 def grpc_headers(path):
-    pairs = [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "x"),
+    pairs = [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "localhost"),
              ("content-type", "application/grpc"), ("te", "trailers")]
     return b"".join(literal(name, value) for name, value in pairs)
 
@@ -151,7 +151,7 @@ def test_ping_and_settings_floods(server, payload):
 
 def test_too_many_headers_cost_one_stream(server):
     many = b"".join(literal(f"x-{number}", "v") for number in range(2000))
-    head = "GET /healthz HTTP/1.1\r\nhost: x\r\n" + "".join(
+    head = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n" + "".join(
         f"x-{number}: v\r\n" for number in range(2000)) + "\r\n"
     assert b" 431 " in exchange(server, head.encode())[:40]
     block = grpc_headers("/arrow.flight.protocol.FlightService/ListActions") + many
@@ -179,19 +179,23 @@ SMUGGLING = {
 
 @pytest.mark.parametrize("form", SMUGGLING, ids=lambda form: form.replace(" ", "-"))
 def test_smuggling_forms_are_refused(server, form):
-    sent = f"POST /v1/query HTTP/1.1\r\nhost: x\r\n{SMUGGLING[form]}\r\nSELECT 1\r\n\r\n"
+    sent = f"POST /v1/query HTTP/1.1\r\nhost: localhost\r\n{SMUGGLING[form]}\r\nSELECT 1\r\n\r\n"
     answer = exchange(server, sent.encode("latin-1"))
     assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 501")), answer
     assert answer.count(b"HTTP/1.1 ") <= 1
 
 
+HOST = "host: localhost\r\n"
+POST = f"POST /v1/query HTTP/1.1\r\n{HOST}"
+
+
 @pytest.mark.parametrize(
     "sent",
-    ["GET / HTTP/1.1\r\n\r\n", "GET / HTTP/3.0\r\nhost: x\r\n\r\n", "GET  / HTTP/1.1\r\nhost: x\r\n\r\n",
-     "GET /\x01 HTTP/1.1\r\nhost: x\r\n\r\n", "G" * 100_000, "GET /" + "a" * 100_000 + " HTTP/1.1\r\n",
-     "POST /v1/query HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nZZ\r\n",
-     "POST /v1/query HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nffffffffffffffff1\r\n",
-     "POST /v1/query HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999999999999\r\n\r\n"],
+    ["GET / HTTP/1.1\r\n\r\n", f"GET / HTTP/3.0\r\n{HOST}\r\n", f"GET  / HTTP/1.1\r\n{HOST}\r\n",
+     f"GET /\x01 HTTP/1.1\r\n{HOST}\r\n", "G" * 100_000, "GET /" + "a" * 100_000 + " HTTP/1.1\r\n",
+     POST + "transfer-encoding: chunked\r\n\r\nZZ\r\n",
+     POST + "transfer-encoding: chunked\r\n\r\nffffffffffffffff1\r\n",
+     POST + "content-length: 99999999999999999999\r\n\r\n"],
 )
 def test_malformed_requests(server, sent):
     answer = exchange(server, sent.encode("latin-1"))
@@ -259,10 +263,12 @@ def test_a_client_that_is_killed_leaves_nothing(server, tmp_path):
     wait_until(lambda: not server.running("killed_client"), what="the end of its query")
 
 
-def test_five_hundred_connections(server):
+def test_five_hundred_connections(start_server):
+    server = start_server("--query-queue", "1000")
     with contextlib.ExitStack() as stack:
         connections = [stack.enter_context(server.socket()) for _ in range(500)]
-        request = b"POST /v1/query?format=csv HTTP/1.1\r\nhost: x\r\ncontent-length: 13\r\n\r\nSELECT 3 AS v"
+        request = (b"POST /v1/query?format=csv HTTP/1.1\r\nhost: localhost\r\n"
+                   b"content-length: 13\r\n\r\nSELECT 3 AS v")
         for connection in connections:
             connection.sendall(request)
         for connection in connections:
@@ -271,7 +277,7 @@ def test_five_hundred_connections(server):
                 part = connection.recv(4096)
                 assert part, received
                 received += part
-            assert received.startswith((b"HTTP/1.1 200", b"HTTP/1.1 429"))
+            assert received.startswith(b"HTTP/1.1 200")
     alive(server)
 
 

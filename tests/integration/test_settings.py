@@ -176,7 +176,7 @@ def test_several_addresses_and_a_unix_socket(start_server, tmp_path):
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(20)
         connection.connect(str(path))
-        connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         assert connection.recv(4096).startswith(b"HTTP/1.1 200")
 
 

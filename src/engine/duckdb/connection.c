@@ -18,6 +18,8 @@
 
 /* How often a waiting statement looks whether it was stopped. */
 #define ENTER_LOOK_MS 10
+/* Who prepares holds a worker meanwhile and cannot be stopped. */
+#define ENTER_PREPARE_MS 1500
 /* A statement that made no progress for so long stands still. */
 #define ENTER_STILL_MS 1000
 
@@ -190,6 +192,8 @@ enum status connection_enter(struct connection *connection, const atomic_bool *i
         return STATUS_OK;
     uint64_t chunks = atomic_load(&connection->chunks);
     uint64_t still_since_ns = clock_now_ns();
+    uint64_t wait_until_ns =
+        interrupted ? CLOCK_NEVER : still_since_ns + ENTER_PREPARE_MS * NANOSECONDS_PER_MILLISECOND;
     for (;;) {
         uint64_t now_ns = clock_now_ns();
         if (connection_try_enter(connection, now_ns + ENTER_LOOK_MS * NANOSECONDS_PER_MILLISECOND))
@@ -197,6 +201,10 @@ enum status connection_enter(struct connection *connection, const atomic_bool *i
         if (interrupted && atomic_load(interrupted))
             return error_set_code(error, STATUS_CANCELLED, "QUERY_CANCELLED",
                                   "the statement was cancelled while it waited for its session");
+        if (now_ns > wait_until_ns)
+            return error_set(error, STATUS_FAILED_PRECONDITION,
+                             "the session is busy with its previous statement: wait for its end, "
+                             "or use another connection");
         /* An odd count: it waits for its reader. */
         uint64_t chunks_now = atomic_load(&connection->chunks);
         if (chunks_now != chunks || !(chunks_now & 1)) {

@@ -151,6 +151,8 @@ static enum status set_spill_folder(struct engine *engine, duckdb_connection con
     TRY(setup_execute_buf(engine, connection, &sql, error));
     if (options->temp_directory.len)
         file_gate_protect(&engine->files, &engine->arena, options->temp_directory, true);
+    if (options->private_folder.len)
+        file_gate_protect(&engine->files, &engine->arena, options->private_folder, true);
     return STATUS_OK;
 }
 

@@ -174,7 +174,7 @@ static enum status check_path(const struct part_maker *maker)
 /* CREATE, DROP, ALTER, COMMENT, ...: what stands before the definition's body is its target. */
 static enum status check_target(struct part_maker *maker)
 {
-    bool removes = is_word(token_at(maker, 0), "drop") || is_word(token_at(maker, 0), "alter");
+    bool may_be_type = is_word(token_at(maker, 0), "drop") || is_word(token_at(maker, 0), "alter");
     if (is_word(token_at(maker, 1), "database"))
         return refuse(maker, "attach", token_at(maker, 1),
                       "databases are opened and named by the operator");
@@ -187,7 +187,8 @@ static enum status check_target(struct part_maker *maker)
         if (is_name(token, CATALOG_NAME) || is_name(token, SHARED_CATALOG_NAME))
             return refuse(maker, "server-catalog", token,
                           "catalog '" CATALOG_NAME "' belongs to the server");
-        if (removes && is_name(token, ZONE_TYPE_NAME))
+        may_be_type = may_be_type || is_word(token, "type");
+        if (may_be_type && is_name(token, ZONE_TYPE_NAME))
             return refuse(maker, "server-catalog", token, "type TIME_ZONE belongs to the server");
     }
     return STATUS_OK;

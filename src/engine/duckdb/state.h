@@ -97,7 +97,8 @@ struct connection *connection_ref(struct connection *connection);
 void connection_unref(struct connection *connection);
 CLEANUP_FUNCTION(struct connection *, connection_unref)
 /* Waits until nobody else uses the connection. FAILED_PRECONDITION when its statement makes no progress
- * because nobody reads its result; CANCELLED when *interrupted (may be NULL) becomes true. */
+ * because nobody reads its result; CANCELLED when *interrupted becomes true; with `interrupted` NULL
+ * the wait is short. */
 MUST_CHECK enum status connection_enter(struct connection *connection,
                                         const atomic_bool *interrupted, struct error *error);
 void connection_leave(struct connection *connection);
@@ -175,12 +176,10 @@ struct engine_statement {
     struct engine_result_options options;
     duckdb_extracted_statements extracted;
     size_t extracted_count;
-    duckdb_prepared_statement
-        prepared; /* the last statement; NULL: it depends on those before it */
+    duckdb_prepared_statement prepared; /* the last statement; NULL: it is prepared by the run */
     enum statement_kind kind;
     size_t parameter_count;
     struct result_plan plan;
-    bool predecessors_ran; /* at prepare, since the last statement depends on them */
     bool owns_transaction; /* opened by us around several statements, still open */
     bool is_entered;   /* the connection is kept from prepare to run: a transaction is open in it */
     bool has_run;      /* to its end */

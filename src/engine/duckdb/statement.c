@@ -2,9 +2,8 @@
  * statement.c — prepares statements: gate, parts, kind, schema.
  *
  * A single statement is prepared at once. Of several, only the last one's result counts; it is prepared
- * first where it can be. Where a definition stands before it (CREATE TABLE t ...; SELECT ... FROM t) it
- * cannot: then the statements before it run already here, inside a transaction that the run commits
- * and a destroyed statement rolls back.
+ * first where it can be. Where a definition stands before it (CREATE TABLE t ...; INSERT INTO t ...) it
+ * cannot: then it is prepared by the run, and refused where its columns have to be told before.
  *
  * Runs on a worker. Owns the extracted and prepared statement, a reference to the connection and one to
  * the session. SPDX-License-Identifier: Apache-2.0
@@ -217,13 +216,31 @@ static bool needs_predecessors(const struct engine_statement *statement)
     return false;
 }
 
+/* Nothing of a text may run before its run, so a last statement that needs those before it is prepared
+ * then; that is possible where its columns need not be told before. */
+static enum status statement_defer(struct engine_statement *statement, struct error *error)
+{
+    const struct part *last = last_part(statement);
+    if (statement->extracted_count > statement->parts.count)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "PIVOT needs its values listed: ON column IN (...)");
+    if (last->class != PART_CHANGE || last->has_returning)
+        return error_set_code(
+            error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+            "the last statement returns rows and needs what the statements before "
+            "it define: send them one by one");
+    statement->kind = STATEMENT_UPDATE;
+    statement->epoch = UINT64_MAX;
+    return statement->plan.schema ? STATUS_OK : statement_make_plan(statement, error);
+}
+
 enum status statement_prepare(struct engine_statement *statement, struct error *error)
 {
     statement->epoch = atomic_load(&statement->session->engine->write_epoch);
     TRY(statement_extract(statement, error));
     size_t last = statement->extracted_count - 1;
     if (last > 0 && needs_predecessors(statement))
-        TRY(statement_run_predecessors(statement, error));
+        return statement_defer(statement, error);
     TRY(statement_prepare_part(statement, last, &statement->prepared, error));
     statement->kind = kind_of(statement, duckdb_prepared_statement_type(statement->prepared));
     statement->parameter_count = duckdb_nparams(statement->prepared);
@@ -301,15 +318,6 @@ enum status engine_prepare(struct engine_session *session, struct str sql,
     return STATUS_OK;
 }
 
-/* What ran before the last statement is taken back when that one was never run. */
-static void statement_abandon(struct engine_statement *statement)
-{
-    if (!statement->is_entered)
-        return;
-    statement_roll_back(statement);
-    connection_leave(statement->connection);
-}
-
 void statement_free(struct engine_statement *statement)
 {
     if (!statement)
@@ -327,7 +335,6 @@ void engine_statement_destroy(struct engine_statement *statement)
 {
     if (!statement)
         return;
-    statement_abandon(statement);
     if (!statement_cache_put(statement))
         statement_free(statement);
 }

@@ -70,7 +70,7 @@ static void test_kinds(void **state)
         {"SET VARIABLE v = 7", STATEMENT_DEFINITION, -1},
         {"BEGIN", STATEMENT_TRANSACTION, -1},
         {"ROLLBACK", STATEMENT_TRANSACTION, -1},
-        {"PIVOT kinds ON b USING count(*)", STATEMENT_QUERY, -2},
+        {"PIVOT kinds ON b IN ('x', 'y') USING count(*)", STATEMENT_QUERY, -2},
         {"DROP TABLE kinds", STATEMENT_DEFINITION, -1},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {

@@ -192,7 +192,7 @@ static void test_rules_switched_off(void **state)
     test_execute(&open, "ATTACH ':memory:' AS other");
     test_execute(&open, "CREATE TABLE other.t AS SELECT 1 AS a");
     test_rows(&open, "FROM other.t", "1");
-    test_rows(&open, "PRAGMA database_size; SELECT 1", "1");
+    test_execute(&open, "PRAGMA database_size");
     test_rows(&open, "CALL range(2)", "0\n1");
     test_fails(&open, "SET enable_external_access = true", STATUS_INVALID_ARGUMENT,
                "external access");
