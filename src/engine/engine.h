@@ -59,7 +59,8 @@ struct engine_options {
     struct str temp_directory;       /* where the engine spills; "": nowhere */
     const struct str *allowed_paths; /* files and folders SQL may read */
     size_t allowed_path_count;
-    struct str private_folder;    /* that no statement may read, whatever allowed_paths say; "": none */
+    struct str
+        private_folder; /* that no statement may read, whatever allowed_paths say; "": none */
     const struct engine_file *files;
     size_t file_count;
     const struct str *allow_statements; /* gate rules switched off by the operator (gate.h) */

@@ -2,8 +2,9 @@
  * query.c — POST /v1/query: a statement in, its rows out at once.
  *
  * The body is the SQL text itself, or a JSON object {"sql": ...}; options come in the object, as query
- * parameters or as Volley-* headers. Parameters that nothing here reads are refused. Runs on a worker, because preparing may block; the rows are then
- * streamed by stream.c. SPDX-License-Identifier: Apache-2.0
+ * parameters or as Volley-* headers. Parameters that nothing here reads are refused. Runs on a worker,
+ * because preparing may block; the rows are then streamed by stream.c.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
 
