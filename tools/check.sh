@@ -16,7 +16,7 @@ cd "$repository"
 reports=$cache/reports
 rm -rf "$reports"
 mkdir -p "$reports"
-export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:strict_string_checks=1:detect_stack_use_after_return=1
+export ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:strict_string_checks=1
 export UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1
 
 configure() { # FOLDER OPTION...: configures once; meson itself notices later changes of the build files

@@ -82,16 +82,21 @@ enum status workers_create(const char *name, unsigned threads, size_t queue_max,
     return STATUS_OK;
 }
 
-void workers_destroy(struct workers *workers)
+void workers_stop(struct workers *workers)
 {
-    if (!workers)
-        return;
     lock_take(&workers->locked.lock);
     workers->locked.stopping = true;
     condition_broadcast(&workers->locked.ready);
     lock_give(&workers->locked.lock);
     for (unsigned i = 0; i < workers->thread_count; i++)
-        thread_join(workers->threads[i]);
+        thread_join(STEAL(workers->threads[i]));
+}
+
+void workers_destroy(struct workers *workers)
+{
+    if (!workers)
+        return;
+    workers_stop(workers);
     condition_finish(&workers->locked.ready);
     lock_finish(&workers->locked.lock);
     free(workers->threads);
@@ -107,17 +112,23 @@ static enum status refuse(size_t queued, struct error *error)
     return STATUS_RESOURCE_EXHAUSTED;
 }
 
-/* False when the queue is full. */
+/* False when the queue is full or closed. */
 static bool enqueue(struct workers *workers, struct work *work, size_t *out_queued, bool *out_wake)
 {
     LOCKED(&workers->locked.lock);
     *out_queued = workers->locked.queued;
     *out_wake = workers->locked.asleep > 0;
-    if (workers->locked.queued >= workers->queue_max)
+    if (workers->locked.stopping || workers->locked.queued >= workers->queue_max)
         return false;
     list_append(&workers->locked.queue, &work->link);
     workers->locked.queued++;
     return true;
+}
+
+static bool is_stopped(struct workers *workers)
+{
+    LOCKED(&workers->locked.lock);
+    return workers->locked.stopping;
 }
 
 enum status workers_submit(struct workers *workers, struct work *work, struct error *error)
@@ -125,7 +136,9 @@ enum status workers_submit(struct workers *workers, struct work *work, struct er
     size_t queued;
     bool wake;
     if (!enqueue(workers, work, &queued, &wake))
-        return refuse(queued, error);
+        return is_stopped(workers) ? error_set_code(error, STATUS_UNAVAILABLE, "SHUTTING_DOWN",
+                                                    "the server is shutting down")
+                                   : refuse(queued, error);
     if (wake)
         condition_signal(&workers->locked.ready);
     return STATUS_OK;

@@ -23,7 +23,9 @@ struct work {
 MUST_CHECK enum status workers_create(const char *name, unsigned threads, size_t queue_max,
                                       size_t stack_bytes, struct workers **out_workers,
                                       struct error *error);
-/* Runs what is queued, then ends and joins the threads. */
+/* Runs what is queued, then ends and joins the threads; after it nothing more is taken (UNAVAILABLE). */
+void workers_stop(struct workers *workers);
+/* workers_stop, and frees everything. */
 void workers_destroy(struct workers *workers);
 CLEANUP_FUNCTION(struct workers *, workers_destroy)
 

@@ -409,13 +409,15 @@ static void take_down(struct server *server)
     atomic_store(&server->draining, true);
     if (server->queries)
         queries_close(server->queries);
-    workers_destroy(server->workers);
+    if (server->workers)
+        workers_stop(server->workers);
     if (server->io)
         io_threads_stop(server->io);
     http_server_destroy(server->http);
     rest_destroy(server->rest);
     grpc_handler_destroy(server->grpc);
     flight_destroy(server->flight);
+    workers_destroy(server->workers);
     queries_destroy(server->queries);
     if (server->housekeeping)
         io_threads_stop(server->housekeeping);

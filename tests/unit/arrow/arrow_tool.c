@@ -25,7 +25,7 @@
 
 static void write_all(const uint8_t *bytes, size_t size)
 {
-    if (fwrite(bytes, 1, size, stdout) != size)
+    if (size > 0 && fwrite(bytes, 1, size, stdout) != size)
         exit(1);
 }
 
