@@ -148,7 +148,9 @@ void buffer_pool_trim(struct buffer_pool *pool)
     spin_take(&pool->locked.lock);
     size_t idle = pool->locked.idle_blocks;
     spin_give(&pool->locked.lock);
-    while (idle-- > 0) {
+    size_t kept = BUFFER_POOL_KEPT_BYTES / BUFFER_POOL_BLOCK_BYTES;
+    while (idle-- > 0 &&
+           atomic_load_explicit(&pool->retained_blocks, memory_order_relaxed) > kept) {
         struct block *block = take_unused(pool);
         if (!block)
             break;

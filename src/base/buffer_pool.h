@@ -27,7 +27,8 @@ CLEANUP_FUNCTION(struct buffer_pool *, buffer_pool_destroy)
 struct buffer *buffer_pool_take(struct buffer_pool *pool, size_t size);
 
 /* Returns to the system the blocks that no taker needed since the last call; to be called every few
- * seconds, so that memory that a large result left behind does not stay. */
+ * seconds, so that memory that a large result left behind does not stay; BUFFER_POOL_KEPT_BYTES do. */
+#define BUFFER_POOL_KEPT_BYTES ((size_t)48 << 20)
 void buffer_pool_trim(struct buffer_pool *pool);
 
 /* Bytes of blocks in use and kept unused, for metrics. */

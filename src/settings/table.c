@@ -161,7 +161,9 @@ const struct setting settings_table[] = {
         .none = "none",
         .unit = "ORIGIN",
         .aliases = {{"CORS_ORIGINS", SETTING_WHOLE}, {"FLIGHT_CORS_ORIGINS", SETTING_WHOLE}},
-        .help = "web origins whose pages may call the HTTP address; none for none",
+        .help = "web origins (scheme://host:port) whose pages may call the HTTP address, also the "
+                "names "
+                "by which a proxy on this machine calls it; none for none",
     },
     {
         .section = "Data",
@@ -346,7 +348,7 @@ const struct setting settings_table[] = {
         .whole = machine_memory,
         .unit = "SIZE",
         .help = "what one result may hold before its query waits, and all results read to their "
-                "end together; a larger one cannot be read twice",
+                "end together; one expected to take more than half of it cannot be read twice",
     },
     {
         .section = "Resources",

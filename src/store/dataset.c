@@ -349,6 +349,18 @@ enum status dataset_append(struct dataset *dataset, struct arrow_batch *batch, s
     return dataset->locked.error->status;
 }
 
+void dataset_expect(struct dataset *dataset, size_t bytes)
+{
+    if (dataset->held_bytes_max <= DATASET_TRANSIENT_BYTES ||
+        bytes <= dataset->store->dataset_bytes_max / 2)
+        return;
+    lock_take(&dataset->locked.lock);
+    dataset->locked.is_transient = true;
+    dataset->held_bytes_max = size_min(dataset->held_bytes_max, DATASET_TRANSIENT_BYTES);
+    lock_give(&dataset->locked.lock);
+    dataset_trim(dataset);
+}
+
 /* --- the end --------------------------------------------------------------------------------- */
 
 /* Leaves DATASET_OPEN; takes over `failure` (NULL: complete). False when it had been left before. */

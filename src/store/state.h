@@ -53,7 +53,7 @@ struct dataset {
     uint64_t ttl_ms;
     int64_t created_us;
     size_t overhead_bytes;
-    size_t held_bytes_max; /* beyond it the producer waits */
+    size_t held_bytes_max; /* beyond it the producer waits; the producer's */
 
     struct {           /* guarded by the store's lock */
         bool is_named; /* in the table */

@@ -51,7 +51,7 @@ void store_sweep(struct store *store);
 size_t store_bytes(const struct store *store);
 
 /* What a dataset that is transient from its start holds at most. */
-#define DATASET_TRANSIENT_BYTES ((size_t)64 << 20)
+#define DATASET_TRANSIENT_BYTES ((size_t)32 << 20)
 
 enum dataset_state { DATASET_OPEN, DATASET_COMPLETE, DATASET_FAILED };
 const char *dataset_state_name(enum dataset_state state);
@@ -84,6 +84,10 @@ CLEANUP_FUNCTION(struct dataset *, dataset_unref)
  * included. */
 MUST_CHECK enum status dataset_append(struct dataset *dataset, struct arrow_batch *batch,
                                       struct error *error);
+/* The producer's guess at the bytes of the whole. A dataset that will take more than half of
+ * dataset_bytes_max turns transient now instead of filling memory first: fresh memory costs more than
+ * the rows in it. */
+void dataset_expect(struct dataset *dataset, size_t bytes);
 void dataset_complete(struct dataset *dataset);
 /* Readers get what was appended before, then this error. */
 void dataset_fail(struct dataset *dataset, const struct error *error);

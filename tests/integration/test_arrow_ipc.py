@@ -384,7 +384,7 @@ def test_not_finite_is_null_in_json_and_text_in_csv():
     assert values_of(values, pa.float64()) == [None] * 4
     assert values_of(values, pa.float32()) == [None] * 4
     lines = tool("csv", stream=write(one("x", values, pa.float64()))).decode().split("\r\n")
-    assert lines == ["x", "nan", "inf", "-inf", "", ""]
+    assert lines == ["x", "nan", "inf", "-inf", '""', ""]
 
 
 def test_dates_and_times():

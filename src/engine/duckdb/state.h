@@ -238,6 +238,7 @@ struct result_writer {
     size_t bytes_max;
     uint64_t first_row_ns; /* when the batch under construction got its first row */
     int64_t rows;
+    size_t bytes;       /* bodies of the batches appended */
     enum status status; /* of the first failure, which `error` tells */
     struct error error;
 };

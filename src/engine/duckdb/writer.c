@@ -13,6 +13,10 @@
 #include "base/clock.h"
 #include "engine/duckdb/state.h"
 
+/* Below it a guess at the size of the whole result is worth nothing: progress counts row groups from
+ * their start. */
+#define ESTIMATE_FROM_BYTES ((size_t)32 << 20)
+
 /* Rows are given out at least this often. */
 #define BATCH_AGE_MAX_NS (250 * NANOSECONDS_PER_MILLISECOND)
 /* A batch's columns should fit one block of the pool, rounding and all. */
@@ -53,18 +57,31 @@ static bool writer_fail(struct result_writer *writer, enum status status)
     return false;
 }
 
+/* Tells the dataset how large it will become, once the engine knows how far it is: a result that will
+ * not be kept shall not fill memory first. */
+static void writer_estimate(struct result_writer *writer)
+{
+    if (writer->bytes < ESTIMATE_FROM_BYTES)
+        return;
+    double percentage = duckdb_query_progress(writer->connection->handle).percentage;
+    if (percentage > 0)
+        dataset_expect(writer->dataset, (size_t)((double)writer->bytes * 100 / percentage));
+}
+
 static bool writer_seal(struct result_writer *writer)
 {
     int64_t rows = (int64_t)batch_builder_rows(writer->builder);
     if (rows == 0)
         return true;
     struct arrow_batch *batch = batch_builder_seal(writer->builder);
+    writer->bytes += batch->body_bytes;
     atomic_fetch_add(&writer->connection->chunks, 1); /* odd: it may wait for its reader */
     enum status status = dataset_append(writer->dataset, batch, &writer->error);
     atomic_fetch_add(&writer->connection->chunks, 1);
     if (status != STATUS_OK)
         return writer_fail(writer, status);
     writer->rows += rows;
+    writer_estimate(writer);
     return true;
 }
 
