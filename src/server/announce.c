@@ -33,11 +33,11 @@ static void print_commands(const struct settings *settings, const struct bound_a
     const char *table = settings->demo ? "flights" : "taxi";
     printf("\nTry it:\n"
            "  curl -d 'SELECT count(*) AS trips FROM %s' http://%s/v1/query\n"
-           "  volley sql --server grpc://%s 'FROM %s LIMIT 5'\n"
+           "  %s sql --server grpc://%s 'FROM %s LIMIT 5'\n"
            "  python3 -c \"import adbc_driver_flightsql.dbapi as d; "
            "c = d.connect('grpc://%s').cursor(); c.execute('FROM %s LIMIT 5'); "
            "print(c.fetch_arrow_table())\"\n\n",
-           table, http, flight, table, flight, table);
+           table, http, program_invocation_name, flight, table, flight, table);
 }
 
 static void write_door(struct json_writer *json, const char *door,
