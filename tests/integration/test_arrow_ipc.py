@@ -29,7 +29,7 @@ def find_tool():
     named = os.environ.get("VOLLEY_ARROW_SAMPLE")
     if named:
         return named
-    build = pathlib.Path(os.environ.get("VOLLEY_BINARY", "/nowhere/src/volley")).parent.parent
+    build = pathlib.Path(os.environ.get("VOLLEY_BINARY", "/nowhere/volley")).parent
     for folder in (build, build.parent / "build-check"):
         built = folder / "tests/unit/arrow/arrow_tool"
         if built.exists():
