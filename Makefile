@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 PREFIX ?= /usr/local
 DESTDIR ?=
-RELEASE = --buildtype=release -Doptimization=2 -Dtests=false
+RELEASE = --buildtype=release -Doptimization=2 -Db_lto=true -Dtests=false
 
 .DEFAULT_GOAL := help
 .PHONY: help setup build run check bench lint format clean install

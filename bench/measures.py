@@ -7,49 +7,19 @@ resident memory during the run.
 SPDX-License-Identifier: Apache-2.0
 """
 import json
-import os
-import re
 import shutil
 import socket
 import subprocess
 import sys
 import time
 
+import transport
+from context import AGAIN_BYTES, FETCH, TABLE, numbers
+from measuring import MEBIBYTE, Measure, client_cpu, small_grpc_calls, watched
 from processes import CALL_SECONDS, ENVIRONMENT, REPOSITORY, post, run_json, start_volley
 
-TABLE = "SELECT * FROM lineitem"
-AGAIN_BYTES = 1 << 30
-AGAIN_ROWS = AGAIN_BYTES // 32
-NUMBERS = (f"SELECT i AS a, i * 2 - 1 AS b, i * 3 - 2 AS c, i * 4 - 3 AS d"
-           f" FROM range({AGAIN_ROWS}) t(i)")
 CONNECTIONS = 16
 INSERTS = 1000
-MEBIBYTE = 1 << 20
-FETCH = REPOSITORY / "bench" / "clients" / "fetch.py"
-
-
-def watched(server, run):
-    """Runs a client and adds what the server spent meanwhile."""
-    server.reset_peak()
-    before = server.cpu()
-    sample = run()
-    sample["server_cpu"] = server.cpu() - before
-    sample["peak_mib"] = server.memory("VmHWM") / MEBIBYTE
-    return sample
-
-
-def fetch(context, kind, *arguments):
-    return run_json(sys.executable, "-W", "ignore", FETCH, context.built / "libdrain.so", kind,
-                    *arguments)
-
-
-class Measure:
-    """One row group of the report. `run(contestant)` gives a sample; `goals` are checked on medians."""
-
-    def __init__(self, name, title, contestants, run, show, goals=()):
-        self.name, self.title, self.contestants = name, title, contestants
-        self.run, self.show, self.goals = run, show, goals
-        self.samples = {contestant: [] for contestant in contestants}
 
 
 def stream_table(context):
@@ -57,18 +27,17 @@ def stream_table(context):
 
     def run(contestant):
         if contestant == "in-process":
-            sample = fetch(context, "duckdb", context.copies["in-process"], TABLE)
+            sample = context.fetch("duckdb", context.copy_of_table("in-process"), TABLE)
             sample["server_cpu"] = sample.pop("client_cpu")
         else:
-            server = context.servers[contestant]
-            sample = watched(server, lambda: fetch(context, "sql", server.addresses["flight"], TABLE))
+            server = context.server(contestant)
+            sample = watched(server, lambda: context.fetch("sql", server.addresses["flight"], TABLE))
         if sample["rows"] != context.rows:
             raise RuntimeError(f"{contestant}: {sample['rows']} rows of {context.rows}")
         sample["gigabytes"] = context.table_gigabytes
         return sample
 
-    contestants = [name for name in ("volley", "in-process", "standin", "roapi")
-                   if name == "in-process" or name in context.servers]
+    contestants = context.those_here("volley", "in-process", "standin", "roapi")
     return Measure(
         "table", "10,000,000 rows x 16 columns from DuckDB to a pyarrow client over Flight SQL",
         contestants, run, ("seconds", "gb_per_second", "server_cpu_per_gb", "client_cpu", "batches",
@@ -84,32 +53,30 @@ def read_again(context, batch_bytes):
 
     def run(contestant):
         if contestant == "raw send":
-            server = context.servers["raw"]
+            server = context.server("raw")
             port = server.addresses["flight"].rpartition(":")[2]
 
             def receive():
-                before = os.times()
+                sample = {}
                 start = time.perf_counter()
-                subprocess.run([context.built / "raw", "fetch", port], check=True,
-                               capture_output=True, timeout=CALL_SECONDS)
-                seconds = time.perf_counter() - start
-                after = os.times()
-                client = (after.children_user + after.children_system
-                          - before.children_user - before.children_system)
-                return {"seconds": seconds, "client_cpu": client}
+                with client_cpu(sample):
+                    subprocess.run([context.built / "raw", "fetch", port], check=True,
+                                   capture_output=True, timeout=CALL_SECONDS)
+                sample["seconds"] = time.perf_counter() - start
+                return sample
 
             sample = watched(server, receive)
         elif contestant == "volley":
-            server = context.servers["volley-again"]
+            server = context.server("volley-again")
             # Whole vectors of 2048 rows: a little less than 1 MiB, exactly 64 KiB.
             limit = batch_bytes if batch_bytes >= MEBIBYTE else batch_bytes + 2048
             header = f"volley-max-message-bytes={limit}"
             address = server.addresses["flight"]
             sample = watched_after_priming(context, server, address, header)
         else:
-            server = context.servers[contestant]
+            server = context.server(contestant)
             address = server.addresses["flight"]
-            sample = watched(server, lambda: fetch(context, "ticket", address, str(rows)))
+            sample = watched(server, lambda: context.fetch("ticket", address, str(rows)))
         sample["gigabytes"] = AGAIN_BYTES / 1e9
         return sample
 
@@ -131,7 +98,7 @@ def read_again(context, batch_bytes):
 def watched_after_priming(context, server, address, header):
     """The client runs the query first; only its second read counts, so the client reports when."""
     command = [sys.executable, "-W", "ignore", FETCH, context.built / "libdrain.so", "again", address,
-               NUMBERS, header]
+               numbers(AGAIN_BYTES // 32), header]
     with subprocess.Popen([str(part) for part in command], env=ENVIRONMENT,
                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as client:
         if client.stdout.readline() != "primed\n":
@@ -149,13 +116,13 @@ def select_one(context):
     """GetFlightInfo + DoGet of SELECT 1 by the Go client on 16 connections."""
 
     def run(contestant):
-        server = context.servers[contestant]
+        server = context.server(contestant)
         sample = watched(server, lambda: run_json(
             context.built / "client", server.addresses["flight"], CONNECTIONS,
             context.scaled(20000 if contestant == "volley" else 4000), "SELECT 1"))
         return sample
 
-    contestants = [name for name in ("volley", "standin", "roapi") if name in context.servers]
+    contestants = context.those_here("volley", "standin", "roapi")
     return Measure(
         "select-1", f"SELECT 1 (GetFlightInfo + DoGet), Go client, {CONNECTIONS} connections",
         contestants, run, ("per_second", "server_us_per_call", "p50_us", "p99_us", "client_cpu"),
@@ -165,32 +132,12 @@ def select_one(context):
 
 def small_call(context, connections, streams):
     """ListActions, no SQL, by h2load."""
-    body = context.folder / "empty-message"
-    body.write_bytes(bytes(5))
 
     def run(contestant):
-        server = context.servers[contestant]
         calls = context.scaled({"volley": 100000, "arrow-go": 60000}.get(contestant, 10000))
-        url = f"http://{server.addresses['flight']}/arrow.flight.protocol.FlightService/ListActions"
-
-        def load():
-            before = os.times()
-            output = subprocess.run(
-                ["h2load", "-n", str(calls), "-c", str(connections), "-m", str(streams), "-d", body,
-                 "-H", "content-type: application/grpc", "-H", "te: trailers", url],
-                capture_output=True, text=True, check=True, timeout=CALL_SECONDS).stdout
-            after = os.times()
-            done = int(re.search(r"(\d+) succeeded", output).group(1))
-            if done != calls:
-                raise RuntimeError(f"{contestant}: {done} of {calls} calls succeeded\n{output}")
-            found = re.search(r"finished in ([\d.]+)(us|ms|s), ([\d.]+) req/s", output)
-            seconds = float(found.group(1)) * {"us": 1e-6, "ms": 1e-3, "s": 1}[found.group(2)]
-            client = (after.children_user + after.children_system
-                      - before.children_user - before.children_system)
-            return {"seconds": seconds, "per_second": float(found.group(3)), "calls": calls,
-                    "client_cpu": client}
-
-        return watched(server, load)
+        return small_grpc_calls(context, context.server(contestant),
+                                "/arrow.flight.protocol.FlightService/ListActions", calls,
+                                connections, streams)
 
     goal = 12 if streams == 1 else 3
     return Measure(
@@ -204,29 +151,28 @@ def http_download(context):
     """The table as an Arrow stream over HTTP to curl."""
 
     def run(contestant):
-        server = context.servers[contestant]
+        server = context.server(contestant)
         path = "/v1/query?format=arrow" if contestant == "volley" else "/api/sql"
         url = f"http://{server.addresses['http']}{path}"
         resident = server.memory()
 
         def load():
-            before = os.times()
-            output = subprocess.run(
-                ["curl", "-sS", "--fail", "-o", "/dev/null", "--data", TABLE, "-H",
-                 "accept: application/vnd.apache.arrow.stream", "-w",
-                 "%{time_starttransfer} %{time_total} %{size_download}", url],
-                capture_output=True, text=True, check=True, timeout=CALL_SECONDS).stdout.split()
-            after = os.times()
-            client = (after.children_user + after.children_system
-                      - before.children_user - before.children_system)
-            return {"first_ms": float(output[0]) * 1000, "seconds": float(output[1]),
-                    "gigabytes": float(output[2]) / 1e9, "client_cpu": client}
+            sample = {}
+            with client_cpu(sample):
+                output = subprocess.run(
+                    ["curl", "-sS", "--fail", "-o", "/dev/null", "--data", TABLE, "-H",
+                     "accept: application/vnd.apache.arrow.stream", "-w",
+                     "%{time_starttransfer} %{time_total} %{size_download}", url],
+                    capture_output=True, text=True, check=True, timeout=CALL_SECONDS).stdout.split()
+            sample |= {"first_ms": float(output[0]) * 1000, "seconds": float(output[1]),
+                       "gigabytes": float(output[2]) / 1e9}
+            return sample
 
         sample = watched(server, load)
         sample["above_mib"] = sample["peak_mib"] - resident / MEBIBYTE
         return sample
 
-    contestants = [name for name in ("volley", "roapi") if name in context.servers]
+    contestants = context.those_here("volley", "roapi")
     return Measure(
         "http", "POST /v1/query of the table as Arrow to curl", contestants, run,
         ("mb_per_second", "first_ms", "server_cpu_per_gb", "client_cpu", "above_mib", "peak_mib"),
@@ -238,7 +184,7 @@ def single_inserts(context):
     """Single-row INSERTs through ADBC into a database file."""
 
     def run(contestant):
-        server = context.servers[f"{contestant}-insert"]
+        server = context.server(f"{contestant}-insert")
         sample = watched(server, lambda: run_json(
             sys.executable, REPOSITORY / "bench" / "clients" / "insert.py",
             server.addresses["flight"], context.scaled(INSERTS)))
@@ -296,4 +242,5 @@ def all_measures(context):
         measures += [small_call(context, CONNECTIONS, 1), small_call(context, 1, 64)]
     if shutil.which("curl"):
         measures.append(http_download(context))
-    return [*measures, single_inserts(context), start_up(context)]
+    measures += [single_inserts(context), start_up(context)]
+    return [*measures, *transport.all_measures(context)]

@@ -6,13 +6,16 @@ import contextlib
 import http.client
 import json
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+VOLLEY = Path(os.environ.get("VOLLEY_BINARY", REPOSITORY / "build" / "volley"))
 START_SECONDS = 90
 CALL_SECONDS = 120
 # Nothing of this shell may be taken for a setting of a server.
@@ -28,6 +31,41 @@ def wait_for(condition, what):
             return value
         time.sleep(0.02)
     raise RuntimeError(f"{what} did not happen within {START_SECONDS} s")
+
+
+def free_ports(count):
+    """A port whose `count` - 1 successors are free too."""
+    while True:
+        with contextlib.ExitStack() as probes:
+            first = probes.enter_context(socket.socket())
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                for offset in range(1, count):
+                    probes.enter_context(socket.socket()).bind(("127.0.0.1", port + offset))
+            except OSError:
+                continue
+            return port
+
+
+def allow_descriptors(wanted):
+    """Raises the limit of open files, which children inherit; returns what it is then."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for limit in (max(wanted, hard), hard):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+            break
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
+def process_and_children(pid):
+    """The ids of a process and of all below it."""
+    found = [pid]
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            for child in listed.read_text(encoding="ascii").split():
+                found += process_and_children(int(child))
+    return found
 
 
 class Server:
@@ -52,8 +90,9 @@ class Server:
         return self
 
     def cpu(self):
-        """CPU seconds of all threads so far, in nanosecond resolution."""
-        return time.clock_gettime((~self.process.pid << 3) | 2)
+        """CPU seconds so far of all threads, those of worker processes too, in nanosecond resolution."""
+        return sum(time.clock_gettime((~pid << 3) | 2)
+                   for pid in process_and_children(self.process.pid))
 
     def memory(self, field="VmRSS"):
         """Bytes; VmRSS now, or VmHWM the highest since reset_peak."""
@@ -77,12 +116,12 @@ class Server:
                 self.process.wait()
 
 
-def start_volley(folder, name, *arguments, http="127.0.0.1:0", wait=True):
+def start_volley(folder, name, *arguments, flight="127.0.0.1:0", http="127.0.0.1:0", wait=True):
     """`volley serve` with default settings but for addresses, folder and what is given."""
     addresses = folder / f"{name}.addresses"
     addresses.unlink(missing_ok=True)
-    command = [REPOSITORY / "build" / "volley", "serve", "--flight-addr", "127.0.0.1:0", "--http-addr",
-               http, "--addresses-file", addresses, "--data-dir", folder / name, *arguments]
+    command = [VOLLEY, "serve", "--flight-addr", flight, "--http-addr", http, "--addresses-file",
+               addresses, "--data-dir", folder / name, *arguments]
     server = Server(name, command, folder)
     if not wait:
         return server
@@ -96,6 +135,9 @@ def start_volley(folder, name, *arguments, http="127.0.0.1:0", wait=True):
 
     found = wait_for(written, f"the start of {name}")
     server.addresses = {door: found[door][0] for door in ("flight", "http")}
+    for address in found["flight"]:
+        if address.startswith("tls://"):
+            server.addresses["tls"] = address.removeprefix("tls://")
     return server
 
 
@@ -105,10 +147,8 @@ def start_python(folder, name, program, *arguments):
 
 
 def start_roapi(folder, parquet, port):
-    """roapi with the table in memory, or None where it is not installed."""
+    """roapi with the table in memory."""
     program = Path(sys.executable).parent / "roapi"
-    if not program.exists():
-        return None
     server = Server("roapi", [program, "--addr-http", f"127.0.0.1:{port}", "--addr-flight-sql",
                               f"127.0.0.1:{port + 1}", "--response-format", "ArrowStream",
                               "--table", f"lineitem={parquet}"], folder)

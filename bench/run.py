@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """`make bench`: Volley and its peers, measured in turns, several rounds, medians as ratios.
 
-usage: run.py [--rounds N] [--only NAME,...] [--quick] [--no-docs]
+usage: run.py [--rounds N] [--only NAME,...] [--quick] [--no-docs] [--list]
 
-Starts every server once, on loopback, runs each measure for each contestant once a round (the order
-turns round every second round), and writes all samples to .cache/bench/results.json and the tables to
-the generated part of docs/performance.md. --quick is one small round to see that everything works.
+Starts every server on loopback when it is first needed, runs each measure for each contestant once a
+round (the order turns round every second round), and writes all samples to .cache/bench/results.json
+and the tables to the generated part of docs/performance.md. --quick is one small round to see that
+everything works; --only takes measures by name and leaves docs alone, as --no-docs does; --list tells
+the names. VOLLEY_BINARY measures another build than build/volley.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -13,73 +15,19 @@ import argparse
 import json
 import os
 import platform
-import shutil
-import socket
+import re
+import signal
 import subprocess
 import sys
 from importlib import metadata
-from pathlib import Path
 
-import duckdb
-import lineitem
 import measures
 import report
-from processes import REPOSITORY, Server, start_python, start_roapi, start_volley
+import web_peers
+from context import CACHE, Context
+from processes import REPOSITORY, VOLLEY
 
-CACHE = Path(os.environ.get("VOLLEY_CACHE", REPOSITORY / ".cache"))
 DOCUMENT = REPOSITORY / "docs" / "performance.md"
-
-
-class Context:
-    """What the measures share: folders, copies of the table, running servers."""
-
-    def __init__(self, quick):
-        self.quick = quick
-        self.built = CACHE / "bench"
-        self.folder = CACHE / "bench" / "run"
-        self.servers = {}
-        self.copies = {}
-        self.rows = 1_000_000 if quick else lineitem.ROWS
-
-    def scaled(self, count):
-        return max(count // 20, 64) if self.quick else count
-
-    def start(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
-        name = "lineitem-quick" if self.quick else "lineitem"
-        database, parquet = lineitem.make(self.built / name, self.rows)
-        self.table_gigabytes = arrow_bytes(database, self.rows) / 1e9
-        for user in ("volley", "in-process", "standin"):
-            self.copies[user] = self.folder / f"table-{user}.duckdb"
-            shutil.copy(database, self.copies[user])
-        folder = self.folder
-        self.servers["volley"] = start_volley(folder, "volley", "--database", self.copies["volley"])
-        self.servers["volley-again"] = start_volley(folder, "volley-again")
-        self.servers["volley-insert"] = start_volley(
-            folder, "volley-insert", "--database", folder / "insert-volley.duckdb")
-        self.servers["standin"] = start_python(folder, "standin", "standin.py", self.copies["standin"])
-        self.servers["standin-insert"] = start_python(
-            folder, "standin-insert", "standin.py", folder / "insert-standin.duckdb")
-        size = str(measures.AGAIN_BYTES)
-        self.servers["pyarrow"] = start_python(folder, "pyarrow", "pyarrow_server.py", size)
-        for server, program in (("arrow-go", ["server"]), ("raw", ["raw", "serve"])):
-            command = [self.built / program[0], *program[1:], size]
-            self.servers[server] = Server(server, command, folder, prints_port=True).read_port()
-        roapi = start_roapi(folder, parquet, free_ports())
-        if roapi:
-            self.servers["roapi"] = roapi
-
-    def warm(self):
-        """One read of the table per server, so that no measure pays for cold caches."""
-        for name in ("volley", "standin", "roapi"):
-            if name in self.servers:
-                measures.fetch(self, "sql", self.servers[name].addresses["flight"], measures.TABLE)
-
-    def stop(self):
-        for server in self.servers.values():
-            server.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def touch_memory():
@@ -91,32 +39,20 @@ def touch_memory():
     subprocess.run([sys.executable, "-c", program], check=True, timeout=300)
 
 
-def free_ports():
-    """A port whose successor is free too."""
-    while True:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-            try:
-                two.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
-
-
-def arrow_bytes(database, rows):
-    """Bytes of the whole table as Arrow, from its first row group."""
-    with duckdb.connect(str(database), read_only=True) as connection:
-        reader = connection.execute(measures.TABLE).fetch_record_batch(122_880)
-        batch = reader.read_next_batch()
-        return batch.nbytes * rows / batch.num_rows
-
-
 def machine():
     with open("/proc/cpuinfo", encoding="utf-8") as cpuinfo:
         models = {line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")}
     memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 30
     return f"{os.cpu_count()} x {', '.join(models) or platform.machine()}, {memory} GiB"
+
+
+def printed(*command):
+    """The first line that a program prints about itself."""
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return next(iter((result.stdout + result.stderr).splitlines()), "").strip()
 
 
 def versions():
@@ -128,16 +64,23 @@ def versions():
         except metadata.PackageNotFoundError:
             known.append(f"{name} absent")
     modules = (REPOSITORY / "bench" / "peers" / "go" / "go.mod").read_text()
-    for line in modules.splitlines():
-        if "apache/arrow-go" in line:
-            known.append("arrow-go " + line.split()[-1])
-    own = subprocess.run([REPOSITORY / "build" / "volley", "version"], capture_output=True, text=True,
-                         check=False).stdout.strip().splitlines()
-    return "Versions: " + ", ".join([*(own[:1]), *known]) + "."
+    for name, module in (("arrow-go", "apache/arrow-go/v18"), ("grpc-go", "google.golang.org/grpc")):
+        known.append(f"{name} {re.search(rf'{module} (v[0-9.]+)', modules).group(1)}")
+    own = printed(VOLLEY, "version")
+    tonic = CACHE / "bench" / "tonic.version"
+    known += [f"tonic {tonic.read_text().strip()}"] if tonic.exists() else []
+    known.append(f"grpc-c++ {printed('pkg-config', '--modversion', 'grpc++')}")
+    for name in web_peers.PROGRAMS:
+        program = web_peers.find(CACHE / "bench", name)
+        found = re.search(r"[0-9.]{3,}", printed(program, "-v")) if program else None
+        known += [f"{name} {found.group()}"] if found else []
+    return "Versions: " + ", ".join(filter(None, [own, *known])) + "."
 
 
 def one_round(chosen, number):
     for measure in chosen:
+        if measure.rounds_max is not None and number >= measure.rounds_max:
+            continue
         order = measure.contestants if number % 2 == 0 else measure.contestants[::-1]
         for contestant in order:
             try:
@@ -158,18 +101,26 @@ def main():
     parser.add_argument("--only", default="")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--no-docs", action="store_true")
+    parser.add_argument("--list", action="store_true")
     arguments = parser.parse_args()
     rounds = 1 if arguments.quick else arguments.rounds
+    # No server shall outlive a run that is stopped.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     context = Context(arguments.quick)
     try:
-        if not arguments.quick:
-            touch_memory()
-        context.start()
-        context.warm()
         chosen = measures.all_measures(context)
+        names = [measure.name for measure in chosen]
+        if arguments.list:
+            print(*names, sep="\n")
+            return 0
         if arguments.only:
             wanted = arguments.only.split(",")
+            unknown = set(wanted) - set(names)
+            if unknown:
+                parser.error(f"no such measure: {', '.join(sorted(unknown))}; --list tells them")
             chosen = [measure for measure in chosen if measure.name in wanted]
+        elif not arguments.quick:
+            touch_memory()
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}", flush=True)
             one_round(chosen, number)

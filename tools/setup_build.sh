@@ -27,8 +27,10 @@ build_needs=(
     module:libnghttp2:libnghttp2-dev
     module:libcrypto:libssl-dev
     file:/usr/share/llhttp/llhttp.c:node-llhttp
+    file:/usr/include/wslay/wslay.h:libwslay-dev
     module:libprotobuf-c:libprotobuf-c-dev
     command:protoc-c:protobuf-c-compiler
+    module:zlib:zlib1g-dev
     module:liblz4:liblz4-dev
     module:libzstd:libzstd-dev
     module:jansson:libjansson-dev
@@ -45,12 +47,17 @@ test_needs=(
     command:clang-tidy:clang-tidy
     command:shellcheck:shellcheck
     command:curl:curl
+    command:nghttpd:nghttp2-server
+    command:openssl:openssl
     file:/usr/lib/python3*/ensurepip/__init__.py:python3-venv
 )
 
 bench_needs=(
     command:curl:curl
     command:h2load:nghttp2-client
+    command:openssl:openssl
+    command:g++:g++
+    module:grpc++:libgrpc++-dev
     file:/usr/lib/python3*/ensurepip/__init__.py:python3-venv
 )
 

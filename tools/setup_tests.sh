@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prepares everything `make check` runs: Debian packages, the Python environment, and the Go, Java
-# and Rust clients.
+# Prepares everything `make check` runs: Debian packages, the Python environment, and the Go, Java,
+# JavaScript and Rust clients.
 #
 # usage: tools/setup_tests.sh
 #
@@ -20,8 +20,13 @@ version_at_least() { # WANTED GOT
     [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
 }
 
-go_client() {
-    (cd "$clients/go" && GOFLAGS=-mod=readonly GOTOOLCHAIN=local go build -o "$built/flightsql-go" .)
+# h2spec and grpcurl are tools of the same module, so that its go.sum checks them too.
+go_clients() {
+    (cd "$clients/go" && export GOFLAGS=-mod=readonly GOTOOLCHAIN=local &&
+        go build -o "$built/flightsql-go" . &&
+        go build -o "$built/grpc-go" ./raw &&
+        go build -o "$built/h2spec" github.com/summerwind/h2spec/cmd/h2spec &&
+        go build -o "$built/grpcurl" github.com/fullstorydev/grpcurl/cmd/grpcurl)
 }
 
 jdbc_driver() {
@@ -34,14 +39,34 @@ jdbc_driver() {
     javac -d "$built/java" "$clients/java/FlightSqlClient.java"
 }
 
-rust_client() {
+grpc_java() {
+    local folder=$built/grpc-java
+    rm -rf "$folder"
+    mkdir -p "$folder/jars"
+    mvn --batch-mode --quiet --file "$clients/java/pom.xml" \
+        org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$folder/jars" >&2 ||
+        fail "Maven could not fetch grpc-java"
+    (cd "$folder/jars" && sha256sum --check --quiet --strict "$clients/java/grpc.sha256") >&2 ||
+        fail "a jar of grpc-java has another checksum than tests/clients/java/grpc.sha256"
+    javac -cp "$folder/jars/*" -d "$folder" "$clients/java/GrpcJava.java"
+}
+
+grpc_js() {
+    local folder=$built/grpc-js
+    mkdir -p "$folder" &&
+        cp "$clients/js"/{package.json,package-lock.json,.npmrc,grpc_js.js} "$folder/" &&
+        npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$folder" >&2
+}
+
+rust_clients() {
     local folder=$built/rust
-    mkdir -p "$folder/src" &&
-        cp "$clients/rust/Cargo.toml" "$folder/" &&
-        cp "$clients/rust/src/main.rs" "$folder/src/" &&
+    mkdir -p "$folder" &&
+        cp -r "$clients/rust/Cargo.toml" "$clients/rust/src" "$folder/" &&
         cargo build --quiet --manifest-path "$folder/Cargo.toml" \
             --target-dir "$folder/target" >&2 &&
-        cp "$folder/target/debug/flightsql-rust" "$built/flightsql-rust"
+        cp "$folder/target/debug/flightsql-rust" "$built/flightsql-rust" &&
+        cp "$folder/target/debug/grpc_tonic" "$built/grpc-tonic"
 }
 
 "$repository/tools/setup_build.sh" tests
@@ -49,18 +74,28 @@ rust_client() {
 once python "$repository/tests/requirements.txt" -- python_environment
 
 if command -v go >/dev/null && version_at_least go1.25 "$(GOTOOLCHAIN=local go env GOVERSION)"; then
-    once go "$clients"/go/*.go "$clients"/go/go.* -- go_client || fail "the Go client could not be built"
+    once go "$clients"/go/*.go "$clients"/go/raw/*.go "$clients"/go/go.* -- go_clients ||
+        fail "the Go clients could not be built"
 else
-    say "Go >= 1.25 is not here: the Go client is left out"
+    say "Go >= 1.25 is not here: the Go clients, h2spec and grpcurl are left out"
 fi
 if command -v mvn >/dev/null && command -v javac >/dev/null; then
-    once java "$clients"/java/* -- jdbc_driver || fail "the Java client could not be prepared"
+    once java "$clients"/java/FlightSqlClient.java "$clients"/java/driver.sha256 -- jdbc_driver ||
+        fail "the JDBC client could not be prepared"
+    once grpc-java "$clients"/java/{GrpcJava.java,pom.xml,grpc.sha256} -- grpc_java ||
+        fail "grpc-java could not be prepared"
 else
-    say "a JDK with Maven is not here: the JDBC client is left out"
+    say "a JDK with Maven is not here: the JDBC client and grpc-java are left out"
+fi
+if command -v npm >/dev/null && command -v node >/dev/null; then
+    once grpc-js "$clients"/js/{package.json,package-lock.json,.npmrc,grpc_js.js} -- grpc_js ||
+        fail "grpc-js could not be prepared"
+else
+    say "Node.js with npm is not here: grpc-js is left out"
 fi
 if command -v cargo >/dev/null && version_at_least 1.85 "$(cargo --version | cut -d' ' -f2)"; then
-    once rust "$clients/rust/Cargo.toml" "$clients/rust/src/main.rs" -- rust_client ||
-        fail "the Rust client could not be built"
+    once rust "$clients/rust/Cargo.toml" "$clients"/rust/src/{,bin/}*.rs -- rust_clients ||
+        fail "the Rust clients could not be built"
 else
-    say "Rust >= 1.85 is not here: the Rust client is left out"
+    say "Rust >= 1.85 is not here: the Rust clients are left out"
 fi

@@ -70,21 +70,28 @@ static size_t fill_empty_offsets(const struct arrow_field *fields, size_t count,
     return cursor;
 }
 
-static void measure(struct arrow_batch *batch)
+static size_t owners_size(const struct slice *buffers, size_t count)
 {
     const struct buffer *last = NULL;
-    for (size_t i = 0; i < batch->schema->buffer_count; i++) {
-        const struct slice *slice = &batch->buffers[i];
-        batch->body_bytes += align_up(slice->len, IPC_ALIGNMENT);
-        if (slice->owner && slice->owner != last) {
-            batch->memory_bytes += slice->owner->size;
-            last = slice->owner;
-        }
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (buffers[i].owner && buffers[i].owner != last)
+            size += buffers[i].owner->size;
+        last = buffers[i].owner ? buffers[i].owner : last;
     }
+    return size;
 }
 
 struct arrow_batch *arrow_batch_create(struct arrow_schema *schema, int64_t rows,
                                        const struct arrow_node *nodes, struct slice *buffers)
+{
+    return arrow_batch_create_sharing(schema, rows, nodes, buffers,
+                                      owners_size(buffers, schema->buffer_count));
+}
+
+struct arrow_batch *arrow_batch_create_sharing(struct arrow_schema *schema, int64_t rows,
+                                               const struct arrow_node *nodes,
+                                               struct slice *buffers, size_t owned_bytes)
 {
     assert(schema->message.ptr && rows >= 0);
     struct batch_block *block = create_block(schema);
@@ -96,9 +103,28 @@ struct arrow_batch *arrow_batch_create(struct arrow_schema *schema, int64_t rows
     if (schema->buffer_count > 0)
         memcpy(batch->buffers, buffers, schema->buffer_count * sizeof(*buffers));
     fill_empty_offsets(schema->fields, schema->field_count, batch->buffers, 0);
-    measure(batch);
+    for (size_t i = 0; i < schema->buffer_count; i++)
+        batch->body_bytes += align_up(batch->buffers[i].len, IPC_ALIGNMENT);
+    batch->memory_bytes += owned_bytes;
     ipc_encode_batch_header(batch, block->header.data);
     return batch;
+}
+
+struct arrow_batch *arrow_batch_relocate(const struct arrow_batch *batch, const uint8_t *body,
+                                         struct buffer *owner)
+{
+    size_t count = batch->schema->buffer_count;
+    struct slice *buffers = NEW_ARRAY(struct slice, size_max(1, count));
+    for (size_t i = 0; i < count; i++) {
+        size_t len = batch->buffers[i].len;
+        if (len > 0)
+            buffers[i] = slice_make(body, len, buffer_ref(owner));
+        body += align_up(len, IPC_ALIGNMENT);
+    }
+    struct arrow_batch *moved =
+        arrow_batch_create_sharing(batch->schema, batch->rows, batch->nodes, buffers, 0);
+    free(buffers);
+    return moved;
 }
 
 struct arrow_batch *arrow_batch_ref(struct arrow_batch *batch)

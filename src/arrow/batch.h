@@ -35,6 +35,14 @@ struct arrow_batch {
  * slices) and copies both arrays. The content is trusted: it was made here or validated. */
 struct arrow_batch *arrow_batch_create(struct arrow_schema *schema, int64_t rows,
                                        const struct arrow_node *nodes, struct slice *buffers);
+/* The same where other batches have parts of the buffers' owners: `owned_bytes` is this one's part. */
+struct arrow_batch *arrow_batch_create_sharing(struct arrow_schema *schema, int64_t rows,
+                                               const struct arrow_node *nodes,
+                                               struct slice *buffers, size_t owned_bytes);
+/* The same rows where the bytes of the IPC body (ipc_append_body) stand at `body`, 8-aligned, which belong
+ * to `owner`: a reference is taken for each buffer. The owner's size is not counted: it is a mapping. */
+struct arrow_batch *arrow_batch_relocate(const struct arrow_batch *batch, const uint8_t *body,
+                                         struct buffer *owner);
 struct arrow_batch *arrow_batch_ref(struct arrow_batch *batch);
 void arrow_batch_unref(struct arrow_batch *batch);
 CLEANUP_FUNCTION(struct arrow_batch *, arrow_batch_unref)

@@ -1,12 +1,9 @@
 /*
  * builder.c — column buffers that grow in place and become a batch without being copied again.
  *
- * Regions for values, validity and bytes are carved, 64-aligned, out of chunks. The first chunk of the
- * first batch is small and on the heap; chunks double until they are blocks of the pool. When a full
- * batch is sealed, what each column used becomes its first capacity in the next one, so that a steady
- * stream carves each batch out of one block and never moves a column. A column that outgrows its
- * region moves to a larger one and leaves the old one unused until the batch is freed. Chunks are
- * never shared by two batches; a batch that fills little of its chunks is copied to an exact one.
+ * Regions for values, validity and bytes come from builder_chunks.c. When a full batch is sealed, what
+ * each column used becomes its first capacity in the next one, so that a steady stream never moves a
+ * column. A column that outgrows its region moves to a larger one and leaves the old one unused.
  *
  * Owned by one thread at a time; owns its chunks until they are sealed. Columns lie in one array, the
  * children of a column side by side, so that the private half of a column has the same index.
@@ -23,51 +20,8 @@
 #include "base/checked.h"
 #include "base/memory.h"
 
-#define CHUNK_BYTES_MIN ((size_t)1 << 10)
 #define COLUMN_CAPACITY_MIN ((size_t)8)
 #define BYTES_CAPACITY_MIN ((size_t)64)
-/* A sealed batch may waste this much of its chunks; more is copied away. */
-#define WASTE_BYTES_MAX ((size_t)64 << 10)
-
-/* --- memory ------------------------------------------------------------------------------------- */
-
-static struct buffer *builder_chunk_add(struct batch_builder *builder, size_t size)
-{
-    if (builder->chunk_count == builder->chunk_capacity) {
-        builder->chunk_capacity = builder->chunk_capacity ? builder->chunk_capacity * 2 : 4;
-        builder->chunks =
-            memory_resize(builder->chunks, builder->chunk_capacity, sizeof(*builder->chunks));
-    }
-    size = size_max(size, builder->chunk_bytes_next);
-    struct buffer *chunk =
-        builder->pool ? buffer_pool_take(builder->pool, size) : buffer_create(size);
-    builder->chunks[builder->chunk_count++] = chunk;
-    builder->chunk_used = 0;
-    builder->chunk_bytes_next =
-        size_min(size_max(builder->chunk_bytes_next, size) * 2, BUFFER_POOL_BLOCK_BYTES);
-    return chunk;
-}
-
-/* `size` bytes, 64-aligned, not initialised. */
-static uint8_t *builder_carve(struct batch_builder *builder, size_t size, struct buffer **out_owner)
-{
-    size = align_up(size, BUFFER_ALIGNMENT);
-    struct buffer *chunk = builder->chunk_count ? builder->chunks[builder->chunk_count - 1] : NULL;
-    if (!chunk || chunk->size - builder->chunk_used < size)
-        chunk = builder_chunk_add(builder, size);
-    uint8_t *region = chunk->data + builder->chunk_used;
-    builder->chunk_used += size;
-    *out_owner = chunk;
-    return region;
-}
-
-static void builder_chunks_release(struct batch_builder *builder)
-{
-    for (size_t i = 0; i < builder->chunk_count; i++)
-        buffer_unref(builder->chunks[i]);
-    builder->chunk_count = 0;
-    builder->chunk_used = 0;
-}
 
 static size_t bits_size(size_t bits)
 {
@@ -105,6 +59,7 @@ static void column_init(struct batch_builder *builder, size_t index,
             storage->value_bits = bits_of_role[role];
         if (role == ARROW_ROLE_OFFSETS || role == ARROW_ROLE_LARGE_OFFSETS)
             storage->extra_values = 1;
+        builder->rows_vary |= storage->extra_values || role == ARROW_ROLE_TYPE_IDS;
     }
 }
 
@@ -137,7 +92,7 @@ struct batch_builder *batch_builder_create(struct arrow_schema *schema, struct b
     builder->storages = NEW_ARRAY(struct column_storage, schema->node_count + 1);
     builder->nodes = NEW_ARRAY(struct arrow_node, schema->node_count + 1);
     builder->buffers = NEW_ARRAY(struct slice, schema->buffer_count + 1);
-    builder->chunk_bytes_next = CHUNK_BYTES_MIN;
+    builder->chunk_bytes_next = BUILDER_CHUNK_BYTES_MIN;
     builder_columns_init(builder);
     return builder;
 }
@@ -323,50 +278,32 @@ static void column_flatten(struct builder_column *column, struct seal_cursor *cu
         column_flatten(&column->children[i], cursor);
 }
 
-/* Moves all buffers into one allocation of exactly their size. */
-static void builder_compact(struct batch_builder *builder, size_t size)
+/* False when no batch of the same bounds has more rows than this one: the bound was of rows, or all rows
+ * have one size and there was no null to make room for. */
+static bool builder_rows_may_grow(const struct batch_builder *builder, bool by_rows)
 {
-    struct buffer *buffer = buffer_create(size_max(size, 1));
-    size_t used = 0;
-    for (size_t i = 0; i < builder->schema->buffer_count; i++) {
-        struct slice *slice = &builder->buffers[i];
-        if (!slice->owner)
-            continue;
-        memcpy(buffer->data + used, slice->ptr, slice->len);
-        size_t len = slice->len;
-        slice_finish(slice);
-        *slice = slice_make(buffer->data + used, len, buffer_ref(buffer));
-        used += align_up(len, BUFFER_ALIGNMENT);
-    }
-    buffer_unref(buffer);
+    if (by_rows)
+        return false;
+    for (size_t i = 0; i < builder->schema->node_count; i++)
+        if (builder->columns[i].null_count > 0)
+            return true;
+    return builder->rows_vary;
 }
 
-static void builder_compact_if_sparse(struct batch_builder *builder)
-{
-    size_t held = 0;
-    size_t needed = 0;
-    for (size_t i = 0; i < builder->chunk_count; i++)
-        held += builder->chunks[i]->size;
-    for (size_t i = 0; i < builder->schema->buffer_count; i++)
-        needed +=
-            builder->buffers[i].owner ? align_up(builder->buffers[i].len, BUFFER_ALIGNMENT) : 0;
-    if (held > needed * 4 && held > needed + WASTE_BYTES_MAX)
-        builder_compact(builder, needed);
-}
-
-/* What a full batch used is where the next one starts; a thirty-second part more where the bytes
- * decided, since the next batch then has a few rows more or less. */
-static void column_reset(struct builder_column *column, bool was_full, bool by_rows)
+/* What a full batch used is where the next one starts, and a thirty-second part more where that one may
+ * have a few more. */
+static void column_set_hints(struct builder_column *column, bool rows_may_grow)
 {
     struct column_storage *storage = column_storage(column);
-    if (was_full) {
-        size_t slack =
-            by_rows && column < column->builder->columns + column->builder->schema->field_count
-                ? 0
-                : column->length / 32;
-        storage->capacity_hint = column->length + slack;
-        storage->bytes_hint = column->bytes_size + column->bytes_size / 32;
-    }
+    const struct batch_builder *builder = column->builder;
+    bool is_child = column >= builder->columns + builder->schema->field_count;
+    bool may_grow = rows_may_grow || (is_child && builder->rows_vary);
+    storage->capacity_hint = column->length + (may_grow ? column->length / 32 : 0);
+    storage->bytes_hint = column->bytes_size + column->bytes_size / 32;
+}
+
+static void column_reset(struct builder_column *column)
+{
     column->length = 0;
     column->null_count = 0;
     column->capacity = 0;
@@ -388,12 +325,14 @@ struct arrow_batch *batch_builder_seal(struct batch_builder *builder)
         assert(builder->columns[i].length == rows);
         column_flatten(&builder->columns[i], &cursor);
     }
-    builder_compact_if_sparse(builder);
-    struct arrow_batch *batch =
-        arrow_batch_create(builder->schema, (int64_t)rows, builder->nodes, builder->buffers);
+    size_t held = builder_chunks_settle(builder, was_full);
+    struct arrow_batch *batch = arrow_batch_create_sharing(builder->schema, (int64_t)rows,
+                                                           builder->nodes, builder->buffers, held);
+    bool may_grow = builder_rows_may_grow(builder, by_rows);
+    for (size_t i = 0; was_full && i < builder->schema->node_count; i++)
+        column_set_hints(&builder->columns[i], may_grow);
     for (size_t i = 0; i < builder->schema->node_count; i++)
-        column_reset(&builder->columns[i], was_full, by_rows);
-    builder_chunks_release(builder);
-    builder->chunk_bytes_next = was_full ? BUFFER_POOL_BLOCK_BYTES : CHUNK_BYTES_MIN;
+        column_reset(&builder->columns[i]);
+    builder_chunks_reset(builder, was_full);
     return batch;
 }

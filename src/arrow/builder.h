@@ -2,8 +2,8 @@
  * builder.h — fills column buffers and seals them into a batch, without copying them again.
  *
  * A builder starts small (a few rows cost a few hundred bytes) and moves to blocks of the buffer pool
- * once a batch grows, carving all its column buffers out of one block where they fit. It tells when a
- * batch is full: by rows or by the bytes of its body.
+ * once a batch grows; full batches share blocks, one behind the other. It tells when a batch is full: by
+ * rows or by the bytes of its body.
  *
  * The engine writes into the buffers directly (builder_column); other makers append value by value.
  * Threads: one at a time. SPDX-License-Identifier: Apache-2.0

@@ -145,6 +145,16 @@ void flat_writer_int32s(struct flat_writer *writer, const int32_t *values, size_
     buf_append(&writer->bytes, values, count * sizeof(*values));
 }
 
+void flat_writer_point_structs(struct flat_writer *writer, size_t table, size_t slot,
+                               const void *structs, size_t size, size_t count)
+{
+    uint32_t small_count = (uint32_t)count;
+    align_end(writer, 8, 4);
+    flat_writer_point(writer, table, slot);
+    buf_append(&writer->bytes, &small_count, sizeof(small_count));
+    buf_append(&writer->bytes, structs, size * count);
+}
+
 void flat_writer_pad(struct flat_writer *writer)
 {
     align_end(writer, 8, 0);

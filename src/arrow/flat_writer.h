@@ -41,5 +41,9 @@ size_t flat_writer_references(struct flat_writer *writer, size_t count);
 void flat_writer_point_element(struct flat_writer *writer, size_t first, size_t index,
                                size_t target);
 void flat_writer_int32s(struct flat_writer *writer, const int32_t *values, size_t count);
+/* Writes a vector of `count` structs of `size` bytes (8-aligned) and makes the reference in a slot refer
+ * to it. */
+void flat_writer_point_structs(struct flat_writer *writer, size_t table, size_t slot,
+                               const void *structs, size_t size, size_t count);
 /* Pads to a multiple of 8, at the end of a message. */
 void flat_writer_pad(struct flat_writer *writer);

@@ -11,6 +11,7 @@
 #pragma once
 
 #include "arrow/batch.h"
+#include "base/buf.h"
 
 /* --- out ------------------------------------------------------------------------------------- */
 
@@ -29,6 +30,23 @@ struct slice ipc_dictionary_message(const struct arrow_schema *schema, size_t in
 void ipc_stream_begin(struct slices *out, const struct arrow_schema *schema);
 void ipc_stream_batch(struct slices *out, const struct arrow_batch *batch);
 void ipc_stream_end(struct slices *out);
+/* What ipc_stream_batch appends, in bytes. */
+size_t ipc_batch_bytes(const struct arrow_batch *batch);
+
+/* A whole file: the stream's messages between a magic text and a footer that tells where each batch is. */
+struct ipc_file {
+    const struct arrow_schema *schema; /* the caller's */
+    uint64_t position;                 /* in the file, behind what was appended or noted */
+    struct buf dictionaries;           /* Blocks of the footer */
+    struct buf batches;
+};
+void ipc_file_begin(struct ipc_file *file, struct slices *out, const struct arrow_schema *schema);
+void ipc_file_batch(struct ipc_file *file, struct slices *out, const struct arrow_batch *batch);
+/* The batch comes next, and somebody else appends it. */
+void ipc_file_note_batch(struct ipc_file *file, const struct arrow_batch *batch);
+/* RESOURCE_EXHAUSTED when there are more batches than a footer may list (2 million). */
+MUST_CHECK enum status ipc_file_end(struct ipc_file *file, struct slices *out, struct error *error);
+void ipc_file_finish(struct ipc_file *file);
 
 /* --- in -------------------------------------------------------------------------------------- */
 
@@ -55,6 +73,9 @@ CLEANUP_FUNCTION(struct ipc_decoder *, ipc_decoder_destroy)
 MUST_CHECK enum status ipc_decode(struct ipc_decoder *decoder, struct slice metadata,
                                   struct slice body, struct arrow_batch **out_batch,
                                   struct error *error);
+/* How long the body of a message is, by its bare metadata. INVALID_ARGUMENT when that is none. */
+MUST_CHECK enum status ipc_message_body_bytes(struct slice metadata, size_t *out_bytes,
+                                              struct error *error);
 /* The schema received, or NULL before it came. Not a new reference; lives as long as the decoder. With
  * dictionary columns: until the first batch a schema with empty dictionaries, then the one with their
  * values, which is also the batches' schema. */

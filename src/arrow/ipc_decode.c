@@ -28,14 +28,14 @@ struct ipc_decoder {
     struct ipc_schema announced;       /* schema NULL: none came */
     struct arrow_schema *schema;       /* of batches: the announced one, or with dictionaries */
     struct arrow_batch **dictionaries; /* by index; NULL: did not come */
-    struct ipc_decompressor *decompressor;
+    struct compress_frame_decoder *decompressor;
 };
 
 struct ipc_decoder *ipc_decoder_create(const struct ipc_limits *limits)
 {
     struct ipc_decoder *decoder = NEW(struct ipc_decoder);
     decoder->limits = *limits;
-    decoder->decompressor = ipc_decompressor_create();
+    decoder->decompressor = compress_frame_decoder_create();
     return decoder;
 }
 
@@ -49,7 +49,7 @@ void ipc_decoder_destroy(struct ipc_decoder *decoder)
     free(decoder->dictionaries);
     arrow_schema_unref(decoder->schema);
     ipc_schema_finish(&decoder->announced);
-    ipc_decompressor_destroy(decoder->decompressor);
+    compress_frame_decoder_destroy(decoder->decompressor);
     free(decoder);
 }
 
@@ -92,6 +92,20 @@ enum status ipc_parse_message(struct ipc_message *message, struct slice metadata
     return error_set(error, STATUS_UNIMPLEMENTED,
                      "Arrow message: kind %lld; schemas, dictionaries and record batches are taken",
                      (long long)message->kind);
+}
+
+enum status ipc_message_body_bytes(struct slice metadata, size_t *out_bytes, struct error *error)
+{
+    struct flat_reader flat;
+    flat_reader_init(&flat, slice_str(metadata), 1);
+    struct flat_table root = flat_reader_root(&flat);
+    int64_t body_bytes = flat_table_scalar(&root, IPC_MESSAGE_BODY_LENGTH, 8, 0);
+    TRY(flat_reader_check(&flat, error));
+    if (body_bytes < 0)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "Arrow message: its body has a negative length");
+    *out_bytes = (size_t)body_bytes;
+    return STATUS_OK;
 }
 
 /* The body with its own reference, where columns may stay: owned by somebody and aligned. */

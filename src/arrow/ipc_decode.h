@@ -7,6 +7,7 @@
 
 #include "arrow/flat_reader.h"
 #include "arrow/ipc.h"
+#include "compress/frame.h"
 
 /* How the indices of a dictionary column arrive; the schema has them signed and at most 32 bits. */
 struct ipc_dictionary_field {
@@ -36,13 +37,9 @@ struct ipc_message {
 MUST_CHECK enum status ipc_parse_message(struct ipc_message *message, struct slice metadata,
                                          size_t body_bytes, struct error *error);
 
-struct ipc_decompressor;
-struct ipc_decompressor *ipc_decompressor_create(void);
-void ipc_decompressor_destroy(struct ipc_decompressor *decompressor);
-CLEANUP_FUNCTION(struct ipc_decompressor *, ipc_decompressor_destroy)
 /* Decompresses one buffer of a compressed body, its length prefix included. *decoded_bytes_left is
  * lowered by what the buffer takes. */
-MUST_CHECK enum status ipc_decompress(struct ipc_decompressor *decompressor, int64_t codec,
+MUST_CHECK enum status ipc_decompress(struct compress_frame_decoder *decoder, int64_t codec,
                                       struct slice compressed, size_t *decoded_bytes_left,
                                       struct slice *out, struct error *error);
 
@@ -50,7 +47,7 @@ struct ipc_batch_source {
     const struct ipc_limits *limits;
     struct arrow_schema *schema;
     const struct ipc_dictionary_field *dictionaries; /* NULL: no dictionary columns */
-    struct ipc_decompressor *decompressor;
+    struct compress_frame_decoder *decompressor;
     struct slice body; /* aligned to 8, with an owner */
 };
 /* Reads and validates a RecordBatch table. */

@@ -166,21 +166,27 @@ static void write_fields(struct flat_writer *writer, size_t table, size_t slot,
         flat_writer_point_element(writer, first, i, write_field(writer, &fields[i]));
 }
 
+size_t ipc_write_schema(struct flat_writer *writer, const struct arrow_schema *schema)
+{
+    const uint8_t slots[] = {2, 4, schema->metadata_count > 0 ? 4 : 0};
+    size_t table = flat_writer_table(writer, slots, sizeof(slots));
+    write_fields(writer, table, IPC_SCHEMA_FIELDS, schema->fields, schema->field_count);
+    if (schema->metadata_count > 0)
+        write_metadata(writer, table, IPC_SCHEMA_METADATA, schema->metadata,
+                       schema->metadata_count);
+    return table;
+}
+
 struct slice ipc_encode_schema(const struct arrow_schema *schema)
 {
     static const uint8_t message_slots[] = {2, 1, 4, 8};
-    const uint8_t schema_slots[] = {2, 4, schema->metadata_count > 0 ? 4 : 0};
     CLEANUP(flat_writer_finish) struct flat_writer writer;
     flat_writer_init(&writer);
     size_t message = flat_writer_table(&writer, message_slots, sizeof(message_slots));
     flat_writer_set(&writer, message, IPC_MESSAGE_VERSION, 2, IPC_VERSION_V5);
     flat_writer_set(&writer, message, IPC_MESSAGE_KIND, 1, IPC_KIND_SCHEMA);
-    size_t table = flat_writer_table(&writer, schema_slots, sizeof(schema_slots));
+    size_t table = ipc_write_schema(&writer, schema);
     flat_writer_point_table(&writer, message, IPC_MESSAGE_HEADER, table);
-    write_fields(&writer, table, IPC_SCHEMA_FIELDS, schema->fields, schema->field_count);
-    if (schema->metadata_count > 0)
-        write_metadata(&writer, table, IPC_SCHEMA_METADATA, schema->metadata,
-                       schema->metadata_count);
     flat_writer_pad(&writer);
     assert(!writer.bytes.failed);
     return slice_copy(writer.bytes.ptr, writer.bytes.len);

@@ -28,7 +28,7 @@ enum arrow_type {
     ARROW_BINARY = 4,
     ARROW_UTF8 = 5,
     ARROW_BOOL = 6,
-    ARROW_DECIMAL = 7,    /* precision, scale, bit_width 128 (32, 64, 256 are read only) */
+    ARROW_DECIMAL = 7,    /* precision, scale, bit_width 32 to 256 */
     ARROW_DATE = 8,       /* unit ARROW_DAY (32 bits) or ARROW_MILLISECOND (64) */
     ARROW_TIME = 9,       /* unit, bit_width 32 or 64 */
     ARROW_TIMESTAMP = 10, /* unit, timezone (empty: none) */
@@ -38,12 +38,18 @@ enum arrow_type {
     ARROW_UNION = 14,        /* is_dense, type_ids (one per child) */
     ARROW_FIXED_BINARY = 15, /* byte_width */
     ARROW_FIXED_LIST = 16,   /* list_size, one child */
-    ARROW_MAP = 17,          /* one child: struct of key (not null) and value */
+    ARROW_MAP = 17,          /* one child: struct of key (not null) and value; keys_sorted */
     ARROW_DURATION = 18,     /* unit */
     ARROW_LARGE_BINARY = 19,
     ARROW_LARGE_UTF8 = 20,
     ARROW_LARGE_LIST = 21,
+    ARROW_RUN_END_ENCODED = 22, /* two children: run ends (int16, int32 or int64), values */
+    ARROW_BINARY_VIEW = 23,     /* like text, it has one buffer of bytes here (ipc_decode_view.c) */
+    ARROW_UTF8_VIEW = 24,
+    ARROW_LIST_VIEW = 25,       /* one child */
+    ARROW_LARGE_LIST_VIEW = 26, /* one child */
 };
+#define ARROW_TYPE_COUNT 27
 
 enum arrow_unit {
     ARROW_SECOND = 0,
@@ -66,7 +72,10 @@ struct arrow_field {
     bool nullable;
     bool is_signed;
     bool is_dense;
-    bool is_dictionary; /* the column holds indices of dictionary_bit_width bits, signed */
+    bool is_dictionary; /* the column holds indices of dictionary_bit_width bits */
+    bool dictionary_is_unsigned;
+    bool dictionary_is_ordered;
+    bool keys_sorted; /* of a map */
     int32_t bit_width;
     int32_t precision;
     int32_t scale;
@@ -75,11 +84,11 @@ struct arrow_field {
     enum arrow_unit unit;
     enum arrow_interval_unit interval_unit;
     struct str timezone;
-    const int32_t *type_ids; /* child_count of them */
-    struct arrow_field *children;
+    const int32_t *type_ids;      /* child_count of them */
+    struct arrow_field *children; /* of a dictionary column: of its values, not of the column */
     size_t child_count;
-    int32_t dictionary_bit_width; /* 8, 16, 32 */
-    int64_t dictionary_id;
+    int32_t dictionary_bit_width;           /* 8 to 64 */
+    int64_t dictionary_id;                  /* columns that share their values have one */
     size_t dictionary_index;                /* place in schema->dictionaries */
     const struct arrow_key_value *metadata; /* extension name and metadata, Flight SQL's keys */
     size_t metadata_count;
@@ -94,17 +103,26 @@ struct arrow_schema {
     size_t field_count;
     const struct arrow_key_value *metadata;
     size_t metadata_count;
-    /* Values of the dictionary columns, one batch of one column each, by dictionary_index. */
+    /* Values of the dictionary columns, one batch of one column each, by dictionary_index. Dictionaries
+     * within a dictionary's values come before it, and are those of its own schema. */
     struct arrow_batch **dictionaries;
+    int64_t *dictionary_ids; /* that of the first dictionary with the same values: its index */
     size_t dictionary_count;
     struct slice message; /* bare Message flatbuffer of the schema; set by arrow_schema_seal */
     size_t node_count;    /* FieldNodes of a record batch: all fields, flattened depth-first */
     size_t buffer_count;  /* Buffers of a record batch */
+    size_t view_count;    /* of its columns, those of BINARY_VIEW and UTF8_VIEW */
 };
 
 /* Limits on schemas from outside (and asserted on our own). */
 #define ARROW_FIELDS_MAX 10000
 #define ARROW_DEPTH_MAX 64
+
+/* The columns below a field in a batch: its children, but for a dictionary column. */
+static inline size_t arrow_field_column_count(const struct arrow_field *field)
+{
+    return field->is_dictionary ? 0 : field->child_count;
+}
 
 /* An empty schema with `field_count` zeroed top-level fields, to be filled by its maker (texts and
  * children from schema->arena) and then sealed. One reference. */
@@ -112,6 +130,13 @@ struct arrow_schema *arrow_schema_create(size_t field_count);
 /* Counts nodes and buffers, numbers the dictionaries and encodes the message; from here on the schema
  * is immutable. `dictionaries` (references are taken over) may be NULL when there are none. */
 void arrow_schema_seal(struct arrow_schema *schema, struct arrow_batch **dictionaries);
+/* The same schema with other values of its dictionary columns (dictionary_count of them, not NULL;
+ * references are taken). */
+struct arrow_schema *arrow_schema_with_dictionaries(const struct arrow_schema *schema,
+                                                    struct arrow_batch *const *dictionaries);
+/* The fields `columns` of a schema, in that order, with its metadata and their dictionaries. */
+struct arrow_schema *arrow_schema_project(const struct arrow_schema *schema, const size_t *columns,
+                                          size_t count);
 struct arrow_schema *arrow_schema_ref(struct arrow_schema *schema);
 void arrow_schema_unref(struct arrow_schema *schema);
 CLEANUP_FUNCTION(struct arrow_schema *, arrow_schema_unref)

@@ -16,9 +16,11 @@
 
 #include <assert.h>
 
-/* Room of a buffer made for small copies: a gRPC prefix, a batch header and a little more. */
+/* A buffer made for small copies: a gRPC prefix, a batch header and a little more. A list's first one
+ * holds what most small messages are; the C library has blocks of its size at hand. */
 #define COPY_BUFFER_BYTES ((size_t)1024)
-#define FIRST_ITEMS 8
+#define FIRST_COPY_BUFFER_BYTES ((size_t)120)
+#define FIRST_ITEMS 4
 
 static void release_heap(struct buffer *buffer)
 {
@@ -32,21 +34,29 @@ static void release_copies(struct buffer *buffer)
     free(buffer);
 }
 
-static struct buffer *create(size_t size, void (*release)(struct buffer *))
+struct buffer *buffer_create(size_t size)
 {
     static_assert(sizeof(struct buffer) <= BUFFER_ALIGNMENT, "the data follows in 64 bytes");
     assert(size <= SIZE_MAX / 2);
     size_t total = BUFFER_ALIGNMENT + align_up(size, BUFFER_ALIGNMENT);
     struct buffer *buffer = memory_new_aligned(BUFFER_ALIGNMENT, total);
     *buffer = (struct buffer){
-        .data = (uint8_t *)buffer + BUFFER_ALIGNMENT, .size = size, .release = release};
+        .data = (uint8_t *)buffer + BUFFER_ALIGNMENT, .size = size, .release = release_heap};
     atomic_init(&buffer->references, 1);
     return buffer;
 }
 
-struct buffer *buffer_create(size_t size)
+/* For small copies, which need no alignment: the data follows the struct. */
+static struct buffer *create_copies(size_t size, bool is_first)
 {
-    return create(size, release_heap);
+    size_t room = is_first ? FIRST_COPY_BUFFER_BYTES : COPY_BUFFER_BYTES;
+    size_t total = sizeof(struct buffer) + size_max(size, room - sizeof(struct buffer));
+    struct buffer *buffer = memory_resize(NULL, total, 1);
+    *buffer = (struct buffer){.data = (uint8_t *)(buffer + 1),
+                              .size = total - sizeof(struct buffer),
+                              .release = release_copies};
+    atomic_init(&buffer->references, 1);
+    return buffer;
 }
 
 struct buffer *buffer_create_copy(const void *bytes, size_t size)
@@ -158,8 +168,8 @@ void slices_append_copy(struct slices *slices, const void *bytes, size_t len)
         slices->bytes += len;
         return;
     }
-    struct buffer *buffer =
-        create(size_max(len, COPY_BUFFER_BYTES - BUFFER_ALIGNMENT), release_copies);
+    assert(len <= SIZE_MAX / 2);
+    struct buffer *buffer = create_copies(len, slices->count == 0);
     memcpy(buffer->data, bytes, len);
     slices_append(slices, slice_make(buffer->data, len, buffer));
 }

@@ -5,16 +5,18 @@
  * of the log has a time. Days are counted from 1 March of year 0, so that the leap day is a year's
  * last and months have a regular length.
  *
- * Runs on: any thread. Owns: nothing. Not done here: time zones.
+ * Runs on: any thread. Owns: each thread's last text. Not done here: time zones.
  * Spec: RFC 3339. SPDX-License-Identifier: Apache-2.0
  */
 #include "base/clock.h"
 
 #include <assert.h>
+#include <string.h>
 #include <time.h>
 
 #define MICROSECONDS_PER_SECOND INT64_C(1000000)
 #define SECONDS_PER_DAY INT64_C(86400)
+#define SECONDS_TEXT_LENGTH 19
 #define DAYS_PER_400_YEARS INT64_C(146097)
 /* Days from 0000-03-01 to 1970-01-01. */
 #define DAYS_BEFORE_1970 INT64_C(719468)
@@ -78,13 +80,9 @@ static char *put_date(char *out, int64_t days_from_1970)
     return put_number(out, day, 2);
 }
 
-size_t clock_format(int64_t wall_us, char out[CLOCK_TEXT_SIZE])
+/* Date and time without a fraction; `seconds` since the minimum. */
+static void format_seconds(int64_t seconds, char out[SECONDS_TEXT_LENGTH])
 {
-    wall_us = wall_us < WALL_US_MIN ? WALL_US_MIN : wall_us;
-    wall_us = wall_us > WALL_US_MAX ? WALL_US_MAX : wall_us;
-    /* Counted from the minimum, so that nothing below is negative. */
-    int64_t since_us = wall_us - WALL_US_MIN;
-    int64_t seconds = since_us / MICROSECONDS_PER_SECOND;
     int64_t second_of_day = seconds % SECONDS_PER_DAY;
     char *end = put_date(out, seconds / SECONDS_PER_DAY - DAYS_BEFORE_1970);
     *end++ = 'T';
@@ -92,7 +90,27 @@ size_t clock_format(int64_t wall_us, char out[CLOCK_TEXT_SIZE])
     *end++ = ':';
     end = put_number(end, second_of_day / 60 % 60, 2);
     *end++ = ':';
-    end = put_number(end, second_of_day % 60, 2);
+    (void)put_number(end, second_of_day % 60, 2);
+}
+
+size_t clock_format(int64_t wall_us, char out[CLOCK_TEXT_SIZE])
+{
+    /* Most texts have the second of the one before; 0 in `text` as long as there is none. */
+    static _Thread_local struct {
+        int64_t seconds;
+        char text[SECONDS_TEXT_LENGTH];
+    } last;
+    wall_us = wall_us < WALL_US_MIN ? WALL_US_MIN : wall_us;
+    wall_us = wall_us > WALL_US_MAX ? WALL_US_MAX : wall_us;
+    /* Counted from the minimum, so that nothing below is negative. */
+    int64_t since_us = wall_us - WALL_US_MIN;
+    int64_t seconds = since_us / MICROSECONDS_PER_SECOND;
+    if (last.seconds != seconds || last.text[0] == '\0') {
+        format_seconds(seconds, last.text);
+        last.seconds = seconds;
+    }
+    memcpy(out, last.text, sizeof(last.text));
+    char *end = out + sizeof(last.text);
     *end++ = '.';
     end = put_number(end, since_us % MICROSECONDS_PER_SECOND, 6);
     *end++ = 'Z';

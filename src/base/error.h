@@ -52,8 +52,18 @@ struct error {
     char message[ERROR_MESSAGE_MAX];
 };
 
-/* Clears the error; an error on the stack starts as `struct error error = ERROR_NONE;`. */
+/* An error without an error; one on the stack starts as `struct error error = ERROR_NONE;`. */
 #define ERROR_NONE ((struct error){.position = -1})
+
+/* The same without writing all of the message's room: for what runs with every small call. */
+static inline void error_clear(struct error *error)
+{
+    error->status = STATUS_OK;
+    error->code = NULL;
+    error->position = -1;
+    error->retry_after_ms = 0;
+    error->message[0] = '\0';
+}
 
 /* Fills `error` (NULL is allowed: nothing is written) and returns `status`, which must not be
  * STATUS_OK. The message is cut at ERROR_MESSAGE_MAX - 1 bytes, on a UTF-8 border. code becomes
@@ -69,6 +79,14 @@ enum status error_set_code(struct error *error, enum status status, const char *
  * EACCES PERMISSION_DENIED, ENOSPC and EMFILE RESOURCE_EXHAUSTED, else INTERNAL). */
 enum status error_set_errno(struct error *error, int saved_errno, const char *format, ...)
     PRINTF_LIKE(3, 4);
+
+/* Hands a failure on: copies `from` to `error` (NULL is allowed) and returns its status. */
+static inline enum status error_copy(struct error *error, const struct error *from)
+{
+    if (error)
+        *error = *from;
+    return from->status;
+}
 
 /* The upper-case name of a status as gRPC spells it ("NOT_FOUND"); a constant. */
 const char *status_name(enum status status);

@@ -16,6 +16,7 @@
 #include "base/log_line.h"
 #include "base/log_ring.h"
 #include "base/memory.h"
+#include "base/thread_number.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -72,13 +73,6 @@ bool log_enabled(const struct log *log, enum log_level level)
 void log_set_level(struct log *log, enum log_level level)
 {
     atomic_store_explicit(&log->level, (int)level, memory_order_relaxed);
-}
-
-/* Different for each living thread. */
-static uint64_t thread_number(void)
-{
-    static _Thread_local char marker;
-    return (uint64_t)(uintptr_t)&marker * UINT64_C(0x9E3779B97F4A7C15) >> 32;
 }
 
 void log_write(struct log *log, enum log_level level, const char *event,

@@ -21,19 +21,21 @@ enum log_format { LOG_TEXT, LOG_JSON };
 
 enum log_field_kind { LOG_FIELD_TEXT, LOG_FIELD_INTEGER, LOG_FIELD_DOUBLE };
 struct log_field {
-    const char *name;
+    struct str label; /* ,"name": with a name of plain ASCII; as text it goes without its quotes */
     enum log_field_kind kind;
     struct str text;
     int64_t integer;
     double number;
 };
+#define LOG_LABEL(field_name) STR(",\"" field_name "\":")
 #define LOG_STR(field_name, value)                                                                 \
-    ((struct log_field){.name = (field_name), .kind = LOG_FIELD_TEXT, .text = (value)})
+    ((struct log_field){.label = LOG_LABEL(field_name), .kind = LOG_FIELD_TEXT, .text = (value)})
 #define LOG_INTEGER(field_name, value)                                                             \
     ((struct log_field){                                                                           \
-        .name = (field_name), .kind = LOG_FIELD_INTEGER, .integer = (int64_t)(value)})
+        .label = LOG_LABEL(field_name), .kind = LOG_FIELD_INTEGER, .integer = (int64_t)(value)})
 #define LOG_NUMBER(field_name, value)                                                              \
-    ((struct log_field){.name = (field_name), .kind = LOG_FIELD_DOUBLE, .number = (value)})
+    ((struct log_field){                                                                           \
+        .label = LOG_LABEL(field_name), .kind = LOG_FIELD_DOUBLE, .number = (value)})
 
 struct log;
 

@@ -100,24 +100,52 @@ static bool is_plain(uint8_t byte)
     return byte >= 0x20 && byte < 0x7F && byte != '"' && byte != '\\';
 }
 
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Not 0 where one of the eight bytes is 0. */
+static uint64_t zero_bytes(uint64_t word)
+{
+    return (word - EACH_BYTE(0x01)) & ~word & EACH_BYTE(0x80);
+}
+
+/* Copies eight bytes; true when all are plain. A false answer may be wrong. */
+static inline bool copy_word(char *out, const char *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    memcpy(out, &word, sizeof(word));
+    uint64_t below_space = (word - EACH_BYTE(0x20)) & ~word;
+    return (((word | below_space) & EACH_BYTE(0x80)) | zero_bytes(word ^ EACH_BYTE(0x7F)) |
+            zero_bytes(word ^ EACH_BYTE('"')) | zero_bytes(word ^ EACH_BYTE('\\'))) == 0;
+}
+
+/* Copies the plain bytes at the front of `text`, at most `run_max`; returns how many. */
+static size_t copy_plain(char *out, struct str text, size_t run_max)
+{
+    size_t end = text.len < run_max ? text.len : run_max;
+    size_t run = 0;
+    while (end - run >= sizeof(uint64_t) && copy_word(out + run, text.ptr + run))
+        run += sizeof(uint64_t);
+    /* The last few together with some before them. */
+    size_t last = end - sizeof(uint64_t);
+    if (run > 0 && run > last && copy_word(out + last, text.ptr + last))
+        return end;
+    for (; run < end && is_plain((uint8_t)text.ptr[run]); run++)
+        out[run] = text.ptr[run];
+    return run;
+}
+
 static bool put_escaped(struct line *line, struct str text)
 {
-    size_t at = 0;
-    while (at < text.len) {
-        size_t run = at;
-        while (run < text.len && is_plain((uint8_t)text.ptr[run]) &&
-               line->limit - line->end > (ptrdiff_t)(run - at))
-            run++;
-        if (run > at) {
-            if (!put(line, text.ptr + at, run - at))
-                return false;
-            at = run;
-            continue;
-        }
-        size_t taken = put_character(line, text.ptr + at, text.len - at);
+    while (text.len > 0) {
+        ptrdiff_t room = line->limit - line->end;
+        size_t taken = copy_plain(line->end, text, room > 0 ? (size_t)room : 0);
+        line->end += taken;
+        if (taken == 0)
+            taken = put_character(line, text.ptr, text.len);
         if (taken == 0)
             return false;
-        at += taken;
+        text = str_slice(text, taken, text.len);
     }
     return true;
 }
@@ -209,12 +237,19 @@ static void put_value(struct line *line, const struct log_field *field)
     line->cut = !put(line, text, length);
 }
 
+/* The name with what stands around it, or nothing. */
+static bool put_label(struct line *line, struct str label)
+{
+    if (line->is_json)
+        return put(line, label.ptr, label.len);
+    struct str name = str_slice(label, 2, label.len - 2);
+    return put(line, " ", 1) && put(line, name.ptr, name.len) && put(line, "=", 1);
+}
+
 static void put_field(struct line *line, const struct log_field *field)
 {
     char *before = line->end;
-    bool fits = line->is_json
-                    ? put(line, ",\"", 2) && put_text(line, field->name) && put(line, "\":", 2)
-                    : put(line, " ", 1) && put_text(line, field->name) && put(line, "=", 1);
+    bool fits = put_label(line, field->label);
     char *value = line->end;
     if (fits)
         put_value(line, field);

@@ -2,8 +2,8 @@
  * metric.c — the registry of metrics and their updates.
  *
  * A new family or metric is built aside and then linked in under a spin lock; whoever finds its name
- * taken meanwhile throws its own away. Updates are relaxed atomics: a value is a double, exact for
- * whole numbers up to 2^53.
+ * taken meanwhile throws its own away. Updates are relaxed atomics on one of several shards, chosen by
+ * the thread: a value is a double, exact for whole numbers up to 2^53.
  *
  * Runs on: any thread. Owns: families and metrics until metrics_destroy. Not done here: output
  * (metric_write.c).
@@ -13,13 +13,14 @@
 
 #include "base/memory.h"
 #include "base/metric_registry.h"
+#include "base/thread_number.h"
 
 #include <assert.h>
 #include <string.h>
 
-const double metric_duration_buckets[] = {0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
-                                          0.01,   0.025,   0.05,   0.1,   0.25,   0.5,
-                                          1,      2.5,     5,      10,    30,     60};
+const double metric_duration_buckets[] = {0.00001, 0.00002, 0.00005, 0.0001, 0.0002, 0.0005, 0.001,
+                                          0.002,   0.005,   0.01,    0.02,   0.05,   0.1,    0.2,
+                                          0.5,     1,       2,       5,      10,     30,     60};
 const size_t metric_duration_bucket_count = ARRAY_COUNT(metric_duration_buckets);
 const double metric_size_buckets[] = {256,     1024,    4096,     16384,    65536,     262144,
                                       1048576, 4194304, 16777216, 67108864, 268435456, 1073741824};
@@ -141,11 +142,21 @@ static struct metric *find_metric(struct metric_family *family, const char *cons
     return metric;
 }
 
+/* `bytes` rounded up to whole cache lines. */
+static size_t cache_lines(size_t bytes)
+{
+    return (bytes + METRIC_CACHE_LINE_BYTES - 1) & ~(size_t)(METRIC_CACHE_LINE_BYTES - 1);
+}
+
 static struct metric *metric_create(struct metric_family *family, const char *const values[])
 {
     size_t counts = family->kind == METRIC_HISTOGRAM ? family->bucket_count + 1 : 0;
-    struct metric *metric = memory_new(sizeof(*metric) + counts * sizeof(atomic_uint_fast64_t));
+    size_t shard_bytes = cache_lines(sizeof(struct metric_shard) + counts * sizeof(uint64_t));
+    struct metric *metric =
+        memory_new(cache_lines(sizeof(*metric)) + (METRIC_SHARDS + 1) * shard_bytes);
     metric->family = family;
+    metric->shard_bytes = shard_bytes;
+    metric->shards = (uint8_t *)cache_lines((uintptr_t)(metric + 1));
     for (size_t i = 0; i < family->label_count; i++)
         metric->values[i] = memory_copy_text(values[i], strlen(values[i]));
     return metric;
@@ -184,6 +195,11 @@ struct metric *metric_get(struct metric_family *family, const char *const values
     return metric ? metric : add_metric(family, metric_create(family, values));
 }
 
+static struct metric_shard *own_shard(const struct metric *metric)
+{
+    return metric_shard(metric, thread_number() % METRIC_SHARDS);
+}
+
 static void add_to(_Atomic double *sum, double value)
 {
     double before = atomic_load_explicit(sum, memory_order_relaxed);
@@ -195,13 +211,15 @@ static void add_to(_Atomic double *sum, double value)
 void metric_add(struct metric *metric, double value)
 {
     assert(metric->family->kind != METRIC_HISTOGRAM);
-    add_to(&metric->value, value);
+    add_to(&own_shard(metric)->value, value);
 }
 
 void metric_set(struct metric *metric, double value)
 {
     assert(metric->family->kind == METRIC_GAUGE);
-    atomic_store_explicit(&metric->value, value, memory_order_relaxed);
+    atomic_store_explicit(&metric_shard(metric, 0)->value, value, memory_order_relaxed);
+    for (size_t i = 1; i < METRIC_SHARDS; i++)
+        atomic_store_explicit(&metric_shard(metric, i)->value, 0, memory_order_relaxed);
 }
 
 void metric_observe(struct metric *metric, double value)
@@ -211,11 +229,15 @@ void metric_observe(struct metric *metric, double value)
     size_t bucket = 0;
     while (bucket < family->bucket_count && !(value <= family->buckets[bucket]))
         bucket++;
-    atomic_fetch_add_explicit(&metric->bucket_counts[bucket], 1, memory_order_relaxed);
-    add_to(&metric->value, value);
+    struct metric_shard *shard = own_shard(metric);
+    atomic_fetch_add_explicit(&shard->bucket_counts[bucket], 1, memory_order_relaxed);
+    add_to(&shard->value, value);
 }
 
 double metric_value(const struct metric *metric)
 {
-    return atomic_load_explicit(&metric->value, memory_order_relaxed);
+    double value = 0;
+    for (size_t i = 0; i < METRIC_SHARDS; i++)
+        value += atomic_load_explicit(&metric_shard(metric, i)->value, memory_order_relaxed);
+    return value;
 }

@@ -37,7 +37,7 @@ struct metric_family *metrics_family(struct metrics *metrics, enum metric_kind k
                                      const char *name, const char *help, const char *const labels[],
                                      size_t label_count, const double *buckets,
                                      size_t bucket_count);
-/* The default buckets for durations in seconds (100 us to 60 s) and sizes in bytes (256 B to 1 GiB). */
+/* The default buckets for durations in seconds (10 us to 60 s) and sizes in bytes (256 B to 1 GiB). */
 extern const double metric_duration_buckets[];
 extern const size_t metric_duration_bucket_count;
 extern const double metric_size_buckets[];

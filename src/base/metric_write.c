@@ -91,7 +91,7 @@ static void emit_histogram(struct sample_visit *visit, const struct metric *metr
     double sum = metric_value(metric);
     uint64_t count = 0;
     for (size_t i = 0; i <= family->bucket_count; i++) {
-        count += atomic_load_explicit(&metric->bucket_counts[i], memory_order_relaxed);
+        count += metric_bucket_count(metric, i);
         emit_bucket(visit, metric, i, count);
     }
     emit(visit, family, "_sum", sum);

@@ -1,5 +1,5 @@
 /*
- * random.c — unpredictable bytes from the kernel, a few hundred at a time.
+ * random.c — unpredictable bytes from the kernel, a few thousand at a time.
  *
  * Each thread keeps a small stock, and wipes what it gives out: a byte is never handed out twice and
  * does not stay behind in memory.
@@ -17,7 +17,7 @@
 #include <sys/random.h>
 #include <sys/types.h>
 
-#define STOCK_BYTES 256
+#define STOCK_BYTES 4096
 
 struct stock {
     uint8_t bytes[STOCK_BYTES];
@@ -39,7 +39,7 @@ static void read_kernel(uint8_t *out, size_t size)
 void random_bytes(void *out, size_t size)
 {
     static _Thread_local struct stock stock;
-    if (size > STOCK_BYTES / 2) {
+    if (size > STOCK_BYTES / 16) {
         read_kernel(out, size);
         return;
     }
@@ -60,19 +60,30 @@ uint64_t random_u64(void)
     return value;
 }
 
+static inline char *put_hexadecimal(char *out, const uint8_t *bytes, size_t count)
+{
+    static const char digits[] = "0123456789abcdef";
+    for (size_t i = 0; i < count; i++) {
+        out[2 * i] = digits[bytes[i] >> 4];
+        out[2 * i + 1] = digits[bytes[i] & 0x0F];
+    }
+    return out + 2 * count;
+}
+
 void random_uuid(char out[RANDOM_UUID_SIZE])
 {
-    static const char hex[] = "0123456789abcdef";
     uint8_t bytes[16];
     random_bytes(bytes, sizeof(bytes));
     bytes[6] = (uint8_t)((bytes[6] & 0x0F) | 0x40);
     bytes[8] = (uint8_t)((bytes[8] & 0x3F) | 0x80);
-    char *end = out;
-    for (size_t i = 0; i < sizeof(bytes); i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *end++ = '-';
-        *end++ = hex[bytes[i] >> 4];
-        *end++ = hex[bytes[i] & 0x0F];
-    }
+    char *end = put_hexadecimal(out, bytes, 4);
+    *end++ = '-';
+    end = put_hexadecimal(end, bytes + 4, 2);
+    *end++ = '-';
+    end = put_hexadecimal(end, bytes + 6, 2);
+    *end++ = '-';
+    end = put_hexadecimal(end, bytes + 8, 2);
+    *end++ = '-';
+    end = put_hexadecimal(end, bytes + 10, 6);
     *end = '\0';
 }

@@ -24,28 +24,13 @@ static char to_lower(char byte)
     return byte >= 'A' && byte <= 'Z' ? (char)(byte + ('a' - 'A')) : byte;
 }
 
-static bool equal_nocase(const char *a, const char *b, size_t len)
+bool str_begins_nocase(struct str text, struct str prefix)
 {
-    for (size_t i = 0; i < len; i++) {
-        if (to_lower(a[i]) != to_lower(b[i]))
+    for (size_t i = 0; i < prefix.len; i++) {
+        if (text.ptr[i] != prefix.ptr[i] && to_lower(text.ptr[i]) != to_lower(prefix.ptr[i]))
             return false;
     }
     return true;
-}
-
-bool str_equal_nocase(struct str a, struct str b)
-{
-    return a.len == b.len && equal_nocase(a.ptr, b.ptr, a.len);
-}
-
-bool str_starts_with(struct str text, struct str prefix)
-{
-    return text.len >= prefix.len && str_equal(str_make(text.ptr, prefix.len), prefix);
-}
-
-bool str_starts_with_nocase(struct str text, struct str prefix)
-{
-    return text.len >= prefix.len && equal_nocase(text.ptr, prefix.ptr, prefix.len);
 }
 
 bool str_ends_with(struct str text, struct str suffix)
@@ -65,12 +50,6 @@ int str_compare(struct str a, struct str b)
     return (a.len > b.len) - (a.len < b.len);
 }
 
-ptrdiff_t str_find(struct str text, char byte)
-{
-    const char *found = text.len > 0 ? memchr(text.ptr, byte, text.len) : NULL;
-    return found ? found - text.ptr : -1;
-}
-
 ptrdiff_t str_find_str(struct str text, struct str part)
 {
     if (part.len == 0)
@@ -79,13 +58,6 @@ ptrdiff_t str_find_str(struct str text, struct str part)
         return -1;
     const char *found = memmem(text.ptr, text.len, part.ptr, part.len);
     return found ? found - text.ptr : -1;
-}
-
-struct str str_slice(struct str text, size_t from, size_t to)
-{
-    to = size_min(to, text.len);
-    from = size_min(from, to);
-    return str_make(text.ptr ? text.ptr + from : NULL, to - from);
 }
 
 static bool is_space(char byte)

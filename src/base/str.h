@@ -37,18 +37,37 @@ static inline bool str_equal(struct str a, struct str b)
 }
 
 /* ASCII letters compare without case. */
-bool str_equal_nocase(struct str a, struct str b);
-bool str_starts_with(struct str text, struct str prefix);
-bool str_starts_with_nocase(struct str text, struct str prefix);
+bool str_begins_nocase(struct str text, struct str prefix); /* which is not longer */
+static inline bool str_equal_nocase(struct str a, struct str b)
+{
+    return a.len == b.len && str_begins_nocase(a, b);
+}
+static inline bool str_starts_with(struct str text, struct str prefix)
+{
+    return text.len >= prefix.len && str_equal(str_make(text.ptr, prefix.len), prefix);
+}
+static inline bool str_starts_with_nocase(struct str text, struct str prefix)
+{
+    return text.len >= prefix.len && str_begins_nocase(text, prefix);
+}
 bool str_ends_with(struct str text, struct str suffix);
 /* Byte order, shorter first; for sorting. */
 int str_compare(struct str a, struct str b);
 /* The index of the first `byte`, or -1. */
-ptrdiff_t str_find(struct str text, char byte);
+static inline ptrdiff_t str_find(struct str text, char byte)
+{
+    const char *found = text.len > 0 ? (const char *)memchr(text.ptr, byte, text.len) : NULL;
+    return found ? found - text.ptr : -1;
+}
 /* The index of the first occurrence of `part`, or -1. */
 ptrdiff_t str_find_str(struct str text, struct str part);
 /* text[from, to), both cut to the text's bounds. */
-struct str str_slice(struct str text, size_t from, size_t to);
+static inline struct str str_slice(struct str text, size_t from, size_t to)
+{
+    to = to < text.len ? to : text.len;
+    from = from < to ? from : to;
+    return str_make(text.ptr ? text.ptr + from : NULL, to - from);
+}
 /* Without ASCII white space at both ends. */
 struct str str_trim(struct str text);
 /* Cuts *text at the first `separator`: returns what stands before it and leaves what stands after;

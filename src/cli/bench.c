@@ -16,6 +16,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "event/thread.h"
+#include "grpc/pool.h"
 #include "json/writer.h"
 
 #include <signal.h>
@@ -26,7 +27,8 @@
 #define REPORT_MAX ((size_t)64 << 10)
 
 struct bench_options {
-    struct str server;
+    struct server_options server;
+    struct grpc_pool *pool;
     struct str sql;
     uint64_t connections;
     uint64_t duration_ms;
@@ -65,20 +67,21 @@ static enum status run_once(struct lane *lane, struct grpc_client *client, struc
     return STATUS_OK;
 }
 
-static enum status connect_lane(const struct lane *lane, struct grpc_client **out_client,
-                                struct error *error)
+static enum status open_pool(const struct bench_options *options, struct grpc_pool **out_pool,
+                             struct error *error)
 {
-    const struct grpc_client_options options = {
-        .server = options_server(lane->options->server),
-        .user_agent = STR("volley/" VOLLEY_VERSION),
-    };
-    return grpc_client_connect(&options, out_client, error);
+    CLEANUP(tls_context_unref) struct tls_context *tls = NULL;
+    TRY(options_tls(&options->server, &tls, error));
+    *out_pool = grpc_pool_create(&(struct grpc_pool_options){
+        .client = {.server = options_server_url(&options->server),
+                   .tls = tls,
+                   .user_agent = STR("volley/" VOLLEY_VERSION)},
+    });
+    return STATUS_OK;
 }
 
-static enum status run_until_end(struct lane *lane)
+static enum status run_until_end(struct lane *lane, struct grpc_client *client)
 {
-    CLEANUP(grpc_client_close) struct grpc_client *client = NULL;
-    TRY(connect_lane(lane, &client, &lane->error));
     for (uint64_t start_ns = clock_now_ns(); start_ns < lane->end_ns;) {
         TRY(run_once(lane, client, &lane->error));
         uint64_t now_ns = clock_now_ns();
@@ -91,17 +94,23 @@ static enum status run_until_end(struct lane *lane)
 static void run_lane(void *argument)
 {
     struct lane *lane = (struct lane *)argument;
-    if (run_until_end(lane) == STATUS_OK)
+    struct grpc_pool *pool = lane->options->pool;
+    struct grpc_client *client = NULL;
+    if (grpc_pool_take(pool, &client, &lane->error) == STATUS_OK &&
+        run_until_end(lane, client) == STATUS_OK)
         lane->error = ERROR_NONE;
+    grpc_pool_give(pool, client);
 }
 
 /* The run before the measurement. */
 static enum status try_statement(const struct bench_options *options, struct error *error)
 {
-    CLEANUP(grpc_client_close) struct grpc_client *client = NULL;
+    struct grpc_client *client = NULL;
     struct lane lane = {.options = options};
-    TRY(connect_lane(&lane, &client, error));
-    return run_once(&lane, client, error);
+    TRY(grpc_pool_take(options->pool, &client, error));
+    enum status status = run_once(&lane, client, error);
+    grpc_pool_give(options->pool, client);
+    return status;
 }
 
 static enum status start_lanes(struct lane *lanes, const struct bench_options *options,
@@ -207,9 +216,13 @@ static enum exit_code fail(enum status status, const struct error *error)
     return cli_fail(code, error);
 }
 
-static enum exit_code run_bench(const struct bench_options *options)
+static enum exit_code run_bench(struct bench_options *options)
 {
     struct error error = ERROR_NONE;
+    CLEANUP(grpc_pool_destroy) struct grpc_pool *pool = NULL;
+    if (open_pool(options, &pool, &error) != STATUS_OK)
+        return cli_fail(CLI_USAGE, &error);
+    options->pool = pool;
     enum status status = try_statement(options, &error);
     if (status != STATUS_OK)
         return fail(status, &error);
@@ -224,7 +237,7 @@ enum exit_code cli_bench(char *const *arguments, size_t count)
 {
     struct bench_options options = {.connections = 1, .duration_ms = 5000};
     const struct option table[] = {
-        {.name = "server", .kind = OPTION_TEXT, .target = &options.server},
+        SERVER_OPTIONS(&options.server),
         {.name = "connections",
          .letter = "c",
          .kind = OPTION_NUMBER,

@@ -32,8 +32,14 @@ static const struct command commands[] = {
             "\n"
             "  -f, --file FILE     read statements from FILE (- is standard input)\n"
             "  --format FORMAT     table, csv, json, ndjson, arrow or markdown [table]\n"
-            "  --server URL        grpc://HOST:PORT, grpc+unix:///PATH or http://HOST:PORT\n"
-            "                      [$VOLLEY_SERVER, else grpc://127.0.0.1:50052]\n"
+            "  --server URL        grpc://HOST:PORT, grpc+tls://HOST:PORT, grpc+unix:///PATH, "
+            "http://\n"
+            "                      or https://HOST:PORT [$VOLLEY_SERVER, else "
+            "grpc://127.0.0.1:50052]\n"
+            "  --tls-ca FILE       whom a server with TLS may be certified by [the system's]\n"
+            "  --tls-cert FILE --tls-key FILE\n"
+            "                      a certificate of one's own, for servers that ask for it\n"
+            "  --tls-insecure      take any certificate: anybody between can read and change all\n"
             "\n"
             "Exit codes: 3 the server cannot be reached, 4 a statement failed, 130 Ctrl-C.\n"
             "\n"
@@ -51,7 +57,8 @@ static const struct command commands[] = {
                 "  --duration TIME     how long to measure [5s]\n"
                 "  --rows-only         count rows without checking and decoding batches\n"
                 "  --json              print one JSON object\n"
-                "  --server URL        as for volley sql\n"
+                "  --server URL --tls-ca FILE --tls-cert FILE --tls-key FILE --tls-insecure\n"
+                "                      as for volley sql\n"
                 "\n"
                 "  volley bench --connections 16 'SELECT 1'\n",
         .run = cli_bench,
@@ -60,7 +67,8 @@ static const struct command commands[] = {
         .name = "kill",
         .synopsis = "ID [--server URL]",
         .summary = "stop a running statement (see SELECT * FROM volley.queries)",
-        .help = "  --server URL        as for volley sql\n",
+        .help = "  --server URL --tls-ca FILE --tls-cert FILE --tls-key FILE --tls-insecure\n"
+                "                      as for volley sql\n",
         .run = cli_kill,
     },
     {
@@ -89,6 +97,11 @@ void cli_complain(const char *format, ...)
     (void)vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
     (void)fprintf(stderr, "volley: %s\n", message);
+}
+
+enum exit_code cli_connect_exit(const struct error *error)
+{
+    return error->status == STATUS_UNAVAILABLE ? CLI_UNREACHABLE : CLI_USAGE;
 }
 
 enum exit_code cli_fail(enum exit_code code, const struct error *error)

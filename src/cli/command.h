@@ -45,3 +45,5 @@ enum exit_code cli_version(char *const *arguments, size_t count);
 void cli_complain(const char *format, ...) PRINTF_LIKE(1, 2);
 /* The same with the error's message; returns `code`. */
 enum exit_code cli_fail(enum exit_code code, const struct error *error);
+/* The code of a server that was not reached, or whose address or certificates were wrongly given. */
+enum exit_code cli_connect_exit(const struct error *error);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "http/client.h"
+#include "http/url.h"
 #include "json/reader.h"
 
 #include <ctype.h>
@@ -20,28 +21,6 @@
 #define TIMEOUT_NS (10 * NANOSECONDS_PER_SECOND)
 
 /* "grpc://host:port" as the address that http takes. */
-static enum status address_of(struct str server, struct arena *arena, struct str *out_address,
-                              struct error *error)
-{
-    static const struct {
-        const char *scheme;
-        const char *prefix;
-    } forms[] = {{"grpc://", ""}, {"grpc+tcp://", ""}, {"http://", ""}, {"grpc+unix://", "unix:"}};
-    for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
-        struct str scheme = str_of(forms[i].scheme);
-        if (!str_starts_with_nocase(server, scheme))
-            continue;
-        struct str rest = str_slice(server, scheme.len, server.len);
-        if (str_ends_with(rest, STR("/")))
-            rest.len--;
-        *out_address = arena_printf(arena, "%s%.*s", forms[i].prefix, STR_ARGS(rest));
-        return STATUS_OK;
-    }
-    return error_set(error, STATUS_INVALID_ARGUMENT,
-                     "server '%.*s' is not grpc://HOST:PORT, grpc+unix:///PATH or http://HOST:PORT",
-                     STR_ARGS(server));
-}
-
 /* The answer's "detail", or what the status alone says. */
 static void explain(unsigned status, struct str body, struct str id, struct error *error)
 {
@@ -69,11 +48,21 @@ static enum status read_answer(struct http_client_request *request, struct slice
     return STATUS_OK;
 }
 
-static enum status kill_statement(struct str address, struct str id, struct error *error)
+static enum status connect_to(const struct server_options *server, struct http_client **out_client,
+                              struct error *error)
 {
-    const struct http_client_options options = {.address = address};
-    CLEANUP(http_client_close) struct http_client *client = NULL;
-    TRY(http_client_connect(&options, &client, error));
+    CLEANUP(tls_context_unref) struct tls_context *tls = NULL;
+    TRY(options_tls(server, &tls, error));
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct http_url url;
+    TRY(http_url_parse(&arena, options_server_url(server), &url, error));
+    const struct http_client_options options = {.address = url.address, .tls = tls};
+    return http_client_connect(&options, out_client, error);
+}
+
+static enum status kill_statement(struct http_client *client, struct str id, struct error *error)
+{
     char path[PATH_SIZE];
     (void)snprintf(path, sizeof(path), "/v1/queries/%.*s", STR_ARGS(id));
     CLEANUP(http_client_finish) struct http_client_request *request = NULL;
@@ -103,15 +92,11 @@ static bool is_id(struct str id)
 
 enum exit_code cli_kill(char *const *arguments, size_t count)
 {
-    struct str server = STR_EMPTY;
-    const struct option table[] = {
-        {.name = "server", .kind = OPTION_TEXT, .target = &server},
-    };
+    struct server_options server = {0};
+    const struct option table[] = {SERVER_OPTIONS(&server)};
     const char *id_text = "";
     struct positionals ids = {.items = &id_text, .capacity = 1};
     struct error error = ERROR_NONE;
-    CLEANUP(arena_finish) struct arena arena;
-    arena_init(&arena);
     if (options_read(table, ARRAY_COUNT(table), arguments, count, &ids, &error) != STATUS_OK)
         return cli_fail(CLI_USAGE, &error);
     struct str id = str_trim(str_of(id_text));
@@ -119,10 +104,10 @@ enum exit_code cli_kill(char *const *arguments, size_t count)
         cli_complain("kill needs the ID of a statement: SELECT id FROM volley.queries");
         return CLI_USAGE;
     }
-    struct str address;
-    if (address_of(options_server(server), &arena, &address, &error) != STATUS_OK)
-        return cli_fail(CLI_USAGE, &error);
-    enum status status = kill_statement(address, id, &error);
+    CLEANUP(http_client_close) struct http_client *client = NULL;
+    if (connect_to(&server, &client, &error) != STATUS_OK)
+        return cli_fail(cli_connect_exit(&error), &error);
+    enum status status = kill_statement(client, id, &error);
     if (status != STATUS_OK)
         return cli_fail(status == STATUS_UNAVAILABLE ? CLI_UNREACHABLE : CLI_FAILED, &error);
     (void)printf("killed %.*s\n", STR_ARGS(id));

@@ -8,6 +8,7 @@
 #include "cli/options.h"
 
 #include "base/buf.h"
+#include "http/url.h"
 #include "settings/flags.h"
 #include "settings/nearest.h"
 #include "settings/value.h"
@@ -125,10 +126,35 @@ enum status options_read(const struct option *options, size_t option_count, char
     return STATUS_OK;
 }
 
-struct str options_server(struct str given)
+struct str options_server_url(const struct server_options *options)
 {
-    if (given.len > 0)
-        return given;
+    if (options->url.len > 0)
+        return options->url;
     struct str variable = str_of(getenv("VOLLEY_SERVER"));
     return variable.len > 0 ? variable : STR("grpc://127.0.0.1:50052");
+}
+
+/* Arguments end with a NUL, and so do texts that end where their argument does. */
+static const char *file_name(struct str text)
+{
+    return text.len > 0 ? text.ptr : NULL;
+}
+
+enum status options_tls(const struct server_options *options, struct tls_context **out_context,
+                        struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct http_url url;
+    *out_context = NULL;
+    TRY(http_url_parse(&arena, options_server_url(options), &url, error));
+    if (!url.is_tls)
+        return STATUS_OK;
+    const struct tls_client_options tls = {
+        .ca_file = file_name(options->ca_file),
+        .pair = {.certificate_file = file_name(options->certificate_file),
+                 .key_file = file_name(options->key_file)},
+        .is_insecure = options->is_insecure,
+    };
+    return tls_context_create_client(&tls, out_context, error);
 }

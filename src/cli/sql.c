@@ -211,7 +211,7 @@ static enum exit_code run_all(struct session *session, const struct positionals 
 /* --- the command --------------------------------------------------------------------------------------- */
 
 struct sql_options {
-    struct str server;
+    struct server_options server;
     struct str file;
     unsigned format;
 };
@@ -224,13 +224,16 @@ static enum exit_code run_session(const struct sql_options *options,
     CLEANUP(interrupt_stop) struct interrupt *interrupt = NULL;
     if (interrupt_start(&interrupt, &error) != STATUS_OK)
         return cli_fail(CLI_FAILED, &error);
+    CLEANUP(tls_context_unref) struct tls_context *tls = NULL;
+    if (options_tls(&options->server, &tls, &error) != STATUS_OK)
+        return cli_fail(CLI_USAGE, &error);
     const struct grpc_client_options client_options = {
-        .server = options_server(options->server),
+        .server = options_server_url(&options->server),
+        .tls = tls,
         .user_agent = STR("volley/" VOLLEY_VERSION),
     };
-    enum status status = grpc_client_connect(&client_options, &client, &error);
-    if (status != STATUS_OK)
-        return cli_fail(status == STATUS_UNAVAILABLE ? CLI_UNREACHABLE : CLI_USAGE, &error);
+    if (grpc_client_connect(&client_options, &client, &error) != STATUS_OK)
+        return cli_fail(cli_connect_exit(&error), &error);
     struct session session = {
         .interrupt = interrupt,
         .client = client,
@@ -247,7 +250,7 @@ enum exit_code cli_sql(char *const *arguments, size_t count)
 {
     struct sql_options options = {0};
     const struct option table[] = {
-        {.name = "server", .kind = OPTION_TEXT, .target = &options.server},
+        SERVER_OPTIONS(&options.server),
         {.name = "file", .letter = "f", .kind = OPTION_TEXT, .target = &options.file},
         {.name = "format",
          .kind = OPTION_CHOICE,

@@ -1,5 +1,5 @@
 /*
- * crypto.c — SHA-256 and HMAC by libcrypto; comparison, base64 and hex by hand.
+ * crypto.c — digests and HMAC by libcrypto; comparison, base64 and hex by hand.
  *
  * An HMAC is prepared once with its key; each signature works on a copy of that state, which is what
  * makes it cheap and safe for several threads. libcrypto's failures here mean that it is broken or out of
@@ -30,6 +30,14 @@ static void require(bool worked, const char *what)
         return;
     fprintf(stderr, "volley: libcrypto cannot %s\n", what);
     abort();
+}
+
+void crypto_sha1(struct str bytes, uint8_t out[CRYPTO_SHA1_SIZE])
+{
+    unsigned size = 0;
+    require(EVP_Digest(bytes.ptr ? bytes.ptr : "", bytes.len, out, &size, EVP_sha1(), NULL) == 1 &&
+                size == CRYPTO_SHA1_SIZE,
+            "compute SHA-1");
 }
 
 void crypto_sha256(struct str bytes, uint8_t out[CRYPTO_SHA256_SIZE])
@@ -156,27 +164,4 @@ void crypto_hex_encode(struct str bytes, struct buf *out)
         buf_append_byte(out, (uint8_t)digits[byte >> 4]);
         buf_append_byte(out, (uint8_t)digits[byte & 15]);
     }
-}
-
-static int hex_value(char digit)
-{
-    if (digit >= '0' && digit <= '9')
-        return digit - '0';
-    if (digit >= 'a' && digit <= 'f')
-        return digit - 'a' + 10;
-    return digit >= 'A' && digit <= 'F' ? digit - 'A' + 10 : -1;
-}
-
-bool crypto_hex_decode(struct str text, struct buf *out)
-{
-    if (text.len % 2 != 0)
-        return false;
-    for (size_t i = 0; i < text.len; i += 2) {
-        int high = hex_value(text.ptr[i]);
-        int low = hex_value(text.ptr[i + 1]);
-        if (high < 0 || low < 0)
-            return false;
-        buf_append_byte(out, (uint8_t)(high * 16 + low));
-    }
-    return !out->failed;
 }

@@ -12,7 +12,11 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
+#define CRYPTO_SHA1_SIZE 20
 #define CRYPTO_SHA256_SIZE 32
+
+/* For protocols that name it (RFC 6455); proves nothing about who made the bytes. */
+void crypto_sha1(struct str bytes, uint8_t out[CRYPTO_SHA1_SIZE]);
 
 void crypto_sha256(struct str bytes, uint8_t out[CRYPTO_SHA256_SIZE]);
 
@@ -33,4 +37,3 @@ void crypto_base64_encode(struct str bytes, bool padded, struct buf *out);
 bool crypto_base64_decode(struct str text, struct buf *out);
 /* Lower case. */
 void crypto_hex_encode(struct str bytes, struct buf *out);
-bool crypto_hex_decode(struct str text, struct buf *out);

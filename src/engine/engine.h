@@ -63,7 +63,8 @@ struct engine_options {
         private_folder; /* that no statement may read, whatever allowed_paths say; "": none */
     const struct engine_file *files;
     size_t file_count;
-    const struct str *allow_statements; /* gate rules switched off by the operator (gate.h) */
+    const struct str *allow_statements; /* gate rules switched off by the operator (gate.h);
+                                           INVALID_ARGUMENT for one that does not exist */
     size_t allow_statement_count;
     size_t batch_rows_max;  /* 0: 16384..65536 as fits batch_bytes_max */
     size_t batch_bytes_max; /* body bytes of a batch; the message must stay below 2 MiB */
@@ -82,12 +83,11 @@ CLEANUP_FUNCTION(struct engine *, engine_close)
 /* "duckdb" and its version ("v1.5.6"); `engine` may be NULL. */
 const char *engine_name(const struct engine *engine);
 const char *engine_version(const struct engine *engine);
-/* The catalog that unqualified names live in ("memory", or the file's name). */
+/* The catalog that unqualified names live in: "memory", or the file's name ("volley_file" where that
+ * would be a catalog of the server). */
 struct str engine_catalog(const struct engine *engine);
 /* STATUS_OK while the engine can work; after a fatal error UNAVAILABLE for ever. */
 MUST_CHECK enum status engine_check(struct engine *engine, struct error *error);
-/* Bytes the engine's buffers hold now. */
-size_t engine_memory_bytes(struct engine *engine);
 
 /* --- sessions ----------------------------------------------------------------------------------- */
 
@@ -123,8 +123,9 @@ enum statement_kind engine_statement_kind(const struct engine_statement *stateme
 struct arrow_schema *engine_statement_schema(const struct engine_statement *statement);
 size_t engine_statement_parameter_count(const struct engine_statement *statement);
 
-/* Runs the statement, appending batches to `dataset` (made with the statement's schema) until it ends,
- * fails or is interrupted; does not complete or fail the dataset. *out_rows: rows changed for UPDATE
+/* Runs the statement, appending batches to `dataset` (made with the statement's schema; NULL: rows are
+ * counted and dropped) until it ends, fails or is interrupted; does not complete or fail the dataset.
+ * *out_rows: rows changed for UPDATE
  * and RETURNING, -1 for DEFINITION and TRANSACTION, rows returned for QUERY. CANCELLED when
  * interrupted. Blocks; call once, unless the statement may run again (it is QUERY or UPDATE and the
  * previous run ended). */

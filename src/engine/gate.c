@@ -1,5 +1,5 @@
 /*
- * gate.c — the two tables: statements and functions that a client may not use.
+ * gate.c — the tables: rules, and the statements and functions that a client may not use by them.
  *
  * The text is read token by token. The first word of each statement, and after EXPLAIN the first word
  * of what it explains, is looked up among the statements; every name before "(" among the functions.
@@ -12,14 +12,24 @@
  */
 #include "engine/gate.h"
 
+#include <assert.h>
 #include <ctype.h>
 
+#include "base/buf.h"
 #include "base/memory.h"
 
 /* Beyond these the planner needs seconds. */
 #define SET_OPERATIONS_MAX 1000
 #define CONDITIONS_MAX 5000
 #define NAME_BYTES_MAX 64
+
+/* All that the setting allow-statements takes: those of the tables here, and those that
+ * duckdb/statement.c and duckdb/parts.c check. */
+static const char *const rules[] = {
+    "attach",     "call",    "copy-from",      "copy-to",          "dynamic-sql", "export",
+    "extensions", "logging", "maintenance",    "other-statements", "pointers",    "pragma",
+    "prepare",    "secrets", "server-catalog", "settings",         "sleep",
+};
 
 struct gate_row {
     const char *name; /* lower case */
@@ -107,12 +117,38 @@ struct gate {
     size_t conditions;
 };
 
-static bool gate_rule_is_allowed(const struct gate *gate, const char *rule)
+static bool rule_is_known(struct str rule)
 {
-    for (size_t i = 0; i < gate->allowed_rule_count; i++)
-        if (str_equal(gate->allowed_rules[i], str_of(rule)))
+    for (size_t i = 0; i < ARRAY_COUNT(rules); i++)
+        if (str_equal(rule, str_of(rules[i])))
             return true;
     return false;
+}
+
+bool gate_allows(const struct str *allowed_rules, size_t allowed_rule_count, const char *rule)
+{
+    assert(rule_is_known(str_of(rule)));
+    for (size_t i = 0; i < allowed_rule_count; i++)
+        if (str_equal(allowed_rules[i], str_of(rule)))
+            return true;
+    return false;
+}
+
+enum status gate_check_rules(const struct str *allowed_rules, size_t allowed_rule_count,
+                             struct error *error)
+{
+    for (size_t i = 0; i < allowed_rule_count; i++) {
+        if (rule_is_known(allowed_rules[i]))
+            continue;
+        CLEANUP(buf_finish) struct buf names;
+        buf_init(&names, 1024);
+        for (size_t j = 0; j < ARRAY_COUNT(rules); j++)
+            buf_printf(&names, "%s%s", j ? ", " : "", rules[j]);
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "allow-statements: there is no rule '%.*s'; the rules are %.*s",
+                         STR_ARGS(allowed_rules[i]), STR_ARGS(buf_str(&names)));
+    }
+    return STATUS_OK;
 }
 
 static enum status set_position(struct error *error, enum status status, size_t position)
@@ -126,7 +162,7 @@ static enum status gate_refuse(const struct gate *gate, const struct gate_row *r
                                const struct sql_token *token, const char *suffix,
                                struct error *error)
 {
-    if (gate_rule_is_allowed(gate, row->rule))
+    if (gate_allows(gate->allowed_rules, gate->allowed_rule_count, row->rule))
         return STATUS_OK;
     enum status status = error_set_code(
         error, STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED",

@@ -49,6 +49,12 @@ uint64_t sql_fingerprint(struct str sql);
 struct buf;
 void sql_without_literals(struct str sql, size_t size_max, struct buf *out);
 
+/* True when the operator switched the rule off; asserts that `rule` is in the table of rules. */
+bool gate_allows(const struct str *allowed_rules, size_t allowed_rule_count, const char *rule);
+/* INVALID_ARGUMENT naming the first text that is no rule, and all rules. */
+MUST_CHECK enum status gate_check_rules(const struct str *allowed_rules, size_t allowed_rule_count,
+                                        struct error *error);
+
 /* Limits of a statement's text. */
 #define SQL_TEXT_BYTES_MAX ((size_t)10 << 20)
 #define SQL_NESTING_MAX 500

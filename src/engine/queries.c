@@ -235,7 +235,6 @@ void queries_keep_interrupting(struct queries *queries, struct query *query)
 void queries_retire(struct queries *queries, struct query *query)
 {
     struct query *oldest = NULL;
-    atomic_fetch_add(&queries->finished, 1);
     lock_take(&queries->locked.lock);
     /* One that was dropped while unstarted has left the table already. */
     if (query->listed.phase != QUERY_UNLISTED) {
@@ -462,14 +461,4 @@ void queries_visit(struct queries *queries, void (*visit)(void *context, struct 
         query_unref(all[i]);
     }
     free(all);
-}
-
-void queries_counts(struct queries *queries, struct queries_counts *out_counts)
-{
-    *out_counts = (struct queries_counts){
-        .slots = queries->slots,
-        .running = atomic_load(&queries->running),
-        .queued = atomic_load(&queries->queued),
-        .finished = atomic_load(&queries->finished),
-    };
 }

@@ -67,6 +67,7 @@ struct query_spec {
     struct str sql;
     struct engine_result_options result;
     bool transient;       /* free each batch once it was read (HTTP streams) */
+    bool discard_rows;    /* nobody will read them: they are counted as they come and dropped */
     uint64_t timeout_ms;  /* 0: the default */
     uint64_t deadline_ns; /* CLOCK_NEVER: the time-out alone */
     struct str request_id;
@@ -131,11 +132,3 @@ void query_facts(struct query *query, struct query_facts *out_facts);
 /* Calls `visit` for a reference to each query in the table, newest last; without any lock held. */
 void queries_visit(struct queries *queries, void (*visit)(void *context, struct query *query),
                    void *context);
-
-struct queries_counts {
-    size_t slots;
-    size_t running;
-    size_t queued;
-    uint64_t finished;
-};
-void queries_counts(struct queries *queries, struct queries_counts *out_counts);

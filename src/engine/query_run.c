@@ -189,7 +189,8 @@ void query_run_work(struct work *work)
     enum status status = STATUS_CANCELLED;
     int64_t rows = 0;
     if (statement)
-        status = engine_statement_run(statement, query->dataset, &rows, &error);
+        status = engine_statement_run(statement, query->discards_rows ? NULL : query->dataset,
+                                      &rows, &error);
     assert(status == STATUS_OK || !statement || error.status != STATUS_OK);
     conclude(query, status, rows, &error);
     query_unref(query);

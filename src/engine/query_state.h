@@ -66,7 +66,6 @@ struct queries {
     atomic_size_t running; /* query threads inside a query */
     atomic_size_t queued;
     atomic_size_t alive; /* queries in memory */
-    atomic_uint_least64_t finished;
 
     struct loop_task attend; /* has the loop look at the deadlines */
     struct loop_task retire; /* the last thing that the loop does for us */
@@ -98,6 +97,7 @@ struct query {
     struct work work;
     char id[RANDOM_UUID_SIZE];
     enum statement_kind kind;
+    bool discards_rows;
     const char *door;
     struct str sql; /* these three texts stand behind the struct */
     struct str request_id;

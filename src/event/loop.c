@@ -31,7 +31,8 @@ struct loop {
     int epoll_fd;
     int wake_fd;
     atomic_bool stopping;
-    atomic_bool sleeping; /* in or about to enter epoll_wait, and not woken yet */
+    atomic_bool sleeping;       /* in or about to enter epoll_wait, and not woken yet */
+    struct metric *lag_seconds; /* NULL: not measured */
     struct {
         atomic_uintptr_t thread; /* pthread_self() of the one that runs it; 0: none does */
         uint64_t now_ns;
@@ -232,6 +233,9 @@ void loop_post(struct loop *loop, struct loop_task *task)
 void loop_task_cancel(struct loop *loop, struct loop_task *task)
 {
     assert(loop_is_current(loop));
+    /* What was not posted is in no list; most tasks never are. */
+    if (!atomic_load_explicit(&task->posted, memory_order_acquire))
+        return;
     LOCKED(&loop->locked.lock);
     list_remove(&task->link);
     atomic_store(&task->posted, false);
@@ -330,30 +334,44 @@ static void wait_for_events(struct loop *loop, int timeout_ms)
     loop->on_loop.now_ns = clock_now_ns();
 }
 
-static void adopt(struct loop *loop)
+void loop_adopt(struct loop *loop)
 {
     atomic_store_explicit(&loop->on_loop.thread, this_thread(), memory_order_release);
+}
+
+void loop_measure(struct loop *loop, struct metric *lag_seconds)
+{
+    loop->lag_seconds = lag_seconds;
+}
+
+static void observe_lag(const struct loop *loop)
+{
+    uint64_t lag_ns = clock_now_ns() - loop->on_loop.now_ns;
+    metric_observe(loop->lag_seconds, (double)lag_ns / (double)NANOSECONDS_PER_SECOND);
 }
 
 static void run_round(struct loop *loop, int timeout_ms)
 {
     wait_for_events(loop, timeout_ms);
+    bool had_events = loop->on_loop.event_count > 0;
     deliver_events(loop);
     run_tasks(loop);
     expire_timers(loop);
     run_flushes(loop);
+    if (had_events && loop->lag_seconds)
+        observe_lag(loop);
 }
 
 void loop_run_once(struct loop *loop, int timeout_ms)
 {
-    adopt(loop);
+    loop_adopt(loop);
     run_round(loop, timeout_ms);
     atomic_store(&loop->stopping, false);
 }
 
 void loop_run(struct loop *loop)
 {
-    adopt(loop);
+    loop_adopt(loop);
     while (!atomic_load(&loop->stopping))
         run_round(loop, -1);
     atomic_store(&loop->stopping, false);

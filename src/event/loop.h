@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/list.h"
+#include "base/metric.h"
 
 struct loop;
 
@@ -29,10 +30,17 @@ void loop_run(struct loop *loop);
 /* Waits at most `timeout_ms` (-1: for ever, 0: not at all) for something, handles it and returns;
  * for clients that drive a loop of their own. The calling thread becomes the loop's thread. */
 void loop_run_once(struct loop *loop, int timeout_ms);
+/* The calling thread takes the loop over from the one that drove it with loop_run_once; the two have
+ * agreed on it. */
+void loop_adopt(struct loop *loop);
 /* Makes loop_run return after the current round. Any thread, also a signal handler. */
 void loop_stop(struct loop *loop);
 /* True on the loop's thread (or while no thread runs it). */
 bool loop_is_current(const struct loop *loop);
+/* Has each round that had something to do observed in `lag_seconds` (a histogram): how long it took from
+ * waking up until all that was ready had been served, which is how long the last of it waited. Before
+ * the loop runs. */
+void loop_measure(struct loop *loop, struct metric *lag_seconds);
 /* clock_now_ns() as of the start of the current round: cheap. */
 uint64_t loop_now_ns(const struct loop *loop);
 

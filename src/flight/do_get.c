@@ -11,9 +11,8 @@
  */
 #include "flight/flight_private.h"
 
-#include "engine/gate.h"
-
 #include "base/random.h"
+#include "engine/gate.h"
 #include "flight/ticket.h"
 
 static enum status open_reader(struct flight_call *call, size_t position, struct error *error)

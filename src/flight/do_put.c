@@ -3,8 +3,9 @@
  *
  * The command comes with the first message and is run at once: clients wait for the answer before they
  * half-close, and some send no schema at all. The answer follows when the query is over; the call ends
- * when the client has half-closed too. Data that follows the command is refused until datasets can be
- * stored. receive runs on a worker, next on the loop.
+ * when the client has half-closed too. Rows that the command returns are counted and dropped. Data that
+ * follows the command is refused until datasets can be stored. receive runs on a worker, next on the
+ * loop.
  *
  * Source: Flight.proto "DoPut"; FlightSql.proto. SPDX-License-Identifier: Apache-2.0
  */
@@ -41,6 +42,7 @@ static enum status run_command(struct flight_call *call, struct slice any, struc
     if (!command->put)
         return error_set(error, STATUS_UNIMPLEMENTED,
                          "%.*s cannot be sent by DoPut in this version", STR_ARGS(type_name));
+    call->discards_rows = true;
     TRY(command->put(call, value, &call->query, error));
     return flight_start(call, error);
 }

@@ -46,6 +46,8 @@ struct flight_call {
     struct dataset_reader *reader;
     bool schema_sent;
     size_t dictionaries_sent;
+    /* DoPut: its answer is a count, so that rows of RETURNING are nobody's. */
+    bool discards_rows;
     /* DoAction */
     struct slice result;
     bool has_result;

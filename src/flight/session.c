@@ -1,5 +1,5 @@
 /*
- * session.c — the table of sessions, and the prepared statements of each.
+ * session.c — the table of sessions: who has which, in the order of their last use.
  *
  * The table maps keys to sessions: "b:<bearer>" and "c:<connection>". A bearer is 128 random bits as a
  * UUID; what is shown of a session is another one. Sessions end by sessions_close or unused for too
@@ -31,11 +31,6 @@
 /* Held sessions that a new one looks at for one that is free again. */
 #define HELD_LOOKS_MAX 64
 
-struct prepared {
-    char *sql;
-    struct engine_statement *statement; /* NULL once an execution took it */
-};
-
 struct session {
     atomic_int references;
     char id[RANDOM_UUID_SIZE];
@@ -45,14 +40,10 @@ struct session {
     char *user;
     char *peer;
     struct engine_session *engine;
-    size_t prepared_max;
     int64_t created_us;
     atomic_uint_least64_t used_ns;
     atomic_bool is_orphan; /* its connection is gone */
-    struct {
-        struct lock lock;
-        struct map prepared; /* handle -> struct prepared */
-    } locked;
+    struct prepared_table prepared;
 };
 
 struct sessions {
@@ -65,13 +56,6 @@ struct sessions {
     } locked;
 };
 
-static void prepared_destroy(struct prepared *prepared)
-{
-    engine_statement_destroy(prepared->statement);
-    free(prepared->sql);
-    free(prepared);
-}
-
 static struct session *session_create(const struct sessions *sessions, const char *kind,
                                       struct str user, struct str peer)
 {
@@ -82,11 +66,9 @@ static struct session *session_create(const struct sessions *sessions, const cha
     session->user = str_copy(user);
     session->peer = str_copy(peer);
     session->engine = engine_session_open(sessions->options.engine);
-    session->prepared_max = sessions->options.prepared_max;
     session->created_us = clock_wall_us();
     atomic_init(&session->used_ns, clock_now_ns());
-    lock_init(&session->locked.lock);
-    map_init(&session->locked.prepared);
+    prepared_table_init(&session->prepared, sessions->options.prepared_max);
     return session;
 }
 
@@ -100,13 +82,7 @@ void session_unref(struct session *session)
 {
     if (!session || atomic_fetch_sub_explicit(&session->references, 1, memory_order_acq_rel) > 1)
         return;
-    size_t cursor = 0;
-    void *prepared;
-    struct str handle;
-    while (map_next(&session->locked.prepared, &cursor, &handle, &prepared))
-        prepared_destroy(prepared);
-    map_finish(&session->locked.prepared);
-    lock_finish(&session->locked.lock);
+    prepared_table_finish(&session->prepared);
     engine_session_unref(session->engine);
     free(session->user);
     free(session->peer);
@@ -116,6 +92,11 @@ void session_unref(struct session *session)
 struct engine_session *session_engine(const struct session *session)
 {
     return session->engine;
+}
+
+struct prepared_table *session_prepared(struct session *session)
+{
+    return &session->prepared;
 }
 
 struct sessions *sessions_create(const struct sessions_options *options)
@@ -424,47 +405,6 @@ void sessions_close(struct sessions *sessions, struct session *session)
     session_unref(removed);
 }
 
-enum status session_add_prepared(struct session *session, struct str sql,
-                                 struct engine_statement *statement,
-                                 char out_handle[SESSION_HANDLE_SIZE], struct error *error)
-{
-    LOCKED(&session->locked.lock);
-    if (session->locked.prepared.count >= session->prepared_max)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                         "the session has %zu prepared statements; close some first",
-                         session->prepared_max);
-    struct prepared *prepared = NEW(struct prepared);
-    prepared->sql = str_copy(sql);
-    prepared->statement = statement;
-    random_uuid(out_handle);
-    map_set(&session->locked.prepared, str_of(out_handle), prepared);
-    return STATUS_OK;
-}
-
-enum status session_take_prepared(struct session *session, struct str handle, char **out_sql,
-                                  struct engine_statement **out_statement, struct error *error)
-{
-    LOCKED(&session->locked.lock);
-    struct prepared *prepared = map_get(&session->locked.prepared, handle);
-    if (!prepared)
-        return error_set(error, STATUS_NOT_FOUND,
-                         "no prepared statement '%.*s' in this session; it was closed, or the "
-                         "session expired",
-                         STR_ARGS(handle));
-    *out_sql = str_copy(str_of(prepared->sql));
-    *out_statement = STEAL(prepared->statement);
-    return STATUS_OK;
-}
-
-void session_remove_prepared(struct session *session, struct str handle)
-{
-    lock_take(&session->locked.lock);
-    struct prepared *prepared = map_remove(&session->locked.prepared, handle);
-    lock_give(&session->locked.lock);
-    if (prepared)
-        prepared_destroy(prepared);
-}
-
 void sessions_visit(struct sessions *sessions,
                     void (*visit)(void *context, const struct session_facts *facts), void *context)
 {
@@ -482,11 +422,9 @@ void sessions_visit(struct sessions *sessions,
             .peer = str_of(session->peer),
             .created_us = session->created_us,
             .used_us = offset_us + (int64_t)(atomic_load(&session->used_ns) / 1000),
+            .prepared = prepared_table_count(&session->prepared),
             .in_transaction = engine_session_in_transaction(session->engine),
         };
-        lock_take(&session->locked.lock);
-        facts.prepared = session->locked.prepared.count;
-        lock_give(&session->locked.lock);
         visit(context, &facts);
     }
 }

@@ -6,13 +6,14 @@
  * `connection-sessions`), else to one of its own. Handshake and Basic credentials on any call make a
  * session and hand out its bearer. A session holds an engine session and its prepared statements.
  *
- * Threads: any; one lock guards the table, each session's own lock its statements.
+ * Threads: any; a lock guards the table.
  * Source: contracts section 6. SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
 #include "base/cleanup.h"
 #include "engine/engine.h"
+#include "flight/prepared_table.h"
 #include "grpc/method.h"
 
 struct sessions;
@@ -50,25 +51,7 @@ struct session *session_ref(struct session *session);
 void session_unref(struct session *session);
 CLEANUP_FUNCTION(struct session *, session_unref)
 struct engine_session *session_engine(const struct session *session);
-
-/* --- prepared statements ------------------------------------------------------------------------ */
-
-#define SESSION_HANDLE_SIZE 37
-
-/* Keeps a statement and its text under a new handle. RESOURCE_EXHAUSTED beyond prepared_max. Takes the
- * statement over on success. */
-MUST_CHECK enum status session_add_prepared(struct session *session, struct str sql,
-                                            struct engine_statement *statement,
-                                            char out_handle[SESSION_HANDLE_SIZE],
-                                            struct error *error);
-/* The text of a handle (a copy, free() releases it), and its statement if no execution took it yet (the
- * caller owns it; else NULL: the text is to be prepared again). NOT_FOUND quoting the handle. */
-MUST_CHECK enum status session_take_prepared(struct session *session, struct str handle,
-                                             char **out_sql,
-                                             struct engine_statement **out_statement,
-                                             struct error *error);
-/* Forgets a handle; an unknown one is fine. */
-void session_remove_prepared(struct session *session, struct str handle);
+struct prepared_table *session_prepared(struct session *session);
 
 struct session_facts {
     struct str id;   /* never the bearer: a public name */

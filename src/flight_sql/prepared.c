@@ -56,8 +56,9 @@ enum status flight_sql_create_prepared(struct flight_call *call, struct slice bo
         return error_set(error, STATUS_UNIMPLEMENTED,
                          "statement parameters are not available in this version; write the values "
                          "into the statement");
-    char handle[SESSION_HANDLE_SIZE];
-    TRY(session_add_prepared(session, str_of(request->query), statement, handle, error));
+    char handle[PREPARED_HANDLE_SIZE];
+    TRY(prepared_table_add(session_prepared(session), str_of(request->query), statement, handle,
+                           error));
     *out_has_body = true;
     return pack_result(STEAL(statement), str_of(handle), out_body);
 }
@@ -74,8 +75,8 @@ enum status flight_sql_close_prepared(struct flight_call *call, struct slice bod
     TRY(proto_any_parse(body, &type_name, &value, error));
     TRY(proto_unpack(&arena, &sql__action_close_prepared_statement_request__descriptor, value,
                      &request, error));
-    session_remove_prepared(flight_call_session(call),
-                            proto_bytes(request->prepared_statement_handle));
+    prepared_table_remove(session_prepared(flight_call_session(call)),
+                          proto_bytes(request->prepared_statement_handle));
     return STATUS_OK;
 }
 
@@ -85,7 +86,8 @@ static enum status prepare_handle(struct flight_call *call, struct str handle,
 {
     CLEANUP(free) char *sql = NULL;
     CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
-    TRY(session_take_prepared(flight_call_session(call), handle, &sql, &statement, error));
+    TRY(prepared_table_take(session_prepared(flight_call_session(call)), handle, &sql, &statement,
+                            error));
     TRY(flight_prepare(call, str_of(sql), statement, out_query, error));
     statement = NULL;
     return STATUS_OK;

@@ -18,8 +18,12 @@
  * Methods with one request message get it when the client half-closed and sent no second one, so that
  * a call that breaks the protocol has no effect.
  *
- * Runs on the request's loop. Owns the inbox, the response metadata and the deadline's timer. Leaves
- * out: what is written (response.c) and reported (report.c).
+ * Decompressing a request message and compressing a response message are done in steps, one per turn
+ * of the loop (on_turn).
+ *
+ * Runs on the request's loop. Owns the inbox, the packer, the response metadata and the deadline's timer.
+ * Leaves out: how a call is made of a request (call_begin.c), what is written (response.c) and reported
+ * (report.c).
  *
  * Source: grpc/doc/PROTOCOL-HTTP2.md, statuscodes.md.
  * SPDX-License-Identifier: Apache-2.0
@@ -29,7 +33,6 @@
 #include <assert.h>
 
 #include "base/memory.h"
-#include "grpc/deadline.h"
 
 /* How long after its deadline a client may take to read or to leave. */
 #define PATIENCE_NS (50 * NANOSECONDS_PER_MILLISECOND)
@@ -56,6 +59,7 @@ static bool has_one_response(const struct call *call)
 static void call_free(struct call *call)
 {
     call_report_end(call);
+    http_work_end(call->work);
     free(call->failure);
     inbox_finish(&call->inbox);
     atomic_fetch_sub_explicit(&call->handler->call_count, 1, memory_order_relaxed);
@@ -73,6 +77,7 @@ static void call_close(struct call *call)
     if (call->opened && call->public.method->close)
         call->public.method->close(&call->public);
     loop_task_cancel(call->public.loop, &call->wake);
+    loop_task_cancel(call->public.loop, &call->turn);
     if (!call->request)
         call_free(call);
 }
@@ -95,8 +100,7 @@ static void stop_worker(struct call *call)
     call->busy = false;
 }
 
-/* The one way out of LIVE. `error` goes with a status other than STATUS_OK. */
-static void call_end(struct call *call, enum status status, const struct error *error)
+void call_end(struct call *call, enum status status, const struct error *error)
 {
     assert(call->state == CALL_LIVE);
     call->state = CALL_ENDED;
@@ -109,6 +113,7 @@ static void call_end(struct call *call, enum status status, const struct error *
     stop_worker(call);
     if (call->request)
         response_end(call, status, error);
+    packer_finish(&call->packer);
     discard_input(call);
     if (!call->busy)
         call_close(call);
@@ -159,8 +164,6 @@ static void run_on_worker(struct work *work)
         worker->status = public->method->half_close(public, &worker->error);
     loop_post(public->loop, &worker->finished);
 }
-
-static void call_advance(struct call *call);
 
 static void on_worker_finished(struct loop_task *task)
 {
@@ -229,31 +232,38 @@ static enum status half_close(struct call *call, struct error *error)
     return call->public.method->half_close(&call->public, error);
 }
 
+/* The client sent something that the method may have now. */
+static bool has_input(const struct call *call)
+{
+    const struct inbox *inbox = &call->inbox;
+    if (call->half_closed || (call->public.method->in_turn && !call->waiting))
+        return false;
+    return (inbox->has_message && (inbox->ended || !has_one_request(call))) ||
+           inbox_is_drained(inbox);
+}
+
 /* Hands the method the next thing that the client sent; *out_moved tells whether there was one. */
 static enum status step_input(struct call *call, bool *out_moved, struct error *error)
 {
-    const struct inbox *inbox = &call->inbox;
-    *out_moved = false;
-    if (call->half_closed)
+    *out_moved = has_input(call);
+    if (!*out_moved)
         return STATUS_OK;
-    if (inbox->has_message && (inbox->ended || !has_one_request(call))) {
-        *out_moved = true;
-        return deliver_message(call, error);
-    }
-    if (inbox_is_drained(inbox)) {
-        *out_moved = true;
-        return half_close(call, error);
-    }
-    return STATUS_OK;
+    return call->inbox.has_message ? deliver_message(call, error) : half_close(call, error);
 }
 
 /* --- response messages ---------------------------------------------------------------------- */
 
 static bool may_send(const struct call *call)
 {
-    if (call->waiting || http_writable_bytes(call->request) == 0)
+    if (call->waiting || packer_is_busy(&call->packer) || http_writable_bytes(call->request) == 0)
         return false;
     return call->half_closed || call->public.method->shape == GRPC_EXCHANGE;
+}
+
+static void on_message_written(struct call *call)
+{
+    if (has_one_response(call))
+        call_end(call, STATUS_OK, NULL);
 }
 
 /* Asks the method for its next response message. */
@@ -263,18 +273,21 @@ static enum status step_output(struct call *call, bool *out_moved, struct error 
     if (!may_send(call))
         return STATUS_OK;
     CLEANUP(slices_finish) struct slices message;
-    response_begin_message(&message);
+    slices_init(&message);
+    frame_reserve_prefix(&message);
     enum grpc_step step = GRPC_END;
     TRY(call->public.method->next(&call->public, &message, &step, error));
     if (step == GRPC_WAIT) {
         call->waiting = true;
+        *out_moved = call->public.method->in_turn && has_input(call);
         return STATUS_OK;
     }
     *out_moved = true;
     if (step == GRPC_MESSAGE) {
-        TRY(response_write_message(call, &message, error));
-        if (has_one_response(call))
-            call_end(call, STATUS_OK, NULL);
+        bool is_written;
+        TRY(response_write_message(call, &message, &is_written, error));
+        if (is_written)
+            on_message_written(call);
         return STATUS_OK;
     }
     if (has_one_response(call))
@@ -284,10 +297,10 @@ static enum status step_output(struct call *call, bool *out_moved, struct error 
     return STATUS_OK;
 }
 
-/* Does whatever can be done now. */
-static void call_advance(struct call *call)
+static void advance(struct call *call)
 {
-    struct error error = ERROR_NONE;
+    struct error error;
+    error_clear(&error);
     bool moved = true;
     while (moved && call->state == CALL_LIVE && !call->busy) {
         enum status status = step_input(call, &moved, &error);
@@ -300,6 +313,39 @@ static void call_advance(struct call *call)
     }
 }
 
+void call_advance(struct call *call)
+{
+    advance(call);
+    if (call->state == CALL_LIVE && (inbox_is_busy(&call->inbox) || packer_is_busy(&call->packer)))
+        loop_post(call->public.loop, &call->turn);
+}
+
+static enum status take_turn(struct call *call, struct error *error)
+{
+    if (inbox_is_busy(&call->inbox))
+        TRY(inbox_step(&call->inbox, error));
+    if (!packer_is_busy(&call->packer))
+        return STATUS_OK;
+    bool is_written;
+    TRY(response_continue(call, &is_written, error));
+    if (is_written)
+        on_message_written(call);
+    return STATUS_OK;
+}
+
+static void on_turn(struct loop_task *task)
+{
+    struct call *call = CONTAINER_OF(task, struct call, turn);
+    if (call->state != CALL_LIVE)
+        return;
+    struct error error = ERROR_NONE;
+    enum status status = take_turn(call, &error);
+    if (status != STATUS_OK)
+        call_end(call, status, &error);
+    else
+        call_advance(call);
+}
+
 static void on_wake(struct loop_task *task)
 {
     struct call *call = CONTAINER_OF(task, struct call, wake);
@@ -307,126 +353,15 @@ static void on_wake(struct loop_task *task)
     call_advance(call);
 }
 
-/* --- the beginning -------------------------------------------------------------------------- */
-
-static struct http_headers copy_headers(struct arena *arena, const struct http_headers *headers)
+void call_set_callbacks(struct call *call)
 {
-    struct http_header *items = ARENA_NEW_ARRAY(arena, struct http_header, headers->count);
-    for (size_t i = 0; i < headers->count; i++) {
-        items[i].name = arena_copy(arena, headers->items[i].name);
-        items[i].value = arena_copy(arena, headers->items[i].value);
-    }
-    return (struct http_headers){.items = items, .count = headers->count};
-}
-
-/* Of a blocking method: what the worker sees must not go away with the request. */
-static struct call *make_with_worker(const struct http_request *request)
-{
-    struct call *call = NEW(struct call);
-    arena_init(&call->arena);
-    call->worker = NEW(struct call_worker);
-    call->worker->call = call;
-    call->worker->error = ERROR_NONE;
-    call->worker->work.run = run_on_worker;
-    call->worker->finished = LOOP_TASK_INIT(on_worker_finished);
-    call->public.arena = &call->arena;
-    call->public.metadata = copy_headers(&call->arena, &request->headers);
-    call->public.id = arena_copy(&call->arena, request->id);
-    call->public.peer = arena_copy(&call->arena, request->peer);
-    return call;
-}
-
-static struct call *make_on_request(const struct http_request *request)
-{
-    struct call *call = ARENA_NEW(request->arena, struct call);
-    call->public.arena = request->arena;
-    call->public.metadata = request->headers;
-    call->public.id = request->id;
-    call->public.peer = request->peer;
-    return call;
-}
-
-static struct call *make(struct grpc_handler *handler, struct http_request *request,
-                         struct method_entry *entry)
-{
-    struct call *call =
-        entry->method->blocking ? make_with_worker(request) : make_on_request(request);
-    call->public.method = entry->method;
-    call->public.service = entry->service;
-    call->public.loop = request->loop;
-    call->public.connection_id = request->connection_id;
-    call->public.started_ns = request->started_ns;
-    call->public.deadline_ns = CLOCK_NEVER;
-    call->handler = handler;
-    call->entry = entry;
-    call->request = request;
-    call->queue_capacity_bytes = http_writable_bytes(request);
     call->timer = LOOP_TIMER_INIT(on_deadline);
     call->wake = LOOP_TASK_INIT(on_wake);
-    inbox_init(&call->inbox, handler->receive_message_bytes_max,
-               http_headers_get(&call->public.metadata, STR("grpc-encoding")));
-    request->state = call;
-    return call;
-}
-
-static enum status unknown_method(const struct call *call, struct error *error)
-{
-    struct str path = str_slice(call->request->path, 0, 256);
-    struct str rest = path;
-    (void)str_split(&rest, '/');
-    struct str service = str_split(&rest, '/');
-    if (service.len > 0 && rest.len > 0 && map_get(&call->handler->services, service))
-        return error_set(error, STATUS_UNIMPLEMENTED, "service %.*s has no method \"%.*s\"",
-                         STR_ARGS(service), STR_ARGS(rest));
-    return error_set(error, STATUS_UNIMPLEMENTED, "no service answers \"%.*s\"", STR_ARGS(path));
-}
-
-static enum status read_deadline(struct call *call, struct error *error)
-{
-    struct str text = http_headers_get(&call->public.metadata, STR("grpc-timeout"));
-    if (!text.ptr)
-        return STATUS_OK;
-    uint64_t timeout_ns;
-    if (!deadline_parse(text, &timeout_ns))
-        return error_set(error, STATUS_INTERNAL,
-                         "malformed grpc-timeout \"%.*s\"; expected up to 8 digits and one of "
-                         "H, M, S, m, u, n",
-                         STR_ARGS(str_slice(text, 0, 32)));
-    call->public.deadline_ns = deadline_after(call->public.started_ns, timeout_ns);
-    if (timeout_ns == 0)
-        return error_set(error, STATUS_DEADLINE_EXCEEDED, "the call's deadline was 0");
-    loop_timer_set(call->public.loop, &call->timer, call->public.deadline_ns);
-    return STATUS_OK;
-}
-
-static enum status start(struct call *call, struct error *error)
-{
-    struct str content_type = http_headers_get(&call->public.metadata, STR("content-type"));
-    if (!content_type_is_proto(content_type))
-        return error_set(error, STATUS_UNIMPLEMENTED,
-                         "content-type \"%.*s\" is not supported; application/grpc and "
-                         "application/grpc+proto are",
-                         STR_ARGS(str_slice(content_type, 0, 64)));
-    if (call->entry == &call->handler->unknown)
-        return unknown_method(call, error);
-    TRY(metadata_check(&call->public.metadata, error));
-    TRY(read_deadline(call, error));
-    call->opened = true;
-    return call->public.method->open ? call->public.method->open(&call->public, error) : STATUS_OK;
-}
-
-void call_begin(struct grpc_handler *handler, struct http_request *request,
-                struct method_entry *entry)
-{
-    struct call *call = make(handler, request, entry);
-    atomic_fetch_add_explicit(&handler->call_count, 1, memory_order_relaxed);
-    call_report_begin(call);
-    struct error error = ERROR_NONE;
-    enum status status = start(call, &error);
-    if (status != STATUS_OK)
-        call_end(call, status, &error);
-    else if (entry->method->shape == GRPC_EXCHANGE)
-        call_advance(call);
+    call->turn = LOOP_TASK_INIT(on_turn);
+    if (!call->worker)
+        return;
+    call->worker->work.run = run_on_worker;
+    call->worker->finished = LOOP_TASK_INIT(on_worker_finished);
 }
 
 /* --- what http tells ------------------------------------------------------------------------ */
@@ -434,7 +369,7 @@ void call_begin(struct grpc_handler *handler, struct http_request *request,
 /* Assembles what the bytes complete and acts on it; leaves in *bytes what has to be deferred. */
 static enum status read_body(struct call *call, struct str *bytes, struct error *error)
 {
-    while (bytes->len > 0 && call->state == CALL_LIVE && !call->inbox.has_message) {
+    while (bytes->len > 0 && call->state == CALL_LIVE && inbox_has_room(&call->inbox)) {
         TRY(inbox_read(&call->inbox, bytes, error));
         call_advance(call);
     }
@@ -447,7 +382,8 @@ static enum status read_body(struct call *call, struct str *bytes, struct error 
 
 void call_on_body(struct call *call, struct str bytes)
 {
-    struct error error = ERROR_NONE;
+    struct error error;
+    error_clear(&error);
     size_t size = bytes.len;
     enum status status = read_body(call, &bytes, &error);
     if (status != STATUS_OK)
@@ -463,7 +399,8 @@ void call_on_body_end(struct call *call)
 {
     if (call->state != CALL_LIVE)
         return;
-    struct error error = ERROR_NONE;
+    struct error error;
+    error_clear(&error);
     enum status status = inbox_end(&call->inbox, &error);
     if (status != STATUS_OK)
         call_end(call, status, &error);
@@ -476,8 +413,17 @@ void call_on_writable(struct call *call)
     call_advance(call);
 }
 
+void call_on_drain(struct call *call)
+{
+    if (call->state == CALL_LIVE && call->opened && call->public.method->drain)
+        call->public.method->drain(&call->public);
+}
+
 void call_on_close(struct call *call, enum http_close why)
 {
+    stop_worker(call);
+    if (call->busy)
+        call->work = http_work_begin(call->request);
     call->bytes_received = call->request->bytes_received;
     call->bytes_sent = call->request->bytes_sent;
     call->request = NULL;

@@ -6,6 +6,8 @@
 #pragma once
 
 #include "grpc/handler.h"
+#include "grpc/packer.h"
+#include "grpc/wire_format.h"
 
 enum call_state {
     CALL_LIVE,   /* messages pass in either direction */
@@ -31,7 +33,10 @@ struct call {
     struct grpc_call public;
     struct grpc_handler *handler;
     struct method_entry *entry;
-    struct http_request *request; /* NULL once http closed it */
+    struct http_request *request;              /* NULL once http closed it */
+    const struct wire_format *format;          /* of the request */
+    const struct wire_format *response_format; /* another one only where a browser asked for it */
+    struct str content_type;                   /* of the request */
     enum call_state state;
     bool opened;      /* open was called: close will be */
     bool half_closed; /* half_close returned */
@@ -45,29 +50,42 @@ struct call {
     char *failure;           /* the message of a failed call, for its log line */
     uint64_t bytes_received; /* as of the end of the request */
     uint64_t bytes_sent;
-    size_t queue_capacity_bytes; /* http_writable_bytes of an empty queue */
     struct inbox inbox;
+    struct packer packer;
+    bool may_compress; /* response messages, as the client compresses its own: */
+    enum compress_format response_encoding;
     struct metadata headers;
     struct metadata trailers;
     struct loop_timer timer;
     struct loop_task wake;
+    struct loop_task turn;      /* the inbox or the packer goes on */
     struct call_worker *worker; /* NULL for methods that do not block */
+    struct http_work *work;     /* the worker goes on after the request */
     struct arena arena;         /* of calls with a worker, which may outlive their request */
 };
 
-/* The http_handler's functions, for requests that carry a call. */
+/* call_begin.c */
 void call_begin(struct grpc_handler *handler, struct http_request *request,
-                struct method_entry *entry);
+                struct method_entry *entry, const struct wire_format *format);
+/* call.c: the http_handler's functions, for requests that carry a call. */
 void call_on_body(struct call *call, struct str bytes);
 void call_on_body_end(struct call *call);
 void call_on_writable(struct call *call);
+void call_on_drain(struct call *call);
 void call_on_close(struct call *call, enum http_close why);
 
-/* response.c: writes one message, of which `message` already holds room for the prefix. */
-#define RESPONSE_PREFIX_BYTES FRAME_PREFIX_BYTES
-void response_begin_message(struct slices *message);
+/* call.c, for the beginning: */
+void call_set_callbacks(struct call *call);
+/* Does whatever can be done now. */
+void call_advance(struct call *call);
+/* The one way out of LIVE. `error` goes with a status other than STATUS_OK. */
+void call_end(struct call *call, enum status status, const struct error *error);
+
+/* response.c: takes one message out of `message`, which begins with room for the prefix, and writes it.
+ * Where that takes a while *out_written is false and response_continue goes on, once per turn. */
 MUST_CHECK enum status response_write_message(struct call *call, struct slices *message,
-                                              struct error *error);
+                                              bool *out_written, struct error *error);
+MUST_CHECK enum status response_continue(struct call *call, bool *out_written, struct error *error);
 /* response.c: writes the end; after the deadline only if the client has read all messages, else
  * `end_is_due`. */
 void response_end(struct call *call, enum status status, const struct error *error);

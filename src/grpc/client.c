@@ -19,6 +19,7 @@
 #include "grpc/frame.h"
 #include "grpc/metadata.h"
 #include "grpc/status.h"
+#include "http/url.h"
 
 #define RECEIVE_MESSAGE_BYTES_DEFAULT ((size_t)1 << 30)
 #define CLIENT_HEADERS_MAX 32
@@ -35,6 +36,7 @@ struct grpc_client {
     struct http_client *http;
     char *user_agent;
     size_t receive_message_bytes_max;
+    struct grpc_retry retry;
     struct client_header headers[CLIENT_HEADERS_MAX];
     size_t header_count;
 };
@@ -49,42 +51,18 @@ struct grpc_client_call {
 
 /* --- the connection ------------------------------------------------------------------------- */
 
-struct scheme {
-    const char *prefix;
-    const char *address_prefix; /* what http_client wants before the rest */
-    bool tls;
-};
-
-static const struct scheme schemes[] = {
-    {"grpc://", "", false},           {"grpc+tcp://", "", false}, {"http://", "", false},
-    {"grpc+unix://", "unix:", false}, {"grpc+tls://", "", true},  {"grpcs://", "", true},
-    {"https://", "", true},
-};
-
-static enum status read_server(struct str server, struct arena *arena, struct str *out_address,
-                               struct error *error)
+static enum status reach(struct grpc_client *client, struct error *error)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(schemes); i++) {
-        struct str prefix = str_of(schemes[i].prefix);
-        if (!str_starts_with_nocase(server, prefix))
-            continue;
-        if (schemes[i].tls)
-            return error_set(error, STATUS_UNIMPLEMENTED,
-                             "TLS is not available in this build; use grpc:// instead of %s",
-                             schemes[i].prefix);
-        struct str rest = str_slice(server, prefix.len, server.len);
-        bool is_unix = schemes[i].address_prefix[0] != 0;
-        if (!is_unix && str_ends_with(rest, STR("/")))
-            rest.len--;
-        if (rest.len == 0 || (is_unix ? rest.ptr[0] != '/' : str_find(rest, '/') >= 0))
-            break;
-        *out_address = arena_printf(arena, "%s%.*s", schemes[i].address_prefix, STR_ARGS(rest));
-        return STATUS_OK;
+    struct error failure = ERROR_NONE;
+    for (unsigned tries = 1;; tries++) {
+        enum status status = http_client_reach(client->http, &failure);
+        uint64_t delay_ms;
+        if (status == STATUS_OK)
+            return STATUS_OK;
+        if (!grpc_retry_next(&client->retry, tries, GRPC_NOT_BEGUN, &failure, &delay_ms))
+            return error_copy(error, &failure);
+        TRY(http_client_pause(client->http, delay_ms, error));
     }
-    return error_set(error, STATUS_INVALID_ARGUMENT,
-                     "\"%.*s\" names no server; expected grpc://HOST:PORT, grpc+tcp://HOST:PORT, "
-                     "http://HOST:PORT or grpc+unix:///PATH",
-                     STR_ARGS(str_slice(server, 0, 256)));
 }
 
 enum status grpc_client_connect(const struct grpc_client_options *options,
@@ -92,18 +70,24 @@ enum status grpc_client_connect(const struct grpc_client_options *options,
 {
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
-    struct http_client_options http_options = {.http1 = false};
-    TRY(read_server(options->server, &arena, &http_options.address, error));
-    struct http_client *http;
-    TRY(http_client_connect(&http_options, &http, error));
-    struct grpc_client *client = NEW(struct grpc_client);
-    client->http = http;
+    struct http_url url;
+    TRY(http_url_parse(&arena, options->server, &url, error));
+    static const struct tls_client_options no_options = {0};
+    CLEANUP(tls_context_unref)
+    struct tls_context *tls = url.is_tls && options->tls ? tls_context_ref(options->tls) : NULL;
+    if (url.is_tls && !tls)
+        TRY(tls_context_create_client(&no_options, &tls, error));
+    const struct http_client_options http_options = {.address = url.address, .tls = tls};
+    CLEANUP(grpc_client_close) struct grpc_client *client = NEW(struct grpc_client);
+    TRY(http_client_create(&http_options, &client->http, error));
+    client->retry = options->retry ? *options->retry : grpc_retry_default;
     client->user_agent =
         str_copy(options->user_agent.len > 0 ? options->user_agent : STR("volley"));
     client->receive_message_bytes_max = options->receive_message_bytes_max > 0
                                             ? options->receive_message_bytes_max
                                             : RECEIVE_MESSAGE_BYTES_DEFAULT;
-    *out_client = client;
+    TRY(reach(client, error));
+    *out_client = STEAL(client);
     return STATUS_OK;
 }
 
@@ -118,6 +102,11 @@ void grpc_client_close(struct grpc_client *client)
     }
     free(client->user_agent);
     free(client);
+}
+
+bool grpc_client_is_connected(const struct grpc_client *client)
+{
+    return http_client_is_connected(client->http);
 }
 
 void grpc_client_interrupt(struct grpc_client *client)
@@ -341,13 +330,59 @@ static enum status receive_one(struct grpc_client_call *call, struct slice *out_
     return STATUS_OK;
 }
 
+/* One try; *out_progress tells how far it got. */
+static enum status try_unary(struct grpc_client *client, struct str path, uint64_t timeout_ms,
+                             const struct slices *request, struct slice *out_response,
+                             enum grpc_progress *out_progress, struct error *error)
+{
+    CLEANUP(slices_finish) struct slices message;
+    slices_init(&message);
+    for (size_t i = 0; i < request->count; i++)
+        slices_append(&message, slice_ref(request->items[request->first + i]));
+    CLEANUP(grpc_client_finish) struct grpc_client_call *call = NULL;
+    enum grpc_progress begun = *out_progress;
+    *out_progress = GRPC_NOT_BEGUN;
+    TRY(grpc_client_start(client, path, timeout_ms, &call, error));
+    *out_progress = begun;
+    enum status status = grpc_client_send(call, &message, error);
+    if (status == STATUS_OK)
+        status = grpc_client_half_close(call, error);
+    if (status == STATUS_OK)
+        status = receive_one(call, out_response, error);
+    if (http_client_was_refused(call->request))
+        *out_progress = GRPC_NOT_BEGUN;
+    return status;
+}
+
+/* Milliseconds left of `timeout_ms` since `start_ns`; false when there are none. */
+static bool time_left(uint64_t timeout_ms, uint64_t start_ns, uint64_t *out_left_ms)
+{
+    uint64_t spent_ms = (clock_now_ns() - start_ns) / NANOSECONDS_PER_MILLISECOND;
+    *out_left_ms = timeout_ms > spent_ms ? timeout_ms - spent_ms : 0;
+    return timeout_ms == 0 || *out_left_ms > 0;
+}
+
 enum status grpc_client_unary(struct grpc_client *client, struct str path, uint64_t timeout_ms,
-                              struct slices *request, struct slice *out_response,
+                              bool idempotent, struct slices *request, struct slice *out_response,
                               struct error *error)
 {
-    CLEANUP(grpc_client_finish) struct grpc_client_call *call = NULL;
-    TRY(grpc_client_start(client, path, timeout_ms, &call, error));
-    TRY(grpc_client_send(call, request, error));
-    TRY(grpc_client_half_close(call, error));
-    return receive_one(call, out_response, error);
+    CLEANUP(slices_finish) struct slices message;
+    slices_init(&message);
+    slices_move(&message, request);
+    struct error failure = ERROR_NONE;
+    uint64_t start_ns = clock_now_ns();
+    uint64_t left_ms = timeout_ms;
+    for (unsigned tries = 1;; tries++) {
+        enum grpc_progress progress = idempotent ? GRPC_IDEMPOTENT : GRPC_EFFECTIVE;
+        enum status status =
+            try_unary(client, path, left_ms, &message, out_response, &progress, &failure);
+        uint64_t delay_ms;
+        if (status == STATUS_OK)
+            return STATUS_OK;
+        if (!grpc_retry_next(&client->retry, tries, progress, &failure, &delay_ms) ||
+            !time_left(timeout_ms, start_ns, &left_ms) || (timeout_ms > 0 && left_ms <= delay_ms))
+            return error_copy(error, &failure);
+        TRY(http_client_pause(client->http, delay_ms, error));
+        (void)time_left(timeout_ms, start_ns, &left_ms);
+    }
 }

@@ -10,19 +10,22 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "grpc/retry.h"
 #include "http/client.h"
 
 struct grpc_client;
 struct grpc_client_call;
 
 struct grpc_client_options {
-    struct str server; /* "grpc://host:port", "grpc+tcp://..", "grpc+unix:///path", "http://.." */
+    struct str server; /* "grpc://host:port", "grpc+tls://..", "grpc+unix:///path", "http://.." */
+    struct tls_context *tls; /* for servers with TLS; NULL: one with the system's authorities */
     struct str user_agent;
     size_t receive_message_bytes_max; /* 0: 1 GiB */
+    const struct grpc_retry *retry;   /* NULL: grpc_retry_default */
 };
 
-/* INVALID_ARGUMENT for a URL it cannot use (naming the forms it can), UNAVAILABLE when nothing
- * answers there. */
+/* Connects, more than once where the connection is refused. INVALID_ARGUMENT for a URL it cannot use
+ * (naming the forms it can), UNAVAILABLE when nothing answers there. */
 MUST_CHECK enum status grpc_client_connect(const struct grpc_client_options *options,
                                            struct grpc_client **out_client, struct error *error);
 void grpc_client_close(struct grpc_client *client);
@@ -46,9 +49,14 @@ struct str grpc_client_metadata(const struct grpc_client_call *call, struct str 
 /* Cancels the call if it is not over, and frees it. */
 void grpc_client_finish(struct grpc_client_call *call);
 CLEANUP_FUNCTION(struct grpc_client_call *, grpc_client_finish)
-/* One request, one response. timeout_ms 0: none. */
+/* One request, one response. timeout_ms (0: none) bounds all tries together: a call that the server
+ * refused unseen is tried again, one that is `idempotent` also when its status promises that a later
+ * try may succeed (grpc/retry.h). `request` is taken. */
 MUST_CHECK enum status grpc_client_unary(struct grpc_client *client, struct str path,
-                                         uint64_t timeout_ms, struct slices *request,
-                                         struct slice *out_response, struct error *error);
+                                         uint64_t timeout_ms, bool idempotent,
+                                         struct slices *request, struct slice *out_response,
+                                         struct error *error);
+/* Whether the next call needs no new connection. */
+bool grpc_client_is_connected(const struct grpc_client *client);
 /* Any thread or signal handler: the blocked call returns CANCELLED. */
 void grpc_client_interrupt(struct grpc_client *client);

@@ -4,13 +4,14 @@
  * A message is copied once, from the transport's read buffer to its place. A large one is given
  * memory as its bytes arrive, so that announcing a size costs a sender as much as sending it.
  *
- * Runs on the thread of its owner. Owns the message under construction. Leaves out: compression.
+ * Runs on the thread of its owner. Owns the message under construction. Leaves out: decompression.
  *
  * Source: grpc/doc/PROTOCOL-HTTP2.md, compression.md.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "grpc/frame.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -40,7 +41,7 @@ bool frame_reader_is_midway(const struct frame_reader *reader)
 static enum status check_flag(const struct frame_reader *reader, struct error *error)
 {
     uint8_t flag = reader->prefix[0];
-    if (flag == 0)
+    if (flag == 0 || (flag == 1 && reader->may_be_compressed))
         return STATUS_OK;
     if (flag != 1)
         return error_set(error, STATUS_INTERNAL,
@@ -62,6 +63,7 @@ static enum status read_prefix(struct frame_reader *reader, struct str *bytes, s
     if (reader->prefix_len < FRAME_PREFIX_BYTES)
         return STATUS_OK;
     TRY(check_flag(reader, error));
+    reader->is_compressed = reader->prefix[0] == 1;
     const uint8_t *prefix = reader->prefix;
     reader->size = (size_t)prefix[1] << 24 | (size_t)prefix[2] << 16 | (size_t)prefix[3] << 8 |
                    (size_t)prefix[4];
@@ -111,6 +113,13 @@ enum status frame_reader_read(struct frame_reader *reader, struct str *bytes,
     return STATUS_OK;
 }
 
+size_t frame_reader_wanted(const struct frame_reader *reader)
+{
+    if (reader->prefix_len < FRAME_PREFIX_BYTES)
+        return FRAME_PREFIX_BYTES - reader->prefix_len;
+    return reader->size - reader->filled;
+}
+
 void frame_write_prefix(uint8_t out[FRAME_PREFIX_BYTES], size_t message_len)
 {
     out[0] = 0;
@@ -118,4 +127,19 @@ void frame_write_prefix(uint8_t out[FRAME_PREFIX_BYTES], size_t message_len)
     out[2] = (uint8_t)(message_len >> 16);
     out[3] = (uint8_t)(message_len >> 8);
     out[4] = (uint8_t)message_len;
+}
+
+void frame_reserve_prefix(struct slices *message)
+{
+    static const uint8_t room[FRAME_PREFIX_BYTES];
+    slices_append_copy(message, room, sizeof(room));
+}
+
+void frame_fill_prefix(struct slices *message, bool is_compressed)
+{
+    /* The prefix's bytes stand first in a buffer that nobody else has seen. */
+    struct slice *first = slices_at(message, 0);
+    assert(first->len >= FRAME_PREFIX_BYTES && message->bytes - FRAME_PREFIX_BYTES <= UINT32_MAX);
+    frame_write_prefix((uint8_t *)first->ptr, message->bytes - FRAME_PREFIX_BYTES);
+    ((uint8_t *)first->ptr)[0] = is_compressed;
 }

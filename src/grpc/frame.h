@@ -13,12 +13,15 @@
 #include "base/cleanup.h"
 
 #define FRAME_PREFIX_BYTES 5
+#define FRAME_FLAG_TRAILERS 0x80 /* gRPC-Web: the trailers as text */
 
 struct frame_reader {
     uint8_t prefix[FRAME_PREFIX_BYTES];
     unsigned prefix_len;
     size_t message_bytes_max;
     struct str encoding;    /* grpc-encoding of the stream; empty: identity */
+    bool may_be_compressed; /* its owner knows that encoding; false unless set */
+    bool is_compressed;     /* the message that was completed last */
     struct buffer *message; /* being filled; NULL between messages */
     size_t size;            /* of the message, once the prefix is complete */
     size_t filled;
@@ -31,13 +34,20 @@ CLEANUP_IN_PLACE(struct frame_reader, frame_reader_finish)
 
 /* Takes bytes from the front of *bytes until one message is complete or there are no more. With
  * *out_complete the message (of 0 bytes: SLICE_EMPTY) is the caller's. RESOURCE_EXHAUSTED for a message
- * over the limit as soon as its prefix is known, UNIMPLEMENTED for a compressed one, INTERNAL for
- * a prefix that breaks the protocol; the reader is then of no further use. */
+ * over the limit as soon as its prefix is known, UNIMPLEMENTED for one in an unknown compression,
+ * INTERNAL for a prefix that breaks the protocol; the reader is then of no further use. */
 MUST_CHECK enum status frame_reader_read(struct frame_reader *reader, struct str *bytes,
                                          struct slice *out_message, bool *out_complete,
                                          struct error *error);
 /* True when the stream may not end here: part of a message has come. */
 bool frame_reader_is_midway(const struct frame_reader *reader);
 
+/* How many bytes the message in the making takes next: of its prefix, or of itself. */
+size_t frame_reader_wanted(const struct frame_reader *reader);
+
 /* The prefix of an uncompressed message. */
 void frame_write_prefix(uint8_t out[FRAME_PREFIX_BYTES], size_t message_len);
+/* A message whose bytes are collected behind the room for its prefix. */
+void frame_reserve_prefix(struct slices *message);
+/* Fills that room; the message has at most UINT32_MAX bytes. */
+void frame_fill_prefix(struct slices *message, bool is_compressed);

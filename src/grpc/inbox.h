@@ -3,16 +3,25 @@
  *
  * Body bytes are assembled into messages while the method takes them; when one complete message waits,
  * what comes after it is kept as it came and its window is not given back. So a call holds at
- * most the message the method works on, one more, and one stream window of bytes.
+ * most the message the method works on, one more, and one stream window of bytes. A compressed message
+ * is decompressed here, in steps, before it counts as complete.
  *
  * Threads: the call's loop. SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
+#include "grpc/base64.h"
 #include "grpc/frame.h"
+#include "grpc/unpacker.h"
 
 struct inbox {
     struct frame_reader reader;
+    struct unpacker unpacker;
+    enum compress_format encoding; /* if reader.may_be_compressed */
+    bool is_text;                  /* the body is base64 */
+    struct base64_decoder base64;
+    uint8_t spill[2]; /* decoded bytes of the message after the one that waits */
+    unsigned spill_len;
     struct slice message; /* complete, if has_message */
     bool has_message;
     bool ended;            /* the client half-closed */
@@ -20,7 +29,8 @@ struct inbox {
     struct slices backlog; /* bytes after `message`; their window is still closed */
 };
 
-void inbox_init(struct inbox *inbox, size_t message_bytes_max, struct str encoding);
+/* `encoding`: the call's grpc-encoding, which outlives the inbox. */
+void inbox_init(struct inbox *inbox, size_t message_bytes_max, struct str encoding, bool is_text);
 void inbox_finish(struct inbox *inbox);
 
 /* Takes bytes from the front of *bytes until a message waits or there are no more. With a message
@@ -28,6 +38,17 @@ void inbox_finish(struct inbox *inbox);
 MUST_CHECK enum status inbox_read(struct inbox *inbox, struct str *bytes, struct error *error);
 /* Keeps bytes for later. */
 void inbox_defer(struct inbox *inbox, struct str bytes);
+/* A message is being decompressed: inbox_step goes on, once per turn of the loop. */
+static inline bool inbox_is_busy(const struct inbox *inbox)
+{
+    return unpacker_is_busy(&inbox->unpacker);
+}
+MUST_CHECK enum status inbox_step(struct inbox *inbox, struct error *error);
+/* Whether inbox_read would take bytes. */
+static inline bool inbox_has_room(const struct inbox *inbox)
+{
+    return !inbox->has_message && !inbox_is_busy(inbox);
+}
 /* Moves the waiting message out and assembles the next from what was deferred; *out_consumed is how
  * many bytes of window that frees. */
 MUST_CHECK enum status inbox_take(struct inbox *inbox, struct slice *out_message,
@@ -37,5 +58,5 @@ MUST_CHECK enum status inbox_end(struct inbox *inbox, struct error *error);
 /* True when no message will come any more. */
 static inline bool inbox_is_drained(const struct inbox *inbox)
 {
-    return inbox->ended && !inbox->has_message && inbox->backlog.bytes == 0;
+    return inbox->ended && inbox_has_room(inbox) && inbox->backlog.bytes == 0;
 }

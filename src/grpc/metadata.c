@@ -14,12 +14,11 @@
 #include <string.h>
 
 #include "base/memory.h"
-
-static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+#include "grpc/base64.h"
 
 bool metadata_is_binary(struct str name)
 {
-    return str_ends_with(name, STR("-bin"));
+    return name.len >= 4 && memcmp(name.ptr + name.len - 4, "-bin", 4) == 0;
 }
 
 bool metadata_is_reserved(struct str name)
@@ -96,18 +95,13 @@ size_t metadata_headers(const struct metadata *metadata, struct http_header *out
     return count;
 }
 
-/* The 6 bits of a character, or -1. */
-static int sextet(char character)
+bool metadata_has(const struct metadata *metadata, struct str name)
 {
-    if (character >= 'A' && character <= 'Z')
-        return character - 'A';
-    if (character >= 'a' && character <= 'z')
-        return character - 'a' + 26;
-    if (character >= '0' && character <= '9')
-        return character - '0' + 52;
-    if (character == '+')
-        return 62;
-    return character == '/' ? 63 : -1;
+    for (const struct metadata_entry *entry = metadata->first; entry; entry = entry->next) {
+        if (str_equal(entry->header.name, name))
+            return true;
+    }
+    return false;
 }
 
 /* One value without its padding, or false. */
@@ -123,7 +117,7 @@ static bool strip(struct str *text)
     if (text->len % 4 == 1)
         return false;
     for (size_t i = 0; i < text->len; i++) {
-        if (sextet(text->ptr[i]) < 0)
+        if (base64_value(text->ptr[i]) < 0)
             return false;
     }
     return true;
@@ -150,7 +144,7 @@ bool metadata_decode(struct arena *arena, struct str text, struct str *out_value
     unsigned bits = 0;
     unsigned bit_count = 0;
     for (size_t i = 0; i < value.len; i++) {
-        bits = (bits << 6 | (unsigned)sextet(value.ptr[i])) & 0xffff;
+        bits = (bits << 6 | (unsigned)base64_value(value.ptr[i])) & 0xffff;
         bit_count += 6;
         if (bit_count >= 8) {
             bit_count -= 8;
@@ -163,17 +157,10 @@ bool metadata_decode(struct arena *arena, struct str text, struct str *out_value
 
 struct str metadata_encode(struct arena *arena, struct str value)
 {
-    char *text = arena_new(arena, value.len / 3 * 4 + 4);
-    size_t len = 0;
-    unsigned bits = 0;
-    unsigned bit_count = 0;
-    for (size_t i = 0; i < value.len; i++) {
-        bits = (bits << 8 | (uint8_t)value.ptr[i]) & 0xffff;
-        for (bit_count += 8; bit_count >= 6; bit_count -= 6)
-            text[len++] = alphabet[bits >> (bit_count - 6) & 63];
-    }
-    if (bit_count > 0)
-        text[len++] = alphabet[bits << (6 - bit_count) & 63];
+    char *text = arena_new(arena, BASE64_SIZE(value.len) + 1);
+    struct base64_encoder encoder = {.held_len = 0};
+    size_t len = base64_encode(&encoder, value, text);
+    len += base64_encode_end(&encoder, false, text + len);
     return str_make(text, len);
 }
 

@@ -41,6 +41,8 @@ bool metadata_add(struct metadata *metadata, struct arena *arena, struct str nam
 /* Fills out[0..count) and returns count; at most `capacity`. */
 size_t metadata_headers(const struct metadata *metadata, struct http_header *out, size_t capacity);
 
+bool metadata_has(const struct metadata *metadata, struct str name);
+
 /* The first of the values joined by commas, decoded; padded and unpadded. False when malformed. */
 bool metadata_decode(struct arena *arena, struct str text, struct str *out_value);
 /* Whether every value joined in the text is base64. */

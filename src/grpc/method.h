@@ -51,8 +51,10 @@ struct grpc_call {
     struct arena *arena; /* freed after close; used by whichever of open, receive,
                                     half_close, next and close runs, never by cancel */
     struct http_headers
-        metadata;  /* the request's headers, without pseudo-headers; "-bin" values as sent */
-    struct str id; /* x-request-id */
+        metadata;        /* the request's headers, without pseudo-headers; "-bin" values as sent */
+    struct str id;       /* x-request-id */
+    struct str trace_id; /* of the caller's traceparent; empty: none */
+    struct str span_id;
     struct str peer;
     uint64_t connection_id;
     uint64_t started_ns;
@@ -68,6 +70,9 @@ struct grpc_method {
     const char *path; /* "/arrow.flight.protocol.FlightService/DoGet" */
     enum grpc_shape shape;
     bool blocking; /* receive and half_close run on a worker */
+    /* Of an EXCHANGE that answers: the next request message is received only when next has nothing to
+     * send, so that a client that does not read its answers cannot ask for more of them. */
+    bool in_turn;
     /* May be NULL. When it fails, close is called all the same (and cancel before it). */
     enum status (*open)(struct grpc_call *call, struct error *error);
     /* One request message; contiguous, in a buffer of its own aligned to 64 bytes. The method may
@@ -80,8 +85,11 @@ struct grpc_method {
     enum status (*next)(struct grpc_call *call, struct slices *out, enum grpc_step *out_step,
                         struct error *error);
     void (*cancel)(
-        struct grpc_call *call);           /* may be NULL; interrupts what runs; may be called while
+        struct grpc_call *call); /* may be NULL; interrupts what runs; may be called while
                                                receive runs on a worker */
+    /* The connection is to close when its calls are over: what has no end of its own ends soon. Loop,
+     * also while receive runs on a worker; may be NULL. */
+    void (*drain)(struct grpc_call *call);
     void (*close)(struct grpc_call *call); /* may be NULL */
 };
 

@@ -14,12 +14,6 @@
 #include "base/memory.h"
 #include "grpc/call.h"
 
-void call_report_begin(const struct call *call)
-{
-    if (call->handler->live_calls)
-        metric_add(call->handler->live_calls, 1);
-}
-
 /* Threads that race here get the same metric. */
 static struct metric *cached(_Atomic(struct metric *) *slot, struct metric_family *family,
                              const char *const values[])
@@ -32,17 +26,38 @@ static struct metric *cached(_Atomic(struct metric *) *slot, struct metric_famil
     return metric;
 }
 
+static struct metric *of_method(_Atomic(struct metric *) *slot, struct metric_family *family,
+                                const struct method_entry *entry)
+{
+    return cached(slot, family, (const char *const[]){entry->label});
+}
+
+static void count_in_flight(const struct call *call, double change)
+{
+    struct method_entry *entry = call->entry;
+    metric_add(call->handler->live_calls, change);
+    metric_add(of_method(&entry->in_flight, call->handler->in_flight_family, entry), change);
+}
+
 static void count(const struct call *call, enum status status, double seconds)
 {
     const struct grpc_handler *handler = call->handler;
     struct method_entry *entry = call->entry;
-    metric_add(handler->live_calls, -1);
+    count_in_flight(call, -1);
     metric_add(cached(&entry->calls[status], handler->calls_family,
                       (const char *const[]){entry->label, status_name(status)}),
                1);
-    metric_observe(
-        cached(&entry->duration, handler->duration_family, (const char *const[]){entry->label}),
-        seconds);
+    metric_observe(of_method(&entry->duration, handler->duration_family, entry), seconds);
+    metric_add(of_method(&entry->bytes_received, handler->bytes_received_family, entry),
+               (double)call->bytes_received);
+    metric_add(of_method(&entry->bytes_sent, handler->bytes_sent_family, entry),
+               (double)call->bytes_sent);
+}
+
+void call_report_begin(const struct call *call)
+{
+    if (call->handler->live_calls)
+        count_in_flight(call, 1);
 }
 
 static enum log_level level_of(enum status status)
@@ -55,11 +70,15 @@ static void write_line(const struct call *call, enum status status, double secon
 {
     const struct grpc_call *public = &call->public;
     char fingerprint[17];
-    struct log_field fields[12];
+    struct log_field fields[14];
     size_t fields_used = 0;
     fields[fields_used++] = LOG_STR("id", public->id);
     fields[fields_used++] = LOG_STR("method", str_of(call->entry->label));
     fields[fields_used++] = LOG_STR("peer", public->peer);
+    if (public->trace_id.len > 0) {
+        fields[fields_used++] = LOG_STR("trace_id", public->trace_id);
+        fields[fields_used++] = LOG_STR("parent_span_id", public->span_id);
+    }
     if (public->fingerprint != 0) {
         snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, public->fingerprint);
         fields[fields_used++] = LOG_STR("statement", str_of(fingerprint));

@@ -18,6 +18,8 @@
 #include "base/checked.h"
 #include "base/memory.h"
 
+#define DETAILS_NAME "grpc-status-details-bin"
+
 static bool is_plain(uint8_t byte)
 {
     return byte >= 0x20 && byte <= 0x7e && byte != '%';
@@ -93,6 +95,21 @@ static void add(struct status_trailers *trailers, struct str name, struct str va
 {
     assert(trailers->count < ARRAY_COUNT(trailers->items));
     trailers->items[trailers->count++] = (struct http_header){.name = name, .value = value};
+    trailers->bytes += name.len + value.len + METADATA_ENTRY_OVERHEAD;
+}
+
+/* If there is room for all of it: a part of a message is none. */
+static void add_details(struct status_trailers *trailers, enum status status,
+                        const struct error *error, size_t room)
+{
+    struct str name = STR(DETAILS_NAME);
+    uint8_t details[DETAILS_SIZE];
+    struct base64_encoder base64 = {.held_len = 0};
+    size_t size = details_encode(status, error, details);
+    size_t len = base64_encode(&base64, str_make(details, size), trailers->details);
+    len += base64_encode_end(&base64, false, trailers->details + len);
+    if (name.len + len + METADATA_ENTRY_OVERHEAD <= room)
+        add(trailers, name, str_make(trailers->details, len));
 }
 
 static void add_failure(struct status_trailers *trailers, const struct error *error, size_t room)
@@ -115,12 +132,15 @@ void status_write_trailers(struct status_trailers *trailers, enum status status,
                            const struct error *error, const struct metadata *metadata)
 {
     trailers->count = 0;
+    trailers->bytes = metadata->bytes;
     if (status == STATUS_OK) {
         add(trailers, STR("grpc-status"), STR("0"));
     } else {
         int digits = snprintf(trailers->code_text, sizeof(trailers->code_text), "%d", (int)status);
         add(trailers, STR("grpc-status"), str_make(trailers->code_text, (size_t)digits));
         add_failure(trailers, error, METADATA_BYTES_MAX - metadata->bytes);
+        if (trailers->bytes < METADATA_BYTES_MAX && !metadata_has(metadata, STR(DETAILS_NAME)))
+            add_details(trailers, status, error, METADATA_BYTES_MAX - trailers->bytes);
     }
     trailers->count += metadata_headers(metadata, trailers->items + trailers->count,
                                         ARRAY_COUNT(trailers->items) - trailers->count);

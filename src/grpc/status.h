@@ -7,6 +7,8 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "grpc/base64.h"
+#include "grpc/details.h"
 #include "grpc/metadata.h"
 
 /* Room for a message of ERROR_MESSAGE_MAX bytes, each of them escaped. */
@@ -21,14 +23,17 @@ struct str status_decode_message(struct arena *arena, struct str text);
 /* The trailers of one end: their texts, and the headers that point to them. */
 struct status_trailers {
     struct http_header items[METADATA_COUNT_MAX + 6];
+    size_t bytes; /* names + values + 32 each */
     size_t count;
     char code_text[4];
     char retry_text[12];
     char message[STATUS_MESSAGE_SIZE];
+    char details[BASE64_SIZE(DETAILS_SIZE)];
 };
 
-/* Fills the trailers: grpc-status and, for a failure, grpc-message, volley-error-code and
- * grpc-retry-pushback-ms; then the method's own. `error` is not looked at for STATUS_OK. Cut to
- * METADATA_BYTES_MAX: the method's trailers come first, the message takes what is left. */
+/* Fills the trailers: grpc-status and, for a failure, grpc-message, volley-error-code,
+ * grpc-retry-pushback-ms and grpc-status-details-bin (unless the method gave one); then the method's
+ * own. `error` is not looked at for STATUS_OK. Cut to METADATA_BYTES_MAX: the method's trailers come
+ * first, the message takes what is left, the details are there if they fit as a whole. */
 void status_write_trailers(struct status_trailers *trailers, enum status status,
                            const struct error *error, const struct metadata *metadata);

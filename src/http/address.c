@@ -16,7 +16,8 @@
 static enum status malformed(struct str text, struct error *error)
 {
     return error_set(error, STATUS_INVALID_ARGUMENT,
-                     "'%.*s' is not an address: expected host:port, [::1]:port or unix:/path",
+                     "'%.*s' is not an address: expected host:port, [::1]:port (also after tls:// "
+                     "or tcp://) or unix:/path",
                      (int)size_min(text.len, 100), text.ptr ? text.ptr : "");
 }
 
@@ -35,32 +36,97 @@ static enum status parse_unix(struct str text, struct str path, struct http_addr
     return STATUS_OK;
 }
 
-enum status http_address_parse(struct str text, struct http_address *out_address,
-                               struct error *error)
+static struct str *option_of(struct http_address_options *options, struct str name)
 {
-    struct http_address address = {0};
-    if (str_starts_with(text, STR("unix:"))) {
-        TRY(parse_unix(text, str_slice(text, 5, text.len), &address, error));
-        *out_address = address;
-        return STATUS_OK;
+    struct {
+        struct str name;
+        struct str *value;
+    } const known[] = {
+        {STR("client-auth"), &options->client_auth},
+        {STR("cert"), &options->certificate_file},
+        {STR("key"), &options->key_file},
+        {STR("ca"), &options->ca_file},
+    };
+    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+        if (str_equal(known[i].name, name))
+            return known[i].value;
     }
-    size_t colon = text.len;
-    while (colon > 0 && text.ptr[colon - 1] != ':')
+    return NULL;
+}
+
+/* Takes what follows '?' off *text. */
+static enum status parse_options(struct str *text, struct http_address *address,
+                                 struct error *error)
+{
+    ptrdiff_t mark = str_find(*text, '?');
+    if (mark < 0)
+        return STATUS_OK;
+    struct str rest = str_slice(*text, (size_t)mark + 1, text->len);
+    *text = str_slice(*text, 0, (size_t)mark);
+    while (rest.len > 0) {
+        struct str value = str_split(&rest, '&');
+        struct str name = str_split(&value, '=');
+        struct str *place = option_of(&address->options, name);
+        if (!place || place->len > 0 || value.len == 0)
+            return error_set(error, STATUS_INVALID_ARGUMENT,
+                             "'%.*s' is not an option of an address: expected client-auth=, cert=, "
+                             "key= and ca=, each once and with a value",
+                             (int)size_min(name.len, 100), name.ptr ? name.ptr : "");
+        *place = value;
+    }
+    return STATUS_OK;
+}
+
+static enum status parse_host_port(struct str text, struct str rest, struct http_address *address,
+                                   struct error *error)
+{
+    size_t colon = rest.len;
+    while (colon > 0 && rest.ptr[colon - 1] != ':')
         colon--;
     if (colon == 0)
         return malformed(text, error);
-    struct str host = str_slice(text, 0, colon - 1);
+    struct str host = str_slice(rest, 0, colon - 1);
     uint64_t port = 0;
-    if (!str_to_u64(str_slice(text, colon, text.len), &port) || port > UINT16_MAX)
+    if (!str_to_u64(str_slice(rest, colon, rest.len), &port) || port > UINT16_MAX)
         return malformed(text, error);
     bool is_bracketed = str_starts_with(host, STR("[")) && str_ends_with(host, STR("]"));
     if (is_bracketed)
         host = str_slice(host, 1, host.len - 1);
-    if (host.len == 0 || host.len >= sizeof(address.host) ||
+    if (host.len == 0 || host.len >= sizeof(address->host) ||
         (!is_bracketed && str_find(host, ':') >= 0))
         return malformed(text, error);
-    memcpy(address.host, host.ptr, host.len);
-    address.port = (uint16_t)port;
+    memcpy(address->host, host.ptr, host.len);
+    address->port = (uint16_t)port;
+    return STATUS_OK;
+}
+
+static enum http_scheme take_scheme(struct str *text)
+{
+    if (str_starts_with(*text, STR("tls://"))) {
+        *text = str_slice(*text, 6, text->len);
+        return HTTP_SCHEME_TLS;
+    }
+    if (str_starts_with(*text, STR("tcp://"))) {
+        *text = str_slice(*text, 6, text->len);
+        return HTTP_SCHEME_TCP;
+    }
+    return HTTP_SCHEME_DEFAULT;
+}
+
+enum status http_address_parse(struct str text, struct http_address *out_address,
+                               struct error *error)
+{
+    struct http_address address = {0};
+    struct str rest = text;
+    address.scheme = take_scheme(&rest);
+    if (str_starts_with(rest, STR("unix:"))) {
+        if (address.scheme != HTTP_SCHEME_DEFAULT)
+            return malformed(text, error);
+        TRY(parse_unix(text, str_slice(rest, 5, rest.len), &address, error));
+    } else {
+        TRY(parse_options(&rest, &address, error));
+        TRY(parse_host_port(text, rest, &address, error));
+    }
     *out_address = address;
     return STATUS_OK;
 }

@@ -1,6 +1,9 @@
 /*
  * address.h — "host:port" and "unix:/path" as texts, and the sockets they mean.
  *
+ *      [tls://|tcp://]host:port[?client-auth=none|request|require][&cert=FILE&key=FILE][&ca=FILE]
+ *      unix:/path
+ *
  * Private to http. SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
@@ -15,7 +18,19 @@
 #define HTTP_ADDRESS_TEXT_SIZE 320
 #define HTTP_ADDRESSES_MAX 8
 
+enum http_scheme { HTTP_SCHEME_DEFAULT, HTTP_SCHEME_TCP, HTTP_SCHEME_TLS };
+
+/* What follows '?'; empty: not given. The texts point into the address's. */
+struct http_address_options {
+    struct str client_auth;
+    struct str certificate_file;
+    struct str key_file;
+    struct str ca_file;
+};
+
 struct http_address {
+    enum http_scheme scheme;
+    struct http_address_options options;
     bool is_unix;
     char host[256]; /* without brackets */
     uint16_t port;

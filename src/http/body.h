@@ -11,10 +11,11 @@
 
 struct http_body {
     struct slices queue;          /* not yet framed */
-    struct http_header *trailers; /* kept until the last byte is framed */
+    struct http_header *trailers; /* kept until they are framed */
     size_t trailer_count;
     int32_t id;    /* HTTP/2: the stream's number */
-    bool ended;    /* nothing will be added */
+    bool ended;    /* nothing will be added, but for what is held */
+    bool held;     /* bytes are on their way into the queue still (coder.c) */
     bool aborted;  /* what waits was dropped */
     bool deferred; /* HTTP/2: nghttp2 waits to be told of bytes */
 };

@@ -6,21 +6,19 @@
  * while no request was open is made again by the next request.
  *
  * Runs on the caller's thread, one per client; http_client_interrupt any. Owns: loop, socket, requests
- * until they are finished. Leaves out: both versions (http1_client.c, http2_client.c), pool, TLS.
+ * until they are finished. Leaves out: connecting (client_connect.c),
+ * both versions (http1_client.c, http2_client.c).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "http/client.h"
 
 #include "base/checked.h"
 #include "base/memory.h"
-#include "http/address.h"
 #include "http/client_private.h"
 #include "http/listener.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -162,6 +160,11 @@ static void on_input_end(struct http_wire *wire)
 static void on_flush(struct http_wire *wire)
 {
     struct http_client *client = CONTAINER_OF(wire, struct http_client, wire);
+    if (!client->protocol_state) { /* the handshake is under way */
+        http_wire_send(wire);
+        http_wire_update(wire);
+        return;
+    }
     bool more = true;
     for (unsigned round = 0; round < OUTPUT_ROUNDS_MAX && more && !wire->blocked; round++) {
         more = client->protocol->produce(client);
@@ -175,10 +178,18 @@ static void on_flush(struct http_wire *wire)
         http_wire_update(wire);
 }
 
+/* Whoever waits for the handshake sees it in wire->tls. */
+static void on_tls_change(struct http_wire *wire)
+{
+    http_wire_touch(wire);
+}
+
 static const struct http_wire_owner client_wire_owner = {
     .on_input = on_input,
     .on_input_end = on_input_end,
     .on_flush = on_flush,
+    .on_secured = on_tls_change,
+    .on_tls_failure = on_tls_change,
 };
 
 /* --- waiting ----------------------------------------------------------------------------------- */
@@ -191,8 +202,8 @@ static void on_wake(struct loop_watch *watch, unsigned ready)
     (void)size;
 }
 
-/* One round of the loop within a deadline. */
-static enum status run_round(struct http_client *client, uint64_t deadline_ns, struct error *error)
+enum status http_client_run_round(struct http_client *client, uint64_t deadline_ns,
+                                  struct error *error)
 {
     if (atomic_exchange(&client->interrupted, false))
         return error_set(error, STATUS_CANCELLED, "interrupted");
@@ -209,13 +220,6 @@ static enum status run_round(struct http_client *client, uint64_t deadline_ns, s
     return STATUS_OK;
 }
 
-static enum status failure_of(const struct http_client_request *request, struct error *error)
-{
-    if (error)
-        *error = request->error;
-    return request->error.status;
-}
-
 /* Runs the loop until `is_ready`; a request that broke off is ready when it has nothing left. */
 static enum status wait_for(struct http_client_request *request,
                             bool (*is_ready)(const struct http_client_request *request),
@@ -223,112 +227,23 @@ static enum status wait_for(struct http_client_request *request,
 {
     while (!is_ready(request)) {
         if (request->failed)
-            return failure_of(request, error);
-        TRY(run_round(request->client, request->deadline_ns, error));
+            return error_copy(error, &request->error);
+        TRY(http_client_run_round(request->client, request->deadline_ns, error));
     }
     return STATUS_OK;
 }
 
 /* --- connecting -------------------------------------------------------------------------------- */
 
-struct connecting {
-    struct loop_watch watch;
-    bool is_done;
-};
-
-static void on_connected(struct loop_watch *watch, unsigned ready)
-{
-    (void)ready;
-    CONTAINER_OF(watch, struct connecting, watch)->is_done = true;
-}
-
-/* Waits for a connect under way; `*out_errno` is its result. */
-static enum status await_connect(struct http_client *client, int fd, uint64_t deadline_ns,
-                                 int *out_errno, struct error *error)
-{
-    struct connecting connecting = {.watch = {.fd = fd, .on_ready = on_connected}};
-    TRY(loop_watch_add(client->loop, &connecting.watch, LOOP_WRITE, error));
-    enum status status = STATUS_OK;
-    while (status == STATUS_OK && !connecting.is_done)
-        status = run_round(client, deadline_ns, error);
-    loop_watch_remove(client->loop, &connecting.watch);
-    if (status == STATUS_DEADLINE_EXCEEDED) {
-        *out_errno = ETIMEDOUT;
-        return STATUS_OK;
-    }
-    TRY(status);
-    socklen_t size = sizeof(*out_errno);
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, out_errno, &size) != 0)
-        *out_errno = errno;
-    return STATUS_OK;
-}
-
-static void close_descriptor(int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
-/* `*out_fd` is the socket, or -1 and `*out_errno` tells why not. */
-static enum status try_address(struct http_client *client,
-                               const struct http_socket_address *address, uint64_t deadline_ns,
-                               int *out_fd, int *out_errno, struct error *error)
-{
-    __attribute__((cleanup(close_descriptor))) int fd =
-        socket(address->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    *out_fd = -1;
-    *out_errno = 0;
-    if (fd < 0) {
-        *out_errno = errno;
-        return STATUS_OK;
-    }
-    int on = 1;
-    if (address->storage.ss_family != AF_UNIX)
-        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (connect(fd, (const struct sockaddr *)&address->storage, address->size) != 0) {
-        *out_errno = errno;
-        if (errno == EINPROGRESS)
-            TRY(await_connect(client, fd, deadline_ns, out_errno, error));
-    }
-    if (*out_errno == 0) {
-        *out_fd = fd;
-        fd = -1;
-    }
-    return STATUS_OK;
-}
-
-static enum status open_socket(struct http_client *client, int *out_fd, struct error *error)
-{
-    struct http_address address;
-    struct http_socket_address addresses[HTTP_ADDRESSES_MAX];
-    size_t count = 0;
-    TRY(http_address_parse(str_of(client->address), &address, error));
-    TRY(http_address_resolve(&address, addresses, &count, error));
-    uint64_t deadline_ns =
-        clock_now_ns() + client->connect_timeout_ms * NANOSECONDS_PER_MILLISECOND;
-    int first_errno = 0;
-    for (size_t i = 0; i < count; i++) {
-        int fd = -1;
-        int failure = 0;
-        TRY(try_address(client, &addresses[i], deadline_ns, &fd, &failure, error));
-        if (fd >= 0) {
-            *out_fd = fd;
-            return STATUS_OK;
-        }
-        first_errno = first_errno ? first_errno : failure;
-    }
-    return error_set(error, STATUS_UNAVAILABLE, "cannot connect to %s: %s", client->address,
-                     strerror(first_errno));
-}
-
 static enum status connect_again(struct http_client *client, struct error *error)
 {
+    loop_adopt(client->loop);
     if (client->wire.loop && client->no_new_requests && list_is_empty(&client->requests))
         disconnect(client);
     if (client->wire.loop)
         return STATUS_OK;
     int fd = -1;
-    TRY(open_socket(client, &fd, error));
+    TRY(http_client_open_socket(client, &fd, error));
     struct http_wire wire = {0};
     client->wire = wire;
     enum status status = http_wire_init(&client->wire, client->loop, fd, &client_wire_owner, error);
@@ -340,6 +255,12 @@ static enum status connect_again(struct http_client *client, struct error *error
     buffer_unref(client->read_block);
     set_read_block(client);
     client->no_new_requests = false;
+    if (client->tls)
+        status = http_client_secure(client, error);
+    if (status != STATUS_OK) {
+        http_wire_finish(&client->wire);
+        return status;
+    }
     client->protocol->start(client);
     http_client_touch(client);
     return STATUS_OK;
@@ -355,8 +276,22 @@ static enum status create_wake(struct http_client *client, struct error *error)
     return loop_watch_add(client->loop, &client->wake, LOOP_READ, error);
 }
 
-enum status http_client_connect(const struct http_client_options *options,
-                                struct http_client **out_client, struct error *error)
+/* The host of "host:port" or "[::1]:port". */
+static char *copy_host(struct str address)
+{
+    size_t end = address.len;
+    while (end > 0 && address.ptr[end - 1] != ':' && address.ptr[end - 1] != ']')
+        end--;
+    if (end > 0 && address.ptr[end - 1] == ':')
+        end--;
+    struct str host = str_slice(address, 0, end > 0 ? end : address.len);
+    if (host.len >= 2 && host.ptr[0] == '[')
+        host = str_slice(host, 1, host.len - 1);
+    return str_copy(host);
+}
+
+enum status http_client_create(const struct http_client_options *options,
+                               struct http_client **out_client, struct error *error)
 {
     CLEANUP(http_client_close) struct http_client *client = NEW(struct http_client);
     list_init(&client->requests);
@@ -366,10 +301,29 @@ enum status http_client_connect(const struct http_client_options *options,
     client->address = str_copy(options->address);
     bool is_unix = str_starts_with(options->address, STR("unix:"));
     client->authority = str_copy(is_unix ? STR("localhost") : options->address);
+    client->host = copy_host(options->address);
+    if (options->tls) {
+        client->tls = tls_context_ref(options->tls);
+        client->tls_buffers = tls_buffers_create();
+    }
     client->connect_timeout_ms =
         options->connect_timeout_ms > 0 ? options->connect_timeout_ms : CONNECT_TIMEOUT_MS;
     TRY(loop_create(&client->loop, error));
     TRY(create_wake(client, error));
+    *out_client = STEAL(client);
+    return STATUS_OK;
+}
+
+enum status http_client_reach(struct http_client *client, struct error *error)
+{
+    return connect_again(client, error);
+}
+
+enum status http_client_connect(const struct http_client_options *options,
+                                struct http_client **out_client, struct error *error)
+{
+    CLEANUP(http_client_close) struct http_client *client = NULL;
+    TRY(http_client_create(options, &client, error));
     TRY(connect_again(client, error));
     *out_client = STEAL(client);
     return STATUS_OK;
@@ -380,6 +334,8 @@ void http_client_close(struct http_client *client)
     if (!client)
         return;
     assert(list_is_empty(&client->requests));
+    if (client->loop)
+        loop_adopt(client->loop);
     if (client->wire.loop) {
         loop_run_once(client->loop, 0); /* what waits may still leave */
         disconnect(client);
@@ -392,6 +348,9 @@ void http_client_close(struct http_client *client)
     buffer_unref(client->read_block);
     free(client->address);
     free(client->authority);
+    free(client->host);
+    tls_context_unref(client->tls);
+    tls_buffers_destroy(client->tls_buffers);
     free(client);
 }
 
@@ -403,6 +362,25 @@ void http_client_interrupt(struct http_client *client)
     ssize_t size = write(client->wake.fd, &one, sizeof(one));
     (void)size;
     errno = saved_errno;
+}
+
+bool http_client_is_connected(const struct http_client *client)
+{
+    return client->wire.loop && !client->no_new_requests && !client->wire.ended &&
+           !client->wire.broken;
+}
+
+enum status http_client_pause(struct http_client *client, uint64_t pause_ms, struct error *error)
+{
+    uint64_t end_ns = clock_now_ns() + pause_ms * NANOSECONDS_PER_MILLISECOND;
+    for (;;) {
+        struct error round_error = ERROR_NONE;
+        enum status status = http_client_run_round(client, end_ns, &round_error);
+        if (status == STATUS_DEADLINE_EXCEEDED)
+            return STATUS_OK;
+        if (status != STATUS_OK)
+            return error_copy(error, &round_error);
+    }
 }
 
 /* --- calls ------------------------------------------------------------------------------------- */
@@ -441,7 +419,7 @@ enum status http_client_write(struct http_client_request *request, struct slices
     assert(!request->body.ended);
     TRY(wait_for(request, has_room, error));
     if (request->failed)
-        return failure_of(request, error);
+        return error_copy(error, &request->error);
     if (!request->attached) { /* the server has answered already and reads no more */
         slices_finish(body);
         return STATUS_OK;
@@ -501,6 +479,11 @@ enum status http_client_read(struct http_client_request *request, struct slices 
 const struct http_headers *http_client_trailers(const struct http_client_request *request)
 {
     return &request->trailers.view;
+}
+
+bool http_client_was_refused(const struct http_client_request *request)
+{
+    return request->failed && request->was_refused;
 }
 
 void http_client_finish(struct http_client_request *request)

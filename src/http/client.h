@@ -2,10 +2,11 @@
  * client.h — the client's side of one connection: HTTP/2 with prior knowledge or HTTP/1.1.
  *
  * For the command line and for workers that call another server: calls block the calling thread, which
- * drives a small private loop; one thread per client. Several requests may be open at once on an
- * HTTP/2 connection; the thread reads whichever it asks for, the others' bytes wait in their windows.
+ * drives a small private loop. One thread per client at a time: whoever starts the next request, with
+ * none open, is its thread from then on. Several requests may be open at once on an HTTP/2
+ * connection; the thread reads whichever it asks for, the others' bytes wait in their windows.
  *
- * Not here yet: connection pool, TLS, retry. SPDX-License-Identifier: Apache-2.0
+ * Left out: trying again (grpc/retry.h), pools (grpc/pool.h). SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "http/request.h"
+#include "tls/context.h"
 
 struct http_client;
 struct http_client_request;
@@ -20,10 +22,17 @@ struct http_client_request;
 struct http_client_options {
     struct str address;          /* "host:port" or "unix:/path" */
     bool http1;                  /* HTTP/1.1 instead of HTTP/2 */
-    uint64_t connect_timeout_ms; /* 0: 10 s */
+    uint64_t connect_timeout_ms; /* 0: 10 s; of the connection and of the TLS handshake */
+    struct tls_context *tls;     /* a client's; NULL: no TLS. A reference is taken */
 };
 
-/* Connects. UNAVAILABLE "cannot connect to 127.0.0.1:50052: Connection refused". */
+/* A client that connects when it is first needed. */
+MUST_CHECK enum status http_client_create(const struct http_client_options *options,
+                                          struct http_client **out_client, struct error *error);
+/* Connects now, if it is not connected. UNAVAILABLE as below. */
+MUST_CHECK enum status http_client_reach(struct http_client *client, struct error *error);
+/* Both. UNAVAILABLE "cannot connect to 127.0.0.1:50052: Connection refused", or
+ * telling why the server was not trusted. */
 MUST_CHECK enum status http_client_connect(const struct http_client_options *options,
                                            struct http_client **out_client, struct error *error);
 void http_client_close(struct http_client *client);
@@ -53,5 +62,13 @@ const struct http_headers *http_client_trailers(const struct http_client_request
 /* Resets the request if it is not over, and frees it. NULL is allowed. */
 void http_client_finish(struct http_client_request *request);
 CLEANUP_FUNCTION(struct http_client_request *, http_client_finish)
+/* True when the server has certainly not begun to work on a request that failed: it refused the stream,
+ * or left before it looked at it (RFC 9113 sections 8.7 and 6.8). */
+bool http_client_was_refused(const struct http_client_request *request);
+/* Waits, on the calling thread. CANCELLED when interrupted. */
+MUST_CHECK enum status http_client_pause(struct http_client *client, uint64_t pause_ms,
+                                         struct error *error);
+/* Whether the next request needs no new connection. */
+bool http_client_is_connected(const struct http_client *client);
 /* From a signal handler or another thread: makes the blocked call return CANCELLED. */
 void http_client_interrupt(struct http_client *client);

@@ -50,7 +50,10 @@ struct http_client {
     struct list abandoned;     /* the same: finished by the caller, still attached */
     struct buffer *read_block; /* where the wire reads to */
     char *address;             /* as given */
-    char *authority;           /* what requests name as their host */
+    char *host;                /* of it: whom a TLS server has to prove to be */
+    struct tls_context *tls;   /* NULL: none */
+    struct tls_buffers *tls_buffers;
+    char *authority; /* what requests name as their host */
     uint64_t connect_timeout_ms;
     bool no_new_requests; /* the server said so */
 };
@@ -78,8 +81,9 @@ struct http_client_request {
     bool is_abandoned;     /* finished by the caller; freed with the version's last reference */
     bool is_head;          /* the method is HEAD: no body follows */
     bool head_complete;
-    bool ended;  /* the response is complete */
-    bool failed; /* it broke off; `error` tells why */
+    bool ended;       /* the response is complete */
+    bool failed;      /* it broke off; `error` tells why */
+    bool was_refused; /* and the server had not begun to work on it */
     struct error error;
 };
 
@@ -96,3 +100,13 @@ void http_client_keep(struct http_client_request *request, const uint8_t *bytes,
 void http_client_detach(struct http_client_request *request);
 /* Has the output framed and sent when the thread next waits. */
 void http_client_touch(struct http_client *client);
+
+/* One round of the loop: STATUS_OK, DEADLINE_EXCEEDED or, after http_client_interrupt, CANCELLED. */
+MUST_CHECK enum status http_client_run_round(struct http_client *client, uint64_t deadline_ns,
+                                             struct error *error);
+/* client_connect.c: a connected socket. UNAVAILABLE naming the address and the reason. */
+MUST_CHECK enum status http_client_open_socket(struct http_client *client, int *out_fd,
+                                               struct error *error);
+/* client_connect.c: has the connection's bytes go through TLS and waits for the handshake. UNAVAILABLE
+ * telling why the server is not trusted. */
+MUST_CHECK enum status http_client_secure(struct http_client *client, struct error *error);

@@ -3,14 +3,13 @@
  *
  * The first bytes are compared with the HTTP/2 preface; what differs is HTTP/1.x, and a TLS hello is
  * dropped. Each round in which something happened ends in on_flush: frame, send, settle, wake, until
- * nothing new comes of it, the socket is full, or it is other connections' turn. One timer serves all
- * time limits: it looks at the facts when it expires, so that a busy connection never moves it.
+ * nothing new comes of it, the socket is full, or it is other connections' turn.
  *
  * Closing sends what is framed, closes our side and discards input until the peer closes or a second
  * has passed: closing at once would make the kernel reset the connection and the peer lose the answer.
  *
  * Runs on the connection's loop. Owns: socket, streams, version state. Leaves out: accepting
- * (listener.c), both versions (http1.c, http2_server.c).
+ * (listener.c), both versions (http1_server.c, http2_server.c), time limits (connection_time.c).
  * Spec: RFC 9113 section 3.4, RFC 9112 section 9.6. SPDX-License-Identifier: Apache-2.0
  */
 #include "http/connection.h"
@@ -22,7 +21,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* How often one flush goes around before other connections get their turn (about 1 MiB each). */
+/* How often one flush goes around before other connections get their turn. */
 #define FLUSH_ROUNDS_MAX 8
 /* As many bytes of the preface as no HTTP/1.x request can begin with. */
 #define PREFACE_TELLING_BYTES 14
@@ -44,13 +43,15 @@ void http_connection_touch(struct http_connection *connection)
 
 void http_connection_close(struct http_connection *connection)
 {
+    if (connection->closing)
+        return;
     connection->closing = true;
     http_connection_touch(connection);
 }
 
 /* --- input ------------------------------------------------------------------------------------- */
 
-static void choose_protocol(struct http_connection *connection,
+void http_connection_choose(struct http_connection *connection,
                             const struct http_protocol *protocol)
 {
     connection->protocol = protocol;
@@ -73,6 +74,7 @@ static void receive_first(struct http_connection *connection, const uint8_t *byt
     size_t earlier = connection->first_count;
     connection->first_count += kept;
     if (connection->first_bytes[0] == TLS_HANDSHAKE_BYTE) {
+        http_connection_log_refusal(connection, "TLS on an address that speaks plain HTTP");
         connection->wire.broken = true;
         return;
     }
@@ -80,7 +82,7 @@ static void receive_first(struct http_connection *connection, const uint8_t *byt
         tell_version(connection->first_bytes, connection->first_count);
     if (!protocol)
         return;
-    choose_protocol(connection, protocol);
+    http_connection_choose(connection, protocol);
     if (earlier > 0)
         protocol->receive(connection, connection->first_bytes, earlier);
     if (!connection->closing)
@@ -90,6 +92,7 @@ static void receive_first(struct http_connection *connection, const uint8_t *byt
 static void on_input(struct http_wire *wire, const uint8_t *bytes, size_t size)
 {
     struct http_connection *connection = CONTAINER_OF(wire, struct http_connection, wire);
+    connection->heard_ns = loop_now_ns(wire->loop);
     if (!connection->closing) {
         if (connection->protocol)
             connection->protocol->receive(connection, bytes, size);
@@ -126,22 +129,24 @@ static void wake_streams(struct http_connection *connection)
     }
 }
 
-static void go_around(struct http_connection *connection)
+/* True when there is more to do in a later round. */
+static bool go_around(struct http_connection *connection)
 {
-    bool more = false;
     for (unsigned round = 0; round < FLUSH_ROUNDS_MAX; round++) {
         connection->dirty = false;
-        more = connection->protocol && connection->protocol->produce(connection);
+        bool more = connection->protocol && connection->protocol->produce(connection);
         http_wire_send(&connection->wire);
         if (connection->wire.broken || !connection->protocol)
-            return;
+            return false;
         connection->protocol->settle(connection);
+        http_connection_feed_starved(connection);
         wake_streams(connection);
         if (!connection->dirty && (!more || connection->wire.blocked))
-            return;
+            return false;
+        if (http_turn_is_over(connection))
+            return true;
     }
-    /* Comes back as soon as the loop has served the others. */
-    connection->wire.blocked = true;
+    return true;
 }
 
 static void destroy_streams(struct http_connection *connection)
@@ -181,6 +186,8 @@ static void count_bytes(struct http_connection *connection)
 {
     uint64_t sent = http_output_sent(&connection->wire.output);
     uint64_t received = connection->wire.received_bytes;
+    if (sent > connection->counted_sent)
+        connection->moved_ns = loop_now_ns(connection->wire.loop);
     if (connection->door->bytes_sent && sent > connection->counted_sent)
         metric_add(connection->door->bytes_sent, (double)(sent - connection->counted_sent));
     if (connection->door->bytes_received && received > connection->counted_received)
@@ -190,95 +197,41 @@ static void count_bytes(struct http_connection *connection)
     connection->counted_received = received;
 }
 
-/* --- time -------------------------------------------------------------------------------------- */
-
-void http_connection_arm(struct http_connection *connection, uint64_t deadline_ns)
-{
-    if (deadline_ns < connection->timer.deadline_ns)
-        loop_timer_set(connection->wire.loop, &connection->timer, deadline_ns);
-}
-
-static bool is_idle(const struct http_connection *connection)
-{
-    return list_is_empty(&connection->streams) && connection->wire.output.bytes == 0;
-}
-
-static uint64_t after_ms(uint64_t start_ns, uint64_t timeout_ms)
-{
-    uint64_t timeout_ns;
-    uint64_t deadline_ns;
-    if (!checked_mul(timeout_ms, NANOSECONDS_PER_MILLISECOND, &timeout_ns) ||
-        !checked_add(start_ns, timeout_ns, &deadline_ns))
-        return CLOCK_NEVER;
-    return deadline_ns;
-}
-
-/* When the connection has had its time: a head, a peer that reads, or its closing. */
-static uint64_t hard_deadline_ns(const struct http_connection *connection)
-{
-    const struct http_limits *limits = http_connection_limits(connection);
-    uint64_t deadline_ns = CLOCK_NEVER;
-    if (connection->head_started_ns > 0)
-        deadline_ns = after_ms(connection->head_started_ns, limits->header_timeout_ms);
-    if (connection->wire.output.bytes > 0) {
-        uint64_t stall_ns = after_ms(connection->wire.progress_ns, limits->write_stall_timeout_ms);
-        deadline_ns = stall_ns < deadline_ns ? stall_ns : deadline_ns;
-    }
-    if (connection->close_deadline_ns > 0 && connection->close_deadline_ns < deadline_ns)
-        deadline_ns = connection->close_deadline_ns;
-    return deadline_ns;
-}
-
-static uint64_t idle_deadline_ns(const struct http_connection *connection)
-{
-    const struct http_limits *limits = http_connection_limits(connection);
-    if (limits->idle_timeout_ms == 0 || connection->closing || !is_idle(connection))
-        return CLOCK_NEVER;
-    return after_ms(connection->idle_since_ns, limits->idle_timeout_ms);
-}
-
-static void arm_for_state(struct http_connection *connection)
-{
-    http_connection_arm(connection, hard_deadline_ns(connection));
-    http_connection_arm(connection, idle_deadline_ns(connection));
-}
-
-static void on_timer(struct loop_timer *timer)
-{
-    struct http_connection *connection = CONTAINER_OF(timer, struct http_connection, timer);
-    uint64_t now_ns = loop_now_ns(connection->wire.loop);
-    if (now_ns >= hard_deadline_ns(connection)) {
-        http_connection_destroy(connection);
-        return;
-    }
-    if (now_ns >= idle_deadline_ns(connection))
-        http_connection_close(connection);
-    if (connection->protocol && connection->protocol->tick)
-        http_connection_arm(connection, connection->protocol->tick(connection, now_ns));
-    arm_for_state(connection);
-}
-
 /* --- life -------------------------------------------------------------------------------------- */
 
-static void on_flush(struct http_wire *wire)
+void http_connection_flush(struct http_connection *connection)
 {
-    struct http_connection *connection = CONTAINER_OF(wire, struct http_connection, wire);
+    list_remove(&connection->line_link);
     connection->flushing = true;
-    go_around(connection);
+    bool comes_back = go_around(connection);
     connection->flushing = false;
     if (advance_closing(connection)) {
         http_connection_destroy(connection);
         return;
     }
+    if (comes_back)
+        http_turn_wait(connection);
     count_bytes(connection);
-    arm_for_state(connection);
-    http_wire_update(wire);
+    http_connection_publish_queue(connection);
+    http_connection_arm_all(connection);
+    http_wire_update(&connection->wire);
+}
+
+static void on_flush(struct http_wire *wire)
+{
+    struct http_connection *connection = CONTAINER_OF(wire, struct http_connection, wire);
+    if (!wire->broken && !wire->blocked && http_turn_is_over(connection))
+        http_turn_wait(connection);
+    else
+        http_connection_flush(connection);
 }
 
 static const struct http_wire_owner connection_wire_owner = {
     .on_input = on_input,
     .on_input_end = on_input_end,
     .on_flush = on_flush,
+    .on_secured = http_connection_on_secured,
+    .on_tls_failure = http_connection_on_tls_failure,
 };
 
 static void set_peer(struct http_connection *connection, const char *peer)
@@ -303,18 +256,18 @@ enum status http_connection_create(struct http_loop *home, const struct http_doo
         home->read_buffer = memory_resize(NULL, HTTP_READ_BUFFER_BYTES, 1);
     connection->wire.read_buffer = home->read_buffer;
     connection->wire.read_buffer_bytes = HTTP_READ_BUFFER_BYTES;
+    connection->wire.output.spares = &home->scratches;
     connection->home = home;
     connection->door = door;
     connection->is_local = is_local;
     set_peer(connection, peer);
     list_init(&connection->streams);
     list_init(&connection->wakes);
-    connection->timer = LOOP_TIMER_INIT(on_timer);
+    list_init(&connection->works);
+    list_init(&connection->starved);
     connection->id = atomic_fetch_add(&home->server->next_connection_id, 1) + 1;
-    connection->head_started_ns = loop_now_ns(home->loop);
-    connection->idle_since_ns = connection->head_started_ns;
     list_append(&home->connections, &connection->link);
-    arm_for_state(connection);
+    http_connection_start_clock(connection);
     *out_connection = connection;
     return STATUS_OK;
 }
@@ -325,9 +278,15 @@ void http_connection_destroy(struct http_connection *connection)
     connection->flushing = true; /* what handlers still call must not ask for a round */
     finish_protocol(connection);
     count_bytes(connection);
+    http_connection_forget_works(connection);
+    list_remove(&connection->short_link);
+    list_remove(&connection->line_link);
     loop_timer_unset(connection->wire.loop, &connection->timer);
     http_wire_finish(&connection->wire);
+    http_connection_publish_queue(connection); /* now nothing waits */
     list_remove(&connection->link);
+    http_peers_give(server->peers, connection->counted);
+    free(connection->peer_certificate);
     if (server->on_connection_close)
         server->on_connection_close(server->on_connection_close_context, connection->id);
     free(connection);
@@ -343,5 +302,7 @@ void http_connection_drain(struct http_connection *connection)
         connection->protocol->drain(connection);
     else
         http_connection_close(connection);
+    LIST_FOR_EACH (stream, &connection->streams, struct http_stream, link)
+        http_stream_drain(stream);
     http_connection_touch(connection);
 }

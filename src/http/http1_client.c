@@ -160,7 +160,8 @@ static void http1_client_receive(struct http_client *client, const uint8_t *byte
 static void http1_client_receive_end(struct http_client *client)
 {
     struct http1_client *state = state_of(client);
-    if (!state->current)
+    /* Without a goodbye of TLS a body that lasts until the end may have been cut by anybody. */
+    if (!state->current || client->wire.truncated)
         return;
     (void)llhttp_finish(&state->parser);
     if (state->is_complete)

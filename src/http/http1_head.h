@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/str.h"
@@ -17,5 +18,16 @@ enum http1_head_state {
 
 /* Looks for the end of a head. `*scanned` remembers how far earlier calls looked; 0 at first. */
 enum http1_head_state http1_head_find(struct str bytes, size_t *scanned, size_t *out_size);
-/* 0 when every reader of this head would understand the same, else the status to answer with. */
-unsigned http1_head_check(struct str head);
+/* Why a head is refused: what it is answered with. */
+struct http1_fault {
+    unsigned status;  /* 0: it is not */
+    const char *text; /* one sentence */
+};
+/* What a head found HTTP1_HEAD_BROKEN is refused with. */
+extern const struct http1_fault http1_head_broken;
+/* Whether these refused bytes are not HTTP/1 at all: whoever sends that would not understand an answer. */
+bool http1_head_is_foreign(struct str bytes);
+/* Status 0 when every reader of this head would understand the same. */
+struct http1_fault http1_head_check(struct str head);
+/* Splits "http://host/path" (or https) into host and path; false when the target is not like that. */
+bool http1_target_is_absolute(struct str target, struct str *out_host, struct str *out_path);

@@ -12,6 +12,7 @@
 
 #include "http/http1_head.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Chunk extensions, trailers and the like that may come without a byte of content. */
@@ -71,13 +72,23 @@ static int on_headers_complete(llhttp_t *parser)
     return 0;
 }
 
-/* Between contents there are lines, and each must end in CRLF; llhttp takes a bare LF in trailers. */
+/* A byte between contents. There are lines there, and each must end in CRLF, hold no other control and
+ * not be folded; llhttp takes a bare LF and folds in trailers, and much in extensions. */
+static bool is_framing(char byte, char last)
+{
+    bool is_blank = byte == ' ' || byte == '\t';
+    bool is_control = ((unsigned char)byte < 0x20 && !is_blank) || byte == 0x7f;
+    if (last == '\r' || byte == '\n')
+        return last == '\r' && byte == '\n';
+    return byte == '\r' || (!is_control && !(is_blank && last == '\n'));
+}
+
 static void check_framing(struct http1_server *server, const char *end)
 {
     for (const char *at = server->framing; at < end; at++) {
-        if ((*at == '\n') != server->framing_ends_in_cr)
+        if (!is_framing(*at, server->framing_last))
             server->framing_is_bad = true;
-        server->framing_ends_in_cr = *at == '\r';
+        server->framing_last = *at;
     }
     server->framing = end;
 }
@@ -111,28 +122,49 @@ static const llhttp_settings_t parser_settings = {
 /* --- head -------------------------------------------------------------------------------------- */
 
 /* Answers without a handler and closes. */
-static void refuse(struct http1_server *server, unsigned status)
+static void refuse(struct http1_server *server, unsigned status, struct str text)
 {
     http_stream_destroy(server->stream);
     server->stream = http_stream_create(server->connection, HTTP_1_1);
     server->stream->refuse_status = status;
+    server->stream->refuse_text = arena_copy(&server->stream->arena, text);
     server->keep_alive = false;
     server->state = HTTP1_ANSWER;
     server->connection->head_started_ns = 0;
     http_stream_dispatch(server->stream);
 }
 
+/* Refuses what a client sent instead of a head, which may not even be one of HTTP. */
+static void refuse_head(struct http1_server *server, struct str bytes, struct http1_fault fault)
+{
+    if (server->connection->wire.output.appended == 0 && http1_head_is_foreign(bytes))
+        server->connection->wire.broken = true;
+    else
+        refuse(server, fault.status, str_of(fault.text));
+}
+
+/* A head without an end; the numbers tell what to change. */
+static void refuse_large_head(struct http1_server *server, struct str bytes)
+{
+    char text[128];
+    size_t size_max = http_connection_limits(server->connection)->header_bytes_max;
+    ptrdiff_t line_end = str_find(bytes, '\n');
+    bool is_line = line_end < 0 || (size_t)line_end > size_max;
+    int len = snprintf(text, sizeof(text), "the %s more than %zu bytes",
+                       is_line ? "request line has" : "request line and headers have", size_max);
+    http_connection_strike(server->connection, HTTP_STRIKE_HEADER_BYTES);
+    refuse(server, is_line ? 414 : 431, str_make(text, (size_t)len));
+}
+
 /* "http://host/path" becomes authority and path; proxies are asked like that, and so may we be. */
 static void set_target(struct http_stream *stream, struct str target)
 {
-    if (str_starts_with_nocase(target, STR("http://"))) {
-        struct str rest = str_slice(target, 7, target.len);
-        ptrdiff_t slash = str_find(rest, '/');
-        size_t end = slash < 0 ? rest.len : (size_t)slash;
-        stream->request.authority = str_slice(rest, 0, end);
-        target = slash < 0 ? STR("/") : str_slice(rest, end, rest.len);
-    }
-    http_stream_set_target(stream, target);
+    struct str path;
+    struct str host;
+    bool is_absolute = http1_target_is_absolute(target, &host, &path);
+    if (is_absolute)
+        stream->request.authority = host;
+    http_stream_set_target(stream, is_absolute ? path : target);
 }
 
 static void set_expectation(struct http1_server *server)
@@ -143,10 +175,20 @@ static void set_expectation(struct http1_server *server)
     server->wants_continue = false;
     if (!expect.ptr || stream->request.version != HTTP_1_1)
         return;
-    if (str_equal_nocase(expect, STR("100-continue")))
+    if (str_equal_nocase(expect, STR("100-continue"))) {
         server->wants_continue = true;
-    else if (stream->refuse_status == 0)
+    } else if (stream->refuse_status == 0) {
         stream->refuse_status = 417;
+        stream->refuse_text = STR("Expect may only be 100-continue");
+    }
+}
+
+static void explain_limit(struct http_stream *stream)
+{
+    const struct http_limits *limits = http_connection_limits(stream->connection);
+    stream->refuse_text = arena_printf(
+        &stream->arena, "a request may have %zu headers, of %zu bytes together with 32 for each",
+        limits->header_count_max, limits->header_bytes_max);
 }
 
 /* Parses a checked head into the current stream; false when llhttp does not take it. */
@@ -162,13 +204,43 @@ static bool parse_head(struct http1_server *server, struct str head)
                    (result == HPE_OK || (result == HPE_PAUSED && server->message_complete));
     if (!is_good)
         return false;
-    stream->request.method =
-        arena_copy(&stream->arena, str_of(llhttp_method_name(server->parser.method)));
+    stream->request.method = str_of(llhttp_method_name(server->parser.method));
     stream->request.version = server->parser.http_minor == 0 ? HTTP_1_0 : HTTP_1_1;
     set_target(stream, server->target);
+    if (stream->refuse_status == 431)
+        explain_limit(stream);
     set_expectation(server);
     server->keep_alive = llhttp_should_keep_alive(&server->parser) && stream->refuse_status == 0;
     return true;
+}
+
+static bool has_token(const struct http_headers *headers, struct str name, struct str token)
+{
+    for (size_t i = 0; i < headers->count; i++) {
+        if (!str_equal(headers->items[i].name, name))
+            continue;
+        struct str rest = headers->items[i].value;
+        while (rest.len > 0) {
+            if (str_equal_nocase(str_trim(str_split(&rest, ',')), token))
+                return true;
+        }
+    }
+    return false;
+}
+
+/* What the client would rather speak here. With a body it would not be clear whose bytes follow. */
+static void set_protocol(struct http1_server *server)
+{
+    struct http_stream *stream = server->stream;
+    const struct http_headers headers = {stream->headers, stream->header_count};
+    if (stream->request.version != HTTP_1_1 || !server->message_complete ||
+        !str_equal(stream->request.method, STR("GET")) ||
+        !has_token(&headers, STR("connection"), STR("upgrade")))
+        return;
+    struct str upgrade = http_headers_get(&headers, STR("upgrade"));
+    struct str protocol = arena_copy(&stream->arena, str_trim(str_split(&upgrade, ',')));
+    lower(protocol);
+    stream->request.protocol = protocol;
 }
 
 static void begin_request(struct http1_server *server, struct str head)
@@ -177,14 +249,20 @@ static void begin_request(struct http1_server *server, struct str head)
     server->stream = stream;
     server->idle_body_bytes = 0;
     server->framing_is_bad = false;
-    server->framing_ends_in_cr = false;
+    server->framing_last = 0;
     if (!parse_head(server, arena_copy(&stream->arena, head))) {
-        refuse(server, 400);
+        bool is_method_unknown = llhttp_get_errno(&server->parser) == HPE_INVALID_METHOD;
+        refuse(server, is_method_unknown ? 501 : 400,
+               is_method_unknown ? STR("the method is not known")
+                                 : str_of(llhttp_get_error_reason(&server->parser)));
         return;
     }
     stream->request.body_ended = server->message_complete;
     server->state = server->message_complete ? HTTP1_ANSWER : HTTP1_BODY;
+    set_protocol(server);
     http_stream_dispatch(stream);
+    if (server->state == HTTP1_TUNNEL)
+        return;
     if (server->message_complete)
         http_stream_body_end(stream);
     else if (server->wants_continue && !stream->request.responded)
@@ -198,10 +276,11 @@ static size_t take_head(struct http1_server *server, struct str bytes)
     size_t size_max = http_connection_limits(connection)->header_bytes_max;
     size_t size = 0;
     enum http1_head_state state = http1_head_find(bytes, &server->scanned, &size);
-    unsigned refusal = state == HTTP1_HEAD_BROKEN ? 400 : 0;
-    if (size > size_max || (state == HTTP1_HEAD_PARTIAL && bytes.len > size_max))
-        refusal = 431;
-    if (refusal == 0 && state == HTTP1_HEAD_PARTIAL) {
+    if (size > size_max || (state == HTTP1_HEAD_PARTIAL && bytes.len > size_max)) {
+        refuse_large_head(server, bytes);
+        return bytes.len;
+    }
+    if (state == HTTP1_HEAD_PARTIAL) {
         if (connection->head_started_ns == 0 && bytes.len > 0)
             connection->head_started_ns = loop_now_ns(connection->wire.loop);
         return 0;
@@ -209,10 +288,10 @@ static size_t take_head(struct http1_server *server, struct str bytes)
     server->scanned = 0;
     connection->head_started_ns = 0;
     struct str head = str_slice(bytes, 0, size);
-    if (refusal == 0)
-        refusal = http1_head_check(head);
-    if (refusal > 0) {
-        refuse(server, refusal);
+    struct http1_fault fault =
+        state == HTTP1_HEAD_BROKEN ? http1_head_broken : http1_head_check(head);
+    if (fault.status > 0) {
+        refuse_head(server, bytes, fault);
         return bytes.len;
     }
     begin_request(server, head);
@@ -224,7 +303,7 @@ static size_t take_head(struct http1_server *server, struct str bytes)
 static void break_off(struct http1_server *server)
 {
     if (!server->stream->request.responded) {
-        refuse(server, 400);
+        refuse(server, 400, STR("the body is not framed as RFC 9112 section 7.1 has it"));
         return;
     }
     http_stream_destroy(server->stream);
@@ -257,15 +336,25 @@ static size_t take_body(struct http1_server *server, struct str bytes)
     return used;
 }
 
-/* --- both -------------------------------------------------------------------------------------- */
+static size_t take_raw(struct http1_server *server, struct str bytes)
+{
+    (void)http_stream_body(server->stream, (const uint8_t *)bytes.ptr, bytes.len);
+    return bytes.len;
+}
+
+/* --- all --------------------------------------------------------------------------------------- */
 
 static size_t process(struct http1_server *server, struct str bytes)
 {
+    static size_t (*const takers[])(struct http1_server *, struct str) = {
+        [HTTP1_HEAD] = take_head,
+        [HTTP1_BODY] = take_body,
+        [HTTP1_TUNNEL] = take_raw,
+    };
     size_t used = 0;
     while (used < bytes.len && !server->connection->closing && server->state != HTTP1_ANSWER) {
         struct str rest = str_slice(bytes, used, bytes.len);
-        size_t step =
-            server->state == HTTP1_HEAD ? take_head(server, rest) : take_body(server, rest);
+        size_t step = takers[server->state](server, rest);
         if (step == 0)
             break;
         used += step;

@@ -13,7 +13,16 @@
 #include "base/memory.h"
 #include "http/listener.h"
 
+#include <assert.h>
 #include <stdio.h>
+#include <string.h>
+
+/* "HTTP/1.1 200 " and CRLF; an empty line's CRLF; what stands around a field's name and value. */
+#define STATUS_LINE_BYTES 15
+#define LINE_END_BYTES 2
+#define FIELD_BYTES 4
+/* x-request-id, date, server and those of the framing. */
+#define OWN_FIELDS_MAX 6
 
 struct reason {
     unsigned status;
@@ -21,6 +30,7 @@ struct reason {
 };
 
 static const struct reason reasons[] = {
+    {101, "Switching Protocols"},
     {200, "OK"},
     {201, "Created"},
     {202, "Accepted"},
@@ -43,10 +53,13 @@ static const struct reason reasons[] = {
     {411, "Length Required"},
     {412, "Precondition Failed"},
     {413, "Content Too Large"},
+    {414, "URI Too Long"},
     {415, "Unsupported Media Type"},
+    {416, "Range Not Satisfiable"},
     {417, "Expectation Failed"},
     {422, "Unprocessable Content"},
     {425, "Too Early"},
+    {426, "Upgrade Required"},
     {429, "Too Many Requests"},
     {431, "Request Header Fields Too Large"},
     {499, "Client Closed Request"},
@@ -59,13 +72,13 @@ static const struct reason reasons[] = {
     {507, "Insufficient Storage"},
 };
 
-static const char *reason_of(unsigned status)
+static struct str reason_of(unsigned status)
 {
     for (size_t i = 0; i < ARRAY_COUNT(reasons); i++) {
         if (reasons[i].status == status)
-            return reasons[i].text;
+            return str_of(reasons[i].text);
     }
-    return "Status";
+    return STR("Status");
 }
 
 static void put_field(struct http_output *output, struct str name, struct str value)
@@ -92,43 +105,120 @@ static void choose_framing(struct http1_server *server, const struct http_header
         server->keep_alive = false;
 }
 
-static void put_framing_fields(struct http1_server *server, unsigned status, bool has_length_field,
-                               bool end)
+/* The fields of a response that are not its handler's. */
+struct own_fields {
+    struct http_header items[OWN_FIELDS_MAX];
+    size_t count;
+};
+
+static void add(struct own_fields *own, struct str name, struct str value)
 {
-    struct http_output *output = &server->connection->wire.output;
+    assert(own->count < OWN_FIELDS_MAX);
+    own->items[own->count++] = (struct http_header){name, value};
+}
+
+static void add_usual_fields(struct own_fields *own, const struct http_stream *stream)
+{
+    struct http_loop *home = stream->connection->home;
+    add(own, STR("x-request-id"), stream->request.id);
+    add(own, STR("date"), http_loop_date(home));
+    if (home->server->server_name.len > 0)
+        add(own, STR("server"), home->server->server_name);
+}
+
+static void add_framing_fields(struct own_fields *own, const struct http1_server *server,
+                               unsigned status, bool has_length_field, bool end)
+{
     bool has_no_framing = status == 204 || status == 304;
     bool is_head = str_equal(server->stream->request.method, STR("HEAD"));
     if (server->is_chunked && !has_no_framing)
-        put_field(output, STR("transfer-encoding"), STR("chunked"));
+        add(own, STR("transfer-encoding"), STR("chunked"));
     if (end && !has_length_field && !has_no_framing && !is_head)
-        put_field(output, STR("content-length"), STR("0"));
+        add(own, STR("content-length"), STR("0"));
     if (!server->keep_alive)
-        put_field(output, STR("connection"), STR("close"));
+        add(own, STR("connection"), STR("close"));
     else if (server->stream->request.version == HTTP_1_0)
-        put_field(output, STR("connection"), STR("keep-alive"));
+        add(own, STR("connection"), STR("keep-alive"));
+}
+
+static size_t fields_size(const struct http_header *fields, size_t count)
+{
+    size_t size = 0;
+    for (size_t i = 0; i < count; i++)
+        size += fields[i].name.len + fields[i].value.len + FIELD_BYTES;
+    return size;
+}
+
+static uint8_t *write_text(uint8_t *end, struct str text)
+{
+    if (text.len > 0)
+        memcpy(end, text.ptr, text.len);
+    return end + text.len;
+}
+
+static uint8_t *write_fields(uint8_t *end, const struct http_header *fields, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        end = write_text(end, fields[i].name);
+        end = write_text(end, STR(": "));
+        end = write_text(end, fields[i].value);
+        end = write_text(end, STR("\r\n"));
+    }
+    return end;
+}
+
+static uint8_t *write_status_line(uint8_t *end, unsigned status)
+{
+    end = write_text(end, STR("HTTP/1.1 "));
+    *end++ = (uint8_t)('0' + status / 100);
+    *end++ = (uint8_t)('0' + status / 10 % 10);
+    *end++ = (uint8_t)('0' + status % 10);
+    *end++ = ' ';
+    end = write_text(end, reason_of(status));
+    return write_text(end, STR("\r\n"));
+}
+
+/* The head in one piece: the status line, the handler's fields, our own. */
+static void put_head(struct http_output *output, unsigned status, const struct http_header *headers,
+                     size_t count, const struct own_fields *own)
+{
+    size_t size = STATUS_LINE_BYTES + reason_of(status).len + fields_size(headers, count) +
+                  fields_size(own->items, own->count) + LINE_END_BYTES;
+    uint8_t *start = http_output_reserve(output, size);
+    uint8_t *end = write_status_line(start, status);
+    end = write_fields(end, headers, count);
+    end = write_fields(end, own->items, own->count);
+    end = write_text(end, STR("\r\n"));
+    assert((size_t)(end - start) == size);
+    http_output_commit(output, size);
 }
 
 void http1_respond(struct http_stream *stream, unsigned status, const struct http_header *headers,
                    size_t count, bool end)
 {
-    struct http_connection *connection = stream->connection;
-    struct http1_server *server = http1_server_of(connection);
-    struct http_output *output = &connection->wire.output;
-    char line[64];
-    int length = snprintf(line, sizeof(line), "HTTP/1.1 %u %s\r\n", status, reason_of(status));
+    struct http1_server *server = http1_server_of(stream->connection);
+    const struct http_headers all = {.items = headers, .count = count};
+    bool has_length_field = http_headers_get(&all, STR("content-length")).ptr != NULL;
     choose_framing(server, headers, count, end);
-    http_output_copy(output, line, (size_t)length);
-    bool has_length_field = false;
-    for (size_t i = 0; i < count; i++) {
-        has_length_field |= str_equal(headers[i].name, STR("content-length"));
-        put_field(output, headers[i].name, headers[i].value);
-    }
-    put_field(output, STR("x-request-id"), stream->request.id);
-    put_field(output, STR("date"), http_loop_date(connection->home));
-    if (connection->home->server->server_name.len > 0)
-        put_field(output, STR("server"), connection->home->server->server_name);
-    put_framing_fields(server, status, has_length_field, end);
-    http_output_copy_str(output, STR("\r\n"));
+    struct own_fields own = {.count = 0};
+    add_usual_fields(&own, stream);
+    add_framing_fields(&own, server, status, has_length_field, end);
+    put_head(&stream->connection->wire.output, status, headers, count, &own);
+}
+
+void http1_upgrade(struct http_stream *stream, const struct http_header *headers, size_t count)
+{
+    struct http1_server *server = http1_server_of(stream->connection);
+    struct own_fields own = {.count = 0};
+    add_usual_fields(&own, stream);
+    add(&own, STR("connection"), STR("Upgrade"));
+    add(&own, STR("upgrade"), stream->request.protocol);
+    put_head(&stream->connection->wire.output, 101, headers, count, &own);
+    server->state = HTTP1_TUNNEL;
+    server->is_chunked = false;
+    server->has_length = false;
+    server->keep_alive = false;
+    stream->request.body_ended = false;
 }
 
 void http1_respond_continue(struct http1_server *server)
@@ -200,7 +290,7 @@ bool http1_frame_body(struct http1_server *server)
             slices_finish(queue); /* longer than announced */
         http_stream_framed(stream);
     }
-    if (stream->body.ended)
+    if (stream->body.ended && !stream->body.held)
         frame_end(server);
     return false;
 }

@@ -37,7 +37,8 @@ static void http1_finish(struct http_connection *connection)
 static bool wants_input(const struct http1_server *server)
 {
     const struct http_limits *limits = http_connection_limits(server->connection);
-    if (server->state == HTTP1_BODY && server->stream)
+    bool is_in_body = server->state == HTTP1_BODY || server->state == HTTP1_TUNNEL;
+    if (is_in_body && server->stream)
         return server->stream->unconsumed_bytes < limits->stream_window_bytes;
     return server->state != HTTP1_ANSWER || server->pending.len < PENDING_BYTES_MAX;
 }
@@ -84,10 +85,20 @@ static void finish_response(struct http1_server *server)
     http_connection_touch(connection);
 }
 
+/* The handler that took the connection over gets what came before it did, and learns of the end. */
+static void advance_tunnel(struct http1_server *server)
+{
+    http1_receive_pending(server);
+    if (server->connection->wire.ended && !server->stream->request.body_ended)
+        http_stream_body_end(server->stream);
+}
+
 static void http1_settle(struct http_connection *connection)
 {
     struct http1_server *server = http1_server_of(connection);
     struct http_stream *stream = server->stream;
+    if (stream && server->state == HTTP1_TUNNEL)
+        advance_tunnel(server);
     if (stream && stream->body.aborted)
         finish_abort(server);
     else if (stream && stream->end_framed &&
@@ -142,6 +153,7 @@ const struct http_protocol http1_protocol = {
     .produce = http1_produce,
     .settle = http1_settle,
     .respond = http1_respond,
+    .upgrade = http1_upgrade,
     .write = http1_write,
     .end = http1_end,
     .abort = http1_abort,

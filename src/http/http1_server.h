@@ -2,6 +2,7 @@
  * http1_server.h — state of one HTTP/1.x connection on the server's side.
  *
  *      HEAD --head complete--> BODY --body complete--> ANSWER --response out--> HEAD
+ *                                                        `---http_upgrade---> TUNNEL
  *
  * Requests are served one at a time; what a client sends ahead waits in `pending`.
  * Private to http; included only where llhttp is used. SPDX-License-Identifier: Apache-2.0
@@ -13,7 +14,7 @@
 #include "base/buf.h"
 #include "http/connection.h"
 
-enum http1_state { HTTP1_HEAD, HTTP1_BODY, HTTP1_ANSWER };
+enum http1_state { HTTP1_HEAD, HTTP1_BODY, HTTP1_ANSWER, HTTP1_TUNNEL };
 
 struct http1_server {
     struct http_connection *connection;
@@ -25,7 +26,7 @@ struct http1_server {
     size_t idle_body_bytes;     /* bytes of the body's framing since its last content */
     const char *framing;        /* where the body's framing goes on, while llhttp parses it */
     bool framing_is_bad;
-    bool framing_ends_in_cr;
+    char framing_last;     /* the byte before it; 0: none */
     struct str field_name; /* while llhttp goes through the head */
     struct str field_value;
     struct str target;
@@ -54,6 +55,7 @@ void http1_receive_pending(struct http1_server *server);
 
 void http1_respond(struct http_stream *stream, unsigned status, const struct http_header *headers,
                    size_t count, bool end);
+void http1_upgrade(struct http_stream *stream, const struct http_header *headers, size_t count);
 /* An interim response: the client may send its body, or is still there. */
 void http1_respond_continue(struct http1_server *server);
 /* Frames what the response's queue holds; true when the output is full. */

@@ -27,7 +27,9 @@ static ssize_t choose_length(nghttp2_session *session, uint8_t frame_type, int32
 {
     (void)frame_type;
     const struct http2_session *http2 = user_data;
-    const struct http_body *body = nghttp2_session_get_stream_user_data(session, stream_id);
+    const struct http_body *body = http2->recent;
+    if (!body || body->id != stream_id)
+        body = nghttp2_session_get_stream_user_data(session, stream_id);
     size_t length = size_min(frame_max, http2->frame_bytes_max);
     if (session_window > 0)
         length = size_min(length, (size_t)session_window);
@@ -41,8 +43,10 @@ static bool submit_trailers(nghttp2_session *session, const struct http_body *bo
 {
     nghttp2_nv nvs[32];
     size_t count = size_min(body->trailer_count, sizeof(nvs) / sizeof(nvs[0]));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         nvs[i] = http2_nv(body->trailers[i].name, body->trailers[i].value);
+        nvs[i].flags |= HTTP2_NV_STAYS;
+    }
     return nghttp2_submit_trailer(session, body->id, nvs, count) == 0;
 }
 
@@ -52,13 +56,14 @@ static ssize_t read_body(nghttp2_session *session, int32_t stream_id, uint8_t *b
 {
     (void)stream_id, (void)buffer, (void)user_data;
     struct http_body *body = source->ptr;
-    if (body->queue.bytes == 0 && (!body->ended || body->aborted)) {
+    bool is_complete = body->ended && !body->held;
+    if (body->queue.bytes == 0 && (!is_complete || body->aborted)) {
         body->deferred = true;
         return NGHTTP2_ERR_DEFERRED;
     }
     size_t size = size_min(length, body->queue.bytes);
     *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
-    if (size == body->queue.bytes && body->ended) {
+    if (size == body->queue.bytes && is_complete) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
         if (body->trailer_count > 0) {
             *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -76,7 +81,7 @@ static int send_body(nghttp2_session *session, nghttp2_frame *frame, const uint8
     struct http2_session *http2 = user_data;
     struct http_body *body = source->ptr;
     assert(frame->data.padlen == 0);
-    if (http2->output->bytes >= HTTP_OUTPUT_BYTES_MAX)
+    if (http2->output->bytes >= http2->output_bytes_max)
         return NGHTTP2_ERR_WOULDBLOCK;
     if (body->queue.bytes < length) /* aborted after the frame was promised */
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
@@ -121,41 +126,38 @@ void http2_body_resume(struct http2_session *session, struct http_body *body)
 bool http2_session_pump(struct http2_session *session)
 {
     while (!session->failed) {
-        if (session->output->bytes >= HTTP_OUTPUT_BYTES_MAX)
+        if (session->output->bytes >= session->output_bytes_max)
             return true;
         const uint8_t *bytes = NULL;
         ssize_t size = nghttp2_session_mem_send(session->session, &bytes);
         if (size < 0)
             session->failed = true;
         if (size <= 0)
-            return size == 0 && session->output->bytes >= HTTP_OUTPUT_BYTES_MAX;
+            return size == 0 && session->output->bytes >= session->output_bytes_max;
         http_output_copy(session->output, bytes, (size_t)size);
     }
     return false;
 }
 
-/* Values that repeat from message to message are worth a place in the peer's table. */
+/* Values that repeat from message to message are worth a place in the peer's table. Looked at for each
+ * field that is sent: by length first. */
 static bool is_repeating(struct str name)
 {
-    static const struct str names[] = {
-        STR(":status"),
-        STR("content-type"),
-        STR("grpc-status"),
-        STR("date"),
-        STR("server"),
-        STR(":method"),
-        STR(":scheme"),
-        STR(":authority"),
-        STR("user-agent"),
-        STR("te"),
-        STR("accept"),
-        STR("authorization"),
-        STR("cache-control"),
-        STR("vary"),
-        STR("grpc-accept-encoding"),
+    static const struct str names[][3] = {
+        [2] = {STR("te")},
+        [4] = {STR("date"), STR("vary")},
+        [6] = {STR("server"), STR("accept")},
+        [7] = {STR(":status"), STR(":method"), STR(":scheme")},
+        [10] = {STR(":authority"), STR("user-agent")},
+        [11] = {STR("grpc-status")},
+        [12] = {STR("content-type")},
+        [13] = {STR("authorization"), STR("cache-control")},
+        [20] = {STR("grpc-accept-encoding")},
     };
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (str_equal(names[i], name))
+    if (name.len >= sizeof(names) / sizeof(names[0]))
+        return false;
+    for (size_t i = 0; i < sizeof(names[0]) / sizeof(names[0][0]); i++) {
+        if (name.len > 0 && str_equal(names[name.len][i], name))
             return true;
     }
     return false;

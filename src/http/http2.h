@@ -15,9 +15,16 @@
 struct http2_session {
     nghttp2_session *session;
     struct http_output *output;
-    size_t frame_bytes_max; /* largest DATA frame we send */
-    bool failed;            /* nghttp2 gave up; only freeing is left */
+    size_t frame_bytes_max;  /* largest DATA frame we send */
+    size_t output_bytes_max; /* framing stops when the output holds so much */
+    bool failed;             /* nghttp2 gave up; only freeing is left */
+    /* Of a stream that nghttp2 knows and that was looked at last, where the role keeps track of that;
+     * NULL: none. */
+    struct http_body *recent;
 };
+
+/* For fields whose bytes stay where they are until the frame is packed or its stream closed. */
+#define HTTP2_NV_STAYS (NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE)
 
 /* Callbacks with the sending half filled in; the caller adds its own and frees them. The stream's
  * user data is its struct http_body; the session's is the struct http2_session. */
@@ -28,7 +35,7 @@ nghttp2_option *http2_option_create(void);
 nghttp2_data_provider http2_body_provider(struct http_body *body);
 /* Has nghttp2 ask the body again if it had nothing to send. */
 void http2_body_resume(struct http2_session *session, struct http_body *body);
-/* Frames into the output up to HTTP_OUTPUT_BYTES_MAX; true when there may be more. */
+/* Frames into the output up to output_bytes_max; true when there may be more. */
 bool http2_session_pump(struct http2_session *session);
-/* A header for nghttp2, which copies it. */
+/* A header for nghttp2, which copies it unless HTTP2_NV_STAYS is added; the name is in lower case. */
 nghttp2_nv http2_nv(struct str name, struct str value);

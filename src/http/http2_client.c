@@ -114,6 +114,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
     struct http_client_request *request = request_of(session, stream_id);
     if (!request)
         return 0;
+    request->was_refused = error_code == NGHTTP2_REFUSED_STREAM && !request->head_complete;
     http_client_fail(request, status_of_reset(error_code), "the server broke the response off (%s)",
                      nghttp2_http2_strerror(error_code));
     http_client_detach(request);
@@ -143,6 +144,7 @@ static void http2_client_start(struct http_client *client)
     state->client = client;
     state->http2.output = &client->wire.output;
     state->http2.frame_bytes_max = FRAME_BYTES_MAX;
+    state->http2.output_bytes_max = HTTP_OUTPUT_BYTES_MAX;
     nghttp2_session_callbacks *callbacks = http2_callbacks_create();
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
@@ -200,7 +202,7 @@ static enum status http2_client_send_head(struct http_client_request *request, s
     struct http2_client *state = state_of(client);
     nghttp2_nv *nvs = ARENA_NEW_ARRAY(&request->arena, nghttp2_nv, count + 4);
     nvs[0] = http2_nv(STR(":method"), method);
-    nvs[1] = http2_nv(STR(":scheme"), STR("http"));
+    nvs[1] = http2_nv(STR(":scheme"), client->tls ? STR("https") : STR("http"));
     nvs[2] = http2_nv(STR(":path"), path);
     nvs[3] = http2_nv(STR(":authority"), str_of(client->authority));
     for (size_t i = 0; i < count; i++)

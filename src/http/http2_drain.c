@@ -9,7 +9,16 @@
  */
 #include "http/http2_server.h"
 
+#include <string.h>
+
 #define PING_ANSWER_NS NANOSECONDS_PER_SECOND
+
+static const uint8_t drain_opaque[8] = "drain";
+
+bool http2_server_is_drain_ping(const uint8_t opaque[8])
+{
+    return memcmp(opaque, drain_opaque, sizeof(drain_opaque)) == 0;
+}
 
 void http2_server_drain_final(struct http2_server *server)
 {
@@ -17,16 +26,16 @@ void http2_server_drain_final(struct http2_server *server)
         return;
     server->drain = HTTP2_DRAIN_FINAL;
     nghttp2_session *session = server->http2.session;
-    (void)nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE,
-                                nghttp2_session_get_last_proc_stream_id(session), NGHTTP2_NO_ERROR,
-                                NULL, 0);
+    int32_t last_id = nghttp2_session_get_last_proc_stream_id(session);
+    server->drain_last_id = (uint32_t)last_id;
+    (void)nghttp2_submit_goaway(session, NGHTTP2_FLAG_NONE, last_id, NGHTTP2_NO_ERROR, NULL, 0);
     http_connection_touch(server->connection);
 }
 
 void http2_server_drain_noticed(struct http2_server *server)
 {
     if (server->drain == HTTP2_DRAIN_NOTICED)
-        (void)nghttp2_submit_ping(server->http2.session, NGHTTP2_FLAG_NONE, NULL);
+        (void)nghttp2_submit_ping(server->http2.session, NGHTTP2_FLAG_NONE, drain_opaque);
 }
 
 void http2_server_drain(struct http_connection *connection)

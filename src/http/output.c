@@ -10,6 +10,7 @@
 #include "http/output.h"
 
 #include "base/checked.h"
+#include "base/cleanup.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -70,26 +71,45 @@ static bool last_is_open(const struct http_output *output)
            last->ptr + last->len == output->scratch->data + output->scratch_used;
 }
 
+static void renew_scratch(struct http_output *output, size_t size)
+{
+    buffer_unref(output->scratch);
+    struct http_scratches *spares = output->spares;
+    output->scratch = spares && spares->count > 0 && size <= SCRATCH_BYTES
+                          ? spares->kept[--spares->count]
+                          : buffer_create(size_max(size, SCRATCH_BYTES));
+    output->scratch_used = 0;
+}
+
+uint8_t *http_output_reserve(struct http_output *output, size_t size)
+{
+    if (!output->scratch || output->scratch->size - output->scratch_used < size)
+        renew_scratch(output, size);
+    return output->scratch->data + output->scratch_used;
+}
+
+void http_output_commit(struct http_output *output, size_t size)
+{
+    if (last_is_open(output)) {
+        output->items[output->first + output->count - 1].len += size;
+        output->bytes += size;
+        output->appended += size;
+    } else {
+        uint8_t *place = output->scratch->data + output->scratch_used;
+        append(output, slice_make(place, size, buffer_ref(output->scratch)));
+    }
+    output->scratch_used += size;
+}
+
 void http_output_copy(struct http_output *output, const void *bytes, size_t size)
 {
     const uint8_t *next = bytes;
     while (size > 0) {
-        if (!output->scratch || output->scratch_used == output->scratch->size) {
-            buffer_unref(output->scratch);
-            output->scratch = buffer_create(SCRATCH_BYTES);
-            output->scratch_used = 0;
-        }
+        if (!output->scratch || output->scratch_used == output->scratch->size)
+            renew_scratch(output, 1);
         size_t part = size_min(size, output->scratch->size - output->scratch_used);
-        uint8_t *place = output->scratch->data + output->scratch_used;
-        memcpy(place, next, part);
-        if (last_is_open(output)) {
-            output->items[output->first + output->count - 1].len += part;
-            output->bytes += part;
-            output->appended += part;
-        } else {
-            append(output, slice_make(place, part, buffer_ref(output->scratch)));
-        }
-        output->scratch_used += part;
+        memcpy(output->scratch->data + output->scratch_used, next, part);
+        http_output_commit(output, part);
         next += part;
         size -= part;
     }
@@ -148,12 +168,28 @@ size_t http_output_gather(const struct http_output *output, struct iovec *iovecs
     return count;
 }
 
+static void release_scratch(struct http_output *output)
+{
+    struct buffer *scratch = STEAL(output->scratch);
+    struct http_scratches *spares = output->spares;
+    output->scratch_used = 0;
+    if (scratch && spares && spares->count < HTTP_SCRATCHES_MAX && scratch->size == SCRATCH_BYTES &&
+        atomic_load_explicit(&scratch->references, memory_order_acquire) == 1)
+        spares->kept[spares->count++] = scratch;
+    else
+        buffer_unref(scratch);
+}
+
+void http_scratches_finish(struct http_scratches *scratches)
+{
+    while (scratches->count > 0)
+        buffer_unref(scratches->kept[--scratches->count]);
+}
+
 /* An idle connection keeps no scratch and no array: thousands of them wait. */
 static void release_memory(struct http_output *output)
 {
-    buffer_unref(output->scratch);
-    output->scratch = NULL;
-    output->scratch_used = 0;
+    release_scratch(output);
     output->first = 0;
     if (output->capacity > 64) {
         free(output->items);

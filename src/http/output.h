@@ -20,6 +20,16 @@
  * so that a client which does not read holds less than twice this beside its streams' queues. */
 #define HTTP_OUTPUT_BYTES_MAX ((size_t)1 << 20)
 
+#define HTTP_SCRATCHES_MAX 16
+
+/* Scratch blocks that wait for whoever of a loop's connections copies next. */
+struct http_scratches {
+    struct buffer *kept[HTTP_SCRATCHES_MAX];
+    size_t count;
+};
+
+void http_scratches_finish(struct http_scratches *scratches);
+
 struct http_output {
     struct slice *items; /* items[first..first+count) are in use */
     size_t first;
@@ -29,6 +39,7 @@ struct http_output {
     uint64_t appended;      /* position behind the last byte ever appended */
     struct buffer *scratch; /* where copies go; NULL until the first */
     size_t scratch_used;
+    struct http_scratches *spares; /* NULL: none are kept */
 };
 
 void http_output_init(struct http_output *output);
@@ -40,6 +51,10 @@ static inline uint64_t http_output_sent(const struct http_output *output)
     return output->appended - output->bytes;
 }
 
+/* Room for `size` bytes, which the caller fills and http_output_commit appends, before anything else
+ * is appended. */
+uint8_t *http_output_reserve(struct http_output *output, size_t size);
+void http_output_commit(struct http_output *output, size_t size);
 /* Appends a copy. */
 void http_output_copy(struct http_output *output, const void *bytes, size_t size);
 void http_output_copy_str(struct http_output *output, struct str text);

@@ -13,13 +13,13 @@
 #include "http/connection.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <string.h>
 
 struct str http_headers_get(const struct http_headers *headers, struct str name)
 {
     for (size_t i = 0; i < headers->count; i++) {
-        if (str_equal(headers->items[i].name, name))
+        struct str found = headers->items[i].name;
+        if (found.len == name.len && found.ptr[0] == name.ptr[0] && str_equal(found, name))
             return headers->items[i].value;
     }
     return STR_EMPTY;
@@ -27,10 +27,24 @@ struct str http_headers_get(const struct http_headers *headers, struct str name)
 
 /* --- response ---------------------------------------------------------------------------------- */
 
+#define EACH_BYTE(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* False when none of eight bytes is below a blank or 0x7f; true may be wrong. */
+static inline bool may_hold_control(const char *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    uint64_t deleted = word ^ EACH_BYTE(0x7f);
+    return (((word - EACH_BYTE(0x20)) | (deleted - EACH_BYTE(1))) & EACH_BYTE(0x80)) != 0;
+}
+
 static bool is_field_value(struct str value)
 {
-    for (size_t i = 0; i < value.len; i++) {
-        unsigned char byte = (unsigned char)value.ptr[i];
+    size_t at = 0;
+    while (value.len - at >= sizeof(uint64_t) && !may_hold_control(value.ptr + at))
+        at += sizeof(uint64_t);
+    for (; at < value.len; at++) {
+        unsigned char byte = (unsigned char)value.ptr[at];
         if ((byte < 0x20 && byte != '\t') || byte == 0x7f)
             return false;
     }
@@ -84,9 +98,36 @@ void http_respond(struct http_request *request, unsigned status, const struct ht
     request->response_status = status;
     stream->mute = end || has_no_body(request, status);
     stream->body.ended = end;
-    stream->connection->protocol->respond(stream, status, checked_headers(stream, headers, count),
-                                          count, end);
+    headers = checked_headers(stream, headers, count);
+    if (stream->compressible)
+        headers = http_coder_begin(stream, status, headers, &count, end);
+    stream->connection->protocol->respond(stream, status, headers, count, end);
     http_connection_touch(stream->connection);
+}
+
+void http_response_compressible(struct http_request *request)
+{
+    assert(!request->responded);
+    http_stream_of(request)->compressible = true;
+}
+
+void http_upgrade(struct http_request *request, const struct http_header *headers, size_t count)
+{
+    struct http_stream *stream = http_stream_of(request);
+    assert(loop_is_current(request->loop));
+    if (stream->body.aborted || !stream->handled)
+        return;
+    assert(!request->responded && request->protocol.len > 0);
+    request->responded = true;
+    request->response_status = request->version == HTTP_2 ? 200 : 101;
+    request->body_may_pause = true;
+    stream->connection->protocol->upgrade(stream, checked_headers(stream, headers, count), count);
+    http_connection_touch(stream->connection);
+}
+
+bool http_is_draining(const struct http_request *request)
+{
+    return http_stream_of(request)->connection->draining;
 }
 
 void http_write(struct http_request *request, struct slices *body)
@@ -101,9 +142,16 @@ void http_write(struct http_request *request, struct slices *body)
     if (body->bytes == 0)
         return;
     request->bytes_sent += body->bytes;
-    slices_move(&stream->body.queue, body);
-    if (stream->body.queue.bytes >= http_connection_limits(stream->connection)->write_queue_bytes)
-        stream->full = true;
+    if (stream->coder)
+        http_coder_write(stream->coder, body);
+    else
+        slices_move(&stream->body.queue, body);
+    http_stream_account(stream);
+    http_connection_publish_queue(stream->connection);
+    if (http_stream_room(stream) == 0)
+        http_stream_starve(stream);
+    if (stream->coder)
+        return;
     stream->connection->protocol->write(stream);
     http_connection_touch(stream->connection);
 }
@@ -116,8 +164,16 @@ void http_end(struct http_request *request, const struct http_header *trailers, 
         return;
     assert(request->responded && !stream->body.ended);
     stream->body.ended = true;
+    if (stream->coder)
+        http_coder_end(stream->coder);
     stream->connection->protocol->end(stream, checked_headers(stream, trailers, count), count);
     http_connection_touch(stream->connection);
+}
+
+void http_cancel(struct http_request *request)
+{
+    http_stream_of(request)->cancelled = true;
+    http_abort(request);
 }
 
 void http_abort(struct http_request *request)
@@ -128,16 +184,25 @@ void http_abort(struct http_request *request)
         return;
     stream->body.aborted = true;
     stream->body.ended = true;
+    http_coder_destroy(STEAL(stream->coder));
     slices_finish(&stream->body.queue);
+    http_stream_account(stream);
     stream->connection->protocol->abort(stream);
     http_connection_touch(stream->connection);
 }
 
 size_t http_writable_bytes(const struct http_request *request)
 {
-    const struct http_stream *stream = http_stream_of(request);
-    size_t limit = http_connection_limits(stream->connection)->write_queue_bytes;
-    return stream->body.queue.bytes < limit ? limit - stream->body.queue.bytes : 0;
+    struct http_stream *stream = http_stream_of(request);
+    size_t room = http_stream_room(stream);
+    if (room == 0)
+        http_stream_starve(stream);
+    return room;
+}
+
+size_t http_unsent_bytes(const struct http_request *request)
+{
+    return http_stream_queued_bytes(http_stream_of(request));
 }
 
 void http_consume(struct http_request *request, size_t size)
@@ -148,6 +213,8 @@ void http_consume(struct http_request *request, size_t size)
     if (size == 0)
         return;
     stream->unconsumed_bytes -= size;
+    if (stream->unconsumed_bytes == 0)
+        stream->body_held_ns += loop_now_ns(request->loop) - stream->body_held_since_ns;
     stream->connection->protocol->consume(stream, size);
     http_connection_touch(stream->connection);
 }
@@ -155,11 +222,9 @@ void http_consume(struct http_request *request, size_t size)
 void http_respond_text(struct http_request *request, unsigned status, struct str content_type,
                        struct str body)
 {
-    char length[24];
-    int digits = snprintf(length, sizeof(length), "%zu", body.len);
     const struct http_header headers[] = {
         {STR("content-type"), content_type},
-        {STR("content-length"), str_make(length, (size_t)digits)},
+        {STR("content-length"), arena_number(request->arena, body.len)},
     };
     bool is_empty = body.len == 0;
     http_respond(request, status, headers, 2, is_empty);

@@ -59,11 +59,15 @@ struct http_handler {
     void (*on_request)(const struct http_handler *handler, struct http_request *request);
     /* Body bytes, valid only during the call. Call http_consume(size) now or later. */
     void (*on_body)(struct http_request *request, const uint8_t *bytes, size_t size);
-    /* The client sent its whole body (called for requests without a body too). Neither this nor
-     * on_body is called after http_end, http_abort or http_respond with `end`. */
+    /* The client sent its whole body (called for requests without a body too, but for those that
+     * on_request upgraded). Neither this nor on_body is called after http_end, http_abort or
+     * http_respond with `end`. */
     void (*on_body_end)(struct http_request *request);
     /* The response queue has room again after http_writable_bytes had come down to 0. */
     void (*on_writable)(struct http_request *request);
+    /* The connection is to close when its requests are done: what has no end of its own (a
+     * subscription, a conversation) ends now. May be NULL. */
+    void (*on_drain)(struct http_request *request);
     /* The request is over; the last call. Cancel what still runs for it. */
     void (*on_close)(struct http_request *request, enum http_close why);
 };
@@ -77,10 +81,19 @@ struct http_request {
     struct http_headers headers;
     enum http_version version;
     struct str id; /* x-request-id: the client's, if it is 1..128 printable characters, else new */
-    struct str peer;          /* "127.0.0.1:51234" or "unix" */
-    uint64_t started_ns;      /* when the head was complete */
-    uint64_t connection_id;   /* unique in the process; names the connection's anonymous session */
-    bool body_ended;          /* on_body_end was called or is about to be */
+    struct str trace_id; /* W3C traceparent: the caller's, else empty; 32 hexadecimal digits */
+    struct str span_id;  /* the caller's span, 16 hexadecimal digits; empty without a trace_id */
+    struct str protocol; /* what the client wants to speak here instead, in lower case: "websocket"
+                            (Upgrade of HTTP/1.1, :protocol of RFC 8441); empty: nothing */
+    struct str peer;     /* "127.0.0.1:51234" or "unix" */
+    struct str peer_certificate; /* subject of the verified client certificate; empty: none */
+    uint64_t started_ns;         /* when the head was complete */
+    uint64_t connection_id; /* unique in the process; names the connection's anonymous session */
+    bool body_ended;        /* on_body_end was called or is about to be */
+    /* The body may pause for as long as the client likes: it is a conversation, or between two
+     * messages of one. Otherwise it has to keep up a rate (http_limits). True from the start for gRPC
+     * and after http_upgrade; the handler may change it at any time. */
+    bool body_may_pause;
     bool responded;           /* http_respond was called */
     unsigned response_status; /* what http_respond was given */
     uint64_t bytes_received;  /* body bytes */
@@ -96,6 +109,18 @@ struct http_request {
  * frame (gRPC's trailers-only). A `content-length` header among `headers` is honoured. */
 void http_respond(struct http_request *request, unsigned status, const struct http_header *headers,
                   size_t count, bool end);
+/* Lets http compress the body of the response to come as the client's Accept-Encoding asks (zstd, gzip):
+ * called before http_respond, by handlers whose bodies shrink. http then adds content-encoding and vary,
+ * drops content-length and makes an etag weak; a body known to be small stays as it is. */
+void http_response_compressible(struct http_request *request);
+/* Takes the connection (HTTP/1.1: 101 Switching Protocols) or the stream (HTTP/2: 200, RFC 8441) over
+ * for request->protocol, which must not be empty, instead of http_respond. From then on both bodies are
+ * that protocol's raw bytes: on_body and http_consume, http_write and http_writable_bytes work
+ * as ever, on_body_end says that the client sent its last byte, and http_end closes our direction
+ * (without trailers). No other request follows on an HTTP/1.1 connection. `headers` are added. */
+void http_upgrade(struct http_request *request, const struct http_header *headers, size_t count);
+/* Whether the connection is to close when its requests are done: on_drain will not come any more. */
+bool http_is_draining(const struct http_request *request);
 /* Appends body bytes; takes everything out of `body`. Never blocks and never refuses: the caller heeds
  * http_writable_bytes. Bytes written after the client went away are dropped. */
 void http_write(struct http_request *request, struct slices *body);
@@ -104,10 +129,23 @@ void http_end(struct http_request *request, const struct http_header *trailers, 
 /* Breaks the response visibly: RST_STREAM (INTERNAL_ERROR) or a closed connection without the last
  * chunk. on_close follows later, never from inside this call. */
 void http_abort(struct http_request *request);
+/* Like http_abort, but because nobody wants the response any more (a deadline): RST_STREAM (CANCEL). */
+void http_cancel(struct http_request *request);
 /* How many bytes the handler may write now; 0: wait for on_writable. */
 size_t http_writable_bytes(const struct http_request *request);
+/* How many bytes that were written still wait to be framed. */
+size_t http_unsent_bytes(const struct http_request *request);
 /* Gives the sender's flow-control window back for `size` bytes of request body. */
 void http_consume(struct http_request *request, size_t size);
+
+/* Work for a request that goes on after its on_close. It counts against the number of requests that
+ * the connection may have at once, so that a client which cancels all it starts does not get more of
+ * them done than one that waits. */
+struct http_work;
+/* Called in on_close when work for the request still runs; on the loop. */
+struct http_work *http_work_begin(struct http_request *request);
+/* It is over, and freed; on the same loop, also when the connection is gone. NULL is allowed. */
+void http_work_end(struct http_work *work);
 
 /* A complete response with a body in one go: respond, write, end. */
 void http_respond_text(struct http_request *request, unsigned status, struct str content_type,

@@ -13,25 +13,38 @@
 #include "base/memory.h"
 #include "base/random.h"
 #include "http/listener.h"
+#include "http/trace.h"
 
 #include <assert.h>
 #include <string.h>
 
 #define HEADERS_FIRST 16
+#define ARENA_BYTES 2048
 #define REQUEST_ID_BYTES_MAX 128
+
+/* A request and what most of them allocate, in one. */
+struct room {
+    struct http_stream stream;
+    _Alignas(16) unsigned char arena[ARENA_BYTES];
+};
 
 struct http_stream *http_stream_create(struct http_connection *connection,
                                        enum http_version version)
 {
-    struct http_stream *stream = NEW(struct http_stream);
+    struct room *room = http_pool_take(&connection->home->pool, sizeof(*room));
+    assert(room);
+    struct http_stream *stream = &room->stream;
+    memset(stream, 0, sizeof(*stream));
     stream->connection = connection;
-    arena_init(&stream->arena);
+    arena_init_with(&stream->arena, room->arena, sizeof(room->arena));
     slices_init(&stream->body.queue);
     list_append(&connection->streams, &stream->link);
+    connection->stream_count++;
     stream->request = (struct http_request){
         .version = version,
-        .scheme = STR("http"),
+        .scheme = connection->wire.tls ? STR("https") : STR("http"),
         .peer = str_of(connection->peer),
+        .peer_certificate = str_of(connection->peer_certificate),
         .connection_id = connection->id,
         .loop = connection->wire.loop,
         .arena = &stream->arena,
@@ -47,6 +60,10 @@ bool http_stream_count_header(struct http_stream *stream, size_t name_bytes, siz
     if (stream->header_seen <= limits->header_count_max &&
         stream->header_bytes <= limits->header_bytes_max)
         return true;
+    if (stream->refuse_status != 431)
+        http_connection_strike(stream->connection, stream->header_seen > limits->header_count_max
+                                                       ? HTTP_STRIKE_HEADER_COUNT
+                                                       : HTTP_STRIKE_HEADER_BYTES);
     stream->refuse_status = 431;
     return false;
 }
@@ -90,6 +107,8 @@ static void name_request(struct http_stream *stream)
     request->started_ns = loop_now_ns(request->loop);
     if (request->authority.len == 0)
         request->authority = http_headers_get(&request->headers, STR("host"));
+    (void)http_trace_parse(http_headers_get(&request->headers, STR("traceparent")),
+                           &request->trace_id, &request->span_id);
     request->id = http_headers_get(&request->headers, STR("x-request-id"));
     if (!is_request_id(request->id)) {
         char *id = arena_new(&stream->arena, RANDOM_UUID_SIZE);
@@ -98,12 +117,48 @@ static void name_request(struct http_stream *stream)
     }
 }
 
+static bool is_grpc(const struct http_request *request)
+{
+    return str_starts_with_nocase(http_headers_get(&request->headers, STR("content-type")),
+                                  STR("application/grpc"));
+}
+
+/* A head that is too large, in words that gRPC clients understand. */
+static const struct http_header grpc_refusal[] = {
+    {STR("content-type"), STR("application/grpc")},
+    {STR("grpc-status"), STR("8")},
+    {STR("grpc-message"), STR("the request's metadata is larger than the server takes")},
+};
+
+static void refuse_in_text(struct http_stream *stream)
+{
+    struct str text = arena_printf(&stream->arena, "%.*s\n", STR_ARGS(stream->refuse_text));
+    const struct http_header headers[] = {
+        {STR("content-type"), STR("text/plain; charset=utf-8")},
+        {STR("content-length"), arena_number(&stream->arena, text.len)},
+    };
+    stream->request.responded = true;
+    stream->request.response_status = stream->refuse_status;
+    stream->body.ended = true;
+    stream->connection->protocol->respond(stream, stream->refuse_status, headers, 2, false);
+    if (!str_equal(stream->request.method, STR("HEAD")))
+        slices_append_copy(&stream->body.queue, text.ptr, text.len);
+    http_connection_touch(stream->connection);
+}
+
 static void refuse(struct http_stream *stream, unsigned status)
 {
+    if (stream->refuse_text.len > 0) {
+        refuse_in_text(stream);
+        return;
+    }
+    bool in_grpc = status == 431 && stream->request.version == HTTP_2 && is_grpc(&stream->request);
     stream->request.responded = true;
-    stream->request.response_status = status;
+    stream->request.response_status = in_grpc ? 200 : status;
     stream->body.ended = true;
-    stream->connection->protocol->respond(stream, status, NULL, 0, true);
+    stream->connection->protocol->respond(stream, stream->request.response_status,
+                                          in_grpc ? grpc_refusal : NULL,
+                                          in_grpc ? ARRAY_COUNT(grpc_refusal) : 0, true);
     http_connection_touch(stream->connection);
 }
 
@@ -123,8 +178,9 @@ void http_stream_dispatch(struct http_stream *stream)
     struct http_request *request = &stream->request;
     struct http_server *server = stream->connection->home->server;
     name_request(stream);
-    bool has_path = request->path.len > 0 &&
-                    (request->path.ptr[0] == '/' || str_equal(request->path, STR("*")));
+    bool is_asterisk =
+        str_equal(request->path, STR("*")) && str_equal(request->method, STR("OPTIONS"));
+    bool has_path = request->path.len > 0 && (request->path.ptr[0] == '/' || is_asterisk);
     if (stream->refuse_status == 0 && !has_path)
         stream->refuse_status = 400;
     if (stream->refuse_status > 0) {
@@ -132,6 +188,8 @@ void http_stream_dispatch(struct http_stream *stream)
         return;
     }
     request->handler = choose_handler(server, request);
+    request->body_may_pause = is_grpc(request);
+    http_stream_watch_body(stream);
     stream->handled = true;
     atomic_fetch_add_explicit(&server->request_count, 1, memory_order_relaxed);
     request->handler->on_request(request->handler, request);
@@ -142,6 +200,8 @@ bool http_stream_body(struct http_stream *stream, const uint8_t *bytes, size_t s
     stream->request.bytes_received += size;
     if (!stream->handled || stream->body.ended)
         return false;
+    if (stream->unconsumed_bytes == 0)
+        stream->body_held_since_ns = loop_now_ns(stream->request.loop);
     stream->unconsumed_bytes += size;
     stream->request.handler->on_body(&stream->request, bytes, size);
     return true;
@@ -154,14 +214,20 @@ void http_stream_body_end(struct http_stream *stream)
         stream->request.handler->on_body_end(&stream->request);
 }
 
+void http_stream_drain(struct http_stream *stream)
+{
+    if (stream->handled && !stream->body.ended && stream->request.handler->on_drain)
+        stream->request.handler->on_drain(&stream->request);
+}
+
+size_t http_stream_queued_bytes(const struct http_stream *stream)
+{
+    return stream->body.queue.bytes + http_coder_bytes(stream->coder);
+}
+
 void http_stream_framed(struct http_stream *stream)
 {
-    size_t limit = http_connection_limits(stream->connection)->write_queue_bytes;
-    if (!stream->full || stream->body.queue.bytes >= limit / 2)
-        return;
-    stream->full = false;
-    if (!list_is_linked(&stream->wake_link))
-        list_append(&stream->connection->wakes, &stream->wake_link);
+    http_stream_account(stream);
 }
 
 struct http_header *http_stream_copy_headers(struct http_stream *stream,
@@ -181,13 +247,16 @@ void http_stream_close(struct http_stream *stream, enum http_close why)
 {
     stream->body.ended = true;
     list_remove(&stream->wake_link);
+    list_remove(&stream->room_link);
     if (stream->handled) {
         stream->handled = false;
         atomic_fetch_sub_explicit(&stream->connection->home->server->request_count, 1,
                                   memory_order_relaxed);
         stream->request.handler->on_close(&stream->request, why);
     }
+    http_coder_destroy(STEAL(stream->coder));
     slices_finish(&stream->body.queue);
+    http_stream_account(stream);
     stream->body.trailer_count = 0;
     arena_finish(&stream->arena);
 }
@@ -200,5 +269,6 @@ void http_stream_destroy(struct http_stream *stream)
     stream->connection->idle_since_ns = loop_now_ns(stream->connection->wire.loop);
     list_remove(&stream->end_link);
     list_remove(&stream->link);
-    free(stream);
+    stream->connection->stream_count--;
+    http_pool_give(&stream->connection->home->pool, CONTAINER_OF(stream, struct room, stream));
 }

@@ -1,5 +1,5 @@
 /*
- * wire.h — one connected stream socket on a loop: bytes in, framed bytes out, no protocol.
+ * wire.h — one connected stream socket on a loop: bytes in, framed bytes out, TLS or none, no protocol.
  *
  * The owner gets input as it arrives and one on_flush at the end of each round in which something
  * happened or was asked for (http_wire_touch); it frames and sends there. Only on_flush may destroy
@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "event/loop.h"
 #include "http/output.h"
+#include "tls/session.h"
 
 struct http_wire;
 
@@ -24,6 +25,10 @@ struct http_wire_owner {
     /* The peer will send nothing more. */
     void (*on_input_end)(struct http_wire *wire);
     void (*on_flush)(struct http_wire *wire);
+    /* TLS: the handshake is complete; wire->tls tells what was agreed. */
+    void (*on_secured)(struct http_wire *wire);
+    /* TLS: wire->tls tells why. Nothing more is received or sent, except what tells the peer. */
+    void (*on_tls_failure)(struct http_wire *wire);
 };
 
 struct http_wire {
@@ -36,11 +41,16 @@ struct http_wire {
     ssize_t (*send)(struct http_wire *wire, const struct iovec *iovecs, size_t count);
     uint8_t *read_buffer; /* borrowed; shared by the loop's wires */
     size_t read_buffer_bytes;
-    bool reading; /* input is wanted */
-    bool ended;   /* the peer closed its side */
-    bool broken;  /* the socket is of no more use */
-    bool blocked; /* wait until the socket takes bytes again */
-    bool abrupt;  /* close with a reset, so that the peer cannot take what it has for complete */
+    struct tls_session *tls;         /* NULL: none */
+    struct tls_buffers *tls_buffers; /* borrowed; shared by the loop's wires */
+    size_t encrypted_bytes;          /* of the output: on their way, not yet left */
+    bool reading;                    /* input is wanted */
+    bool ended;                      /* the peer closed its side */
+    bool truncated; /* and TLS did not say so: somebody else may have cut the connection */
+    bool broken;    /* the socket is of no more use */
+    bool blocked;   /* wait until the socket takes bytes again */
+    bool shutting;  /* our side closes when the last byte has left */
+    bool abrupt;    /* close with a reset, so that the peer cannot take what it has for complete */
     uint64_t progress_ns;    /* when bytes last left or could have left */
     uint64_t received_bytes; /* since the start */
 };
@@ -48,6 +58,11 @@ struct http_wire {
 /* Takes over `fd` (non-blocking), or none with -1. On failure fd stays the caller's. */
 MUST_CHECK enum status http_wire_init(struct http_wire *wire, struct loop *loop, int fd,
                                       const struct http_wire_owner *owner, struct error *error);
+/* Has everything go through TLS from now on; takes over `session`, whose buffers these are. */
+void http_wire_secure(struct http_wire *wire, struct tls_session *session,
+                      struct tls_buffers *buffers);
+/* True while a TLS handshake is under way. */
+bool http_wire_is_shaking(const struct http_wire *wire);
 /* Stops watching, closes, drops what waits. A zeroed wire is allowed. */
 void http_wire_finish(struct http_wire *wire);
 /* Has on_flush called at the end of this round. */

@@ -37,10 +37,11 @@ static const struct status_row status_rows[STATUS_COUNT] = {
 
 /* Codes whose HTTP status is not that of their enum status. */
 static const struct status_row code_rows[] = {
-    {422, "VALIDATION_ERROR"},      {406, "NOT_ACCEPTABLE"},    {415, "UNSUPPORTED_MEDIA_TYPE"},
-    {405, "METHOD_NOT_ALLOWED"},    {413, "PAYLOAD_TOO_LARGE"}, {507, "STORAGE_FULL"},
-    {403, "STATEMENT_NOT_ALLOWED"}, {503, "SHUTTING_DOWN"},     {404, "TABLE_NOT_FOUND"},
-    {400, "QUERY_SYNTAX_ERROR"},    {429, "QUEUE_FULL"},
+    {422, "VALIDATION_ERROR"},      {406, "NOT_ACCEPTABLE"},      {415, "UNSUPPORTED_MEDIA_TYPE"},
+    {405, "METHOD_NOT_ALLOWED"},    {413, "PAYLOAD_TOO_LARGE"},   {507, "STORAGE_FULL"},
+    {403, "STATEMENT_NOT_ALLOWED"}, {503, "SHUTTING_DOWN"},       {404, "TABLE_NOT_FOUND"},
+    {400, "QUERY_SYNTAX_ERROR"},    {429, "QUEUE_FULL"},          {409, "RESULT_NOT_READY"},
+    {410, "RESULT_EXPIRED"},        {412, "PRECONDITION_FAILED"}, {416, "RANGE_NOT_SATISFIABLE"},
 };
 
 const char *rest_error_code(const struct error *error)
@@ -72,8 +73,11 @@ static const char *http_status_title(unsigned status)
         {405, "Method Not Allowed"},
         {406, "Not Acceptable"},
         {409, "Conflict"},
+        {410, "Gone"},
+        {412, "Precondition Failed"},
         {413, "Content Too Large"},
         {415, "Unsupported Media Type"},
+        {416, "Range Not Satisfiable"},
         {422, "Unprocessable Content"},
         {429, "Too Many Requests"},
         {500, "Internal Server Error"},
@@ -150,7 +154,7 @@ void rest_respond_error(struct rest_exchange *exchange, const struct error *erro
     else
         write_detail(error, &body);
 
-    struct http_header headers[4 + REST_CORS_HEADERS_MAX];
+    struct http_header headers[4 + REST_REPLY_HEADERS_MAX + REST_CORS_HEADERS_MAX];
     size_t count = 0;
     headers[count++] = (struct http_header){
         STR("content-type"), problem ? STR("application/problem+json") : STR("application/json")};
@@ -167,6 +171,7 @@ void rest_respond_error(struct rest_exchange *exchange, const struct error *erro
                         &allow);
         headers[count++] = (struct http_header){STR("allow"), allow};
     }
+    count += rest_put_headers(exchange, headers + count);
     count += rest_cors_headers(exchange, headers + count);
     bool is_head = str_equal(request->method, STR("HEAD"));
     http_respond(request, http_status, headers, count, is_head);

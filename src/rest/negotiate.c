@@ -17,6 +17,7 @@ static const struct {
 } formats[] = {
     {"json", REST_JSON, "application/json"},
     {"arrow", REST_ARROW, "application/vnd.apache.arrow.stream"},
+    {"arrow-file", REST_ARROW_FILE, "application/vnd.apache.arrow.file"},
     {"ndjson", REST_NDJSON, "application/x-ndjson"},
     {"csv", REST_CSV, "text/csv"},
 };
@@ -26,6 +27,15 @@ const char *rest_format_media_type(enum rest_format format)
     for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
         if (formats[i].format == format)
             return formats[i].media_type;
+    }
+    return NULL;
+}
+
+const char *rest_format_name(enum rest_format format)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
+        if (formats[i].format == format)
+            return formats[i].name;
     }
     return NULL;
 }
@@ -77,7 +87,8 @@ static enum status negotiate_accept(struct str accept, enum rest_format *out, st
         return STATUS_OK;
     return error_set_code(error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
                           "cannot answer with '%.*s'; the types are application/json, "
-                          "application/vnd.apache.arrow.stream, application/x-ndjson, text/csv",
+                          "application/vnd.apache.arrow.stream, "
+                          "application/vnd.apache.arrow.file, application/x-ndjson, text/csv",
                           STR_ARGS(accept));
 }
 
@@ -89,9 +100,10 @@ static enum status find_format(struct str name, enum rest_format *out, struct er
             return STATUS_OK;
         }
     }
-    return error_set_code(error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
-                          "unknown format '%.*s'; the formats are json, arrow, ndjson, csv",
-                          STR_ARGS(name));
+    return error_set_code(
+        error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
+        "unknown format '%.*s'; the formats are json, arrow, arrow-file, ndjson, csv",
+        STR_ARGS(name));
 }
 
 enum status rest_negotiate(const struct rest_exchange *exchange, struct str body_format,

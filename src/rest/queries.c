@@ -18,9 +18,8 @@ static void write_time(struct json_writer *json, const char *key, int64_t time_u
     json_write_text(json, str_make(text, size));
 }
 
-static void write_query(void *context, struct query *query)
+void rest_write_query(struct json_writer *json, struct query *query)
 {
-    struct json_writer *json = context;
     struct query_facts facts;
     query_facts(query, &facts);
     json_write_begin_object(json);
@@ -56,6 +55,11 @@ static void write_query(void *context, struct query *query)
     else
         json_write_text(json, facts.error);
     json_write_end_object(json);
+}
+
+static void write_query(void *context, struct query *query)
+{
+    rest_write_query(context, query);
 }
 
 enum status rest_queries_list(struct rest_exchange *exchange, struct error *error)

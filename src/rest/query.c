@@ -8,7 +8,6 @@
  */
 #include "rest/rest_private.h"
 
-#include "base/checked.h"
 #include "base/memory.h"
 #include "engine/result_options.h"
 
@@ -33,48 +32,16 @@ static enum status check_content_type(const struct rest_exchange *exchange, stru
 }
 
 /* Query parameters beside result_option_names. */
-static const char *const parameter_names[] = {"format", "int64", "timeout-ms"};
-
-static bool is_known_parameter(struct str name)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(parameter_names); i++) {
-        if (str_equal(name, str_of(parameter_names[i])))
-            return true;
-    }
-    for (size_t i = 0; i < result_option_count; i++) {
-        if (str_equal(name, str_of(result_option_names[i])))
-            return true;
-    }
-    return false;
-}
-
-static enum status refuse_parameter(struct arena *arena, struct str name, struct error *error)
-{
-    struct str known = STR_EMPTY;
-    for (size_t i = 0; i < ARRAY_COUNT(parameter_names); i++)
-        known =
-            arena_printf(arena, "%.*s%s%s", STR_ARGS(known), i > 0 ? ", " : "", parameter_names[i]);
-    for (size_t i = 0; i < result_option_count; i++)
-        known = arena_printf(arena, "%.*s, %s", STR_ARGS(known), result_option_names[i]);
-    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
-                          "unknown query parameter '%.*s'; the parameters are %.*s",
-                          (int)size_min(name.len, 64), name.ptr, STR_ARGS(known));
-}
+static const char *const parameter_names[] = {"format", "int64", "keep", "timeout-ms"};
 
 static enum status check_parameters(const struct http_request *input, struct error *error)
 {
-    struct str rest = input->query;
-    while (rest.len > 0) {
-        struct str value = str_split(&rest, '&');
-        struct str name = str_split(&value, '=');
-        if (name.len == 0 && value.len == 0)
-            continue;
-        TRY(http_percent_decode(input->arena, name, true, &name, error));
-        TRY(http_percent_decode(input->arena, value, true, &value, error));
-        if (!is_known_parameter(name))
-            return refuse_parameter(input->arena, name, error);
-    }
-    return STATUS_OK;
+    size_t count = ARRAY_COUNT(parameter_names) + result_option_count;
+    const char **names = ARENA_NEW_ARRAY(input->arena, const char *, count);
+    memcpy(names, parameter_names, sizeof(parameter_names));
+    memcpy(names + ARRAY_COUNT(parameter_names), result_option_names,
+           result_option_count * sizeof(*names));
+    return rest_check_parameters(input, names, count, error);
 }
 
 /* The text of an option: a query parameter `<name>` or a header `volley-<name>`; empty: not given. */
@@ -92,6 +59,18 @@ static enum status refuse_timeout(struct str text, struct error *error)
     return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
                           "option timeout-ms takes a number of milliseconds above 0, not '%.*s'",
                           STR_ARGS(text));
+}
+
+/* Whether the result is to stay for GET /v1/queries/{id}/result. */
+static enum status read_keep(const struct rest_exchange *exchange, bool *out_keep,
+                             struct error *error)
+{
+    struct str text = option_text(exchange, "keep");
+    *out_keep = str_equal_nocase(text, STR("true"));
+    if (*out_keep || text.len == 0 || str_equal_nocase(text, STR("false")))
+        return STATUS_OK;
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                          "option keep takes true or false, not '%.*s'", STR_ARGS(text));
 }
 
 static enum status read_options(const struct rest_exchange *exchange, struct query_spec *spec,
@@ -146,7 +125,11 @@ static enum status prepare(struct rest_exchange *exchange, struct query_spec *sp
     CLEANUP(engine_session_unref)
     struct engine_session *session = engine_session_open(options->engine);
     spec->session = session;
-    return query_prepare(options->queries, spec, &exchange->reply.query, error);
+    TRY(query_prepare(options->queries, spec, &exchange->reply.query, error));
+    /* A statement without rows leaves nothing to be kept. */
+    if (query_schema(exchange->reply.query)->field_count == 0)
+        exchange->reply.keep_result = false;
+    return STATUS_OK;
 }
 
 enum status rest_query(struct rest_exchange *exchange, struct error *error)
@@ -165,6 +148,8 @@ enum status rest_query(struct rest_exchange *exchange, struct error *error)
         .peer = exchange->input->peer,
         .door = "http",
     };
+    TRY(read_keep(exchange, &exchange->reply.keep_result, error));
+    spec.transient = !exchange->reply.keep_result;
     TRY(read_options(exchange, &spec, error));
     struct str format = STR_EMPTY;
     CLEANUP(json_document_destroy) struct json_document *document = NULL;

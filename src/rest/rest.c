@@ -12,14 +12,35 @@
 #include "rest/rest_private.h"
 
 #include "base/memory.h"
+#include "http/coding.h"
+
+#include <assert.h>
+#include <string.h>
 
 static void exchange_free(struct rest_exchange *exchange)
 {
+    http_work_end(exchange->left);
     query_unref(exchange->reply.query);
+    if (exchange->reply.source.release)
+        exchange->reply.source.release(exchange->reply.source.context);
     buf_finish(&exchange->reply.text);
     buf_finish(&exchange->body);
     arena_finish(&exchange->arena);
     free(exchange);
+}
+
+void rest_add_header(struct rest_exchange *exchange, struct str name, struct str value)
+{
+    struct rest_reply *reply = &exchange->reply;
+    assert(reply->header_count < REST_REPLY_HEADERS_MAX);
+    reply->headers[reply->header_count++] = (struct http_header){name, value};
+}
+
+size_t rest_put_headers(const struct rest_exchange *exchange, struct http_header *headers)
+{
+    const struct rest_reply *reply = &exchange->reply;
+    memcpy(headers, reply->headers, reply->header_count * sizeof(*headers));
+    return reply->header_count;
 }
 
 /* Answers with the text that the handler wrote. */
@@ -27,11 +48,13 @@ static void respond_text(struct rest_exchange *exchange)
 {
     struct http_request *request = exchange->request;
     struct buf *text = &exchange->reply.text;
-    struct http_header headers[2 + REST_CORS_HEADERS_MAX] = {
+    struct http_header headers[2 + REST_REPLY_HEADERS_MAX + REST_CORS_HEADERS_MAX] = {
         {STR("content-type"), str_of(exchange->reply.content_type)},
-        {STR("content-length"), arena_printf(request->arena, "%zu", text->len)},
+        {STR("content-length"), arena_number(request->arena, text->len)},
     };
-    size_t count = 2 + rest_cors_headers(exchange, headers + 2);
+    size_t count = 2 + rest_put_headers(exchange, headers + 2);
+    count += rest_cors_headers(exchange, headers + count);
+    http_response_compressible(request);
     bool is_head = str_equal(request->method, STR("HEAD"));
     http_respond(request, exchange->reply.http_status, headers, count, is_head || text->len == 0);
     if (is_head || text->len == 0)
@@ -58,15 +81,24 @@ static void answer(struct rest_exchange *exchange)
         exchange->status = buf_check(text, "the reply", &exchange->error);
     if (exchange->status != STATUS_OK)
         fail(exchange);
-    else if (exchange->reply.query)
+    else if (exchange->reply.source.read)
+        rest_content_begin(exchange);
+    else if (exchange->reply.query && !rest_content_settle(exchange))
         rest_stream_begin(exchange);
-    else
+    else if (!exchange->request->responded)
         respond_text(exchange);
+}
+
+static enum status decode_and_handle(struct rest_exchange *exchange)
+{
+    if (exchange->route->takes_body)
+        TRY(rest_body_decode(exchange, &exchange->error));
+    return exchange->route->handle(exchange, &exchange->error);
 }
 
 static void run_handler(struct rest_exchange *exchange)
 {
-    exchange->status = exchange->route->handle(exchange, &exchange->error);
+    exchange->status = decode_and_handle(exchange);
 }
 
 static void worker_run(struct work *work)
@@ -81,10 +113,8 @@ static void abandon(struct rest_exchange *exchange)
 {
     struct error reason = ERROR_NONE;
     error_set(&reason, STATUS_CANCELLED, "the client left before the statement started");
-    if (exchange->reply.query) {
-        query_cancel(exchange->reply.query, &reason);
-        dataset_drop(query_dataset(exchange->reply.query));
-    }
+    if (exchange->reply.query)
+        rest_release_result(&exchange->reply, false, &reason);
     exchange_free(exchange);
 }
 
@@ -153,8 +183,8 @@ static void start_handler(struct rest_exchange *exchange)
 static void refuse_route(struct rest_exchange *exchange, struct str allow)
 {
     struct http_request *request = exchange->request;
-    if (rest_is_preflight(exchange)) {
-        rest_respond_preflight(exchange);
+    if (http_cors_is_preflight(request)) {
+        http_cors_respond_preflight(exchange->rest->options.cors, request);
         return;
     }
     if (allow.len > 0)
@@ -189,6 +219,20 @@ static struct rest_exchange *exchange_create(struct rest *rest, struct http_requ
     return exchange;
 }
 
+/* What can be told from the head alone. */
+static enum status check_head(struct rest_exchange *exchange, struct error *error)
+{
+    const struct http_request *request = exchange->request;
+    TRY(http_cors_check(exchange->rest->options.cors, request, error));
+    if (http_coding_choose(&request->headers) == HTTP_CODING_NONE)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
+                              "accept-encoding takes none of the codings there are: zstd, gzip, "
+                              "identity");
+    if (exchange->route && exchange->route->takes_body)
+        return rest_body_check(exchange, error);
+    return STATUS_OK;
+}
+
 static void rest_on_request(const struct http_handler *handler, struct http_request *request)
 {
     struct rest_exchange *exchange = exchange_create(handler->context, request);
@@ -197,7 +241,8 @@ static void rest_on_request(const struct http_handler *handler, struct http_requ
     struct str parameter = STR_EMPTY;
     exchange->route =
         rest_route_find(request->arena, request->method, request->path, &parameter, &allow);
-    if (rest_check_origin(exchange, &exchange->error) != STATUS_OK) {
+    rest_record_begin(exchange);
+    if (check_head(exchange, &exchange->error) != STATUS_OK) {
         fail(exchange);
         return;
     }
@@ -237,6 +282,8 @@ static void rest_on_writable(struct http_request *request)
     struct rest_exchange *exchange = request->state;
     if (exchange->stream)
         rest_stream_writable(exchange->stream);
+    if (exchange->content)
+        http_content_writable(exchange->content);
 }
 
 /* True when no worker has started on the exchange. Once the handler's end was posted the workers need
@@ -251,11 +298,16 @@ static void rest_on_close(struct http_request *request, enum http_close why)
 {
     struct rest_exchange *exchange = request->state;
     rest_stream_close(STEAL(exchange->stream));
+    if (exchange->content && http_content_is_broken(exchange->content, &exchange->error))
+        exchange->status = exchange->error.status;
+    http_content_destroy(STEAL(exchange->content));
     if (exchange->working && take_back(exchange))
         exchange->working = false;
     rest_record(exchange, why);
     exchange->request = NULL;
-    if (!exchange->working)
+    if (exchange->working)
+        exchange->left = http_work_begin(request);
+    else
         exchange_free(exchange);
 }
 
@@ -263,6 +315,7 @@ struct rest *rest_create(const struct rest_options *options)
 {
     struct rest *rest = NEW(struct rest);
     rest->options = *options;
+    arena_init(&rest->arena);
     rest->started_ns = clock_now_ns();
     rest->metrics = rest_metrics_create(options->metrics);
     rest->handler = (struct http_handler){
@@ -277,10 +330,21 @@ struct rest *rest_create(const struct rest_options *options)
     return rest;
 }
 
+void rest_add_address(struct rest *rest, const char *door, const char *address)
+{
+    if (rest->address_count == REST_ADDRESSES_MAX)
+        return;
+    rest->addresses[rest->address_count++] = (struct rest_address){
+        .door = arena_copy(&rest->arena, str_of(door)),
+        .text = arena_copy(&rest->arena, str_of(address)),
+    };
+}
+
 void rest_destroy(struct rest *rest)
 {
     if (!rest)
         return;
+    arena_finish(&rest->arena);
     rest_metrics_destroy(rest->metrics);
     free(rest);
 }

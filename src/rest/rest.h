@@ -11,7 +11,7 @@
 #include "base/metric.h"
 #include "engine/query.h"
 #include "event/workers.h"
-#include "http/request.h"
+#include "http/cors.h"
 
 struct rest;
 
@@ -22,8 +22,7 @@ struct rest_options {
     struct log *log;         /* may be NULL */
     struct metrics *metrics;
     const char *version;
-    const struct str *cors_origins; /* that may read answers; "*": any */
-    size_t cors_origin_count;
+    const struct http_cors *cors; /* the pages that may use the door; NULL: none */
     /* Called by /readyz: false while the server drains. */
     bool (*is_ready)(void *context);
     void *is_ready_context;
@@ -31,6 +30,8 @@ struct rest_options {
 
 /* The objects of the options live longer than the door. */
 struct rest *rest_create(const struct rest_options *options);
+/* Tells of an address that the server listens on, for the pages that show it; before the loops run. */
+void rest_add_address(struct rest *rest, const char *door, const char *address);
 /* No request may be left. */
 void rest_destroy(struct rest *rest);
 CLEANUP_FUNCTION(struct rest *, rest_destroy)

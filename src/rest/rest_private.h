@@ -13,7 +13,10 @@
 
 #include "rest/rest.h"
 
+#include <stdatomic.h>
+
 #include "arrow/row_writer.h"
+#include "http/content.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
@@ -22,18 +25,28 @@
 /* A reply that is built whole. */
 #define REST_REPLY_BYTES_MAX ((size_t)64 << 20)
 
-enum rest_format { REST_ARROW, REST_JSON, REST_NDJSON, REST_CSV };
+enum rest_format { REST_ARROW, REST_ARROW_FILE, REST_JSON, REST_NDJSON, REST_CSV };
+/* Headers of a reply beside those that every one has. */
+#define REST_REPLY_HEADERS_MAX 8
 
 struct rest_exchange;
 
-/* What a handler answers with: text, or the result of a query that is streamed. */
+/* What a handler answers with: text, the result of a query that is streamed, bytes of known size, or
+ * nothing more, because it took the response over. */
 struct rest_reply {
     unsigned http_status; /* 200 unless set */
     const char *content_type;
+    struct http_header headers[REST_REPLY_HEADERS_MAX]; /* see rest_add_header */
+    size_t header_count;
     struct buf text;
     struct query *query; /* one reference: its rows are streamed in `format` */
     enum rest_format format;
     bool integers_as_text;
+    bool keep_result;          /* the result stays after the response */
+    struct http_source source; /* bytes of known size; `read` NULL: none */
+    struct str etag;           /* of the source or the rows; empty: none */
+    int64_t modified_seconds;
+    bool compressible; /* the source; text and rows of text always are */
 };
 
 struct rest_route {
@@ -63,15 +76,28 @@ struct rest_exchange {
     struct error error;
     struct rest_reply reply;
     struct rest_stream *stream;
+    struct http_content *content;
     struct work work;        /* the handler on a worker */
     struct loop_task worked; /* back on the loop */
     bool working;            /* the worker has the exchange; on_loop */
+    struct http_work *left;  /* that work, once the request is over */
     int64_t rows;            /* for the log line */
     uint64_t fingerprint;
 };
 
+/* An address that the server listens on. */
+struct rest_address {
+    struct str door;
+    struct str text;
+};
+#define REST_ADDRESSES_MAX 64
+
 struct rest {
     struct rest_options options;
+    struct rest_address addresses[REST_ADDRESSES_MAX];
+    size_t address_count;
+    struct arena arena;   /* their texts */
+    atomic_uint watchers; /* of /v1/queries/events */
     struct http_handler handler;
     uint64_t started_ns;
     struct rest_metrics *metrics;
@@ -88,11 +114,29 @@ const char *rest_error_code(const struct error *error);
 const struct rest_route *rest_route_find(struct arena *arena, struct str method, struct str path,
                                          struct str *out_parameter, struct str *out_allow);
 
+/* rest.c: adds a header to the reply, also to one that is an error; the texts are constant or in an arena of
+ * the exchange. */
+void rest_add_header(struct rest_exchange *exchange, struct str name, struct str value);
+/* Copies the reply's headers; returns how many. */
+size_t rest_put_headers(const struct rest_exchange *exchange, struct http_header *headers);
+
+/* body.c: UNSUPPORTED_MEDIA_TYPE (and the accept-encoding header) for a body in an unknown coding. */
+MUST_CHECK enum status rest_body_check(struct rest_exchange *exchange, struct error *error);
+/* Replaces a coded body by what it says; takes its time: on a worker. */
+MUST_CHECK enum status rest_body_decode(struct rest_exchange *exchange, struct error *error);
+
+/* parameters.c: refuses query parameters that are not among the names. */
+MUST_CHECK enum status rest_check_parameters(const struct http_request *input,
+                                             const char *const *names, size_t count,
+                                             struct error *error);
+
 /* negotiate.c */
 /* `body_format`: the format that the request body names, or empty. */
 MUST_CHECK enum status rest_negotiate(const struct rest_exchange *exchange, struct str body_format,
                                       enum rest_format *out, struct error *error);
 const char *rest_format_media_type(enum rest_format format);
+/* As in `?format=`. */
+const char *rest_format_name(enum rest_format format);
 
 /* stream.c: answers with the rows of exchange->reply.query; starts the query. */
 void rest_stream_begin(struct rest_exchange *exchange);
@@ -100,20 +144,42 @@ void rest_stream_writable(struct rest_stream *stream);
 /* The client is gone or all was sent: stops the query if it runs, frees the stream. */
 void rest_stream_close(struct rest_stream *stream);
 
+/* Nobody reads the result here any more: stops the query if it runs and `over` is false, and drops its
+ * result unless it is to be kept. */
+void rest_release_result(const struct rest_reply *reply, bool over, const struct error *reason);
+
+/* content.c: answers with exchange->reply.source; and with the conditions of the request on a reply that
+ * has an etag: true when they ask for no more than a head. */
+void rest_content_begin(struct rest_exchange *exchange);
+bool rest_content_settle(struct rest_exchange *exchange);
+
+/* result_source.c: the bytes of a finished result as an Arrow stream or file. NOT_FOUND, code RESULT_EXPIRED,
+ * when the result is not kept. */
+MUST_CHECK enum status rest_result_source(struct query *query, enum rest_format format,
+                                          struct http_source *out_source, struct error *error);
+/* The same error without the bytes. */
+MUST_CHECK enum status rest_result_check(struct query *query, struct error *error);
+
+/* queries.c */
+void rest_write_query(struct json_writer *json, struct query *query);
+
 /* record.c: the log line and the metrics of a finished exchange. */
 struct rest_metrics *rest_metrics_create(struct metrics *metrics);
 void rest_metrics_destroy(struct rest_metrics *metrics);
+/* Once the route is known (or known to be none). */
+void rest_record_begin(const struct rest_exchange *exchange);
 void rest_record(struct rest_exchange *exchange, enum http_close why);
 
-/* origin.c: PERMISSION_DENIED for a request that a page of a foreign origin made. */
-MUST_CHECK enum status rest_check_origin(const struct rest_exchange *exchange, struct error *error);
 /* Adds the CORS headers that the request's origin is entitled to; returns how many. */
-#define REST_CORS_HEADERS_MAX 4
-size_t rest_cors_headers(const struct rest_exchange *exchange, struct http_header *headers);
-bool rest_is_preflight(const struct rest_exchange *exchange);
-void rest_respond_preflight(struct rest_exchange *exchange);
+#define REST_CORS_HEADERS_MAX HTTP_CORS_HEADERS_MAX
+static inline size_t rest_cors_headers(const struct rest_exchange *exchange,
+                                       struct http_header *headers)
+{
+    return http_cors_headers(exchange->rest->options.cors, exchange->request, headers);
+}
 
 /* The handlers of routes.c's table. */
+enum status rest_favicon(struct rest_exchange *exchange, struct error *error);
 enum status rest_root(struct rest_exchange *exchange, struct error *error);
 enum status rest_health(struct rest_exchange *exchange, struct error *error);
 enum status rest_healthz(struct rest_exchange *exchange, struct error *error);
@@ -121,4 +187,6 @@ enum status rest_readyz(struct rest_exchange *exchange, struct error *error);
 enum status rest_metrics_text(struct rest_exchange *exchange, struct error *error);
 enum status rest_query(struct rest_exchange *exchange, struct error *error);
 enum status rest_queries_list(struct rest_exchange *exchange, struct error *error);
+enum status rest_queries_events(struct rest_exchange *exchange, struct error *error);
+enum status rest_query_result(struct rest_exchange *exchange, struct error *error);
 enum status rest_queries_delete(struct rest_exchange *exchange, struct error *error);

@@ -1,8 +1,8 @@
 /*
  * routes.c — the table of routes, and the look-up in it.
  *
- * The table is short, so a look-up walks it. A pattern may have one parameter, a whole segment in
- * braces. Runs on the loop. SPDX-License-Identifier: Apache-2.0
+ * The table is short, so a look-up walks it; of patterns that match alike the first counts. A pattern may
+ * have one parameter, a whole segment in braces. Runs on the loop. SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
 
@@ -12,6 +12,8 @@
 const struct rest_route rest_routes[] = {
     {.method = "GET", .pattern = "/", .handle = rest_root,
      .summary = "The service and its engines"},
+    {.method = "GET", .pattern = "/favicon.svg", .handle = rest_favicon,
+     .summary = "The icon of the start page"},
     {.method = "GET", .pattern = "/health", .handle = rest_health,
      .summary = "Health, with facts about the host"},
     {.method = "GET", .pattern = "/healthz", .handle = rest_healthz,
@@ -25,6 +27,10 @@ const struct rest_route rest_routes[] = {
      .summary = "Run a statement and stream its rows"},
     {.method = "GET", .pattern = "/v1/queries", .handle = rest_queries_list, .problem_json = true,
      .summary = "Statements that wait, run or ended lately"},
+    {.method = "GET", .pattern = "/v1/queries/events", .handle = rest_queries_events,
+     .problem_json = true, .summary = "Statements that wait or run, each time that changes (SSE)"},
+    {.method = "GET", .pattern = "/v1/queries/{id}/result", .handle = rest_query_result,
+     .blocking = true, .problem_json = true, .summary = "The rows of a statement that is done"},
     {.method = "DELETE", .pattern = "/v1/queries/{id}", .handle = rest_queries_delete,
      .problem_json = true, .summary = "Stop a statement"},
 };
@@ -38,9 +44,11 @@ static bool pattern_matches(struct str pattern, struct str path, struct str *out
     if (brace < 0)
         return str_equal(pattern, path);
     struct str prefix = str_slice(pattern, 0, (size_t)brace);
-    if (!str_starts_with(path, prefix) || path.len == prefix.len)
+    struct str suffix = str_slice(pattern, (size_t)str_find(pattern, '}') + 1, pattern.len);
+    if (!str_starts_with(path, prefix) || !str_ends_with(path, suffix) ||
+        path.len <= prefix.len + suffix.len)
         return false;
-    struct str value = str_slice(path, prefix.len, path.len);
+    struct str value = str_slice(path, prefix.len, path.len - suffix.len);
     if (str_find(value, '/') >= 0)
         return false;
     *out_parameter = value;

@@ -4,7 +4,7 @@
  * Runs on the loop. Contracts section 4.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "rest/rest_private.h"
+#include "rest/page.h"
 
 #include "base/clock.h"
 #include "event/thread.h"
@@ -22,41 +22,22 @@ static void write_timestamp(struct json_writer *json)
     json_write_text(json, str_of(now));
 }
 
-/* Text that a client chose, as text of a page. */
-static void append_html(struct buf *out, struct str text)
+static void write_addresses(const struct rest *rest, struct json_writer *json)
 {
-    for (size_t i = 0; i < text.len; i++) {
-        static const char special[] = "&<>\"'";
-        char byte = text.ptr[i];
-        if (byte && strchr(special, byte))
-            buf_printf(out, "&#%d;", byte);
-        else
-            buf_append_byte(out, (uint8_t)byte);
+    json_write_begin_array(json);
+    for (size_t i = 0; i < rest->address_count; i++) {
+        json_write_begin_object(json);
+        json_write_key(json, "door");
+        json_write_text(json, rest->addresses[i].door);
+        json_write_key(json, "address");
+        json_write_text(json, rest->addresses[i].text);
+        json_write_end_object(json);
     }
+    json_write_end_array(json);
 }
 
-static void write_root_page(struct rest_exchange *exchange)
+static void write_root(struct rest_exchange *exchange)
 {
-    struct buf *text = &exchange->reply.text;
-    exchange->reply.content_type = "text/html; charset=utf-8";
-    buf_printf(text,
-               "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Volley</title>"
-               "<h1>Volley %s</h1><p>SQL in, Arrow out.</p><ul>"
-               "<li><a href=\"/health\">/health</a></li><li><a href=\"/metrics\">/metrics</a></li>"
-               "<li><a href=\"/v1/queries\">/v1/queries</a></li></ul>"
-               "<p>Run a statement: <code>curl -d 'SELECT 42 AS answer' http://",
-               exchange->rest->options.version);
-    append_html(text, exchange->input->authority);
-    buf_append_text(text, "/v1/query</code>");
-}
-
-enum status rest_root(struct rest_exchange *exchange, struct error *error)
-{
-    struct str accept = http_headers_get(&exchange->input->headers, STR("accept"));
-    if (str_find_str(accept, STR("text/html")) >= 0) {
-        write_root_page(exchange);
-        return STATUS_OK;
-    }
     struct json_writer json;
     json_writer_init(&json, &exchange->reply.text);
     json_write_begin_object(&json);
@@ -71,7 +52,25 @@ enum status rest_root(struct rest_exchange *exchange, struct error *error)
     json_write_begin_array(&json);
     json_write_text(&json, str_of(engine_name(exchange->rest->options.engine)));
     json_write_end_array(&json);
+    json_write_key(&json, "addresses");
+    write_addresses(exchange->rest, &json);
     json_write_end_object(&json);
+}
+
+enum status rest_root(struct rest_exchange *exchange, struct error *error)
+{
+    struct str accept = http_headers_get(&exchange->input->headers, STR("accept"));
+    rest_add_header(exchange, STR("vary"), STR("accept"));
+    if (str_find_str(accept, STR("text/html")) >= 0)
+        rest_page_reply(exchange, rest_page_find("index.html"));
+    else
+        write_root(exchange);
+    return STATUS_OK;
+}
+
+enum status rest_favicon(struct rest_exchange *exchange, struct error *error)
+{
+    rest_page_reply(exchange, rest_page_find("favicon.svg"));
     return STATUS_OK;
 }
 
@@ -138,19 +137,9 @@ enum status rest_health(struct rest_exchange *exchange, struct error *error)
     return STATUS_OK;
 }
 
-static void write_status(struct rest_exchange *exchange, struct str status)
-{
-    struct json_writer json;
-    json_writer_init(&json, &exchange->reply.text);
-    json_write_begin_object(&json);
-    json_write_key(&json, "status");
-    json_write_text(&json, status);
-    json_write_end_object(&json);
-}
-
 enum status rest_healthz(struct rest_exchange *exchange, struct error *error)
 {
-    write_status(exchange, STR("alive"));
+    buf_append_str(&exchange->reply.text, STR("{\"status\":\"alive\"}"));
     return STATUS_OK;
 }
 
@@ -159,7 +148,8 @@ enum status rest_readyz(struct rest_exchange *exchange, struct error *error)
     const struct rest_options *options = &exchange->rest->options;
     bool ready = !options->is_ready || options->is_ready(options->is_ready_context);
     exchange->reply.http_status = ready ? 200 : 503;
-    write_status(exchange, ready ? STR("ready") : STR("draining"));
+    buf_append_str(&exchange->reply.text,
+                   ready ? STR("{\"status\":\"ready\"}") : STR("{\"status\":\"draining\"}"));
     return STATUS_OK;
 }
 

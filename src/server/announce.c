@@ -25,17 +25,33 @@ static const char *first_address(const struct bound_address *addresses, size_t c
     return "";
 }
 
+#define URL_SIZE 512
+
+/* The URL of the first address of a door, with the scheme for plain bytes or for TLS. */
+static const char *first_url(const struct bound_address *addresses, size_t count, const char *door,
+                             const char *plain, const char *secure, char out[URL_SIZE])
+{
+    struct str text = str_of(first_address(addresses, count, door));
+    bool is_secure = str_starts_with(text, STR("tls://"));
+    struct str rest = is_secure ? str_slice(text, 6, text.len) : text;
+    (void)snprintf(out, URL_SIZE, "%s%.*s", is_secure ? secure : plain, STR_ARGS(rest));
+    return out;
+}
+
 static void print_commands(const struct settings *settings, const struct bound_address *addresses,
                            size_t count)
 {
-    const char *http = first_address(addresses, count, "http");
-    const char *flight = first_address(addresses, count, "flight");
+    char http_url[URL_SIZE];
+    char flight_url[URL_SIZE];
+    const char *http = first_url(addresses, count, "http", "http://", "https://", http_url);
+    const char *flight =
+        first_url(addresses, count, "flight", "grpc://", "grpc+tls://", flight_url);
     const char *table = settings->demo ? "flights" : "taxi";
     printf("\nTry it:\n"
-           "  curl -d 'SELECT count(*) AS trips FROM %s' http://%s/v1/query\n"
-           "  %s sql --server grpc://%s 'FROM %s LIMIT 5'\n"
+           "  curl -d 'SELECT count(*) AS trips FROM %s' %s/v1/query\n"
+           "  %s sql --server %s 'FROM %s LIMIT 5'\n"
            "  python3 -c \"import adbc_driver_flightsql.dbapi as d; "
-           "c = d.connect('grpc://%s').cursor(); c.execute('FROM %s LIMIT 5'); "
+           "c = d.connect('%s').cursor(); c.execute('FROM %s LIMIT 5'); "
            "print(c.fetch_arrow_table())\"\n\n",
            table, http, program_invocation_name, flight, table, flight, table);
 }

@@ -11,7 +11,7 @@
 
 struct bound_address {
     const char *door; /* "flight" or "http" */
-    char *text;       /* "127.0.0.1:50052"; free() releases it */
+    char *text;       /* "127.0.0.1:50052", "tls://..."; free() releases it */
 };
 
 /* Prints one line for each address ("listening flight 127.0.0.1:50052") and, on a terminal or with

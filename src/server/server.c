@@ -36,6 +36,8 @@
 #include "server/data_folder.h"
 #include "server/io_threads.h"
 #include "server/samples.h"
+#include "server/transport.h"
+#include "server/transport_limits.h"
 #include "server/views.h"
 
 #define SWEEP_INTERVAL_NS (1 * NANOSECONDS_PER_SECOND)
@@ -73,11 +75,13 @@ struct server {
     struct queries *queries;
     struct crypto_mac *ticket_mac;
     struct sessions *sessions;
+    struct http_cors cors; /* the pages that may use the doors */
     struct flight *flight;
     struct grpc_service_table flight_table;
     struct grpc_handler *grpc;
     struct rest *rest;
     const struct http_handler *handlers[2];
+    struct tls_pair *tls_pairs; /* files of the certificates */
     struct http_server *http;
     struct bound_address addresses[ADDRESSES_MAX];
     size_t address_count;
@@ -247,10 +251,15 @@ static enum status open_doors(struct server *server, struct error *error)
         .action_tables = &flight_sql_actions,
         .action_table_count = 1,
     });
+    server->cors = (struct http_cors){
+        .origins = settings->cors_origins.items,
+        .origin_count = settings->cors_origins.count,
+    };
     server->flight_table = flight_methods(server->flight);
     server->grpc = grpc_handler_create(&(struct grpc_options){
         .tables = &server->flight_table,
         .table_count = 1,
+        .cors = &server->cors,
         .workers = server->workers,
         .receive_message_bytes_max = (size_t)settings->max_receive_message_bytes,
         .log = server->log,
@@ -265,8 +274,7 @@ static enum status open_doors(struct server *server, struct error *error)
         .log = server->log,
         .metrics = server->metrics,
         .version = VOLLEY_VERSION,
-        .cors_origins = settings->cors_origins.items,
-        .cors_origin_count = settings->cors_origins.count,
+        .cors = &server->cors,
         .is_ready = is_ready,
         .is_ready_context = server,
     });
@@ -284,8 +292,10 @@ static enum status listen_on(struct server *server, const struct settings_list *
         struct error reason = ERROR_NONE;
         if (http_server_listen(server->http, addresses->items[i], door, &address->text, &reason) !=
             STATUS_OK)
-            return error_set(error, reason.status, "%s; choose another with --%s", reason.message,
-                             setting);
+            return error_set(error, reason.status,
+                             reason.status == STATUS_UNAVAILABLE ? "%s; choose another with --%s"
+                                                                 : "%s (--%s)",
+                             reason.message, setting);
         address->door = door;
         server->address_count++;
     }
@@ -297,10 +307,25 @@ static void on_connection_close(void *context, uint64_t connection_id)
     sessions_disconnect(((struct server *)context)->sessions, connection_id);
 }
 
+static void measure_loops(struct server *server)
+{
+    struct metric_family *family = metrics_family(
+        server->metrics, METRIC_HISTOGRAM, "volley_event_loop_lag_seconds",
+        "From a wake-up of an I/O loop until all that was ready was served.",
+        (const char *const[]){"loop"}, 1, metric_duration_buckets, metric_duration_bucket_count);
+    for (size_t i = 0; i < io_threads_count(server->io); i++) {
+        char name[24];
+        (void)snprintf(name, sizeof(name), "%zu", i);
+        loop_measure(io_threads_loops(server->io)[i],
+                     metric_get(family, (const char *const[]){name}));
+    }
+}
+
 static enum status open_listeners(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
     TRY(io_threads_create((size_t)settings->io_threads, &server->io, error));
+    measure_loops(server);
     server->handlers[0] = grpc_handler_http(server->grpc);
     server->handlers[1] = rest_http(server->rest);
     struct http_server_options options = {
@@ -311,10 +336,12 @@ static enum status open_listeners(struct server *server, struct error *error)
         .loop_count = io_threads_count(server->io),
         .server_name = STR("volley/" VOLLEY_VERSION),
         .metrics = server->metrics,
+        .log = server->log,
         .on_connection_close = on_connection_close,
         .on_connection_close_context = server,
     };
-    options.limits.header_timeout_ms = settings->header_timeout_ms;
+    transport_limits_set(&settings->limits, &options.limits);
+    transport_set_options(settings, server->log, &options, &server->tls_pairs);
     TRY(http_server_create(&options, &server->http, error));
     TRY(listen_on(server, &settings->flight_addr, "flight", "flight-addr", error));
     return listen_on(server, &settings->http_addr, "http", "http-addr", error);
@@ -345,9 +372,11 @@ static void start_drain(struct server *server)
     http_server_drain(server->http, &server->drained, server->loop);
 }
 
-/* Takes over the settings that may change while the server runs; wrong ones change nothing. */
+/* Takes over the settings that may change while the server runs; wrong ones change nothing. The files of
+ * certificates are read again in any case. */
 static void reload(struct server *server)
 {
+    http_server_reload_certificates(server->http);
     CLEANUP(settings_destroy) const struct settings *settings = NULL;
     struct error error = ERROR_NONE;
     if (server->reload->load(server->reload->context, &settings, &error) != STATUS_OK) {
@@ -414,13 +443,17 @@ static void take_down(struct server *server)
     if (server->io)
         io_threads_stop(server->io);
     http_server_destroy(server->http);
+    free(server->tls_pairs);
     rest_destroy(server->rest);
     grpc_handler_destroy(server->grpc);
     flight_destroy(server->flight);
     workers_destroy(server->workers);
     queries_destroy(server->queries);
-    if (server->housekeeping)
+    if (server->housekeeping) {
         io_threads_stop(server->housekeeping);
+        /* It runs once more when it is destroyed, and by then there is nothing to sweep. */
+        loop_timer_unset(io_threads_loops(server->housekeeping)[0], &server->sweep);
+    }
     sessions_destroy(server->sessions);
     engine_close(server->engine);
     for (size_t i = 0; i < TABLE_COUNT; i++)
@@ -468,6 +501,7 @@ enum status server_run(const struct settings *settings, const struct server_relo
     /* Freed memory of large results goes back to the system instead of staying in the heap. */
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
     mallopt(M_TRIM_THRESHOLD, 8 << 20);
+    transport_raise_descriptors();
     CLEANUP(take_down) struct server *server = NEW(struct server);
     server->settings = settings;
     server->reload = reload_settings;
@@ -486,6 +520,8 @@ enum status server_run(const struct settings *settings, const struct server_relo
     TRY(open_queries(server, error));
     TRY(open_doors(server, error));
     TRY(open_listeners(server, error));
+    for (size_t i = 0; i < server->address_count; i++)
+        rest_add_address(server->rest, server->addresses[i].door, server->addresses[i].text);
     loop_post(io_threads_loops(server->housekeeping)[0], &server->start_sweep);
     TRY(io_threads_start(server->io, "io", error));
     log_listening(server);

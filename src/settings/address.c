@@ -11,6 +11,8 @@
  */
 #include "settings/address.h"
 
+#include "base/memory.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -55,26 +57,95 @@ static bool parse_plain(struct str text, struct address *out_address)
     return true;
 }
 
-bool address_parse(struct str *text, struct address *out_address)
+static enum address_scheme take_scheme(struct str *text)
 {
-    struct str rest = str_trim(*text);
-    if (str_starts_with(rest, STR("tcp://")))
-        rest = str_slice(rest, 6, rest.len);
+    static const struct {
+        struct str prefix;
+        enum address_scheme scheme;
+    } known[] = {{{"tcp://", 6}, ADDRESS_TCP}, {{"tls://", 6}, ADDRESS_TLS}};
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+        if (str_starts_with(*text, known[i].prefix)) {
+            *text = str_slice(*text, known[i].prefix.len, text->len);
+            return known[i].scheme;
+        }
+    }
+    return ADDRESS_DEFAULT;
+}
+
+static bool is_client_auth(struct str text)
+{
+    return str_equal(text, STR("none")) || str_equal(text, STR("request")) ||
+           str_equal(text, STR("require"));
+}
+
+static bool read_option(struct str option, struct address *address)
+{
+    struct {
+        struct str name;
+        struct str *value;
+    } const known[] = {
+        {STR("client-auth"), &address->client_auth},
+        {STR("cert"), &address->certificate_file},
+        {STR("key"), &address->key_file},
+        {STR("ca"), &address->ca_file},
+    };
+    struct str value = option;
+    struct str name = str_split(&value, '=');
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+        if (!str_equal(known[i].name, name))
+            continue;
+        bool is_first = known[i].value->len == 0;
+        *known[i].value = value;
+        return is_first && value.len > 0;
+    }
+    return false;
+}
+
+/* Takes what follows '?' off *text. */
+static bool take_options(struct str *text, struct address *address)
+{
+    if (str_find(*text, '?') < 0)
+        return true;
+    struct str rest = *text;
+    *text = str_split(&rest, '?');
+    address->options = rest;
+    if (rest.len == 0)
+        return false;
+    while (rest.len > 0) {
+        if (!read_option(str_split(&rest, '&'), address))
+            return false;
+    }
+    bool has_pair = address->certificate_file.len > 0 && address->key_file.len > 0;
+    bool has_half = address->certificate_file.len > 0 || address->key_file.len > 0;
+    return (has_pair || !has_half) && address->scheme != ADDRESS_TCP &&
+           (address->client_auth.len == 0 || is_client_auth(address->client_auth));
+}
+
+static bool parse_unix(struct str path, struct address *address)
+{
+    address->unix_socket = true;
+    address->host = path;
+    return address->scheme == ADDRESS_DEFAULT && path.len > 0 && path.ptr[0] == '/' &&
+           path.len < sizeof(((struct sockaddr_un *)0)->sun_path);
+}
+
+bool address_parse(struct str text, struct address *out_address)
+{
     struct address address = {0};
+    struct str rest = str_trim(text);
+    address.scheme = take_scheme(&rest);
     if (str_starts_with(rest, STR("unix:"))) {
-        address.unix_socket = true;
-        address.host = str_slice(rest, 5, rest.len);
-        if (address.host.len == 0 || address.host.ptr[0] != '/' ||
-            address.host.len >= sizeof(((struct sockaddr_un *)0)->sun_path))
+        if (!parse_unix(str_slice(rest, 5, rest.len), &address))
             return false;
     } else {
-        bool bracketed = rest.len > 0 && rest.ptr[0] == '[';
-        if (!(bracketed ? parse_bracketed(rest, &address) : parse_plain(rest, &address)))
+        if (!take_options(&rest, &address))
+            return false;
+        bool is_bracketed = rest.len > 0 && rest.ptr[0] == '[';
+        if (!(is_bracketed ? parse_bracketed(rest, &address) : parse_plain(rest, &address)))
             return false;
         if (!address_is_host(address.host) || !address_is_port(address.port))
             return false;
     }
-    *text = rest;
     *out_address = address;
     return true;
 }

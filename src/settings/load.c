@@ -13,6 +13,7 @@
 #include "settings/loaded.h"
 
 #include "settings/address.h"
+#include "settings/exposure.h"
 #include "settings/source.h"
 #include "settings/value.h"
 
@@ -85,6 +86,17 @@ static enum status check_conflict(struct loader *loader, const struct setting *s
     return STATUS_OK;
 }
 
+static struct str write_address(struct arena *arena, const struct address *address, struct str host,
+                                struct str port)
+{
+    static const char *const schemes[] = {
+        [ADDRESS_DEFAULT] = "", [ADDRESS_TCP] = "tcp://", [ADDRESS_TLS] = "tls://"};
+    bool is_v6 = str_find(host, ':') >= 0;
+    return arena_printf(arena, is_v6 ? "%s[%.*s]:%.*s%s%.*s" : "%s%.*s:%.*s%s%.*s",
+                        schemes[address->scheme], STR_ARGS(host), STR_ARGS(port),
+                        address->options.len > 0 ? "?" : "", STR_ARGS(address->options));
+}
+
 /* Replaces the whole by its first address with the parts put in. */
 static enum status apply_parts(struct loader *loader, const struct setting *setting)
 {
@@ -95,9 +107,8 @@ static enum status apply_parts(struct loader *loader, const struct setting *sett
         return STATUS_OK;
     struct offer *whole = offers_slot(&loader->offers, setting, SETTING_WHOLE);
     struct str first = whole->values[0].text;
-    struct str text = str_trim(str_split(&first, ','));
     struct address address;
-    if (!address_parse(&text, &address) || address.unix_socket)
+    if (!address_parse(str_split(&first, ','), &address) || address.unix_socket)
         return refuse_value(loader, setting, whole->values[0]);
     if (host && !address_is_host(host->text))
         return refuse_part(loader, setting, host, "a host name or an IP address");
@@ -106,15 +117,13 @@ static enum status apply_parts(struct loader *loader, const struct setting *sett
     struct arena *arena = loader->offers.arena;
     struct str host_text = host ? host->text : address.host;
     struct str port_text = port ? port->text : address.port;
-    bool v6 = str_find(host_text, ':') >= 0;
     const struct offer_value *both[] = {host ? host : port, host && port ? port : NULL};
     struct str origin = both[0]->origin;
     if (both[1])
         origin = arena_printf(arena, "%.*s and %.*s", STR_ARGS(origin), STR_ARGS(both[1]->origin));
     whole->count = 1;
     whole->values[0] = (struct offer_value){
-        .text = arena_printf(arena, v6 ? "[%.*s]:%.*s" : "%.*s:%.*s", STR_ARGS(host_text),
-                             STR_ARGS(port_text)),
+        .text = write_address(arena, &address, host_text, port_text),
         .origin = origin,
     };
     return STATUS_OK;
@@ -126,29 +135,12 @@ static bool is_none(const struct setting *setting, const struct offer *offer)
            str_equal_nocase(str_trim(offer->values[0].text), str_of(setting->none));
 }
 
-/* Until authentication exists, an address that others can reach is refused. */
-static enum status check_local(struct loader *loader, const struct setting *setting,
-                               struct offer_value value)
-{
-    struct address address;
-    struct str text = value.text;
-    if (setting->type != SETTING_ADDRESS || !address_parse(&text, &address) ||
-        address_is_local(&address))
-        return STATUS_OK;
-    return error_set(loader->error, STATUS_INVALID_ARGUMENT,
-                     "%s: '%.*s' (%.*s) can be reached from other machines, which is refused "
-                     "without authentication; must be a loopback address such as 127.0.0.1:%.*s or "
-                     "a unix socket",
-                     setting->name, STR_ARGS(text), STR_ARGS(value.origin), STR_ARGS(address.port));
-}
-
 static enum status add_item(struct loader *loader, const struct setting *setting,
                             struct offer_value item, struct text_list *list)
 {
     struct setting_value parsed;
     if (!setting_parse(setting, item.text, loader->machine, &parsed))
         return refuse_value(loader, setting, item);
-    TRY(check_local(loader, setting, item));
     text_list_add(list, loader->offers.arena, parsed.text);
     return STATUS_OK;
 }
@@ -223,6 +215,7 @@ static enum status load(struct loader *loader, const struct settings_input *inpu
     for (size_t i = 0; i < settings_table_count; i++)
         TRY(settle(loader, &settings_table[i]));
     struct settings *settings = &loader->loaded->settings;
+    TRY(exposure_check(loader->loaded, loader->error));
     settings->files =
         (struct settings_list){loader->offers.files.items, loader->offers.files.count};
     settings->warnings =

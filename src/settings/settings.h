@@ -24,15 +24,68 @@ struct settings_list {
     size_t count;
 };
 
+/* As enum tls_client_auth. */
+enum settings_client_auth {
+    SETTINGS_CLIENT_AUTH_NONE,
+    SETTINGS_CLIENT_AUTH_REQUEST,
+    SETTINGS_CLIENT_AUTH_REQUIRE,
+};
+
 enum settings_log_format { SETTINGS_LOG_AUTO, SETTINGS_LOG_TEXT, SETTINGS_LOG_JSON };
+
+/* What clients may do to the transport; docs/transport.md says what follows when they do more. */
+struct settings_limits {
+    uint64_t header_bytes;
+    uint64_t header_count;
+    uint64_t header_timeout_ms;
+    uint64_t body_bytes_per_second; /* at least; 0: none */
+    uint64_t body_grace_ms;
+    uint64_t stream_window_bytes;
+    uint64_t connection_window_bytes;
+    uint64_t streams;
+    uint64_t continuations;
+    uint64_t settings_frames;
+    uint64_t settings_entries;
+    uint64_t pings;
+    uint64_t ping_strikes;
+    uint64_t ping_interval_ms;
+    uint64_t client_resets;
+    uint64_t server_resets;
+    uint64_t priority_frames;
+    uint64_t empty_data;
+    uint64_t tiny_data;
+    uint64_t window_updates;
+    uint64_t unknown_frames;
+    uint64_t control_queue;
+    uint64_t frame_bytes;
+    uint64_t stream_queue_bytes;
+    uint64_t connection_queue_bytes;
+    uint64_t queued_bytes;
+    uint64_t write_stall_timeout_ms;
+    uint64_t idle_timeout_ms; /* 0: none; so are the following */
+    uint64_t keepalive_time_ms;
+    uint64_t keepalive_timeout_ms;
+    uint64_t connection_age_ms;
+    uint64_t connection_age_grace_ms;
+};
 
 /* The values. Texts are NUL-terminated after their len; an optional text that is not set is empty. */
 struct settings {
-    struct settings_list flight_addr; /* host:port or unix:/path; never empty */
+    struct settings_list
+        flight_addr; /* [tls://|tcp://]host:port[?...] or unix:/path; never empty */
     struct settings_list http_addr;
     struct str addresses_file; /* empty: none */
     struct str advertise;      /* location of endpoints; empty: endpoints carry none */
     struct settings_list cors_origins;
+    bool allow_anonymous;
+    uint64_t max_connections;
+    uint64_t max_connections_per_address;
+
+    struct settings_list tls_cert; /* as many as keys */
+    struct settings_list tls_key;
+    struct str tls_ca;        /* empty: none */
+    unsigned tls_client_auth; /* enum settings_client_auth */
+    uint64_t tls_handshake_timeout_ms;
 
     struct str database; /* ":memory:" or a file */
     struct str data_dir; /* empty: none (`none`) */
@@ -49,8 +102,9 @@ struct settings {
     uint64_t batch_rows; /* 0: chosen by the size of the rows */
     uint64_t max_message_bytes;
     uint64_t max_receive_message_bytes;
-    uint64_t header_timeout_ms;
     uint64_t drain_timeout_ms;
+
+    struct settings_limits limits;
 
     uint64_t query_memory_bytes;
     uint64_t dataset_memory_bytes;

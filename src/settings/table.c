@@ -85,6 +85,12 @@ static const char *check_rule(struct str value)
     return value.len > 0 ? NULL : "names of statement rules";
 }
 
+static const struct setting_choice client_auths[] = {
+    {"none", SETTINGS_CLIENT_AUTH_NONE},       {"request", SETTINGS_CLIENT_AUTH_REQUEST},
+    {"require", SETTINGS_CLIENT_AUTH_REQUIRE}, {"false", SETTINGS_CLIENT_AUTH_NONE},
+    {"true", SETTINGS_CLIENT_AUTH_REQUIRE},    {NULL, 0},
+};
+
 static const struct setting_choice log_levels[] = {
     {"debug", LOG_DEBUG},
     {"info", LOG_INFO},
@@ -104,6 +110,28 @@ static const struct setting_choice log_formats[] = {
 
 #define FIELD(member) .offset = offsetof(struct settings, member)
 
+/* The transport's limits; one line each, as they differ in little. */
+#define LIMIT(setting_type, setting_unit, setting_name, field, fallback, low, high, text)          \
+    .section = "Limits", .name = (setting_name), .type = (setting_type),                           \
+    .offset = offsetof(struct settings, limits.field), .default_text = (fallback), .min = (low),   \
+    .max = (high), .unit = (setting_unit), .help = (text)
+#define LIMIT_COUNT(...)                                                                           \
+    {                                                                                              \
+        LIMIT(SETTING_INTEGER, "N", __VA_ARGS__)                                                   \
+    }
+#define LIMIT_TIME(...)                                                                            \
+    {                                                                                              \
+        LIMIT(SETTING_DURATION, "TIME", __VA_ARGS__)                                               \
+    }
+#define LIMIT_SIZE(...)                                                                            \
+    {                                                                                              \
+        LIMIT(SETTING_SIZE, "SIZE", __VA_ARGS__)                                                   \
+    }
+#define LIMIT_SHARE(...)                                                                           \
+    {                                                                                              \
+        LIMIT(SETTING_SIZE, "SIZE", __VA_ARGS__), .whole = machine_memory                          \
+    }
+
 const struct setting settings_table[] = {
     {
         .section = "Addresses",
@@ -114,7 +142,9 @@ const struct setting settings_table[] = {
         .default_text = "127.0.0.1:50052",
         .unit = "HOST:PORT",
         .aliases = {{"ARROW_FLIGHT_PORT", SETTING_PORT}, {"--flight-port", SETTING_PORT}},
-        .help = "where Flight and Flight SQL listen; also unix:/PATH; port 0 picks a free port",
+        .help = "where Flight and Flight SQL listen; also tls://HOST:PORT and unix:/PATH; port 0 "
+                "picks a "
+                "free port",
     },
     {
         .section = "Addresses",
@@ -131,7 +161,7 @@ const struct setting settings_table[] = {
                     {"PORT", SETTING_PORT},
                     {"API_PORT", SETTING_PORT},
                     {"--http-port", SETTING_PORT}},
-        .help = "where HTTP listens; also unix:/PATH; port 0 picks a free port",
+        .help = "where HTTP listens; also tls://HOST:PORT and unix:/PATH; port 0 picks a free port",
     },
     {
         .section = "Addresses",
@@ -161,9 +191,101 @@ const struct setting settings_table[] = {
         .none = "none",
         .unit = "ORIGIN",
         .aliases = {{"CORS_ORIGINS", SETTING_WHOLE}, {"FLIGHT_CORS_ORIGINS", SETTING_WHOLE}},
-        .help = "web origins (scheme://host:port) whose pages may call the HTTP address, also the "
-                "names "
-                "by which a proxy on this machine calls it; none for none",
+        .help = "web origins (scheme://host:port) whose pages may call the server over HTTP and "
+                "gRPC-Web (*: any page, without credentials), also the names by which a proxy on "
+                "this machine calls it; none for none",
+    },
+    {
+        .section = "Addresses",
+        .name = "allow-anonymous",
+        .type = SETTING_BOOLEAN,
+        FIELD(allow_anonymous),
+        .default_text = "false",
+        .help =
+            "let addresses beyond this machine be used without authentication: anyone who reaches "
+            "them may run SQL",
+    },
+    {
+        .section = "Addresses",
+        .name = "max-connections",
+        .type = SETTING_INTEGER,
+        FIELD(max_connections),
+        .default_text = "20000",
+        .min = 1,
+        .max = 10000000,
+        .unit = "N",
+        .help =
+            "connections of clients at once; one more is closed at once; the limit of open files "
+            "may allow fewer",
+    },
+    {
+        .section = "Addresses",
+        .name = "max-connections-per-address",
+        .type = SETTING_INTEGER,
+        FIELD(max_connections_per_address),
+        .default_text = "1000",
+        .min = 1,
+        .max = 10000000,
+        .unit = "N",
+        .help =
+            "the same for one client address (IPv6: its /64 network); this machine's own do not "
+            "count",
+    },
+    {
+        .section = "TLS",
+        .name = "tls-cert",
+        .type = SETTING_PATH,
+        .list = true,
+        FIELD(tls_cert),
+        .unit = "FILE",
+        .aliases = {{"GRPC_TLS_CERT_PATH", SETTING_WHOLE}},
+        .help =
+            "certificate with those that signed it, as PEM; addresses then speak TLS unless they "
+            "begin with tcp://; of several the client's host name chooses, the first if none "
+            "fits; SIGHUP reads the files again",
+    },
+    {
+        .section = "TLS",
+        .name = "tls-key",
+        .type = SETTING_PATH,
+        .list = true,
+        FIELD(tls_key),
+        .unit = "FILE",
+        .aliases = {{"GRPC_TLS_KEY_PATH", SETTING_WHOLE}},
+        .help = "private keys of tls-cert, in the same order, as PEM without a passphrase",
+    },
+    {
+        .section = "TLS",
+        .name = "tls-ca",
+        .type = SETTING_PATH,
+        FIELD(tls_ca),
+        .unit = "FILE",
+        .aliases = {{"GRPC_TLS_CA_PATH", SETTING_WHOLE}},
+        .help = "authorities whose client certificates are good, as PEM",
+    },
+    {
+        .section = "TLS",
+        .name = "tls-client-auth",
+        .type = SETTING_CHOICE,
+        FIELD(tls_client_auth),
+        .default_text = "none",
+        .choices = client_auths,
+        .unit = "WHEN",
+        .aliases = {{"GRPC_TLS_CLIENT_AUTH", SETTING_WHOLE}},
+        .help =
+            "whether clients have to show a certificate of tls-ca; request: those that show one "
+            "have to show a good one",
+    },
+    {
+        .section = "TLS",
+        .name = "tls-handshake-timeout",
+        .type = SETTING_DURATION,
+        FIELD(tls_handshake_timeout_ms),
+        .default_text = "10s",
+        .min = 100,
+        .max = 10 * MINUTE_MS,
+        .unit = "TIME",
+        .help = "a client whose TLS handshake takes longer is disconnected",
     },
     {
         .section = "Data",
@@ -388,17 +510,6 @@ const struct setting settings_table[] = {
     },
     {
         .section = "Resources",
-        .name = "header-timeout",
-        .type = SETTING_DURATION,
-        FIELD(header_timeout_ms),
-        .default_text = "10s",
-        .min = 100,
-        .max = 10 * MINUTE_MS,
-        .unit = "TIME",
-        .help = "a client whose request head takes longer is disconnected",
-    },
-    {
-        .section = "Resources",
         .name = "drain-timeout",
         .type = SETTING_DURATION,
         FIELD(drain_timeout_ms),
@@ -408,6 +519,70 @@ const struct setting settings_table[] = {
         .unit = "TIME",
         .help = "how long calls in flight may go on after SIGTERM or SIGINT",
     },
+    LIMIT_SIZE("max-header-bytes", header_bytes, "64KiB", 1 * KIB, 16 * MIB,
+               "a request head (names, values and 32 bytes a field); a larger one is refused"),
+    LIMIT_COUNT("max-header-count", header_count, "256", 8, 100000,
+                "fields of a request head, also parts of a cookie; more are refused"),
+    LIMIT_TIME("header-timeout", header_timeout_ms, "10s", 100, 10 * MINUTE_MS,
+               "a client whose request head takes longer is disconnected"),
+    LIMIT_SIZE("body-min-rate", body_bytes_per_second, "1KiB", 0, 1 * GIB,
+               "bytes a second that a request body must bring while it is wanted; 0 for none"),
+    LIMIT_TIME("body-grace", body_grace_ms, "10s", 100, HOUR_MS,
+               "the time over which the rate of a request body is taken"),
+    LIMIT_SIZE("stream-window", stream_window_bytes, "4MiB", 1, 2 * GIB - 1,
+               "request body bytes that a client may send ahead of its reader"),
+    LIMIT_SIZE("connection-window", connection_window_bytes, "32MiB", 64 * KIB - 1, 2 * GIB - 1,
+               "the same for all requests of an HTTP/2 connection"),
+    LIMIT_COUNT("max-streams", streams, "256", 1, 100000,
+                "requests of one HTTP/2 connection at once; one more is refused"),
+    LIMIT_COUNT("max-continuations", continuations, "8", 0, 250,
+                "CONTINUATION frames of a request head"),
+    LIMIT_COUNT("max-settings-frames", settings_frames, "32", 4, 1000000,
+                "SETTINGS frames at once; a tenth of it more each second, as for the following"),
+    LIMIT_COUNT("max-settings-entries", settings_entries, "32", 8, 10000,
+                "entries of one SETTINGS frame"),
+    LIMIT_COUNT("max-pings", pings, "1000", 10, 1000000, "PING frames at once"),
+    LIMIT_TIME("min-ping-interval", ping_interval_ms, "9s", 0, HOUR_MS,
+               "between PINGs of a client to which nothing is sent"),
+    LIMIT_COUNT("max-ping-strikes", ping_strikes, "2", 0, 1000000,
+                "PINGs sooner than that before the client is sent away"),
+    LIMIT_COUNT("max-client-resets", client_resets, "5000", 1, 1000000,
+                "requests that a client may cancel at once"),
+    LIMIT_COUNT("max-server-resets", server_resets, "100", 1, 1000000,
+                "requests that may fail at once for errors of protocol"),
+    LIMIT_COUNT("max-priority-frames", priority_frames, "100", 1, 1000000,
+                "PRIORITY frames at once; they have no effect"),
+    LIMIT_COUNT("max-empty-data", empty_data, "10", 1, 1000000,
+                "DATA frames without content at once"),
+    LIMIT_COUNT("max-tiny-data", tiny_data, "2000", 1, 1000000,
+                "DATA frames of less than 5 bytes at once"),
+    LIMIT_COUNT("max-window-updates", window_updates, "1000", 100, 1000000,
+                "WINDOW_UPDATE frames at once; what is sent earns more"),
+    LIMIT_COUNT("max-unknown-frames", unknown_frames, "100", 1, 1000000,
+                "frames of unknown types at once"),
+    LIMIT_COUNT("max-control-queue", control_queue, "1000", 100, 1000000,
+                "answers to such frames that may wait for a client that does not read"),
+    LIMIT_SIZE("max-frame-bytes", frame_bytes, "1MiB", 16 * KIB, 16 * MIB - 1,
+               "largest DATA frame, both ways"),
+    LIMIT_SIZE("max-stream-queue", stream_queue_bytes, "4MiB", 64 * KIB, 1 * GIB,
+               "bytes of a response that wait for its client before its query waits"),
+    LIMIT_SIZE("max-connection-queue", connection_queue_bytes, "32MiB", 64 * KIB, 16 * GIB,
+               "the same for all responses of a connection"),
+    LIMIT_SHARE("max-queued-bytes", queued_bytes, "10%", 16 * MIB, 1024 * TIB,
+                "the same for all connections together; then those that do not move are closed"),
+    LIMIT_TIME("write-stall-timeout", write_stall_timeout_ms, "60s", 100, DAY_MS,
+               "a client that takes no byte and answers no PING while bytes wait is disconnected"),
+    {LIMIT(SETTING_DURATION, "TIME", "idle-timeout", idle_timeout_ms, "0s", 0, 30 * DAY_MS,
+           "a connection without requests is closed after that; 0 for never"),
+     .aliases = {{"--max-connection-idle", SETTING_WHOLE}}},
+    LIMIT_TIME("keepalive-time", keepalive_time_ms, "2h", 0, 30 * DAY_MS,
+               "a client that is silent for so long is sent a PING; 0 for never"),
+    LIMIT_TIME("keepalive-timeout", keepalive_timeout_ms, "20s", 100, HOUR_MS,
+               "the time for its answer"),
+    LIMIT_TIME("max-connection-age", connection_age_ms, "0s", 0, 365 * DAY_MS,
+               "an older connection (give or take a tenth) is asked to go; 0 for never"),
+    LIMIT_TIME("max-connection-age-grace", connection_age_grace_ms, "0s", 0, 30 * DAY_MS,
+               "requests of such a connection are ended after that; 0 for never"),
     {
         .section = "Process",
         .name = "environment",
@@ -454,6 +629,8 @@ const size_t settings_table_count = ARRAY_COUNT(settings_table);
 
 const struct setting_yaml_key settings_yaml_keys[] = {
     {"flight.address", "flight-addr"},
+    {"flight.tls.cert_file", "tls-cert"},
+    {"flight.tls.key_file", "tls-key"},
     {"monitoring.log_level", "log-level"},
 };
 const size_t settings_yaml_key_count = ARRAY_COUNT(settings_yaml_keys);

@@ -170,7 +170,7 @@ bool setting_parse(const struct setting *setting, struct str text, const struct 
         valid = parse_text(setting, value.text);
         break;
     case SETTING_ADDRESS:
-        valid = address_parse(&value.text, &address);
+        valid = address_parse(value.text, &address);
         break;
     case SETTING_INTEGER:
         valid = str_to_u64(value.text, &value.number) && in_range(setting, value.number);

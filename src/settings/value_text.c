@@ -79,7 +79,9 @@ void setting_write_allowed(const struct setting *setting, struct buf *out)
         write_text_allowed(setting, out);
         break;
     case SETTING_ADDRESS:
-        buf_append_text(out, "HOST:PORT, [IPV6]:PORT or unix:/PATH, with a port from 0 to 65535");
+        buf_append_text(out, "HOST:PORT, [IPV6]:PORT or unix:/PATH, with a port from 0 to 65535; "
+                             "before the first two tcp:// or tls://, behind them "
+                             "?client-auth=none|request|require, cert=FILE&key=FILE and ca=FILE");
         break;
     case SETTING_INTEGER:
         buf_printf(out, "an integer from %llu to %llu", (unsigned long long)setting->min,

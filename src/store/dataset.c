@@ -39,6 +39,16 @@ static const char *const state_names[] = {
     [DATASET_FAILED] = "failed",
 };
 
+const char *dataset_durability_name(enum dataset_durability durability)
+{
+    static const char *const names[] = {
+        [DATASET_IN_MEMORY] = "memory",
+        [DATASET_IN_PROCESS] = "process",
+        [DATASET_ON_DISK] = "disk",
+    };
+    return names[durability];
+}
+
 const char *dataset_state_name(enum dataset_state state)
 {
     return state_names[state];
@@ -52,10 +62,39 @@ struct dataset *dataset_ref(struct dataset *dataset)
     return dataset;
 }
 
+bool dataset_try_ref(struct dataset *dataset)
+{
+    int references = atomic_load_explicit(&dataset->references, memory_order_relaxed);
+    while (references > 0) {
+        if (atomic_compare_exchange_weak(&dataset->references, &references, references + 1))
+            return true;
+    }
+    return false;
+}
+
+/* Before anything of it goes: whoever looks for something to spill sees the list. */
+static void leave_kept(struct dataset *dataset)
+{
+    struct store *store = dataset->store;
+    LOCKED(&store->locked.lock);
+    list_remove(&dataset->named.kept_link);
+    atomic_fetch_sub(&dataset->account->bytes, dataset->locked.bytes);
+    if (--dataset->account->datasets == 0) {
+        (void)map_remove(&store->locked.owners, dataset->owner);
+        free(dataset->account);
+    }
+}
+
 static void destroy(struct dataset *dataset)
 {
     assert(dataset->locked.reader_count == 0 && !dataset->named.is_named);
     struct store *store = dataset->store;
+    if (dataset->is_kept) {
+        leave_kept(dataset);
+        journal_close(dataset->journal);
+        body_file_unref(dataset->locked.spill);
+        lock_finish(&dataset->commit_lock);
+    }
     dataset_discard(dataset);
     if (dataset->locked.slots != dataset->locked.inline_slots)
         free(dataset->locked.slots);
@@ -94,6 +133,14 @@ void dataset_facts(struct dataset *dataset, struct dataset_facts *out_facts)
     LOCKED(&dataset->locked.lock);
     *out_facts = (struct dataset_facts){
         .state = dataset->locked.state,
+        .is_kept = dataset->is_kept,
+        .id = dataset->id,
+        .path = dataset->path,
+        .owner = dataset->owner,
+        .durability = dataset->durability,
+        .ttl_ms = dataset->ttl_ms,
+        .disk_bytes = (dataset->journal ? journal_bytes(dataset->journal) : 0) +
+                      (dataset->locked.spill ? atomic_load(&dataset->locked.spill->charged) : 0),
         .batches = dataset->locked.count,
         .rows = dataset->locked.rows,
         .bytes = dataset->locked.bytes,
@@ -243,6 +290,16 @@ static void reserve_slot(struct dataset *dataset)
     dataset->locked.slots_capacity = capacity * 2;
 }
 
+void dataset_add(struct dataset *dataset, struct arrow_batch *batch, size_t cost)
+{
+    reserve_slot(dataset);
+    dataset->locked.slots[dataset->locked.count - dataset->locked.slots_base] = batch;
+    dataset->locked.count++;
+    dataset->locked.held_bytes += cost;
+    dataset->locked.bytes += batch->body_bytes;
+    dataset->locked.rows += batch->rows;
+}
+
 enum append_answer { APPENDED, REFUSED, DATASET_FULL, STORE_FULL };
 
 /* Charges the batch if the bounds allow it. `force`: the store has dropped what it could. */
@@ -273,12 +330,7 @@ static enum append_answer try_append(struct dataset *dataset, struct arrow_batch
     enum append_answer answer = try_charge(dataset, cost, force);
     if (answer != APPENDED)
         return answer;
-    reserve_slot(dataset);
-    dataset->locked.slots[dataset->locked.count - dataset->locked.slots_base] = batch;
-    dataset->locked.count++;
-    dataset->locked.held_bytes += cost;
-    dataset->locked.bytes += batch->body_bytes;
-    dataset->locked.rows += batch->rows;
+    dataset_add(dataset, batch, cost);
     dataset_collect_wakes(dataset, out_wakes);
     return APPENDED;
 }

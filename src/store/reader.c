@@ -35,8 +35,13 @@ enum status dataset_reader_open(struct dataset *dataset, size_t position, struct
     reader->loop = loop;
     reader->wake = wake;
     reader->position = position;
+    reader->end = SIZE_MAX;
     list_append(&dataset->locked.readers, &reader->link);
     dataset->locked.reader_count++;
+    if (dataset->is_kept) {
+        list_remove(&dataset->named.kept_link);
+        list_append(&store->locked.kept, &dataset->named.kept_link);
+    }
     store_place(store, dataset);
     dataset_wake_producer(dataset);
     lock_give(&dataset->locked.lock);
@@ -48,7 +53,8 @@ enum status dataset_reader_open(struct dataset *dataset, size_t position, struct
 static bool reader_is_ready(const struct dataset_reader *reader)
 {
     const struct dataset *dataset = reader->dataset;
-    return dataset->locked.state != DATASET_OPEN || reader->position < dataset->locked.count;
+    return dataset->locked.state != DATASET_OPEN || reader->position < dataset->locked.count ||
+           reader->position >= reader->end;
 }
 
 /* The batch at the reader's position, with a reference, or NULL. With the dataset's lock. */
@@ -56,7 +62,8 @@ static struct arrow_batch *take_batch(struct dataset_reader *reader, struct data
 {
     struct dataset *dataset = reader->dataset;
     size_t position = reader->position;
-    if (position < dataset->locked.base || position >= dataset->locked.count)
+    if (position < dataset->locked.base || position >= dataset->locked.count ||
+        position >= reader->end)
         return NULL;
     struct arrow_batch *batch = dataset->locked.slots[position - dataset->locked.slots_base];
     arrow_batch_ref(batch);
@@ -74,7 +81,8 @@ enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step
     freed.count = 0;
     lock_take(&dataset->locked.lock);
     struct arrow_batch *batch = take_batch(reader, &freed);
-    enum dataset_state state = dataset->locked.state;
+    bool is_past = reader->position >= reader->end;
+    enum dataset_state state = is_past ? DATASET_COMPLETE : dataset->locked.state;
     const struct error *failure = dataset->locked.error;
     if (!batch) {
         reader->is_waiting = state == DATASET_OPEN;
@@ -108,6 +116,12 @@ void dataset_reader_wait(struct dataset_reader *reader)
         condition_wait(&dataset->locked.changed, &dataset->locked.lock);
         dataset->locked.sleepers--;
     }
+}
+
+void dataset_reader_end_at(struct dataset_reader *reader, size_t end)
+{
+    LOCKED(&reader->dataset->locked.lock);
+    reader->end = end;
 }
 
 size_t dataset_reader_position(const struct dataset_reader *reader)

@@ -10,6 +10,8 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "event/lock.h"
+#include "store/body_file.h"
+#include "store/journal.h"
 #include "store/store.h"
 
 #include <stdatomic.h>
@@ -19,7 +21,20 @@
 /* Batches of a short result are held in the dataset itself. */
 #define DATASET_INLINE_SLOTS 4
 
+/* What the kept datasets of one owner hold. */
+struct store_owner {
+    atomic_size_t bytes;
+    size_t datasets; /* guarded by the store's lock; 0: it goes */
+};
+
 struct store {
+    size_t kept_bytes_max; /* SIZE_MAX: no bound */
+    size_t owner_bytes_max;
+    char *spill_folder; /* NULL: batches stay in memory */
+    char *kept_folder;  /* NULL: nothing is durable */
+    struct log *log;
+    struct disk_budget disk;
+    bool is_closing; /* files stay while the last datasets go; one thread is left then */
     size_t memory_bytes_max;
     size_t dataset_bytes_max;
     size_t read_bytes_max;
@@ -34,6 +49,9 @@ struct store {
     struct {
         struct lock lock;
         struct map table;     /* id -> dataset; each entry holds a reference */
+        struct map paths;     /* canonical path -> dataset, of those in `table` */
+        struct map owners;    /* owner -> struct store_owner, of kept datasets */
+        struct list kept;     /* dataset.named.kept_link, least recently read first */
         struct list datasets; /* dataset.named.link, oldest first */
         struct list spent;    /* dataset.named.idle_link: read to the end or failed, oldest first */
         size_t spent_bytes;   /* held by those in `spent` */
@@ -48,9 +66,15 @@ struct dataset {
     atomic_int references;
     struct store *store;
     struct arrow_schema *schema;
-    struct str id; /* these two texts stand behind the struct */
+    struct str id; /* these three texts stand behind the struct */
     struct str owner;
-    uint64_t ttl_ms;
+    struct str path;
+    bool is_kept;
+    struct store_owner *account; /* of a kept one */
+    enum dataset_durability durability;
+    struct journal *journal; /* of a durable one; set before others know the dataset */
+    struct lock commit_lock; /* of a kept one: puts become visible one after the other */
+    uint64_t ttl_ms;         /* of a kept one: guarded by both locks */
     int64_t created_us;
     size_t overhead_bytes;
     size_t held_bytes_max; /* beyond it the producer waits; the producer's */
@@ -62,6 +86,7 @@ struct dataset {
         size_t spent_bytes;      /* what it counts for in locked.spent_bytes; 0 elsewhere */
         struct list expiry_link; /* the wheel, as long as idle_link is linked */
         struct list waiting_link;
+        struct list kept_link; /* locked.kept; linked as long as a kept dataset lives */
     } named;
 
     struct {                   /* guarded by both locks: writers hold both, readers one of them */
@@ -91,9 +116,14 @@ struct dataset {
         size_t held_bytes;
         size_t bytes; /* bodies appended */
         int64_t rows;
+        size_t spill_next;       /* position of the next batch that may go to disk */
+        struct body_file *spill; /* NULL until the first one went */
         struct arrow_batch *inline_slots[DATASET_INLINE_SLOTS];
     } locked;
 };
+
+/* An open dataset that no table knows. */
+struct dataset *dataset_make(struct store *store, const struct dataset_options *options);
 
 struct dataset_reader {
     struct dataset *dataset;
@@ -101,6 +131,7 @@ struct dataset_reader {
     struct loop_task *wake;
     struct list link; /* dataset.locked.readers */
     size_t position;  /* written by its owner under the dataset's lock */
+    size_t end;       /* positions from here on are not for it */
     bool is_waiting;  /* guarded by the dataset's lock: the last step was WAIT */
 };
 
@@ -147,6 +178,11 @@ void dataset_trim(struct dataset *dataset);
 /* Without a lock: frees all batches unless somebody reads. */
 void dataset_discard(struct dataset *dataset);
 
+/* Without a lock: one more reference, unless the last one is just going. */
+bool dataset_try_ref(struct dataset *dataset);
+/* With the dataset's lock: adds a batch that was charged with `cost`. Its reference is taken over. */
+void dataset_add(struct dataset *dataset, struct arrow_batch *batch, size_t cost);
+
 /* --- the store's side ------------------------------------------------------------------------ */
 
 /* Charges `bytes` if they fit below the bound. */
@@ -166,3 +202,17 @@ void store_leave_waiting(struct store *store, struct dataset *dataset);
 /* With both locks: puts the dataset where its state says: idle or not, spent or unread, and starts
  * its time to live anew. */
 void store_place(struct store *store, struct dataset *dataset);
+/* With both locks: starts the time to live anew. */
+void store_start_life(struct dataset *dataset);
+/* With the store's lock: the table gives the dataset up; its reference is the caller's. */
+void store_take_from_table(struct store *store, struct dataset *dataset);
+/* With the store's lock: enters a dataset whose id and path are free; a reference is taken. */
+void store_enter(struct store *store, struct dataset *dataset);
+/* Without a lock: frees what was taken from the table, and its files. */
+void store_finish_dropped(struct dataset *dataset);
+/* True when a dataset in the table is over by the time alone. With the store's lock. */
+bool store_is_expired(const struct dataset *dataset, uint64_t now_ns);
+
+/* spill.c, without a lock: moves batches of kept datasets to disk until `bytes` more fit.
+ * RESOURCE_EXHAUSTED naming the setting when they cannot. */
+MUST_CHECK enum status store_spill(struct store *store, size_t bytes, struct error *error);

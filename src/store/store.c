@@ -24,6 +24,18 @@
 #define DATASET_TABLE_BYTES 192
 /* Unread results looked at for one that may be dropped; they are nearly sorted by that time. */
 #define UNREAD_SEARCH_MAX 64
+/* Of the file system: others need some, too. */
+#define DISK_FREE_PERCENT_MIN 5
+
+static size_t or_unbounded(size_t bytes)
+{
+    return bytes > 0 ? bytes : SIZE_MAX;
+}
+
+static char *copy_path(const char *path)
+{
+    return path ? str_copy(str_of(path)) : NULL;
+}
 
 static void open_metrics(struct store *store, struct metrics *metrics)
 {
@@ -36,6 +48,7 @@ static void open_metrics(struct store *store, struct metrics *metrics)
         metrics_family(metrics, METRIC_GAUGE, "volley_live_objects",
                        "Objects of the server that exist now.", kind, 1, NULL, 0);
     store->bytes_metric = metric_get(bytes, (const char *const[]){"memory"});
+    store->disk.metric = metric_get(bytes, (const char *const[]){"disk"});
     store->count_metric = metric_get(objects, (const char *const[]){"dataset"});
 }
 
@@ -47,10 +60,20 @@ struct store *store_create(const struct store_options *options)
     store->read_bytes_max =
         options->read_bytes_max > 0 ? options->read_bytes_max : options->memory_bytes_max;
     store->dataset_count_max = options->dataset_count_max;
+    store->kept_bytes_max = or_unbounded(options->kept_bytes_max);
+    store->owner_bytes_max = or_unbounded(options->owner_bytes_max);
+    store->spill_folder = copy_path(options->spill_folder);
+    store->kept_folder = copy_path(options->kept_folder);
+    store->log = options->log;
+    store->disk.bytes_max = options->disk_bytes_max;
+    store->disk.free_percent_min = DISK_FREE_PERCENT_MIN;
     if (options->metrics)
         open_metrics(store, options->metrics);
     lock_init(&store->locked.lock);
     map_init(&store->locked.table);
+    map_init(&store->locked.paths);
+    map_init(&store->locked.owners);
+    list_init(&store->locked.kept);
     list_init(&store->locked.datasets);
     list_init(&store->locked.spent);
     list_init(&store->locked.unread);
@@ -144,8 +167,7 @@ static uint64_t add_saturated(uint64_t a, uint64_t b)
     return checked_add(a, b, &sum) ? sum : CLOCK_NEVER;
 }
 
-/* Starts the time to live anew. With both locks. */
-static void start_life(struct dataset *dataset)
+void store_start_life(struct dataset *dataset)
 {
     uint64_t now = clock_now_ns();
     uint64_t ttl_ns;
@@ -167,38 +189,50 @@ static void leave_idle(struct dataset *dataset)
     list_remove(&dataset->named.expiry_link);
 }
 
+static void await_expiry(struct store *store, struct dataset *dataset)
+{
+    size_t second = dataset->life.expires_ns / NANOSECONDS_PER_SECOND % STORE_WHEEL_SECONDS;
+    list_append(&store->locked.wheel[second], &dataset->named.expiry_link);
+}
+
 void store_place(struct store *store, struct dataset *dataset)
 {
     leave_idle(dataset);
     if (dataset->locked.state == DATASET_OPEN)
         return;
-    start_life(dataset);
+    if (dataset->is_kept) { /* until its time is over, whoever reads */
+        if (dataset->named.is_named)
+            await_expiry(store, dataset);
+        return;
+    }
+    store_start_life(dataset);
     if (!dataset->named.is_named || dataset->locked.reader_count > 0)
         return;
     bool is_spent = dataset->locked.read_to_end || dataset->locked.state == DATASET_FAILED;
     list_append(is_spent ? &store->locked.spent : &store->locked.unread, &dataset->named.idle_link);
     dataset->named.spent_bytes = is_spent ? dataset->locked.held_bytes : 0;
     store->locked.spent_bytes += dataset->named.spent_bytes;
-    size_t second = dataset->life.expires_ns / NANOSECONDS_PER_SECOND % STORE_WHEEL_SECONDS;
-    list_append(&store->locked.wheel[second], &dataset->named.expiry_link);
+    await_expiry(store, dataset);
 }
 
-static bool is_expired(const struct dataset *dataset, uint64_t now)
+bool store_is_expired(const struct dataset *dataset, uint64_t now)
 {
-    return list_is_linked(&dataset->named.idle_link) && dataset->life.expires_ns <= now;
+    return list_is_linked(&dataset->named.expiry_link) && dataset->life.expires_ns <= now;
 }
 
 /* --- dropping -------------------------------------------------------------------------------- */
 
-/* Takes the dataset out of the table; the table's reference goes over to the caller. With the store's
- * lock. */
-static void take_from_table(struct store *store, struct dataset *dataset)
+void store_take_from_table(struct store *store, struct dataset *dataset)
 {
     leave_idle(dataset);
     list_remove(&dataset->named.link);
     dataset->named.is_named = false;
     void *removed = map_remove(&store->locked.table, dataset->id);
     assert(removed == dataset);
+    if (dataset->path.len > 0) {
+        removed = map_remove(&store->locked.paths, dataset->path);
+        assert(removed == dataset);
+    }
 }
 
 /* The dataset to drop first, or NULL. With the store's lock. */
@@ -224,14 +258,16 @@ static struct dataset *take_droppable(struct store *store)
     LOCKED(&store->locked.lock);
     struct dataset *dataset = find_droppable(store);
     if (dataset)
-        take_from_table(store, dataset);
+        store_take_from_table(store, dataset);
     return dataset;
 }
 
 /* Frees what was taken from the table. Somebody may still hold a reference, so the batches go by
  * themselves: memory is what it was dropped for. */
-static void finish_dropped(struct dataset *dataset)
+void store_finish_dropped(struct dataset *dataset)
 {
+    if (!dataset->store->is_closing)
+        journal_unlink(dataset->journal);
     dataset_discard(dataset);
     dataset_unref(dataset);
 }
@@ -248,7 +284,7 @@ void store_drop_read(struct store *store)
         struct dataset *dataset = take_droppable(store);
         if (!dataset)
             return;
-        finish_dropped(dataset);
+        store_finish_dropped(dataset);
     }
 }
 
@@ -258,7 +294,7 @@ void store_make_room(struct store *store, size_t bytes)
         struct dataset *dataset = take_droppable(store);
         if (!dataset)
             return;
-        finish_dropped(dataset);
+        store_finish_dropped(dataset);
     }
 }
 
@@ -268,10 +304,13 @@ void dataset_drop(struct dataset *dataset)
     lock_take(&store->locked.lock);
     bool was_named = dataset->named.is_named;
     if (was_named)
-        take_from_table(store, dataset);
+        store_take_from_table(store, dataset);
     lock_give(&store->locked.lock);
-    if (was_named)
-        dataset_unref(dataset);
+    if (!was_named)
+        return;
+    if (!store->is_closing)
+        journal_unlink(dataset->journal);
+    dataset_unref(dataset);
 }
 
 /* Moves what expired in one second's list to `expired`. With the store's lock. */
@@ -280,7 +319,7 @@ static void take_expired(struct store *store, uint64_t second, uint64_t now, str
     struct list *of_second = &store->locked.wheel[second % STORE_WHEEL_SECONDS];
     LIST_FOR_EACH (dataset, of_second, struct dataset, named.expiry_link) {
         if (dataset->life.expires_ns <= now) {
-            take_from_table(store, dataset);
+            store_take_from_table(store, dataset);
             list_append(expired, &dataset->named.expiry_link);
         }
     }
@@ -304,7 +343,7 @@ void store_sweep(struct store *store)
 
     LIST_FOR_EACH (dataset, &expired, struct dataset, named.expiry_link) {
         list_remove(&dataset->named.expiry_link);
-        finish_dropped(dataset);
+        store_finish_dropped(dataset);
     }
     /* An unread result may have become droppable by the time alone. */
     store_wake_waiting(store);
@@ -315,34 +354,46 @@ void store_destroy(struct store *store)
     if (!store)
         return;
     struct dataset *dataset;
+    store->is_closing = true;
     while ((dataset = LIST_FIRST(&store->locked.datasets, struct dataset, named.link)))
         dataset_drop(dataset);
     /* Datasets give their bytes back to the store: all references must be gone before it. */
     assert(atomic_load(&store->alive) == 0);
     map_finish(&store->locked.table);
+    map_finish(&store->locked.paths);
+    map_finish(&store->locked.owners);
+    free(store->spill_folder);
+    free(store->kept_folder);
     lock_finish(&store->locked.lock);
     free(store);
 }
 
 /* --- names ----------------------------------------------------------------------------------- */
 
-static struct dataset *make_dataset(struct store *store, const struct dataset_options *options)
+/* Copies `text` to `*place`, which moves on. */
+static struct str place_text(char **place, struct str text)
 {
-    size_t size = sizeof(struct dataset) + options->id.len + options->owner.len;
+    char *start = *place;
+    if (text.len > 0)
+        memcpy(start, text.ptr, text.len);
+    *place += text.len;
+    return str_make(start, text.len);
+}
+
+struct dataset *dataset_make(struct store *store, const struct dataset_options *options)
+{
+    size_t size = sizeof(struct dataset) + options->id.len + options->owner.len + options->path.len;
     struct dataset *dataset = memory_new(size);
-    char *texts = (char *)(dataset + 1);
-    if (options->id.len > 0)
-        memcpy(texts, options->id.ptr, options->id.len);
-    if (options->owner.len > 0)
-        memcpy(texts + options->id.len, options->owner.ptr, options->owner.len);
+    char *place = (char *)(dataset + 1);
     atomic_init(&dataset->references, 1);
     dataset->store = store;
     dataset->schema = arrow_schema_ref(options->schema);
-    dataset->id = str_make(texts, options->id.len);
-    dataset->owner = str_make(texts + options->id.len, options->owner.len);
+    dataset->id = place_text(&place, options->id);
+    dataset->owner = place_text(&place, options->owner);
+    dataset->path = place_text(&place, options->path);
     dataset->ttl_ms = options->ttl_ms;
     dataset->created_us = clock_wall_us();
-    dataset->overhead_bytes = size + options->id.len + DATASET_TABLE_BYTES;
+    dataset->overhead_bytes = size + options->id.len + options->path.len + DATASET_TABLE_BYTES;
     dataset->held_bytes_max = options->transient
                                   ? size_min(store->dataset_bytes_max, DATASET_TRANSIENT_BYTES)
                                   : store->dataset_bytes_max;
@@ -360,6 +411,15 @@ static struct dataset *make_dataset(struct store *store, const struct dataset_op
     return dataset;
 }
 
+void store_enter(struct store *store, struct dataset *dataset)
+{
+    map_set(&store->locked.table, dataset->id, dataset_ref(dataset));
+    if (dataset->path.len > 0)
+        map_set(&store->locked.paths, dataset->path, dataset);
+    list_append(&store->locked.datasets, &dataset->named.link);
+    dataset->named.is_named = true;
+}
+
 /* Names the dataset, or tells why not; `*out_dropped` is what had to go for it. */
 static enum status enter(struct store *store, struct dataset *dataset, struct dataset **out_dropped,
                          struct error *error)
@@ -367,7 +427,7 @@ static enum status enter(struct store *store, struct dataset *dataset, struct da
     LOCKED(&store->locked.lock);
     struct dataset *present = map_get(&store->locked.table, dataset->id);
     struct dataset *dropped = NULL;
-    if (present && !is_expired(present, clock_now_ns()))
+    if (present && !store_is_expired(present, clock_now_ns()))
         return error_set(error, STATUS_ALREADY_EXISTS,
                          "result '%.*s' exists already; choose another name or drop it first",
                          STR_ARGS(dataset->id));
@@ -376,14 +436,12 @@ static enum status enter(struct store *store, struct dataset *dataset, struct da
     else if (store->locked.table.count >= store->dataset_count_max)
         dropped = find_droppable(store);
     if (dropped)
-        take_from_table(store, dropped);
+        store_take_from_table(store, dropped);
     else if (store->locked.table.count >= store->dataset_count_max)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,
                          "%zu results are kept and none can be dropped yet; read or close some",
                          store->locked.table.count);
-    map_set(&store->locked.table, dataset->id, dataset_ref(dataset));
-    list_append(&store->locked.datasets, &dataset->named.link);
-    dataset->named.is_named = true;
+    store_enter(store, dataset);
     *out_dropped = dropped;
     return STATUS_OK;
 }
@@ -391,11 +449,11 @@ static enum status enter(struct store *store, struct dataset *dataset, struct da
 enum status dataset_create(struct store *store, const struct dataset_options *options,
                            struct dataset **out_dataset, struct error *error)
 {
-    CLEANUP(dataset_unref) struct dataset *dataset = make_dataset(store, options);
+    CLEANUP(dataset_unref) struct dataset *dataset = dataset_make(store, options);
     struct dataset *dropped = NULL;
     TRY(enter(store, dataset, &dropped, error));
     if (dropped)
-        finish_dropped(dropped);
+        store_finish_dropped(dropped);
     store_make_room(store, 0);
     *out_dataset = STEAL(dataset);
     return STATUS_OK;
@@ -406,9 +464,23 @@ enum status store_find(struct store *store, struct str id, struct dataset **out_
 {
     LOCKED(&store->locked.lock);
     struct dataset *dataset = map_get(&store->locked.table, id);
-    if (!dataset || is_expired(dataset, clock_now_ns()))
+    if (!dataset || store_is_expired(dataset, clock_now_ns()))
         return error_set(error, STATUS_NOT_FOUND, "result '%.*s' expired or never existed",
                          STR_ARGS(id));
+    *out_dataset = dataset_ref(dataset);
+    return STATUS_OK;
+}
+
+enum status store_find_name(struct store *store, struct str name, struct dataset **out_dataset,
+                            struct error *error)
+{
+    LOCKED(&store->locked.lock);
+    struct dataset *dataset = map_get(&store->locked.paths, name);
+    if (!dataset)
+        dataset = map_get(&store->locked.table, name);
+    if (!dataset || store_is_expired(dataset, clock_now_ns()))
+        return error_set(error, STATUS_NOT_FOUND, "dataset '%.*s' expired or never existed",
+                         STR_ARGS(str_slice(name, 0, 256)));
     *out_dataset = dataset_ref(dataset);
     return STATUS_OK;
 }

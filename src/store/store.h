@@ -24,6 +24,7 @@
 
 #include "arrow/batch.h"
 #include "base/cleanup.h"
+#include "base/log.h"
 #include "base/metric.h"
 #include "event/loop.h"
 
@@ -31,12 +32,25 @@ struct store;
 struct dataset;
 struct dataset_reader;
 
+/* How safe the batches of a kept dataset are once its put was acknowledged. */
+enum dataset_durability {
+    DATASET_IN_MEMORY,  /* until the process ends */
+    DATASET_IN_PROCESS, /* the process may be killed: written to disk, not synced */
+    DATASET_ON_DISK,    /* the machine may lose power: synced */
+};
+
 struct store_options {
     size_t memory_bytes_max;  /* all datasets together, overhead included */
     size_t dataset_bytes_max; /* one dataset */
     size_t read_bytes_max;    /* all results that were read to their end; 0: memory_bytes_max */
     size_t dataset_count_max; /* 100,000 */
-    struct metrics *metrics;  /* may be NULL: volley_dataset_bytes{where="memory"},
+    size_t kept_bytes_max;    /* bodies of one kept dataset; 0: no bound of its own */
+    size_t owner_bytes_max;   /* bodies of all kept datasets of one owner; 0: no bound of its own */
+    size_t disk_bytes_max;    /* spilled and durable batches together */
+    const char *spill_folder; /* where batches go that memory has no room for; NULL: nowhere */
+    const char *kept_folder;  /* the files of durable datasets; NULL: none can be durable */
+    struct log *log;          /* may be NULL */
+    struct metrics *metrics;  /* may be NULL: volley_dataset_bytes{where="memory" | "disk"},
                                  volley_live_objects{kind="dataset"} */
 };
 
@@ -58,8 +72,10 @@ const char *dataset_state_name(enum dataset_state state);
 
 struct dataset_options {
     struct str id;               /* unique; a UUID where the caller has no name */
+    struct str path;             /* of a kept dataset, canonical (name.h); else empty */
     struct str owner;            /* user or empty */
-    uint64_t ttl_ms;             /* from completion, and from each later read */
+    uint64_t ttl_ms;             /* from completion, and from each later read; of a kept one from
+                                    its last put or renewal */
     bool transient;              /* batches are freed once read, from the start */
     struct arrow_schema *schema; /* a reference is taken */
 };
@@ -71,7 +87,14 @@ MUST_CHECK enum status dataset_create(struct store *store, const struct dataset_
 /* The dataset of that id, one reference; NOT_FOUND "result '<id>' expired or never existed". */
 MUST_CHECK enum status store_find(struct store *store, struct str id, struct dataset **out_dataset,
                                   struct error *error);
-/* Removes it from the table; its memory goes with its last reference. */
+/* The same for an id or the canonical path (name.h) of a kept dataset. */
+MUST_CHECK enum status store_find_name(struct store *store, struct str name,
+                                       struct dataset **out_dataset, struct error *error);
+/* Reads the durable datasets of an earlier process. Before anybody else uses the store. */
+MUST_CHECK enum status store_recover(struct store *store, struct error *error);
+/* Renews a kept dataset's life, with another time to live unless `ttl_ms` is 0. Blocks for the disk. */
+MUST_CHECK enum status dataset_renew(struct dataset *dataset, uint64_t ttl_ms, struct error *error);
+/* Removes it from the table and deletes its files; its memory goes with its last reference. */
 void dataset_drop(struct dataset *dataset);
 struct dataset *dataset_ref(struct dataset *dataset);
 void dataset_unref(struct dataset *dataset);
@@ -103,7 +126,14 @@ struct str dataset_id(const struct dataset *dataset);
 
 struct dataset_facts {
     enum dataset_state state;
-    size_t batches; /* appended */
+    bool is_kept;    /* put by a client; else a result */
+    struct str id;   /* these three live as long as the dataset */
+    struct str path; /* canonical; empty: none */
+    struct str owner;
+    enum dataset_durability durability;
+    uint64_t ttl_ms;
+    size_t disk_bytes; /* on disk: spilled, and the files of a durable one */
+    size_t batches;    /* appended */
     int64_t rows;
     size_t bytes;        /* appended */
     size_t memory_bytes; /* held now */
@@ -114,6 +144,7 @@ struct dataset_facts {
     int64_t expires_us; /* 0: not yet known */
 };
 void dataset_facts(struct dataset *dataset, struct dataset_facts *out_facts);
+const char *dataset_durability_name(enum dataset_durability durability);
 /* Calls `visit` for a reference to each dataset; without any lock held. */
 void store_visit(struct store *store, void (*visit)(void *context, struct dataset *dataset),
                  void *context);
@@ -135,6 +166,8 @@ MUST_CHECK enum status dataset_reader_next(struct dataset_reader *reader,
 /* Blocks until dataset_reader_next would not answer WAIT. */
 void dataset_reader_wait(struct dataset_reader *reader);
 size_t dataset_reader_position(const struct dataset_reader *reader);
+/* Has the reader end before batch `end`, even if there are more. Before its first step. */
+void dataset_reader_end_at(struct dataset_reader *reader, size_t end);
 /* After it `wake` is not posted any more (one already posted is the owner's to cancel). When the last
  * reader of a transient dataset leaves, the dataset is cancelled while open and dropped otherwise.
  * NULL is allowed. */

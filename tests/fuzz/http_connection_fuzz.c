@@ -2,9 +2,10 @@
  * http_connection_fuzz.c — arbitrary bytes into a server connection of either version, without a
  * socket.
  *
- * The first two bytes say how the input is cut into reads, how much the "socket" takes, and whether it
- * is a Unix socket, where our own head checks replace nghttp2's. The door behind it answers by path in
- * every way that a handler may. At the end everything must be gone and accounted for.
+ * The first two bytes say how the input is cut into reads, how much the "socket" takes, whether it is a
+ * Unix socket, where our own head checks replace nghttp2's, and whether the server drains after the
+ * first read. The corpus holds sessions of real clients (capture_sessions.py). The door behind it
+ * answers by path in every way that a handler may. At the end everything must be gone and accounted for.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/checked.h"
@@ -48,6 +49,8 @@ static void on_request(const struct http_handler *handler, struct http_request *
     else if (on_path(request, 'e') || on_path(request, 'h'))
         http_respond(request, 200, request->headers.items, size_min(request->headers.count, 4),
                      false);
+    else if (on_path(request, 'u') && request->protocol.len > 0)
+        http_upgrade(request, NULL, 0);
     else if (on_path(request, 'x'))
         http_abort(request);
     else if (on_path(request, 'n'))
@@ -135,6 +138,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         return 0;
     size_t step = bytes[0] == 0 ? SIZE_MAX : bytes[0];
     bool is_local = bytes[1] & 1;
+    bool drains = bytes[1] & 4;
     now.take_max = bytes[1] & 2 ? (size_t)bytes[1] * 8 : SIZE_MAX;
     bytes += 2;
     size -= 2;
@@ -167,6 +171,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
         bytes += part;
         size -= part;
         run(server, connection, loop);
+        if (drains && is_open(server)) {
+            drains = false;
+            http_connection_drain(connection);
+            run(server, connection, loop);
+        }
     }
     if (is_open(server)) {
         connection->wire.ended = true;

@@ -5,6 +5,7 @@ SPDX-License-Identifier: Apache-2.0
 import contextlib
 
 import pytest
+from certificates import Certificates
 from harness import Server, run
 
 
@@ -14,6 +15,20 @@ def server(binary, tmp_path_factory):
     shared = Server(binary, tmp_path_factory.mktemp("server")).wait_ready()
     yield shared
     shared.stop()
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    return Certificates(tmp_path_factory.mktemp("certificates"))
+
+
+@pytest.fixture(scope="session")
+def tls_server(binary, tmp_path_factory, certificates):
+    """Flight and HTTP over TLS, and HTTP in the clear beside it."""
+    own = Server(binary, tmp_path_factory.mktemp("tls"),
+                 (*certificates.flags, "--http-addr", "tcp://127.0.0.1:0")).wait_ready()
+    yield own
+    own.stop()
 
 
 @pytest.fixture

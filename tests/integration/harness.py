@@ -24,7 +24,8 @@ STOP_SECONDS = 60
 SANITIZER_REPORT = re.compile(
     r"(AddressSanitizer|LeakSanitizer|UndefinedBehaviorSanitizer|ThreadSanitizer|runtime error:)"
 )
-KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS")
+KEPT_ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "ASAN_OPTIONS", "UBSAN_OPTIONS",
+                    "TSAN_OPTIONS")
 
 # Minutes of work, and one that streams for as long as somebody reads.
 COMPUTING = (
@@ -138,7 +139,7 @@ class Server:
 
     @staticmethod
     def _split(address):
-        host, _, port = address.removeprefix("tcp://").rpartition(":")
+        host, _, port = address.removeprefix("tcp://").removeprefix("tls://").rpartition(":")
         return host, int(port)
 
     @property

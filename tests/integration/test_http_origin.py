@@ -120,13 +120,13 @@ def test_http_1_0_needs_no_host(server):
         assert response.status == 200
 
 
-def test_the_page_escapes_the_host(start_server):
+def test_the_page_repeats_nothing_of_the_request(start_server):
     server = start_server("--cors-origins", "*")
-    answer = server.request("GET", "/", headers={"accept": "text/html", "host": "a&'b"})
-    assert answer.status == 200
-    assert "http://a&#38;&#39;b/v1/query" in answer.text
-    answer = server.request("GET", "/", headers={"accept": "text/html", "host": "<script>"})
-    assert "<script>" not in answer.text
+    page = server.request("GET", "/", headers={"accept": "text/html"})
+    assert page.status == 200
+    for host in ("a&'b", "<script>"):
+        answer = server.request("GET", f"/?{host}", headers={"accept": "text/html", "host": host})
+        assert (answer.status, answer.body) == (200, page.body)
 
 
 @pytest.mark.parametrize("query", ["fromat=csv", "format=csv&x=1", "timeout_ms=5", "=1", "Format=csv"])

@@ -88,6 +88,19 @@ def test_results_that_are_not_read_are_bounded_in_all(start_server):
     assert server.resident_bytes() - before < 250 * MEBIBYTE
 
 
+def test_rows_of_an_update_are_not_kept(start_server):
+    """The answer of DoPut is a count: nobody can read the rows of RETURNING."""
+    server = start_server(
+        "--dataset-memory", "16MiB", "--result-memory", "4MiB", "--query-timeout", "30s")
+    rows = 1_000_000
+    insert = f"INSERT INTO many SELECT i, repeat('x', 100) FROM range({rows}) t(i) RETURNING *"
+    with server.flight() as client:
+        flight_sql.update(client, "CREATE TABLE many (i BIGINT, s VARCHAR)")
+        assert flight_sql.update(client, insert) == rows
+        assert flight_sql.update(client, "DELETE FROM many RETURNING *") == rows
+    assert server.rows("SELECT * FROM volley.datasets WHERE rows > 1000") == []
+
+
 def test_statement_text_is_bounded(server):
     answer = server.query("SELECT '" + "x" * (11 * MEBIBYTE) + "'", "json")
     assert answer.status in (400, 413)

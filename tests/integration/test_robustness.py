@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import contextlib
 import random
+import re
 import socket
 import struct
 import subprocess
@@ -14,24 +15,9 @@ import pyarrow as pa
 import pyarrow.flight
 import pytest
 from harness import STREAMING, wait_until
-
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-DATA, HEADERS, RESET, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 3, 4, 6, 7, 8, 9
-
-
-def frame(kind, flags, stream, payload=b""):
-    return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
-
-
-def literal(name, value):
-    """A header field of HPACK without indexing, lengths below 127."""
-    return bytes([0, len(name)]) + name.encode() + bytes([len(value)]) + value.encode()
-
-
-def grpc_headers(path):
-    pairs = [(":method", "POST"), (":scheme", "http"), (":path", path), (":authority", "localhost"),
-             ("content-type", "application/grpc"), ("te", "trailers")]
-    return b"".join(literal(name, value) for name, value in pairs)
+from http2_frames import (
+    CONTINUATION, DATA, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS, frame, grpc_headers, literal,
+)
 
 
 def alive(server):
@@ -85,7 +71,7 @@ def test_random_frames(server, seed):
 def test_half_of_everything(start_server):
     server = start_server("--header-timeout", "200ms")
     head = PREFACE + frame(SETTINGS, 0, 0)
-    head += frame(HEADERS, 4, 1, grpc_headers("/arrow.flight.protocol.FlightService/GetFlightInfo"))
+    head += frame(HEADERS, 4, 1, grpc_headers("GetFlightInfo"))
     descriptor = flight_sql.packed("CommandStatementQuery", flight_sql.field(1, "SELECT 1"))
     message = flight_sql.field(1, 2) + flight_sql.field(2, descriptor)
     whole = head + frame(DATA, 1, 1, b"\0" + struct.pack(">I", len(message)) + message)
@@ -99,7 +85,7 @@ def test_half_of_everything(start_server):
 def test_announced_message_size_allocates_nothing(server, size):
     before = server.resident_bytes()
     sent = PREFACE + frame(SETTINGS, 0, 0)
-    sent += frame(HEADERS, 4, 1, grpc_headers("/arrow.flight.protocol.FlightService/GetFlightInfo"))
+    sent += frame(HEADERS, 4, 1, grpc_headers("GetFlightInfo"))
     sent += frame(DATA, 0, 1, b"\0" + struct.pack(">I", size) + b"x" * 100)
     with contextlib.ExitStack() as stack:
         for _ in range(20):
@@ -123,13 +109,13 @@ def test_continuation_flood(server):
 
 def test_rapid_reset(server):
     with server.socket("flight") as connection:
-        headers = grpc_headers("/arrow.flight.protocol.FlightService/ListActions")
+        headers = grpc_headers("ListActions")
         with contextlib.suppress(OSError):
             connection.sendall(PREFACE + frame(SETTINGS, 0, 0))
             for number in range(20000):
                 stream = 2 * number + 1
                 connection.sendall(frame(HEADERS, 5, stream, headers)
-                                   + frame(RESET, 0, stream, struct.pack(">I", 8)))
+                                   + frame(RST_STREAM, 0, stream, struct.pack(">I", 8)))
         close_input(connection)
         drain(connection)
     alive(server)
@@ -154,7 +140,7 @@ def test_too_many_headers_cost_one_stream(server):
     head = "GET /healthz HTTP/1.1\r\nhost: localhost\r\n" + "".join(
         f"x-{number}: v\r\n" for number in range(2000)) + "\r\n"
     assert b" 431 " in exchange(server, head.encode())[:40]
-    block = grpc_headers("/arrow.flight.protocol.FlightService/ListActions") + many
+    block = grpc_headers("ListActions") + many
     parts = [block[start:start + 16000] for start in range(0, len(block), 16000)]
     sent = PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, 1, 1, parts[0])
     for number, part in enumerate(parts[1:], 2):
@@ -182,7 +168,7 @@ def test_smuggling_forms_are_refused(server, form):
     sent = f"POST /v1/query HTTP/1.1\r\nhost: localhost\r\n{SMUGGLING[form]}\r\nSELECT 1\r\n\r\n"
     answer = exchange(server, sent.encode("latin-1"))
     assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 501")), answer
-    assert answer.count(b"HTTP/1.1 ") <= 1
+    assert len(re.findall(rb"^HTTP/1\.1 \d", answer, re.MULTILINE)) <= 1
 
 
 HOST = "host: localhost\r\n"

@@ -134,6 +134,14 @@ def test_an_operator_can_allow_a_rule(start_server, server):
     assert allowing.query("PRAGMA database_size", "json").status == 200
 
 
+def test_a_rule_that_does_not_exist_is_refused_at_start(volley):
+    result = volley("serve", "--flight-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
+                    "--allow-statements", "pragmas")
+    assert result.returncode != 0
+    assert "no rule 'pragmas'" in result.stderr
+    assert "pragma, " in result.stderr
+
+
 def test_nothing_is_fetched_from_the_network(server):
     for sql in ("SELECT * FROM 'http://127.0.0.1:9/x.csv'", "SELECT * FROM 's3://bucket/x.parquet'",
                 "CALL dbgen(sf = 0.01)", "SELECT st_point(1, 2)"):

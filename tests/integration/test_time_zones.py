@@ -95,7 +95,9 @@ def test_the_zone_of_the_machine_never_leaks(start_server):
     server = start_server(env={"TZ": "America/New_York"})
     with server.flight() as client:
         table = flight_sql.query(client, "SELECT TIMESTAMPTZ '2024-01-01 12:00:00+00' AS at")
+        cast = flight_sql.query(client, "SELECT TIMESTAMP '2024-01-01 12:00:00'::TIMESTAMPTZ AS at")
     assert table.schema.types == [pa.timestamp("us", "UTC")]
+    assert cast["at"][0].as_py() == datetime.datetime(2024, 1, 1, 12, tzinfo=UTC)
     assert table["at"][0].as_py() == datetime.datetime(2024, 1, 1, 12, tzinfo=UTC)
 
 

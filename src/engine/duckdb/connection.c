@@ -4,8 +4,10 @@
  *      idle (engine) --take--> held (statement, session) --last unref--> idle | closed
  *
  * A connection that got state of a session is closed, which also rolls an open transaction back; any
- * other goes back to the idle list. Who wants to use a connection enters it; a second one waits until
- * the first leaves, unless that one stands still because nobody reads its result.
+ * other goes back to the idle list. Some are direct: the optimizer, which costs as much as all else that
+ * planning does, is off for statements that give it nothing to do (parts.c). Who wants to use a
+ * connection enters it; a second one waits until the first leaves, unless that one stands still because
+ * nobody reads its result.
  *
  * Any thread. The engine's lock guards the lists, each connection's lock its entry. Owns the handles.
  * SPDX-License-Identifier: Apache-2.0
@@ -76,8 +78,19 @@ static struct connection *connection_create(struct engine *engine)
     return connection;
 }
 
-static enum status connection_open(struct engine *engine, struct connection **out_connection,
-                                   struct error *error)
+static enum status connection_set_up(struct connection *connection, bool is_direct,
+                                     struct error *error)
+{
+    const char *setup = connection->engine->connection_setup;
+    connection->is_direct = is_direct;
+    if (setup)
+        TRY(connection_execute(connection, setup, error));
+    return is_direct ? connection_execute(connection, "PRAGMA disable_optimizer", error)
+                     : STATUS_OK;
+}
+
+static enum status connection_open(struct engine *engine, bool is_direct,
+                                   struct connection **out_connection, struct error *error)
 {
     struct connection *connection = NULL;
     lock_take(&engine->locked.lock);
@@ -99,9 +112,7 @@ static enum status connection_open(struct engine *engine, struct connection **ou
     lock_take(&engine->locked.lock);
     map_set(&engine->locked.connections, number_key(&connection->number), connection);
     lock_give(&engine->locked.lock);
-    enum status status = STATUS_OK;
-    if (engine->connection_setup)
-        status = connection_execute(connection, engine->connection_setup, error);
+    enum status status = connection_set_up(connection, is_direct, error);
     if (status != STATUS_OK) {
         connection_close(connection);
         return status;
@@ -110,18 +121,42 @@ static enum status connection_open(struct engine *engine, struct connection **ou
     return STATUS_OK;
 }
 
-enum status connection_take(struct engine *engine, struct connection **out_connection,
-                            struct error *error)
+/* The idle one of that kind that was used last; NULL: none. */
+static struct connection *take_idle(struct engine *engine, bool is_direct)
+{
+    LOCKED(&engine->locked.lock);
+    LIST_FOR_EACH (connection, &engine->locked.idle, struct connection, link) {
+        if (connection->is_direct != is_direct)
+            continue;
+        list_remove(&connection->link);
+        engine->locked.idle_count--;
+        return connection;
+    }
+    return NULL;
+}
+
+/* Puts a connection with the idle ones; the one that has to go for it, or NULL. */
+static struct connection *put_idle(struct engine *engine, struct connection *connection)
+{
+    LOCKED(&engine->locked.lock);
+    list_prepend(&engine->locked.idle, &connection->link);
+    if (++engine->locked.idle_count <= CONNECTIONS_IDLE_MAX)
+        return NULL;
+    struct connection *last = CONTAINER_OF(engine->locked.idle.previous, struct connection, link);
+    list_remove(&last->link);
+    engine->locked.idle_count--;
+    return last;
+}
+
+enum status connection_take(struct engine *engine, bool is_direct,
+                            struct connection **out_connection, struct error *error)
 {
     TRY(engine_check(engine, error));
-    lock_take(&engine->locked.lock);
-    struct list *link = list_take_first(&engine->locked.idle);
-    engine->locked.idle_count -= link != NULL;
-    lock_give(&engine->locked.lock);
-    if (!link)
-        return connection_open(engine, out_connection, error);
-    *out_connection = CONTAINER_OF(link, struct connection, link);
-    atomic_store(&(*out_connection)->references, 1);
+    struct connection *idle = take_idle(engine, is_direct);
+    if (!idle)
+        return connection_open(engine, is_direct, out_connection, error);
+    atomic_store(&idle->references, 1);
+    *out_connection = idle;
     return STATUS_OK;
 }
 
@@ -137,17 +172,9 @@ void connection_unref(struct connection *connection)
         return;
     struct engine *engine = connection->engine;
     bool keep = !atomic_load(&connection->is_tainted) && !atomic_load(&engine->is_broken);
-    if (keep) {
-        lock_take(&engine->locked.lock);
-        keep = engine->locked.idle_count < CONNECTIONS_IDLE_MAX;
-        if (keep) {
-            list_prepend(&engine->locked.idle, &connection->link);
-            engine->locked.idle_count++;
-        }
-        lock_give(&engine->locked.lock);
-    }
-    if (!keep)
-        connection_close(connection);
+    struct connection *closed = keep ? put_idle(engine, connection) : connection;
+    if (closed)
+        connection_close(closed);
 }
 
 void connections_close_idle(struct engine *engine)

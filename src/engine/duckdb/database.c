@@ -14,11 +14,15 @@
 
 #include "base/memory.h"
 #include "engine/duckdb/state.h"
+#include "engine/gate.h"
 
 /* The planner's time grows with the third power of it, and no interrupt reaches the planner. */
 #define EXPRESSION_DEPTH_MAX "250"
 
 #define SETTING_TEXT_MAX ((size_t)1 << 20)
+
+/* volley.duckdb is known as volley_file. */
+#define OWN_CATALOG_ENDING "_file"
 
 /* Settings that a session may change although the rest is locked (parts.c has the client's side), and
  * the ones we set per connection ourselves. */
@@ -120,6 +124,24 @@ static enum status query_text(struct engine *engine, duckdb_connection connectio
     return status;
 }
 
+/* The engine calls a file's catalog like the file. One that is called like a catalog of the server gets
+ * another name, which is not written to the file. */
+static enum status name_catalog(struct engine *engine, duckdb_connection connection,
+                                struct error *error)
+{
+    static const char sql[] = "SELECT current_database()";
+    TRY(query_text(engine, connection, sql, &engine->catalog, error));
+    if (!str_equal_nocase(engine->catalog, STR(CATALOG_NAME)) &&
+        !str_equal_nocase(engine->catalog, STR(SHARED_CATALOG_NAME)))
+        return STATUS_OK;
+    CLEANUP(buf_finish) struct buf rename;
+    buf_init(&rename, SETTING_TEXT_MAX);
+    buf_printf(&rename, "ALTER DATABASE \"%.*s\" SET ALIAS TO \"%.*s" OWN_CATALOG_ENDING "\"",
+               STR_ARGS(engine->catalog), STR_ARGS(engine->catalog));
+    TRY(setup_execute_buf(engine, connection, &rename, error));
+    return query_text(engine, connection, sql, &engine->catalog, error);
+}
+
 /* --- lock-down ---------------------------------------------------------------------------------- */
 
 static void append_list(struct buf *sql, const char *setting, const struct file_gate *files,
@@ -186,10 +208,7 @@ static enum status allow_paths(struct engine *engine, duckdb_connection connecti
 /* The operator may let clients change settings; files and extensions stay closed. */
 static bool settings_stay_open(const struct engine *engine)
 {
-    for (size_t i = 0; i < engine->allowed_rule_count; i++)
-        if (str_equal(engine->allowed_rules[i], STR("settings")))
-            return true;
-    return false;
+    return gate_allows(engine->allowed_rules, engine->allowed_rule_count, "settings");
 }
 
 /* What must hold before a client may come near. */
@@ -254,7 +273,8 @@ static void engine_copy_options(struct engine *engine, const struct engine_optio
 static enum status engine_set_up(struct engine *engine, duckdb_connection connection,
                                  const struct engine_options *options, struct error *error)
 {
-    TRY(query_text(engine, connection, "SELECT current_database()", &engine->catalog, error));
+    TRY(setup_execute(engine, connection, "SET GLOBAL TimeZone='" TIME_ZONE_DEFAULT "'", error));
+    TRY(name_catalog(engine, connection, error));
     TRY(run_copy_register(engine, connection, error));
     TRY(table_function_register(engine, connection, error));
     TRY(catalog_make(engine, connection, error));
@@ -281,6 +301,7 @@ static enum status engine_start(struct engine *engine, const struct engine_optio
 enum status engine_open(const struct engine_options *options, struct engine **out_engine,
                         struct error *error)
 {
+    TRY(gate_check_rules(options->allow_statements, options->allow_statement_count, error));
     CLEANUP(engine_close) struct engine *engine = NEW(struct engine);
     arena_init(&engine->arena);
     lock_init(&engine->locked.lock);
@@ -330,19 +351,4 @@ enum status engine_check(struct engine *engine, struct error *error)
         return STATUS_OK;
     return error_set_code(error, STATUS_UNAVAILABLE, "ENGINE_UNAVAILABLE",
                           "the engine stopped after a fatal error; the server must be restarted");
-}
-
-size_t engine_memory_bytes(struct engine *engine)
-{
-    duckdb_connection connection;
-    duckdb_result result;
-    size_t bytes = 0;
-    if (duckdb_connect(engine->database, &connection) != DuckDBSuccess)
-        return 0;
-    if (duckdb_query(connection, "SELECT sum(memory_usage_bytes)::BIGINT FROM duckdb_memory()",
-                     &result) == DuckDBSuccess)
-        bytes = (size_t)duckdb_value_int64(&result, 0, 0);
-    duckdb_destroy_result(&result);
-    duckdb_disconnect(&connection);
-    return bytes;
 }

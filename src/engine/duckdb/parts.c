@@ -89,9 +89,8 @@ static const struct sql_token *token_at(const struct part_maker *maker, size_t i
 static enum status refuse(const struct part_maker *maker, const char *rule,
                           const struct sql_token *token, const char *what)
 {
-    for (size_t i = 0; i < maker->engine->allowed_rule_count; i++)
-        if (str_equal(maker->engine->allowed_rules[i], str_of(rule)))
-            return STATUS_OK;
+    if (gate_allows(maker->engine->allowed_rules, maker->engine->allowed_rule_count, rule))
+        return STATUS_OK;
     error_set_code(maker->error, STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED",
                    "%s: rule '%s'; the setting allow-statements=%s would allow it", what, rule,
                    rule);
@@ -126,6 +125,13 @@ static enum status check_copy(const struct part_maker *maker)
     return STATUS_OK;
 }
 
+/* RESET x, SET x = DEFAULT. */
+static bool is_reset(const struct part_maker *maker)
+{
+    const struct sql_token *last = token_at(maker, maker->token_count - 1);
+    return is_word(token_at(maker, 0), "reset") || is_word(last, "default");
+}
+
 /* SET and RESET: the setting's name, past SESSION, LOCAL and the like. */
 static enum status check_setting(struct part_maker *maker)
 {
@@ -139,6 +145,7 @@ static enum status check_setting(struct part_maker *maker)
     maker->part->sets_path = is_name(name, "schema") || is_name(name, "search_path");
     bool is_variable = is_word(name, "variable") && token_at(maker, index + 1)->kind == SQL_WORD;
     bool is_zone = is_word(name, "time") && is_word(token_at(maker, index + 1), "zone");
+    maker->part->resets_zone = is_name(name, "timezone") && is_reset(maker);
     if (is_variable || is_zone)
         return STATUS_OK;
     for (const char *const *setting = session_settings; *setting; setting++)
@@ -333,6 +340,23 @@ static enum status part_check(struct part_maker *maker)
     return class_of_word(first) == PART_DEFINITION ? check_target(maker) : STATUS_OK;
 }
 
+/* INSERT .. VALUES without a query in it. */
+static bool is_plain_insert(const struct part_maker *maker)
+{
+    static const char *const others[] = {"select", "from", "table",     "with",  "on",
+                                         "using",  "by",   "returning", "pivot", NULL};
+    if (!is_word(token_at(maker, 0), "insert"))
+        return false;
+    bool has_values = false;
+    for (size_t i = 1; i < maker->token_count; i++) {
+        has_values = has_values || is_word(token_at(maker, i), "values");
+        for (const char *const *word = others; *word; word++)
+            if (is_word(token_at(maker, i), *word))
+                return false;
+    }
+    return has_values;
+}
+
 static enum status part_classify(struct part_maker *maker)
 {
     static const char *const returning[] = {"returning", NULL};
@@ -341,6 +365,7 @@ static enum status part_classify(struct part_maker *maker)
     part->is_small = !reads_anything(maker) || (limit >= 0 && limit <= SMALL_LIMIT) ||
                      is_one_row(maker) || looks_up_key(maker);
     part->has_returning = has_outer_word(maker, returning);
+    part->is_plain = is_plain_insert(maker);
     if (is_word(token_at(maker, 0), "explain")) {
         bool runs = skip_explain(maker);
         bool changes = part_class_of(maker) != PART_QUERY;

@@ -99,6 +99,8 @@ static enum status session_apply(struct engine_statement *statement, const struc
         session_begin(session, connection);
     if (part->makes_state)
         session_pin(session, connection, true);
+    if (part->resets_zone)
+        TRY(connection_execute(connection, "SET TimeZone='" TIME_ZONE_DEFAULT "'", error));
     return part->sets_path ? connection_mend_path(connection, error) : STATUS_OK;
 }
 
@@ -180,16 +182,17 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
 {
     CLEANUP(result_writer_finish) struct result_writer writer = {0};
     bool has_rows = statement->plan.column_count > 0;
-    if (has_rows)
+    bool keeps_rows = has_rows && dataset;
+    if (keeps_rows)
         result_writer_init(&writer, statement, dataset);
     const struct part *last = &statement->parts.items[statement->parts.count - 1];
     TRY(statement_refresh(statement, error));
     note_write(statement, last->class);
-    struct run run = run_of(statement, has_rows ? &writer : NULL);
-    enum status status = has_rows && run_copy_is_better(statement)
+    struct run run = run_of(statement, keeps_rows ? &writer : NULL);
+    enum status status = keeps_rows && run_copy_is_better(statement)
                              ? run_copy(&run, error)
                              : run_stream(&run, statement->prepared, error);
-    *out_rows = has_rows ? writer.rows : -1;
+    *out_rows = keeps_rows ? writer.rows : has_rows ? run.dropped : -1;
     if (statement->kind == STATEMENT_UPDATE)
         *out_rows = run.changed;
     note_write(statement, last->class);

@@ -101,6 +101,8 @@ static enum status run_add_chunk(struct run *run, duckdb_result *result, duckdb_
     else if (run->writer && !result_writer_add(run->writer, chunk)) {
         *error = run->writer->error;
         return run->writer->status;
+    } else if (!run->writer) {
+        run->dropped += (int64_t)duckdb_data_chunk_get_size(chunk);
     }
     return STATUS_OK;
 }

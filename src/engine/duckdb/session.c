@@ -47,13 +47,13 @@ struct connection *session_pinned(struct engine_session *session)
     return session->locked.pinned ? connection_ref(session->locked.pinned) : NULL;
 }
 
-enum status session_connection(struct engine_session *session, struct connection **out_connection,
-                               struct error *error)
+enum status session_connection(struct engine_session *session, bool is_direct,
+                               struct connection **out_connection, struct error *error)
 {
     *out_connection = session_pinned(session);
     if (*out_connection)
         return engine_check(session->engine, error);
-    return connection_take(session->engine, out_connection, error);
+    return connection_take(session->engine, is_direct, out_connection, error);
 }
 
 void session_pin(struct engine_session *session, struct connection *connection, bool has_state)

@@ -70,6 +70,10 @@ MUST_CHECK enum status file_view_make(struct engine *engine, duckdb_connection c
                                       const struct engine_file *file, bool in_memory,
                                       struct error *error);
 
+/* The time zone of every session until it sets its own: never the machine's, which is the engine's
+ * default. */
+#define TIME_ZONE_DEFAULT "UTC"
+
 /* --- connections (connection.c) ----------------------------------------------------------------- */
 
 struct result_writer;
@@ -82,6 +86,7 @@ struct connection {
     duckdb_connection handle;
     uint64_t number;              /* the engine's own, by which a COPY finds its writer */
     atomic_bool is_tainted;       /* has state of a session: closed instead of kept */
+    bool is_direct;               /* the optimizer is off */
     struct result_writer *writer; /* of the COPY that runs; set by who has entered */
     atomic_uint_fast64_t chunks;  /* grows while the running statement makes progress */
     struct {
@@ -91,8 +96,8 @@ struct connection {
     } locked;
 };
 
-MUST_CHECK enum status connection_take(struct engine *engine, struct connection **out_connection,
-                                       struct error *error);
+MUST_CHECK enum status connection_take(struct engine *engine, bool is_direct,
+                                       struct connection **out_connection, struct error *error);
 struct connection *connection_ref(struct connection *connection);
 void connection_unref(struct connection *connection);
 CLEANUP_FUNCTION(struct connection *, connection_unref)
@@ -124,8 +129,9 @@ struct engine_session {
     } locked;
 };
 
-/* The connection of the next statement, one reference: the pinned one or another. */
-MUST_CHECK enum status session_connection(struct engine_session *session,
+/* The connection of the next statement, one reference: the pinned one or another, which is direct where
+ * that is asked for. */
+MUST_CHECK enum status session_connection(struct engine_session *session, bool is_direct,
                                           struct connection **out_connection, struct error *error);
 /* The pinned connection, one reference; NULL: none. */
 struct connection *session_pinned(struct engine_session *session);
@@ -151,8 +157,10 @@ struct part {
     enum part_class class;
     bool makes_state; /* temporary object, setting, variable: pins the session */
     bool sets_path;   /* USE, SET search_path */
+    bool resets_zone; /* TimeZone becomes the default again */
     bool is_small;    /* the result has few rows, by the look of the statement */
     bool has_returning;
+    bool is_plain; /* INSERT of values: there is nothing to optimize */
     int64_t limit; /* of a LIMIT at its end; -1: none */
 };
 
@@ -259,6 +267,7 @@ struct run {
     struct connection *connection;
     struct result_writer *writer; /* NULL: rows are dropped */
     int64_t changed;              /* rows of a count; -1: none */
+    int64_t dropped;              /* rows that came without a writer */
     struct str text;              /* what the engine was given, for positions in errors */
     unsigned line_shift;          /* lines that we put before it */
 };

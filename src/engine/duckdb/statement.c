@@ -66,10 +66,7 @@ static enum status check_type(const struct engine *engine, duckdb_statement_type
                               struct error *error)
 {
     const struct type_row *row = type_row_find(type);
-    for (size_t i = 0; row->rule && i < engine->allowed_rule_count; i++)
-        if (str_equal(engine->allowed_rules[i], str_of(row->rule)))
-            return STATUS_OK;
-    if (!row->rule)
+    if (!row->rule || gate_allows(engine->allowed_rules, engine->allowed_rule_count, row->rule))
         return STATUS_OK;
     return error_set_code(error, STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED",
                           "%s is not allowed: rule '%s'; the setting allow-statements=%s would "
@@ -312,7 +309,8 @@ enum status engine_prepare(struct engine_session *session, struct str sql,
     if (statement->parts.count == 0)
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
                               "the text holds no statement");
-    TRY(session_connection(session, &statement->connection, error));
+    bool is_direct = statement->parts.count == 1 && statement->parts.items[0].is_plain;
+    TRY(session_connection(session, is_direct, &statement->connection, error));
     TRY(statement_prepare_entered(statement, error));
     *out_statement = STEAL(statement);
     return STATUS_OK;

@@ -212,37 +212,131 @@ static void test_truncate(void **state)
     assert_int_equal(empty->rows, 0);
 }
 
-/* From the second full batch on, each one is carved from a single block of the pool. */
+#define BATCHES 40
+
+/* Full batches of any size lie side by side in the pool's blocks: what they are charged with is what the
+ * blocks take, and little more than what travels. */
+static void check_shared_blocks(struct arrow_schema *schema, const struct builder_limits *limits,
+                                bool with_rest)
+{
+    struct buffer_pool *pool = buffer_pool_create((size_t)32 << 20);
+    struct batch_builder *builder = batch_builder_create(schema, pool, limits);
+    struct arrow_batch *batches[BATCHES + 1];
+    size_t body_bytes = 0;
+    size_t charged_bytes = 0;
+    int64_t next = 0;
+    for (int b = 0; b < BATCHES + with_rest; b++) {
+        do
+            append_row(builder, next++);
+        while (b < BATCHES && !batch_builder_is_full(builder));
+        batches[b] = batch_builder_seal(builder);
+        body_bytes += batches[b]->body_bytes;
+        charged_bytes += batches[b]->memory_bytes;
+    }
+    batch_builder_destroy(builder);
+    assert_true(charged_bytes >= body_bytes);
+    assert_true(charged_bytes < body_bytes + body_bytes / 5 + BUFFER_POOL_BLOCK_BYTES);
+    assert_true(buffer_pool_used_bytes(pool) < charged_bytes + BUFFER_POOL_BLOCK_BYTES);
+    int64_t first = 0;
+    for (int b = 0; b < BATCHES + with_rest; b++) {
+        check_batch(batches[b], first);
+        first += batches[b]->rows;
+        arrow_batch_unref(batches[b]);
+    }
+    assert_int_equal(buffer_pool_used_bytes(pool), 0);
+    buffer_pool_destroy(pool);
+}
+
 static void test_pool(void **state)
 {
     (void)state;
     CLEANUP(arrow_schema_unref) struct arrow_schema *schema = make_schema();
-    struct buffer_pool *pool = buffer_pool_create((size_t)32 << 20);
-    struct builder_limits limits = {.rows_max = 20000, .bytes_max = (size_t)1900 << 10};
-    struct batch_builder *builder = batch_builder_create(schema, pool, &limits);
-    int64_t next = 0;
-    for (int b = 0; b < 5; b++) {
-        int64_t first = next;
-        while (!batch_builder_is_full(builder))
-            append_row(builder, next++);
-        struct arrow_batch *batch = batch_builder_seal(builder);
-        check_batch(batch, first);
-        if (b > 0) {
-            for (size_t i = 1; i < schema->buffer_count; i++)
-                if (batch->buffers[i].owner && batch->buffers[0].owner)
-                    assert_ptr_equal(batch->buffers[i].owner, batch->buffers[0].owner);
-            assert_int_equal(buffer_pool_used_bytes(pool), BUFFER_POOL_BLOCK_BYTES);
-        }
-        arrow_batch_unref(batch);
+    static const size_t kibibytes[] = {16, 64, 700, 1100, 1900};
+    for (size_t i = 0; i < sizeof(kibibytes) / sizeof(kibibytes[0]); i++) {
+        struct builder_limits limits = {.rows_max = 1 << 20, .bytes_max = kibibytes[i] << 10};
+        check_shared_blocks(schema, &limits, false);
+        check_shared_blocks(schema, &limits, true);
     }
-    /* The rest is small and does not keep a block. */
-    append_row(builder, 1);
-    struct arrow_batch *rest = batch_builder_seal(builder);
-    assert_int_equal(buffer_pool_used_bytes(pool), 0);
-    assert_true(rest->memory_bytes < (size_t)64 << 10);
-    check_batch(rest, 1);
-    arrow_batch_unref(rest);
+    struct builder_limits by_rows = {.rows_max = 3000, .bytes_max = (size_t)1900 << 10};
+    check_shared_blocks(schema, &by_rows, true);
+}
+
+/* Rows of one size fill blocks to the last byte, once the first batch has grown. */
+static void test_fixed_rows(void **state)
+{
+    (void)state;
+    CLEANUP(arrow_schema_unref) struct arrow_schema *schema = arrow_schema_create(4);
+    for (size_t i = 0; i < 4; i++) {
+        arrow_field_init(schema, &schema->fields[i], STR("n"), ARROW_INT);
+        schema->fields[i].bit_width = 64;
+    }
+    arrow_schema_seal(schema, NULL);
+    struct buffer_pool *pool = buffer_pool_create(0);
+    struct builder_limits limits = {.rows_max = 1 << 20, .bytes_max = (size_t)1 << 20};
+    struct batch_builder *builder = batch_builder_create(schema, pool, &limits);
+    struct arrow_batch *batches[BATCHES];
+    for (int b = 0; b < BATCHES; b++) {
+        for (int64_t row = 0; !batch_builder_is_full(builder); row++)
+            for (size_t i = 0; i < 4; i++)
+                builder_append_integer(batch_builder_column(builder, i), row);
+        batches[b] = batch_builder_seal(builder);
+        assert_int_equal(batches[b]->body_bytes, 1 << 20);
+    }
+    assert_in_range(buffer_pool_used_bytes(pool), (size_t)BATCHES << 20,
+                    ((size_t)BATCHES << 20) + BUFFER_POOL_BLOCK_BYTES);
+    for (int b = 0; b < BATCHES; b++)
+        arrow_batch_unref(batches[b]);
     batch_builder_destroy(builder);
+    buffer_pool_destroy(pool);
+}
+
+/* A result of a few small batches does not take a block for each, nor a block at all. */
+static void test_few_small_batches(void **state)
+{
+    (void)state;
+    CLEANUP(arrow_schema_unref) struct arrow_schema *schema = make_schema();
+    struct buffer_pool *pool = buffer_pool_create(0);
+    struct builder_limits limits = {.rows_max = 100, .bytes_max = (size_t)64 << 10};
+    struct batch_builder *builder = batch_builder_create(schema, pool, &limits);
+    struct arrow_batch *batches[3];
+    for (int b = 0; b < 3; b++) {
+        for (int64_t i = 0; i < (b < 2 ? 100 : 10); i++)
+            append_row(builder, i);
+        batches[b] = batch_builder_seal(builder);
+        assert_true(batches[b]->memory_bytes < (size_t)64 << 10);
+    }
+    assert_int_equal(buffer_pool_used_bytes(pool), 0);
+    for (int b = 0; b < 3; b++) {
+        check_batch(batches[b], 0);
+        arrow_batch_unref(batches[b]);
+    }
+    batch_builder_destroy(builder);
+    buffer_pool_destroy(pool);
+}
+
+/* A region larger than a block has a chunk of its own and leaves the shared block as it is. */
+static void test_large_between_full(void **state)
+{
+    (void)state;
+    CLEANUP(arrow_schema_unref) struct arrow_schema *schema = arrow_schema_create(1);
+    arrow_field_init(schema, &schema->fields[0], STR("a"), ARROW_BINARY);
+    arrow_schema_seal(schema, NULL);
+    struct buffer_pool *pool = buffer_pool_create(0);
+    struct builder_limits limits = {.rows_max = 1 << 20, .bytes_max = (size_t)1 << 20};
+    struct batch_builder *builder = batch_builder_create(schema, pool, &limits);
+    size_t size = (size_t)3 << 20;
+    char *bytes = memory_new(size);
+    memset(bytes, 'x', size);
+    for (int round = 0; round < 4; round++) {
+        size_t len = round % 2 ? size : (size_t)1 << 20;
+        builder_append_bytes(batch_builder_column(builder, 0), str_make(bytes, len));
+        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = batch_builder_seal(builder);
+        assert_int_equal(batch->buffers[2].len, len);
+        assert_memory_equal(batch->buffers[2].ptr, bytes, len);
+        assert_true(batch->memory_bytes >= len && batch->memory_bytes < len * 3);
+    }
+    batch_builder_destroy(builder);
+    free(bytes);
     assert_int_equal(buffer_pool_used_bytes(pool), 0);
     buffer_pool_destroy(pool);
 }
@@ -297,6 +391,9 @@ int main(void)
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_truncate),
         cmocka_unit_test(test_pool),
+        cmocka_unit_test(test_fixed_rows),
+        cmocka_unit_test(test_few_small_batches),
+        cmocka_unit_test(test_large_between_full),
         cmocka_unit_test(test_small),
         cmocka_unit_test(test_one_large_value),
     };

@@ -157,6 +157,22 @@ static void arithmetic_tells_overflow(void **state)
     assert_int_equal(align_up(64, 64), 64);
 }
 
+static void arena_begins_with_the_caller_s_memory(void **state)
+{
+    (void)state;
+    _Alignas(16) unsigned char memory[256];
+    struct arena arena;
+    arena_init_with(&arena, memory, sizeof(memory));
+    unsigned char *first = arena_new(&arena, 64);
+    assert_true(first >= memory && first + 64 <= memory + sizeof(memory));
+    assert_int_equal(first[63], 0);
+    for (size_t i = 0; i < 100; i++)
+        memset(arena_new(&arena, 100), 1, 100);
+    arena_finish(&arena);
+    assert_non_null(arena_new(&arena, 10));
+    arena_finish(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +181,7 @@ int main(void)
         cmocka_unit_test(map_agrees_with_an_array),
         cmocka_unit_test(arena_gives_zeroed_aligned_memory),
         cmocka_unit_test(arena_copies_text),
+        cmocka_unit_test(arena_begins_with_the_caller_s_memory),
         cmocka_unit_test(arithmetic_tells_overflow),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,7 +149,7 @@ static void default_buckets_ascend(void **state)
         assert_true(metric_duration_buckets[i] > metric_duration_buckets[i - 1]);
     for (size_t i = 1; i < metric_size_bucket_count; i++)
         assert_true(metric_size_buckets[i] > metric_size_buckets[i - 1]);
-    assert_true(metric_duration_buckets[0] == 0.0001);
+    assert_true(metric_duration_buckets[0] == 0.00001);
     assert_true(metric_size_buckets[metric_size_bucket_count - 1] == 1073741824.0);
 }
 

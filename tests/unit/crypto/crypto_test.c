@@ -32,6 +32,21 @@ static void sha256_of_known_texts(void **state)
     expect_hex(digest, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void sha1_of_known_texts(void **state)
+{
+    static const uint8_t abc[CRYPTO_SHA1_SIZE] = {0xa9, 0x99, 0x3e, 0x36, 0x47, 0x06, 0x81,
+                                                  0x6a, 0xba, 0x3e, 0x25, 0x71, 0x78, 0x50,
+                                                  0xc2, 0x6c, 0x9c, 0xd0, 0xd8, 0x9d};
+    static const uint8_t nothing[CRYPTO_SHA1_SIZE] = {0xda, 0x39, 0xa3, 0xee, 0x5e, 0x6b, 0x4b,
+                                                      0x0d, 0x32, 0x55, 0xbf, 0xef, 0x95, 0x60,
+                                                      0x18, 0x90, 0xaf, 0xd8, 0x07, 0x09};
+    uint8_t digest[CRYPTO_SHA1_SIZE];
+    crypto_sha1(STR("abc"), digest);
+    assert_memory_equal(digest, abc, sizeof(abc));
+    crypto_sha1(STR_EMPTY, digest);
+    assert_memory_equal(digest, nothing, sizeof(nothing));
+}
+
 static void expect_mac(struct str key, struct str text, const char *expected)
 {
     CLEANUP(crypto_mac_destroy) struct crypto_mac *mac = crypto_mac_create(key);
@@ -122,17 +137,9 @@ static void wrong_base64_is_refused(void **state)
 static void hexadecimal(void **state)
 {
     CLEANUP(buf_finish) struct buf out;
-    buf_init(&out, 4);
-    assert_true(crypto_hex_decode(STR("00fFAb"), &out));
-    assert_int_equal(out.len, 3);
-    assert_memory_equal(out.ptr, "\x00\xff\xab", 3);
-    static const char *const wrong[] = {"0", "0g", "g0", "0x", " 0", "-1"};
-    for (size_t i = 0; i < ARRAY_COUNT(wrong); i++) {
-        buf_clear(&out);
-        assert_false(crypto_hex_decode(str_of(wrong[i]), &out));
-    }
-    buf_clear(&out);
-    assert_false(crypto_hex_decode(STR("0011223344"), &out));
+    buf_init(&out, 8);
+    crypto_hex_encode(str_make("\x00\xff\xab\x19", 4), &out);
+    assert_true(str_equal(buf_str(&out), STR("00ffab19")));
 }
 
 static void any_bytes_survive_both_ways(void **state)
@@ -146,11 +153,6 @@ static void any_bytes_survive_both_ways(void **state)
         buf_init(&back, 1000);
         crypto_base64_encode(str_make(bytes, size), size % 2, &text);
         assert_true(crypto_base64_decode(buf_str(&text), &back));
-        assert_true(str_equal(buf_str(&back), str_make(bytes, size)));
-        buf_clear(&text);
-        buf_clear(&back);
-        crypto_hex_encode(str_make(bytes, size), &text);
-        assert_true(crypto_hex_decode(buf_str(&text), &back));
         assert_true(str_equal(buf_str(&back), str_make(bytes, size)));
     }
 }
@@ -185,13 +187,10 @@ static void threads_share_a_key(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(sha256_of_known_texts),
-        cmocka_unit_test(hmac_of_known_texts),
-        cmocka_unit_test(equality),
-        cmocka_unit_test(base64_of_known_texts),
-        cmocka_unit_test(wrong_base64_is_refused),
-        cmocka_unit_test(hexadecimal),
-        cmocka_unit_test(any_bytes_survive_both_ways),
+        cmocka_unit_test(sha1_of_known_texts),   cmocka_unit_test(sha256_of_known_texts),
+        cmocka_unit_test(hmac_of_known_texts),   cmocka_unit_test(equality),
+        cmocka_unit_test(base64_of_known_texts), cmocka_unit_test(wrong_base64_is_refused),
+        cmocka_unit_test(hexadecimal),           cmocka_unit_test(any_bytes_survive_both_ways),
         cmocka_unit_test(threads_share_a_key),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -63,7 +63,7 @@ static enum status run_rows(struct engine_statement *statement, struct dataset *
     struct builder_limits limits = {.rows_max = 1000, .bytes_max = 1 << 20};
     CLEANUP(batch_builder_destroy)
     struct batch_builder *builder = batch_builder_create(statement->engine->schema, NULL, &limits);
-    for (int64_t i = 0; i < statement->number; i++) {
+    for (int64_t i = 0; dataset && i < statement->number; i++) {
         builder_append_integer(batch_builder_column(builder, 0), i);
         TRY(dataset_append(dataset, batch_builder_seal(builder), error));
     }

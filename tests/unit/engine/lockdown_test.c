@@ -72,6 +72,42 @@ static int set_up(void **state)
     return 0;
 }
 
+/* A file that is called like a catalog of the server has its tables under another name. */
+static void test_file_called_like_the_server(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"data/Volley.duckdb", "data/volley_shared.db"};
+    static const char *const catalogs[] = {"Volley_file", "volley_shared_file"};
+    for (size_t i = 0; i < 4; i++) {
+        struct engine_options options = test_engine_options();
+        options.database = str_of(path_of(names[i / 2]));
+        options.read_only = i % 2 == 1;
+        struct test_engine own;
+        test_engine_open(&own, &options);
+        assert_true(str_equal(engine_catalog(own.engine), str_of(catalogs[i / 2])));
+        if (!options.read_only)
+            test_execute(&own, "CREATE TABLE kept AS SELECT 7 AS a");
+        test_rows(&own, "SELECT a FROM main.kept", "7");
+        test_rows(&own, "SELECT count(*) FROM duckdb_databases() WHERE database_name = 'volley'",
+                  "1");
+        test_engine_close(&own);
+    }
+}
+
+static void test_unknown_rules_are_refused(void **state)
+{
+    (void)state;
+    struct str allowed[] = {STR("pragma"), STR("pragmas")};
+    struct engine_options options = test_engine_options();
+    options.allow_statements = allowed;
+    options.allow_statement_count = 2;
+    struct engine *own = NULL;
+    struct error error = ERROR_NONE;
+    assert_int_equal(engine_open(&options, &own, &error), STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(error.message, "'pragmas'"));
+    assert_non_null(strstr(error.message, "copy-to, "));
+}
+
 static int tear_down(void **state)
 {
     static const char *const names[] = {
@@ -300,9 +336,14 @@ static void test_opening_fails(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_named_files),    cmocka_unit_test(test_other_files),
-        cmocka_unit_test(test_own_files),      cmocka_unit_test(test_rules_switched_off),
-        cmocka_unit_test(test_server_catalog), cmocka_unit_test(test_database_file_is_plain),
+        cmocka_unit_test(test_named_files),
+        cmocka_unit_test(test_other_files),
+        cmocka_unit_test(test_own_files),
+        cmocka_unit_test(test_rules_switched_off),
+        cmocka_unit_test(test_file_called_like_the_server),
+        cmocka_unit_test(test_unknown_rules_are_refused),
+        cmocka_unit_test(test_server_catalog),
+        cmocka_unit_test(test_database_file_is_plain),
         cmocka_unit_test(test_opening_fails),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

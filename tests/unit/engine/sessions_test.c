@@ -157,7 +157,14 @@ static void test_settings(void **state)
     struct test_result result =
         test_run_in(&engine, a, "SELECT TIMESTAMPTZ '2026-01-01 00:00:00+00' AS t", NULL);
     assert_true(str_equal(result.schema->fields[0].timezone, STR("UTC")));
-    execute_in(a, "RESET TimeZone");
+    static const char *const resets[] = {"RESET TimeZone", "SET TimeZone = DEFAULT",
+                                         "SET SESSION \"timezone\" TO DEFAULT",
+                                         "RESET SESSION TimeZone"};
+    for (size_t i = 0; i < ARRAY_COUNT(resets); i++) {
+        execute_in(a, "SET TimeZone = 'Asia/Tokyo'");
+        execute_in(a, resets[i]);
+        assert_int_equal(number_in(a, "SELECT hour(TIMESTAMPTZ '2026-01-01 00:00:00+00')"), 0);
+    }
     execute_in(a, "SET VARIABLE v = 5");
     assert_int_equal(number_in(a, "SELECT getvariable('v')"), 5);
     execute_in(a, "SET integer_division = true");
@@ -360,6 +367,8 @@ static void test_threads(void **state)
 
 int main(void)
 {
+    /* The machine's zone is not the sessions'. */
+    setenv("TZ", "America/New_York", 1);
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_transactions),
         cmocka_unit_test(test_session_end_rolls_back),

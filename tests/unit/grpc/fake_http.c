@@ -19,7 +19,7 @@ struct fake_request *fake_request_create(struct loop *loop, const char *path)
     struct fake_request *fake = NEW(struct fake_request);
     arena_init(&fake->arena);
     buf_init(&fake->head, 1 << 20);
-    buf_init(&fake->body, 1 << 20);
+    buf_init(&fake->body, 4 << 20);
     buf_init(&fake->trailers, 1 << 20);
     fake->request = (struct http_request){
         .method = STR("POST"),
@@ -150,10 +150,45 @@ void http_abort(struct http_request *request)
     fake_of(request)->aborted = true;
 }
 
+void http_cancel(struct http_request *request)
+{
+    fake_of(request)->cancelled = true;
+}
+
+bool http_is_draining(const struct http_request *request)
+{
+    return fake_of(request)->draining;
+}
+
+struct http_work {
+    int *count;
+};
+
+struct http_work *http_work_begin(struct http_request *request)
+{
+    struct http_work *work = NEW(struct http_work);
+    work->count = fake_of(request)->works;
+    if (work->count)
+        ++*work->count;
+    return work;
+}
+
+void http_work_end(struct http_work *work)
+{
+    if (work && work->count)
+        --*work->count;
+    free(work);
+}
+
 size_t http_writable_bytes(const struct http_request *request)
 {
     const struct fake_request *fake = fake_of(request);
     return fake->queued_bytes < FAKE_QUEUE_BYTES ? FAKE_QUEUE_BYTES - fake->queued_bytes : 0;
+}
+
+size_t http_unsent_bytes(const struct http_request *request)
+{
+    return fake_of(request)->queued_bytes;
 }
 
 void http_consume(struct http_request *request, size_t size)

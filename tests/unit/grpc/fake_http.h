@@ -26,6 +26,9 @@ struct fake_request {
     bool ended;
     bool trailers_only;
     bool aborted;
+    bool cancelled;
+    bool draining;
+    int *works; /* of requests that are closed and whose work goes on; may be NULL */
 };
 
 /* A POST of `path` with content-type application/grpc; more headers may be added before fake_open. */

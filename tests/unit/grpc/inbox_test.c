@@ -14,7 +14,7 @@
 static int set_up(void **state)
 {
     static struct inbox inbox;
-    inbox_init(&inbox, 100, STR_EMPTY);
+    inbox_init(&inbox, 100, STR_EMPTY, false);
     *state = &inbox;
     return 0;
 }

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "base/memory.h"
+#include "proto/wire.h"
 
 static int set_up(void **state)
 {
@@ -108,7 +109,8 @@ static void test_trailers_of_every_code(void **state)
         uint64_t written;
         assert_true(str_to_u64(trailer(&trailers, "grpc-status"), &written));
         assert_int_equal(written, code);
-        assert_int_equal(trailers.count, 2);
+        assert_int_equal(trailers.count, 3);
+        assert_true(trailer(&trailers, "grpc-status-details-bin").len > 0);
     }
 }
 
@@ -123,6 +125,107 @@ static void test_trailers_with_advice(void **state)
     assert_true(str_equal(trailer(&trailers, "grpc-retry-pushback-ms"), STR("1500")));
     assert_true(str_equal(trailer(&trailers, "volley-error-code"), STR("QUEUE_FULL")));
     assert_true(str_equal(trailer(&trailers, "grpc-message"), STR("later")));
+}
+
+/* The bytes field `number` of a message; the `index`-th of them. */
+static struct str bytes_field(struct str message, uint32_t number, int index)
+{
+    struct wire_reader reader = wire_reader_make(message);
+    struct wire_field field;
+    while (wire_next(&reader, &field)) {
+        if (field.number == number && field.type == WIRE_BYTES && index-- == 0)
+            return field.bytes;
+    }
+    assert_false(reader.malformed);
+    return STR_EMPTY;
+}
+
+static uint64_t integer_field(struct str message, uint32_t number)
+{
+    struct wire_reader reader = wire_reader_make(message);
+    struct wire_field field;
+    while (wire_next(&reader, &field)) {
+        if (field.number == number && field.type == WIRE_VARINT)
+            return field.integer;
+    }
+    return 0;
+}
+
+static struct str details_of(struct arena *arena, const struct error *error)
+{
+    struct metadata metadata = {.count = 0};
+    struct status_trailers trailers;
+    status_write_trailers(&trailers, error->status, error, &metadata);
+    struct str details;
+    assert_true(metadata_decode(arena, trailer(&trailers, "grpc-status-details-bin"), &details));
+    return details;
+}
+
+static void test_details(void **state)
+{
+    struct error error = ERROR_NONE;
+    error_set(&error, STATUS_NOT_FOUND, "no such \xe2\x98\xba");
+    struct str details = details_of(*state, &error);
+    assert_int_equal(integer_field(details, 1), 5);
+    assert_true(str_equal(bytes_field(details, 2, 0), STR("no such \xe2\x98\xba")));
+    assert_int_equal(bytes_field(details, 3, 0).len, 0);
+
+    error_set_code(&error, STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL", "later");
+    error.retry_after_ms = 61500;
+    error.position = 12;
+    details = details_of(*state, &error);
+    assert_int_equal(integer_field(details, 1), 8);
+    struct str info = bytes_field(details, 3, 0);
+    assert_true(
+        str_equal(bytes_field(info, 1, 0), STR("type.googleapis.com/google.rpc.ErrorInfo")));
+    info = bytes_field(info, 2, 0);
+    assert_true(str_equal(bytes_field(info, 1, 0), STR("QUEUE_FULL")));
+    assert_true(str_equal(bytes_field(info, 2, 0), STR("volley")));
+    struct str entry = bytes_field(info, 3, 0);
+    assert_true(str_equal(bytes_field(entry, 1, 0), STR("position")));
+    assert_true(str_equal(bytes_field(entry, 2, 0), STR("12")));
+    struct str retry = bytes_field(details, 3, 1);
+    assert_true(
+        str_equal(bytes_field(retry, 1, 0), STR("type.googleapis.com/google.rpc.RetryInfo")));
+    struct str delay = bytes_field(bytes_field(retry, 2, 0), 1, 0);
+    assert_int_equal(integer_field(delay, 1), 61);
+    assert_int_equal(integer_field(delay, 2), 500000000);
+}
+
+static void test_details_at_their_largest(void **state)
+{
+    struct error error = ERROR_NONE;
+    char text[ERROR_MESSAGE_MAX];
+    memset(text, 'x', sizeof(text));
+    char code[200] = {0};
+    memset(code, 'C', sizeof(code) - 1);
+    error_set_code(&error, STATUS_RESOURCE_EXHAUSTED, code, "%.*s", (int)sizeof(text), text);
+    error.retry_after_ms = UINT32_MAX;
+    error.position = INT64_MAX;
+    struct str details = details_of(*state, &error);
+    assert_int_equal(bytes_field(details, 2, 0).len, ERROR_MESSAGE_MAX - 1);
+    assert_true(bytes_field(details, 3, 1).len > 0);
+}
+
+/* The method's own trailers and the message come first; then the details, whole or not at all. */
+static void test_details_give_way(void **state)
+{
+    struct error error = ERROR_NONE;
+    error_set_code(&error, STATUS_INTERNAL, "CODE", "broken");
+    struct metadata metadata = {.count = 0};
+    char value[METADATA_BYTES_MAX - 200];
+    memset(value, 'v', sizeof(value));
+    assert_true(metadata_add(&metadata, *state, STR("x"), str_make(value, sizeof(value))));
+    struct status_trailers trailers;
+    status_write_trailers(&trailers, STATUS_INTERNAL, &error, &metadata);
+    assert_int_equal(trailer(&trailers, "grpc-status-details-bin").len, 0);
+    assert_true(str_equal(trailer(&trailers, "grpc-message"), STR("broken")));
+    /* A method may have details of its own. */
+    metadata = (struct metadata){.count = 0};
+    assert_true(metadata_add(&metadata, *state, STR("grpc-status-details-bin"), STR("abc")));
+    status_write_trailers(&trailers, STATUS_INTERNAL, &error, &metadata);
+    assert_true(str_equal(trailer(&trailers, "grpc-status-details-bin"), STR("YWJj")));
+    assert_int_equal(trailers.count, 4);
 }
 
 static void test_trailers_fit_small_clients(void **state)
@@ -158,6 +261,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_trailers_of_success, set_up, tear_down),
         cmocka_unit_test(test_trailers_of_every_code),
         cmocka_unit_test(test_trailers_with_advice),
+        cmocka_unit_test_setup_teardown(test_details, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_details_at_their_largest, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_details_give_way, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_trailers_fit_small_clients, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,12 +27,41 @@ static void parses_the_forms(void **state)
     assert_string_equal(address.path, "/tmp/a:b.sock");
 }
 
+static void parses_schemes_and_options(void **state)
+{
+    (void)state;
+    struct http_address address;
+    assert_int_equal(http_address_parse(STR("tcp://a:1"), &address, NULL), STATUS_OK);
+    assert_int_equal(address.scheme, HTTP_SCHEME_TCP);
+    assert_int_equal(http_address_parse(STR("a:1"), &address, NULL), STATUS_OK);
+    assert_int_equal(address.scheme, HTTP_SCHEME_DEFAULT);
+    assert_int_equal(
+        http_address_parse(STR("tls://[::1]:7?client-auth=require&cert=/a&key=/b&ca=/c=d"),
+                           &address, NULL),
+        STATUS_OK);
+    assert_int_equal(address.scheme, HTTP_SCHEME_TLS);
+    assert_string_equal(address.host, "::1");
+    assert_true(str_equal(address.options.client_auth, STR("require")));
+    assert_true(str_equal(address.options.certificate_file, STR("/a")));
+    assert_true(str_equal(address.options.key_file, STR("/b")));
+    assert_true(str_equal(address.options.ca_file, STR("/c=d")));
+    static const char *const broken[] = {"tls://a:1?x=1", "tls://a:1?cert=", "tls://a:1?cert",
+                                         "tls://a:1?ca=1&ca=2", "tls://a:1?&ca=1"};
+    for (size_t i = 0; i < ARRAY_COUNT(broken); i++) {
+        struct error error = ERROR_NONE;
+        assert_int_equal(http_address_parse(str_of(broken[i]), &address, &error),
+                         STATUS_INVALID_ARGUMENT);
+        assert_true(str_find_str(str_of(error.message), STR("client-auth=")) > 0);
+    }
+}
+
 static void refuses_others_and_says_what_would_be_right(void **state)
 {
     (void)state;
     static const char *const broken[] = {
-        "",       "127.0.0.1", ":80",     "host:", "host:65536", "host:-1",
-        "host:x", "::1:80",    "[::1:80", "unix:", "[]:80",      "host:8 0",
+        "",        "127.0.0.1", ":80",           "host:",           "host:65536",
+        "host:-1", "host:x",    "::1:80",        "[::1:80",         "unix:",
+        "[]:80",   "host:8 0",  "tls://unix:/a", "tcp://tls://a:1", "tls://",
     };
     for (size_t i = 0; i < ARRAY_COUNT(broken); i++) {
         struct http_address address;
@@ -92,6 +121,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parses_the_forms),
+        cmocka_unit_test(parses_schemes_and_options),
         cmocka_unit_test(refuses_others_and_says_what_would_be_right),
         cmocka_unit_test(localhost_is_both_loopback_addresses),
         cmocka_unit_test(knows_what_is_loopback),

@@ -10,6 +10,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -117,6 +118,55 @@ static void keeps_order_under_any_sequence(void **state)
     buf_finish(&expected);
 }
 
+static void reserved_room_merges_and_may_exceed_a_block(void **state)
+{
+    (void)state;
+    static uint8_t large[40000];
+    struct http_output output;
+    http_output_init(&output);
+    http_output_copy(&output, "abc", 3);
+    memcpy(http_output_reserve(&output, 100), "def", 3);
+    http_output_commit(&output, 3);
+    assert_int_equal(output.count, 1);
+    expect_content(&output, (const uint8_t *)"abcdef", 6);
+    http_output_drop(&output, 6);
+    memset(large, 'x', sizeof(large));
+    memcpy(http_output_reserve(&output, sizeof(large)), large, sizeof(large));
+    http_output_commit(&output, sizeof(large));
+    http_output_copy(&output, "x", 1);
+    assert_int_equal(output.appended, 6 + sizeof(large) + 1);
+    http_output_drop(&output, 1);
+    expect_content(&output, large, sizeof(large));
+    http_output_finish(&output);
+}
+
+/* A block goes to the next who copies only when nothing refers to it. */
+static void hands_scratch_blocks_on(void **state)
+{
+    (void)state;
+    struct http_scratches scratches = {.count = 0};
+    struct http_output first;
+    struct http_output second;
+    http_output_init(&first);
+    http_output_init(&second);
+    first.spares = &scratches;
+    second.spares = &scratches;
+    http_output_copy(&first, "abc", 3);
+    const struct buffer *block = first.scratch;
+    http_output_drop(&first, 3);
+    assert_int_equal(scratches.count, 1);
+    http_output_copy(&second, "def", 3);
+    assert_ptr_equal(second.scratch, block);
+    assert_int_equal(scratches.count, 0);
+    expect_content(&second, (const uint8_t *)"def", 3);
+    http_output_drop(&second, 3);
+    http_output_finish(&first);
+    http_output_finish(&second);
+    assert_int_equal(scratches.count, 1);
+    http_scratches_finish(&scratches);
+    assert_int_equal(scratches.count, 0);
+}
+
 static void gathers_within_bounds(void **state)
 {
     (void)state;
@@ -146,6 +196,8 @@ int main(void)
         cmocka_unit_test(merges_small_copies),
         cmocka_unit_test(refers_to_large_slices_and_copies_small_ones),
         cmocka_unit_test(keeps_order_under_any_sequence),
+        cmocka_unit_test(reserved_room_merges_and_may_exceed_a_block),
+        cmocka_unit_test(hands_scratch_blocks_on),
         cmocka_unit_test(gathers_within_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

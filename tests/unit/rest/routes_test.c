@@ -31,6 +31,37 @@ static void finds_a_route_and_its_parameter(void **state)
     assert_true(str_equal(parameter, STR("0b0e7a4e")));
 }
 
+static void a_parameter_may_stand_in_the_middle(void **state)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct str parameter;
+    struct str allow;
+    const struct rest_route *route =
+        find(&arena, "GET", "/v1/queries/0b0e7a4e/result", &parameter, &allow);
+    assert_non_null(route);
+    assert_string_equal(route->pattern, "/v1/queries/{id}/result");
+    assert_true(str_equal(parameter, STR("0b0e7a4e")));
+    static const char *const paths[] = {"/v1/queries//result", "/v1/queries/result",
+                                        "/v1/queries/a/b/result", "/v1/queries/a/result/",
+                                        "/v1/queries/a/results"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+        route = find(&arena, "GET", paths[i], &parameter, &allow);
+        assert_null(route);
+    }
+}
+
+static void a_whole_path_goes_before_a_parameter(void **state)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct str parameter;
+    struct str allow;
+    const struct rest_route *route = find(&arena, "GET", "/v1/queries/events", &parameter, &allow);
+    assert_non_null(route);
+    assert_string_equal(route->pattern, "/v1/queries/events");
+}
+
 static void head_finds_the_route_of_get(void **state)
 {
     CLEANUP(arena_finish) struct arena arena;
@@ -91,6 +122,10 @@ static void a_code_decides_over_the_status(void **state)
         {STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED", 403},
         {STATUS_NOT_FOUND, "TABLE_NOT_FOUND", 404},
         {STATUS_UNAVAILABLE, "SHUTTING_DOWN", 503},
+        {STATUS_FAILED_PRECONDITION, "RESULT_NOT_READY", 409},
+        {STATUS_NOT_FOUND, "RESULT_EXPIRED", 410},
+        {STATUS_FAILED_PRECONDITION, "PRECONDITION_FAILED", 412},
+        {STATUS_OUT_OF_RANGE, "RANGE_NOT_SATISFIABLE", 416},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct error error = ERROR_NONE;
@@ -104,6 +139,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_a_route_and_its_parameter),
+        cmocka_unit_test(a_parameter_may_stand_in_the_middle),
+        cmocka_unit_test(a_whole_path_goes_before_a_parameter),
         cmocka_unit_test(head_finds_the_route_of_get),
         cmocka_unit_test(tells_the_methods_of_a_known_path),
         cmocka_unit_test(an_unknown_path_has_no_methods),

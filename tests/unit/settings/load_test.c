@@ -33,7 +33,7 @@ static void test_defaults(void **state)
     assert_int_equal(settings->dataset_memory_bytes, UINT64_C(2) << 30);
     assert_int_equal(settings->max_message_bytes, 2 << 20);
     assert_int_equal(settings->max_receive_message_bytes, 64 << 20);
-    assert_int_equal(settings->header_timeout_ms, 10000);
+    assert_int_equal(settings->limits.header_timeout_ms, 10000);
     assert_int_equal(settings->drain_timeout_ms, 10000);
     assert_int_equal(settings->log_level, LOG_INFO);
     assert_int_equal(settings->log_format, SETTINGS_LOG_AUTO);
@@ -152,7 +152,7 @@ static void test_lists(void **state)
                "--allowed-paths", "/a", "--allowed-paths=b c"));
     assert_int_equal(settings->flight_addr.count, 3);
     assert_text(settings->flight_addr.items[1], "unix:/tmp/a");
-    assert_text(settings->flight_addr.items[2], "[::1]:0");
+    assert_text(settings->flight_addr.items[2], "tcp://[::1]:0");
     assert_entry(settings, "allowed-paths", "/a,b c", "flag --allowed-paths");
     assert_int_equal(settings->flight_addr.items[0].ptr[settings->flight_addr.items[0].len], 0);
 }
@@ -213,6 +213,43 @@ static void test_public_addresses_are_refused(void **state)
     REFUSE("flight-addr: 'db.example.org:1'",
            FLAGS("--flight-addr", "localhost:1,db.example.org:1"));
     REFUSE("flight-addr: '[::]:1'", FLAGS("--flight-addr", "[::]:1"));
+    REFUSE("or say --allow-anonymous", FLAGS("--flight-addr", "[::]:1"));
+    REFUSE("flight-addr: 'tls://0.0.0.0:1'",
+           FLAGS("--flight-addr", "tls://0.0.0.0:1", "--tls-client-auth", "request"));
+    REFUSE("flight-addr: 'tcp://0.0.0.0:1'",
+           FLAGS("--flight-addr", "tcp://0.0.0.0:1", "--tls-client-auth", "require"));
+    REFUSE("flight-addr: '0.0.0.0:1'",
+           FLAGS("--flight-addr", "0.0.0.0:1", "--tls-client-auth", "require"));
+    REFUSE(
+        "flight-addr: 'tls://0.0.0.0:1?client-auth=none'",
+        FLAGS("--flight-addr", "tls://0.0.0.0:1?client-auth=none", "--tls-client-auth", "require"));
+}
+
+static void test_public_addresses_with_authentication(void **state)
+{
+    static const struct sources good[] = {
+        {FLAGS("--flight-addr", "tls://0.0.0.0:1", "--tls-client-auth", "require")},
+        {FLAGS("--flight-addr", "tls://0.0.0.0:1?client-auth=require")},
+        {FLAGS("--flight-addr", "0.0.0.0:1", "--tls-client-auth=require", "--tls-cert", "a",
+               "--tls-key", "b")},
+        {FLAGS("--flight-addr", "0.0.0.0:1", "--allow-anonymous")},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(good); i++)
+        settings_destroy(load(good[i]));
+}
+
+static void test_tls(void **state)
+{
+    LOAD(VARIABLES("GRPC_TLS_CERT_PATH=a.pem,b.pem", "GRPC_TLS_KEY_PATH=a.key,b.key",
+                   "GRPC_TLS_CA_PATH=ca.pem", "GRPC_TLS_CLIENT_AUTH=true"));
+    assert_int_equal(settings->tls_cert.count, 2);
+    assert_text(settings->tls_cert.items[1], "b.pem");
+    assert_text(settings->tls_key.items[0], "a.key");
+    assert_text(settings->tls_ca, "ca.pem");
+    assert_int_equal(settings->tls_client_auth, SETTINGS_CLIENT_AUTH_REQUIRE);
+    REFUSE("tls-key: each certificate of tls-cert needs its key",
+           FLAGS("--tls-cert", "a", "--tls-cert", "b", "--tls-key", "c"));
+    REFUSE("tls-client-auth: 'always'", FLAGS("--tls-client-auth", "always"));
 }
 
 static void test_unknown_variables_warn(void **state)
@@ -251,6 +288,8 @@ int main(void)
         cmocka_unit_test(test_wrong_values),
         cmocka_unit_test(test_wrong_flags),
         cmocka_unit_test(test_public_addresses_are_refused),
+        cmocka_unit_test(test_public_addresses_with_authentication),
+        cmocka_unit_test(test_tls),
         cmocka_unit_test(test_unknown_variables_warn),
         cmocka_unit_test(test_nothing_leaks_into_out_on_failure),
     };

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "grpc/client.h"
+#include "grpc/pool.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -191,7 +192,7 @@ static void echo(struct fixture *fixture, struct grpc_client *client, size_t siz
     fill(&request, size);
     CLEANUP(slice_finish) struct slice response = SLICE_EMPTY;
     assert_int_equal(
-        grpc_client_unary(client, path_of("Echo"), 0, &request, &response, &fixture->error),
+        grpc_client_unary(client, path_of("Echo"), 0, false, &request, &response, &fixture->error),
         STATUS_OK);
     assert_int_equal(response.len, size);
     for (size_t i = 0; i < size; i++)
@@ -234,8 +235,8 @@ static void test_wrong_addresses(void **state)
         {"grpc://a:1/path", STATUS_INVALID_ARGUMENT, "expected grpc://HOST:PORT"},
         {"grpc+unix://relative", STATUS_INVALID_ARGUMENT, "grpc+unix:///PATH"},
         {"ftp://a:1", STATUS_INVALID_ARGUMENT, "expected grpc://HOST:PORT"},
-        {"grpc+tls://a:1", STATUS_UNIMPLEMENTED, "TLS is not available in this build"},
-        {"https://a:1", STATUS_UNIMPLEMENTED, "TLS is not available in this build"},
+        {"grpc+tls://127.0.0.1:1", STATUS_UNAVAILABLE, "cannot connect to 127.0.0.1:1"},
+        {"https://a:1/path", STATUS_INVALID_ARGUMENT, "https://HOST:PORT"},
         {"grpc+unix:///nonexistent/socket", STATUS_UNAVAILABLE, "/nonexistent/socket"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
@@ -344,7 +345,7 @@ static void test_message_over_the_limit(void **state)
     fill(&request, 1001);
     struct slice response;
     assert_int_equal(
-        grpc_client_unary(small, path_of("Echo"), 0, &request, &response, &fixture->error),
+        grpc_client_unary(small, path_of("Echo"), 0, false, &request, &response, &fixture->error),
         STATUS_RESOURCE_EXHAUSTED);
     echo(fixture, small, 1000);
 }
@@ -359,7 +360,7 @@ static void test_deadline(void **state)
         CLEANUP(slices_finish) struct slices request;
         slices_init(&request);
         struct slice response;
-        assert_int_equal(grpc_client_unary(fixture->client, path_of(methods[i]), 30, &request,
+        assert_int_equal(grpc_client_unary(fixture->client, path_of(methods[i]), 30, true, &request,
                                            &response, &fixture->error),
                          STATUS_DEADLINE_EXCEEDED);
     }
@@ -419,6 +420,65 @@ static void test_early_failure_of_an_upload(void **state)
     assert_failure(fixture, call, STATUS_RESOURCE_EXHAUSTED, "no room");
 }
 
+/* Calls Fail once with this status; how many of them the server saw. */
+static int tries_of(struct fixture *fixture, const char *answer, bool idempotent)
+{
+    const struct grpc_retry quick = {.tries_max = 3, .first_delay_ms = 1, .delay_ms_max = 5};
+    char url[128];
+    snprintf(url, sizeof(url), "grpc://%s", fixture->address);
+    struct grpc_client_options options = {.server = str_of(url), .retry = &quick};
+    CLEANUP(grpc_client_close) struct grpc_client *client = NULL;
+    assert_int_equal(grpc_client_connect(&options, &client, &fixture->error), STATUS_OK);
+    CLEANUP(slices_finish) struct slices request;
+    slices_init(&request);
+    slices_append_copy(&request, answer, strlen(answer));
+    CLEANUP(slice_finish) struct slice response = SLICE_EMPTY;
+    int before = atomic_load(&fixture->service.opened);
+    assert_int_not_equal(grpc_client_unary(client, path_of("Fail"), 0, idempotent, &request,
+                                           &response, &fixture->error),
+                         STATUS_OK);
+    assert_string_equal(fixture->error.message, "gone");
+    return atomic_load(&fixture->service.opened) - before;
+}
+
+static void test_tries_again_what_has_no_effect(void **state)
+{
+    struct fixture *fixture = *state;
+    static const struct {
+        const char *answer;
+        int tries;
+    } cases[] = {{"14 0 gone", 3}, {"8 0 gone", 3}, {"10 0 gone", 3}, {"13 0 gone", 1},
+                 {"3 0 gone", 1},  {"4 0 gone", 1}, {"1 0 gone", 1}};
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        assert_int_equal(tries_of(fixture, cases[i].answer, true), cases[i].tries);
+        assert_int_equal(tries_of(fixture, cases[i].answer, false), 1);
+    }
+}
+
+static void test_pool(void **state)
+{
+    struct fixture *fixture = *state;
+    char url[128];
+    snprintf(url, sizeof(url), "grpc://%s", fixture->address);
+    struct grpc_pool_options options = {.client = {.server = str_of(url)}, .resting_max = 1};
+    CLEANUP(grpc_pool_destroy) struct grpc_pool *pool = grpc_pool_create(&options);
+    struct grpc_client *first;
+    struct grpc_client *second;
+    assert_int_equal(grpc_pool_take(pool, &first, &fixture->error), STATUS_OK);
+    assert_int_equal(grpc_pool_take(pool, &second, &fixture->error), STATUS_OK);
+    echo(fixture, first, 10);
+    echo(fixture, second, 10);
+    assert_int_equal(grpc_pool_taken(pool), 2);
+    grpc_pool_give(pool, first);
+    grpc_pool_give(pool, second); /* closes the first */
+    assert_int_equal(grpc_pool_taken(pool), 0);
+    struct grpc_client *again;
+    assert_int_equal(grpc_pool_take(pool, &again, &fixture->error), STATUS_OK);
+    assert_ptr_equal(again, second);
+    echo(fixture, again, 10);
+    grpc_pool_give(pool, again);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -438,6 +498,8 @@ int main(void)
         TEST(test_finish_cancels),
         TEST(test_interrupt),
         TEST(test_early_failure_of_an_upload),
+        TEST(test_tries_again_what_has_no_effect),
+        TEST(test_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -49,9 +49,13 @@ static int set_up(void **state)
     test_service_init(&transcript->service);
     assert_int_equal(workers_create("test", 1, 10, 0, &transcript->workers, NULL), STATUS_OK);
     struct grpc_service_table table = test_service_table(&transcript->service);
+    /* The host that the frames name, which is none of loopback. */
+    static const struct str host = {.ptr = "http://test", .len = 11};
+    static const struct http_cors cors = {.origins = &host, .origin_count = 1};
     struct grpc_options options = {
         .tables = &table,
         .table_count = 1,
+        .cors = &cors,
         .workers = transcript->workers,
         .receive_message_bytes_max = (size_t)1 << 20,
     };
@@ -318,6 +322,47 @@ static void test_content_types(void **state)
     }
 }
 
+/* No trailers of HTTP: the last DATA frame has them and ends the stream. */
+static void test_web(void **state)
+{
+    struct transcript *transcript = *state;
+    start(transcript, "Echo", "content-type: application/grpc-web");
+    PUT(transcript, "\0\0\0\0\3abc", true);
+    EXPECT(transcript, "HEADERS 1 200; DATA 1 29 end");
+    next_stream(transcript);
+    start(transcript, "Echo", "content-type: application/grpc-web-text");
+    PUT(transcript, "AAAAAANh", false);
+    PUT(transcript, "YmM=", true);
+    EXPECT(transcript, "HEADERS 3 200; DATA 3 40 end");
+    next_stream(transcript);
+    start(transcript, "Nope", "content-type: application/grpc-web");
+    PUT(transcript, "\0\0\0\0\0", true);
+    EXPECT(transcript, "HEADERS 5 200 grpc=12 end");
+}
+
+static void test_verbs(void **state)
+{
+    struct transcript *transcript = *state;
+    static const char *const verbs[] = {"GET", "PUT", "DELETE"};
+    for (size_t i = 0; i < ARRAY_COUNT(verbs); i++) {
+        frames_add_request(&transcript->frames, transcript->stream, verbs[i], "/test.Service/Empty",
+                           "content-type: application/grpc", true);
+        char expected[64];
+        snprintf(expected, sizeof(expected), "HEADERS %u 405; DATA %u 30 end", transcript->stream,
+                 transcript->stream);
+        EXPECT(transcript, expected);
+        next_stream(transcript);
+    }
+}
+
+static void test_te(void **state)
+{
+    struct transcript *transcript = *state;
+    start(transcript, "Empty", "content-type: application/grpc\nte: gzip");
+    PUT(transcript, "\0\0\0\0\0", true);
+    EXPECT(transcript, "RST 1 1");
+}
+
 /* --- flow control and ends -------------------------------------------------------------------- */
 
 static void set_initial_window(struct transcript *transcript, uint32_t bytes)
@@ -359,7 +404,7 @@ static void test_deadline_with_a_closed_window(void **state)
     PUT(transcript, "\0\0\0\0\0", true);
     EXPECT(transcript, "HEADERS 1 200");
     wait_for_output(transcript);
-    EXPECT(transcript, "RST 1 2");
+    EXPECT(transcript, "RST 1 8");
     assert_int_equal(transcript->service.cancelled, 1);
 }
 
@@ -436,6 +481,9 @@ int main(void)
         TEST(test_limit_is_checked_with_the_prefix),
         TEST(test_second_request_message),
         TEST(test_content_types),
+        TEST(test_web),
+        TEST(test_verbs),
+        TEST(test_te),
         TEST(test_response_waits_for_the_window),
         TEST(test_deadline_with_a_closed_window),
         TEST(test_deadline_of_a_call_that_says_nothing),

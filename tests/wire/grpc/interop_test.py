@@ -5,7 +5,13 @@
 SPDX-License-Identifier: Apache-2.0
 """
 
+import base64
+import contextlib
+import http.client
 import os
+import pathlib
+import re
+import shutil
 import socket
 import subprocess
 import threading
@@ -20,14 +26,20 @@ pytestmark = pytest.mark.skipif(not SERVER, reason="VOLLEY_GRPC_TEST_SERVER is n
 SPECIAL = "\t\ntest with whitespace\r\nand Unicode BMP ☺ and non-BMP \U0001f608\t\n"
 
 
-@pytest.fixture(scope="module")
-def address():
+@contextlib.contextmanager
+def server():
     process = subprocess.Popen([SERVER, "127.0.0.1:0"], stdin=subprocess.PIPE,
                                stdout=subprocess.PIPE, text=True)
-    yield process.stdout.readline().strip()
+    yield process, process.stdout.readline().strip()
     process.stdin.close()
     assert process.stdout.read().strip() == "alive 0"
     assert process.wait(timeout=10) == 0
+
+
+@pytest.fixture(scope="module")
+def address():
+    with server() as (_, bound):
+        yield bound
 
 
 @pytest.fixture(scope="module")
@@ -178,9 +190,43 @@ def test_message_over_the_limit(channel):
     assert unary(channel, "Empty")(b"") == b""
 
 
-def test_compression_is_refused(channel):
-    error = failure(unary(channel, "Echo"), bytes(10000), compression=grpc.Compression.Gzip)
-    assert error.code() == grpc.StatusCode.UNIMPLEMENTED
+@pytest.mark.parametrize("compression", [grpc.Compression.Gzip, grpc.Compression.Deflate])
+@pytest.mark.parametrize("size", [0, 1, 1000, 100_000, 900_000, 15_000_000])
+def test_compression(channel, compression, size):
+    """Requests come compressed; responses of up to 1 MiB leave so."""
+    message = (b"all work and no play " * (size // 20 + 1))[:size]
+    assert unary(channel, "Echo")(message, compression=compression) == message
+    noise = os.urandom(size)
+    assert unary(channel, "Echo")(noise, compression=compression) == noise
+
+
+def test_compressed_streams(channel):
+    messages = [bytes(n * 1000) for n in range(50)]
+    call = channel.stream_stream("/test.Service/PingPong")
+    assert list(call(iter(messages), compression=grpc.Compression.Gzip)) == messages
+
+
+def test_compressed_message_over_the_limit(channel):
+    for size in ((64 << 20) + 1, 100 << 20):
+        error = failure(unary(channel, "Echo"), bytes(size), compression=grpc.Compression.Gzip)
+        assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+    # Less than that, but more than 100:1.
+    error = failure(unary(channel, "Echo"), bytes(40 << 20), compression=grpc.Compression.Gzip)
+    assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+def test_small_calls_beside_a_large_compressed_one(channel):
+    large = os.urandom(1 << 20) * 30
+    future = unary(channel, "Echo").future(large, compression=grpc.Compression.Gzip)
+    while not future.done():
+        assert unary(channel, "Echo")(b"small", timeout=5) == b"small"
+    assert future.result() == large
+
+
+def test_status_details(channel):
+    error = failure(download(channel, "Fail"), b"5 0 gone")
+    details = dict(error.trailing_metadata())["grpc-status-details-bin"]
+    assert details == b"\x08\x05\x12\x04gone"
 
 
 def test_early_failure_of_an_upload(channel):
@@ -236,6 +282,182 @@ def test_health(channel):
     assert check(b"") == b"\x08\x01"
     assert check(b"\x0a\x0ctest.Service") == b"\x08\x01"
     assert failure(check, b"\x0a\x03foo").code() == grpc.StatusCode.NOT_FOUND
+    assert b"\x0a\x0ctest.Service\x12\x02\x08\x01" in channel.unary_unary(
+        "/grpc.health.v1.Health/List")(b"")
+
+
+def test_health_watch(channel):
+    call = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"\x0a\x03foo")
+    assert next(call) == b"\x08\x03"
+    # It stays open: the next answer comes with the client's cancel.
+    threading.Timer(0.1, call.cancel).start()
+    with pytest.raises(grpc.RpcError) as caught:
+        next(call)
+    assert caught.value.code() == grpc.StatusCode.CANCELLED
+
+
+def test_health_watch_sees_the_drain():
+    with server() as (process, bound), grpc.insecure_channel(bound) as channel:
+        watch = channel.unary_stream("/grpc.health.v1.Health/Watch")(b"")
+        assert next(watch) == b"\x08\x01"
+        # It keeps the connection open as long as another call does.
+        reflection = channel.stream_stream(REFLECTION)(iter([]))
+        assert list(reflection) == []
+        process.stdin.write("d")
+        process.stdin.flush()
+        assert next(watch) == b"\x08\x02"
+        with pytest.raises(grpc.RpcError) as caught:
+            next(watch)
+        assert caught.value.code() == grpc.StatusCode.UNAVAILABLE
+
+
+# --- reflection ---
+
+
+REFLECTION = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo"
+
+
+def fields(message):
+    """(number, value) of each field: integers of varints, bytes of the others."""
+    at = 0
+
+    def varint():
+        nonlocal at
+        value = shift = 0
+        while True:
+            byte = message[at]
+            at += 1
+            value |= (byte & 0x7F) << shift
+            if byte < 0x80:
+                return value
+            shift += 7
+
+    while at < len(message):
+        tag = varint()
+        if tag & 7 == 0:
+            yield tag >> 3, varint()
+            continue
+        assert tag & 7 == 2
+        size = varint()
+        yield tag >> 3, message[at:at + size]
+        at += size
+
+
+def question(kind, text):
+    return bytes([kind << 3 | 2, len(text)]) + text.encode()
+
+
+@pytest.mark.parametrize("version", ["v1", "v1alpha"])
+def test_reflection(channel, version):
+    call = channel.stream_stream(
+        f"/grpc.reflection.{version}.ServerReflection/ServerReflectionInfo")
+    questions = [question(7, "*"), question(4, "arrow.flight.protocol.FlightService.DoGet"),
+                 question(3, "FlightSql.proto"), question(3, "nope.proto"), question(4, "nope")]
+    answers = [dict(fields(answer)) for answer in call(iter(questions))]
+    assert [answer[2] for answer in answers] == questions
+    names = [dict(fields(service))[1] for _, service in fields(answers[0][6])]
+    assert names[0] == b"test.Service"
+    assert f"grpc.reflection.{version}.ServerReflection".encode() in names
+    files = [dict(fields(file)) for _, file in fields(answers[1][4])]
+    assert [file[1] for file in files] == [b"Flight.proto", b"google/protobuf/timestamp.proto"]
+    assert files[0][2] == b"arrow.flight.protocol"
+    assert dict(fields(dict(fields(answers[2][4]))[1]))[1] == b"FlightSql.proto"
+    for answer in answers[3:]:
+        assert dict(fields(answer[7]))[1] == grpc.StatusCode.NOT_FOUND.value[0]
+
+
+# --- gRPC-Web ---
+
+
+def web_call(address, method, body, kind="application/grpc-web", **headers):
+    """Status, headers and decoded body of a call over HTTP/1.1."""
+    connection = http.client.HTTPConnection(address)
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    connection.request("POST", f"/test.Service/{method}", body, {"content-type": kind, **headers})
+    response = connection.getresponse()
+    body = response.read()
+    connection.close()
+    return response, body
+
+
+def frames(body):
+    """(flag, bytes) of each frame."""
+    while body:
+        size = int.from_bytes(body[1:5], "big")
+        assert len(body) >= 5 + size
+        yield body[0], body[5:5 + size]
+        body = body[5 + size:]
+
+
+def frame(message):
+    return b"\0" + len(message).to_bytes(4, "big") + message
+
+
+def test_web_binary(address):
+    message = os.urandom(100_000)
+    response, body = web_call(address, "Echo", frame(message))
+    assert response.status == 200
+    assert response.headers["content-type"] == "application/grpc-web"
+    assert list(frames(body)) == [(0, message), (0x80, b"grpc-status: 0\r\n")]
+
+
+def decode_text(body):
+    """Base64 of pieces that are padded each by itself."""
+    pieces = re.findall(rb"[^=]+=*", body)
+    return b"".join(base64.b64decode(piece, validate=True) for piece in pieces)
+
+
+def test_web_text(address):
+    request = base64.b64encode(frame(b"3,0,300000"))
+    response, body = web_call(address, "Sizes", request, "application/grpc-web-text+proto")
+    assert response.headers["content-type"] == "application/grpc-web-text+proto"
+    received = list(frames(decode_text(body)))
+    assert [(flag, len(part)) for flag, part in received[:3]] == [(0, 3), (0, 0), (0, 300000)]
+    assert received[3:] == [(0x80, b"grpc-status: 0\r\n")]
+
+
+def test_web_failure_in_headers(address):
+    response, body = web_call(address, "Nope", frame(b""))
+    assert (response.status, response.headers["grpc-status"], body) == (200, "12", b"")
+
+
+def test_web_failure_after_messages(address):
+    _, body = web_call(address, "Fail", frame(b"5 1 gone \xe2\x98\xba"))
+    received = list(frames(body))
+    assert received[0] == (0, b"message")
+    assert received[1][0] == 0x80
+    assert received[1][1].startswith(b"grpc-status: 5\r\ngrpc-message: gone %E2%98%BA\r\n")
+
+
+def test_web_pages(address):
+    page = {"origin": "http://app.example"}
+    response, _ = web_call(address, "Empty", frame(b""), **page)
+    assert response.headers["access-control-allow-origin"] == "http://app.example"
+    assert "grpc-status" in response.headers["access-control-expose-headers"]
+    response, _ = web_call(address, "Empty", frame(b""), origin="http://evil.example")
+    assert response.status == 403
+    assert "access-control-allow-origin" not in response.headers
+    response, _ = web_call(address, "Empty", frame(b""), host="evil.example")
+    assert response.status == 403
+    connection = http.client.HTTPConnection(address)
+    connection.request("OPTIONS", "/test.Service/Empty", headers={
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "content-type,x-grpc-web,grpc-timeout", **page})
+    response = connection.getresponse()
+    assert response.status == 204
+    assert "POST" in response.headers["access-control-allow-methods"]
+    assert "x-grpc-web" in response.headers["access-control-allow-headers"]
+    connection.close()
+
+
+def test_web_from_javascript(address):
+    node = shutil.which("node")
+    if not node:
+        pytest.skip("node is not installed")
+    script = pathlib.Path(__file__).with_name("web_client.mjs")
+    result = subprocess.run([node, script, f"http://{address}"], capture_output=True, text=True,
+                            timeout=60, check=False)
+    assert result.returncode == 0, result.stderr
 
 
 def test_http1_is_answered(address):

@@ -3,6 +3,8 @@
  *
  *      test_server [ADDRESS [LOOPS]]
  *
+ * A 'd' on standard input begins to drain.
+ *
  * Prints the bound address, serves until its standard input ends, and says then how many calls were
  * alive; on standard error, how many log lines were dropped. SPDX-License-Identifier: Apache-2.0
  */
@@ -17,6 +19,18 @@
 #include "test_service.h"
 
 #define LOOPS_MAX 16
+
+/* The page that gRPC-Web's tests come from. */
+static const struct str listed_origin = {.ptr = "http://app.example", .len = 18};
+
+static bool is_serving(void *context)
+{
+    return !atomic_load((atomic_bool *)context);
+}
+
+static void on_drained(struct loop_task *task)
+{
+}
 
 static void run_loop(void *argument)
 {
@@ -42,8 +56,10 @@ static void write_log(void *argument)
 
 /* Serves until standard input ends. */
 static enum status serve(struct str address, struct loop *const *loops, size_t loop_count,
-                         struct grpc_handler *handler, struct metrics *metrics, struct error *error)
+                         struct grpc_handler *handler, struct metrics *metrics,
+                         atomic_bool *draining, struct error *error)
 {
+    struct loop_task drained = LOOP_TASK_INIT(on_drained);
     const struct http_handler *handlers[] = {grpc_handler_http(handler)};
     struct http_server_options options = {
         .limits = http_limits_default,
@@ -64,8 +80,10 @@ static enum status serve(struct str address, struct loop *const *loops, size_t l
     for (size_t i = 0; i < loop_count; i++)
         TRY(thread_start("loop", 0, run_loop, loops[i], &threads[i], error));
     char byte;
-    while (read(STDIN_FILENO, &byte, 1) > 0)
-        ;
+    while (read(STDIN_FILENO, &byte, 1) > 0) {
+        if (byte == 'd' && !atomic_exchange(draining, true))
+            http_server_drain(server, &drained, loops[0]);
+    }
     for (size_t i = 0; i < loop_count; i++)
         loop_stop(loops[i]);
     for (size_t i = 0; i < loop_count; i++)
@@ -100,15 +118,20 @@ int main(int argc, char **argv)
         return 1;
     struct metrics *metrics = metrics_create();
     struct grpc_service_table table = test_service_table(&service);
+    struct http_cors cors = {.origins = &listed_origin, .origin_count = 1};
+    atomic_bool draining = false;
     struct grpc_options options = {
         .tables = &table,
         .table_count = 1,
+        .cors = &cors,
+        .is_serving = is_serving,
+        .is_serving_context = &draining,
         .workers = workers,
         .log = writer.log,
         .metrics = metrics,
     };
     struct grpc_handler *handler = grpc_handler_create(&options);
-    status = serve(address, loops, loop_count, handler, metrics, &error);
+    status = serve(address, loops, loop_count, handler, metrics, &draining, &error);
     if (status != STATUS_OK)
         fprintf(stderr, "%s\n", error.message);
     workers_destroy(workers);

@@ -126,13 +126,13 @@ bool frame_next(const struct peer *peer, size_t *offset, struct frame *out_frame
 
 static void describe_headers(struct buf *text, const struct frame *frame)
 {
-    /* :status of 200, 204, 400, 404 are one byte of the static table; others are literals whose
+    /* :status of 200, 204, 206, 304, 400, 404 are one byte of the static table; others are literals whose
      * name is entry 8 and whose first byte therefore says so. */
     static const struct {
         uint8_t byte;
         const char *status;
-    } known[] = {{0x88, "200"}, {0x89, "204"},   {0x8c, "400"},
-                 {0x8d, "404"}, {0x48, "other"}, {0x08, "other"}};
+    } known[] = {{0x88, "200"}, {0x89, "204"}, {0x8a, "206"},   {0x8b, "304"},
+                 {0x8c, "400"}, {0x8d, "404"}, {0x48, "other"}, {0x08, "other"}};
     const char *status = "trailers";
     for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
         if (frame->size > 0 && frame->payload[0] == known[i].byte)

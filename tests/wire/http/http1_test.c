@@ -7,6 +7,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -192,11 +193,89 @@ static void serves_http_1_0(void **state)
 static void takes_absolute_targets(void **state)
 {
     (void)state;
+    static const struct {
+        const char *target;
+        const char *authority;
+        const char *event;
+    } targets[] = {
+        {"http://other:80/wait?x", "other:80", "request GET /wait?x; end"},
+        {"HTTPS://[::1]:443/wait", "[::1]:443", "request GET /wait; end"},
+        {"http://other", "other", "request GET /; close done"},
+        {"/wait", "test", "request GET /wait; end"},
+        {"//other/wait", "test", "request GET //other/wait; close done"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(targets); i++) {
+        struct peer peer;
+        char text[128];
+        peer_open(&peer, NULL, false);
+        snprintf(text, sizeof(text), "GET %s HTTP/1.1\r\nHost: test\r\n\r\n", targets[i].target);
+        peer_send_text(&peer, text);
+        if (peer.last)
+            assert_true(str_equal(peer.last->authority, str_of(targets[i].authority)));
+        PEER_EXPECT_EVENTS(&peer, targets[i].event);
+        peer_close(&peer);
+    }
+}
+
+static void takes_options_of_the_whole_server(void **state)
+{
+    (void)state;
     struct peer peer;
     peer_open(&peer, NULL, false);
-    peer_send_text(&peer, "GET http://other:80/wait?x HTTP/1.1\r\nHost: test\r\n\r\n");
-    PEER_EXPECT_EVENTS(&peer, "request GET /wait?x; end");
-    assert_true(str_equal(peer.last->authority, STR("other:80")));
+    peer_send_text(&peer, "OPTIONS * HTTP/1.1\r\nHost: test\r\n\r\n");
+    PEER_EXPECT_EVENTS(&peer, "request OPTIONS *; close done");
+    assert_true(peer_is_open(&peer));
+    peer_close(&peer);
+}
+
+static void drops_a_body_that_comes_too_slowly(void **state)
+{
+    (void)state;
+    struct http_limits limits = http_limits_default;
+    limits.body_grace_ms = 5;
+    limits.body_bytes_per_second_min = 1000000;
+    struct peer peer;
+    peer_open(&peer, &limits, false);
+    peer_send_text(&peer, "POST /wait HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n\r\nabc");
+    while (peer_is_open(&peer))
+        loop_run_once(peer.loop, -1);
+    PEER_EXPECT_EVENTS(&peer, "request POST /wait; body 3; close cancelled");
+    assert_int_equal(peer_strikes(&peer, "body_rate"), 1);
+    peer_close(&peer);
+}
+
+/* Its connection waits to be closed and for room at once; that must not keep the loop busy. */
+static void rests_while_a_client_that_left_has_bytes_to_read(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_open(&peer, NULL, false);
+    peer.take_max = 20;
+    peer_send_text(&peer,
+                   "POST /echo HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\n");
+    peer_send_end(&peer);
+    PEER_EXPECT_EVENTS(&peer, "request POST /echo; close disconnected");
+    assert_true(peer_is_open(&peer) && peer.connection->wire.output.bytes > 0);
+    peer_take(&peer, SIZE_MAX);
+    assert_false(peer_is_open(&peer));
+    peer_close(&peer);
+}
+
+static void serves_bodies_of_a_pipeline(void **state)
+{
+    (void)state;
+    struct peer peer;
+    peer_open(&peer, NULL, false);
+    peer_send_text(&peer, "POST /wait HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                          "3\r\nabc\r\n0\r\nContent-Length: 100\r\nHost: b\r\n\r\n"
+                          "POST /wait HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nde"
+                          "GET /text HTTP/1.0\r\n\r\n");
+    PEER_EXPECT_EVENTS(&peer, "request POST /wait; body 3; end");
+    peer_answer(&peer);
+    PEER_EXPECT_EVENTS(&peer, "close done; request POST /wait; body 2; end");
+    peer_answer(&peer);
+    PEER_EXPECT_EVENTS(&peer, "close done; request GET /text; close done");
+    assert_false(peer_is_open(&peer));
     peer_close(&peer);
 }
 
@@ -335,6 +414,10 @@ int main(void)
         cmocka_unit_test(sends_continue_only_when_the_handler_wants_the_body),
         cmocka_unit_test(serves_http_1_0),
         cmocka_unit_test(takes_absolute_targets),
+        cmocka_unit_test(takes_options_of_the_whole_server),
+        cmocka_unit_test(drops_a_body_that_comes_too_slowly),
+        cmocka_unit_test(rests_while_a_client_that_left_has_bytes_to_read),
+        cmocka_unit_test(serves_bodies_of_a_pipeline),
         cmocka_unit_test(breaks_an_aborted_response_visibly),
         cmocka_unit_test(answers_after_the_client_half_closed),
         cmocka_unit_test(drops_a_request_whose_body_ends_early),

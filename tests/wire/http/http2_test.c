@@ -46,7 +46,7 @@ static void sends_settings_as_soon_as_the_version_is_known(void **state)
     assert_true(frame_next(&peer, &offset, &frame));
     assert_int_equal(frame.type, FRAME_SETTINGS);
     assert_int_equal(frame.flags, 0);
-    assert_int_equal(frame.size, 5 * 6);
+    assert_int_equal(frame.size, 6 * 6);
     assert_true(frame_next(&peer, &offset, &frame));
     assert_int_equal(frame.type, FRAME_WINDOW_UPDATE);
     peer_close(&peer);
@@ -378,7 +378,7 @@ static void drains_with_notice_then_goodbye(void **state)
     FRAMES_EXPECT(&talk.peer, "GOAWAY 2147483647 0 ; PING");
     /* The client had not read the notice yet. */
     frames_add_request(&talk.frames, 3, "GET", "/text", NULL, true);
-    const uint8_t opaque[8] = {0};
+    const uint8_t opaque[8] = "drain";
     frames_add(&talk.frames, FRAME_PING, ACK, 0, opaque, sizeof(opaque));
     frames_send(&talk.frames, &talk.peer);
     FRAMES_EXPECT(&talk.peer, "HEADERS 3 200; GOAWAY 3 0 ; DATA 3 5 end");

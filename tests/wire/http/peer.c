@@ -69,6 +69,11 @@ static bool has_path(const struct http_request *request, const char *path)
     return str_equal(request->path, str_of(path));
 }
 
+static bool is_tunnel(const struct http_request *request)
+{
+    return has_path(request, "/tunnel") || has_path(request, "/late-tunnel");
+}
+
 static void on_request(const struct http_handler *handler, struct http_request *request)
 {
     struct peer *peer = handler->context;
@@ -76,7 +81,12 @@ static void on_request(const struct http_handler *handler, struct http_request *
     request->state = ARENA_NEW(request->arena, struct answer);
     note(peer, "request %.*s %.*s%s%.*s", STR_ARGS(request->method), STR_ARGS(request->path),
          request->query.len ? "?" : "", STR_ARGS(request->query));
-    if (has_path(request, "/text")) {
+    if (conversations_take(&peer->conversations, request))
+        return;
+    if (has_path(request, "/tunnel") && request->protocol.len > 0) {
+        const struct http_header header = {STR("x-tunnel"), STR("yes")};
+        http_upgrade(request, &header, 1);
+    } else if (has_path(request, "/text") || has_path(request, "/tunnel")) {
         http_respond_text(request, 200, STR("text/plain"), STR("hello"));
     } else if (has_path(request, "/empty")) {
         http_respond(request, 204, NULL, 0, true);
@@ -98,7 +108,8 @@ static void on_request(const struct http_handler *handler, struct http_request *
         ((struct answer *)request->state)->left = PEER_BIG_BYTES;
         http_respond(request, 200, NULL, 0, false);
         write_big(request);
-    } else if (!has_path(request, "/wait")) {
+    } else if (!has_path(request, "/wait") && !has_path(request, "/work") &&
+               !has_path(request, "/late-tunnel")) {
         http_respond(request, 404, NULL, 0, true);
     }
 }
@@ -110,7 +121,7 @@ static void on_body(struct http_request *request, const uint8_t *bytes, size_t s
         ((struct answer *)request->state)->held += size;
         return;
     }
-    if (has_path(request, "/echo")) {
+    if (has_path(request, "/echo") || is_tunnel(request)) {
         struct slices slices;
         slices_init(&slices);
         slices_append_copy(&slices, bytes, size);
@@ -123,7 +134,8 @@ static void on_body(struct http_request *request, const uint8_t *bytes, size_t s
 static void on_body_end(struct http_request *request)
 {
     note(peer_of(request), "end");
-    if (has_path(request, "/echo") || has_path(request, "/hold"))
+    bool is_taken_over = is_tunnel(request) && request->responded;
+    if (has_path(request, "/echo") || has_path(request, "/hold") || is_taken_over)
         http_end(request, NULL, 0);
 }
 
@@ -138,6 +150,10 @@ static void on_close(struct http_request *request, enum http_close why)
     static const char *const names[] = {"done", "cancelled", "disconnected"};
     struct peer *peer = peer_of(request);
     note(peer, "close %s", names[why]);
+    if (has_path(request, "/work")) {
+        assert_true(peer->work_count < PEER_WORKS_MAX);
+        peer->works[peer->work_count++] = http_work_begin(request);
+    }
     if (peer->last == request)
         peer->last = NULL;
 }
@@ -149,6 +165,11 @@ static ssize_t take_output(struct http_wire *wire, const struct iovec *iovecs, s
     struct http_connection *connection = CONTAINER_OF(wire, struct http_connection, wire);
     struct peer *peer = connection->home->server->handlers[0]->context;
     size_t taken = 0;
+    if (connection == peer->neighbour) {
+        for (size_t i = 0; i < count; taken += iovecs[i++].iov_len)
+            buf_append(&peer->neighbour_sent, iovecs[i].iov_base, iovecs[i].iov_len);
+        return (ssize_t)taken;
+    }
     for (size_t i = 0; i < count && peer->take_max > 0; i++) {
         size_t size = size_min(iovecs[i].iov_len, peer->take_max);
         buf_append(&peer->sent, iovecs[i].iov_base, size);
@@ -163,9 +184,17 @@ static ssize_t take_output(struct http_wire *wire, const struct iovec *iovecs, s
     return -1;
 }
 
+static void note_conversation(void *context, const char *text)
+{
+    note(context, "%s", text);
+}
+
 void peer_open(struct peer *peer, const struct http_limits *limits, bool is_local)
 {
     *peer = (struct peer){.take_max = SIZE_MAX};
+    conversations_init(&peer->conversations);
+    peer->conversations.note = note_conversation;
+    peer->conversations.context = peer;
     buf_init(&peer->sent, (size_t)256 << 20);
     buf_init(&peer->events, (size_t)16 << 20);
     peer->handler = (struct http_handler){
@@ -176,6 +205,8 @@ void peer_open(struct peer *peer, const struct http_limits *limits, bool is_loca
         .on_writable = on_writable,
         .on_close = on_close,
     };
+    buf_init(&peer->neighbour_sent, (size_t)1 << 20);
+    peer->metrics = metrics_create();
     assert_int_equal(loop_create(&peer->loop, NULL), STATUS_OK);
     const struct http_handler *handlers[] = {&peer->handler};
     const struct http_server_options options = {
@@ -185,6 +216,7 @@ void peer_open(struct peer *peer, const struct http_limits *limits, bool is_loca
         .loops = &peer->loop,
         .loop_count = 1,
         .server_name = STR("volley"),
+        .metrics = peer->metrics,
     };
     assert_int_equal(http_server_create(&options, &peer->server, NULL), STATUS_OK);
     assert_true(http_server_take_connection(peer->server));
@@ -198,6 +230,8 @@ void peer_close(struct peer *peer)
 {
     http_server_destroy(peer->server);
     loop_destroy(peer->loop);
+    metrics_destroy(peer->metrics);
+    buf_finish(&peer->neighbour_sent);
     buf_finish(&peer->sent);
     buf_finish(&peer->events);
 }
@@ -210,12 +244,52 @@ bool peer_is_open(const struct peer *peer)
 void peer_run(struct peer *peer)
 {
     loop_run_once(peer->loop, 0);
-    /* Without a descriptor nothing tells that the "socket" takes bytes again. */
-    while (peer_is_open(peer) && peer->connection->wire.blocked && peer->take_max > 0) {
-        peer->connection->wire.blocked = false;
-        http_wire_touch(&peer->connection->wire);
+    while (peer_is_open(peer)) {
+        struct http_wire *wire = &peer->connection->wire;
+        /* Without a descriptor nothing tells that the "socket" takes bytes again. */
+        if (wire->blocked && peer->take_max > 0) {
+            wire->blocked = false;
+            http_wire_touch(wire);
+        }
+        if (!list_is_linked(&wire->flush.link) &&
+            !list_is_linked(&peer->server->loops[0].line_flush.link))
+            return;
         loop_run_once(peer->loop, 0);
     }
+}
+
+void peer_end_works(struct peer *peer)
+{
+    for (size_t i = 0; i < peer->work_count; i++)
+        http_work_end(peer->works[i]);
+    peer->work_count = 0;
+}
+
+bool peer_serves_neighbour(struct peer *peer)
+{
+    static const char request[] = "GET /text HTTP/1.1\r\nhost: a\r\n\r\n";
+    size_t events = peer->events.len;
+    assert_true(http_server_take_connection(peer->server));
+    assert_int_equal(http_connection_create(&peer->server->loops[0], &peer->door, -1, false,
+                                            "127.0.0.1:2", &peer->neighbour, NULL),
+                     STATUS_OK);
+    peer->neighbour->wire.send = take_output;
+    http_wire_input(&peer->neighbour->wire, (const uint8_t *)request, strlen(request));
+    loop_run_once(peer->loop, 0);
+    bool is_served = str_ends_with(buf_str(&peer->neighbour_sent), STR("hello"));
+    buf_clear(&peer->neighbour_sent);
+    http_connection_destroy(peer->neighbour);
+    peer->neighbour = NULL;
+    peer->events.len = events;
+    return is_served;
+}
+
+unsigned peer_strikes(const struct peer *peer, const char *budget)
+{
+    struct metric_family *family =
+        metrics_family(peer->metrics, METRIC_COUNTER, "volley_budget_strikes_total", "",
+                       (const char *const[]){"budget"}, 1, NULL, 0);
+    return (unsigned)metric_value(metric_get(family, &budget));
 }
 
 void peer_send(struct peer *peer, const void *bytes, size_t size)
@@ -256,11 +330,15 @@ void peer_answer(struct peer *peer)
 {
     struct http_request *waiting = NULL;
     LIST_FOR_EACH (stream, &peer->connection->streams, struct http_stream, link) {
-        if (!waiting && has_path(&stream->request, "/wait") && !stream->request.responded)
+        bool waits = has_path(&stream->request, "/wait") || is_tunnel(&stream->request);
+        if (!waiting && waits && !stream->request.responded)
             waiting = &stream->request;
     }
     assert_non_null(waiting);
-    http_respond_text(waiting, 200, STR("text/plain"), STR("late"));
+    if (is_tunnel(waiting))
+        http_upgrade(waiting, NULL, 0);
+    else
+        http_respond_text(waiting, 200, STR("text/plain"), STR("late"));
     peer_run(peer);
 }
 

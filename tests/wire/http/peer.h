@@ -9,9 +9,13 @@
  *   /echo        200, the body as it comes, consumed as it comes
  *   /hold        200, body bytes are not consumed until peer_consume
  *   /wait        nothing until peer_answer
+ *   /work        like /wait, and work goes on after its end until peer_end_works
  *   /early       413 at once, whatever comes
  *   /abort       200, "part", then http_abort
  *   /big         200 and PEER_BIG_BYTES bytes, as the queue has room
+ *   /tunnel      taken over when the client wants another protocol, and then echoed; else 200 "hello"
+ *   /late-tunnel the same, but only when peer_answer says so
+ *   /ws, /events see conversations.h; what they are told is written down too
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
@@ -20,6 +24,9 @@
 #include "http/connection.h"
 #include "http/listener.h"
 
+#include "conversations.h"
+
+#define PEER_WORKS_MAX 32
 #define PEER_BIG_BYTES ((size_t)64 << 20)
 
 struct peer {
@@ -31,6 +38,12 @@ struct peer {
     struct http_request *last;          /* the latest request that is open */
     struct buf sent;                    /* what the connection wrote */
     struct buf events;
+    struct conversations conversations;
+    struct http_work *works[PEER_WORKS_MAX]; /* of /work */
+    size_t work_count;
+    struct metrics *metrics;
+    struct http_connection *neighbour; /* while peer_serves_neighbour runs */
+    struct buf neighbour_sent;
     size_t take_max; /* bytes that the "socket" takes before it is full; SIZE_MAX: all */
 };
 
@@ -49,9 +62,14 @@ bool peer_is_open(const struct peer *peer);
 void peer_take(struct peer *peer, size_t size);
 /* Consumes what /hold was given and did not consume. */
 void peer_consume(struct peer *peer);
-/* Answers the oldest /wait with 200 "late". */
+/* Answers the oldest /wait with 200 "late", or takes the oldest /late-tunnel over. */
 void peer_answer(struct peer *peer);
 void peer_drain(struct peer *peer);
+void peer_end_works(struct peer *peer);
+/* Whether another connection to the same server is served now. */
+bool peer_serves_neighbour(struct peer *peer);
+/* How often volley_budget_strikes_total counted that budget. */
+unsigned peer_strikes(const struct peer *peer, const char *budget);
 /* Asserts what was written down since the last call, lines joined by "; ". */
 #define PEER_EXPECT_EVENTS(peer, text) peer_expect_events((peer), (text), __FILE__, __LINE__)
 void peer_expect_events(struct peer *peer, const char *text, const char *file, int line);

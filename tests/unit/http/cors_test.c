@@ -1,15 +1,19 @@
 /*
- * origin_test.c — which pages and hosts the door takes.
+ * cors_test.c — which pages and hosts are taken, and what browsers are told.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "http/cors.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
-#include "rest/rest_private.h"
+#include "base/memory.h"
 
 struct row {
     const char *method;
@@ -32,19 +36,15 @@ static void check(const struct row *row, const struct str *origins, size_t origi
         .headers = {.items = &header, .count = row->origin ? 1 : 0},
         .arena = &arena,
     };
-    struct rest rest = {
-        .options = {.cors_origins = origins, .cors_origin_count = origin_count},
-    };
-    struct rest_exchange exchange = {.rest = &rest, .request = &request, .input = &request};
+    const struct http_cors cors = {.origins = origins, .origin_count = origin_count};
     struct error error = ERROR_NONE;
-    enum status status = rest_check_origin(&exchange, &error);
+    enum status status = http_cors_check(&cors, &request, &error);
     if ((status == STATUS_OK) != row->taken)
         fail_msg("%s %s from %s, origin %s: status %d", row->method, row->authority, row->peer,
                  row->origin ? row->origin : "none", status);
     if (row->taken)
         return;
     assert_int_equal(status, STATUS_PERMISSION_DENIED);
-    assert_int_equal(rest_error_status(&error), 403);
     assert_non_null(strstr(error.message, "cors-origins"));
 }
 
@@ -123,12 +123,114 @@ static void a_star_takes_all(void **state)
         check(&rows[i], origins, 1);
 }
 
+static void pages_without_an_origin(void **state)
+{
+    static const struct {
+        const char *site;
+        bool taken;
+    } rows[] = {{"cross-site", false}, {"same-origin", true}, {"none", true}, {NULL, true}};
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        const struct http_header header = {STR("sec-fetch-site"),
+                                           str_of(rows[i].site ? rows[i].site : "")};
+        struct http_request request = {
+            .method = STR("POST"),
+            .authority = STR("localhost"),
+            .peer = STR(LOCAL),
+            .headers = {.items = &header, .count = rows[i].site ? 1 : 0},
+            .arena = &arena,
+        };
+        struct error error = ERROR_NONE;
+        assert_int_equal(http_cors_check(NULL, &request, &error) == STATUS_OK, rows[i].taken);
+    }
+}
+
+/* --- what browsers are told ------------------------------------------------------------------- */
+
+/* "name: value\n" of each header of the answer to a page of `origin`. */
+static void answer(const char *listed, const struct http_header *headers, size_t count,
+                   bool preflight, char *out, size_t size)
+{
+    const struct str origin = str_of(listed ? listed : "");
+    const struct http_cors cors = {.origins = &origin, .origin_count = listed ? 1 : 0};
+    const struct http_request request = {
+        .method = preflight ? STR("OPTIONS") : STR("POST"),
+        .headers = {.items = headers, .count = count},
+    };
+    assert_int_equal(http_cors_is_preflight(&request), preflight);
+    struct http_header answers[HTTP_CORS_PREFLIGHT_HEADERS_MAX];
+    size_t answered = preflight ? http_cors_preflight_headers(&cors, &request, answers)
+                                : http_cors_headers(&cors, &request, answers);
+    assert_true(answered <= (preflight ? HTTP_CORS_PREFLIGHT_HEADERS_MAX : HTTP_CORS_HEADERS_MAX));
+    out[0] = 0;
+    for (size_t i = 0; i < answered; i++) {
+        size_t len = strlen(out);
+        snprintf(out + len, size - len, "%.*s: %.*s\n", STR_ARGS(answers[i].name),
+                 STR_ARGS(answers[i].value));
+    }
+}
+
+#define PAGE "http://app.example"
+
+static void answers_to_pages(void **state)
+{
+    char text[2000];
+    const struct http_header page = {STR("origin"), STR(PAGE)};
+    answer(PAGE, &page, 1, false, text, sizeof(text));
+    assert_non_null(strstr(text, "access-control-allow-origin: " PAGE "\n"));
+    assert_non_null(strstr(text, "access-control-allow-credentials: true\n"));
+    assert_non_null(strstr(text, "access-control-expose-headers: x-request-id, grpc-status, "
+                                 "grpc-message"));
+    assert_non_null(strstr(text, "vary: origin\n"));
+    /* Without credentials. */
+    answer("*", &page, 1, false, text, sizeof(text));
+    assert_non_null(strstr(text, "access-control-allow-origin: *\n"));
+    assert_null(strstr(text, "credentials"));
+    /* The answer depends on the origin where it has none, too. */
+    answer("http://other.example", &page, 1, false, text, sizeof(text));
+    assert_string_equal(text, "vary: origin\n");
+    answer(PAGE, NULL, 0, false, text, sizeof(text));
+    assert_string_equal(text, "vary: origin\n");
+    answer(NULL, &page, 1, false, text, sizeof(text));
+    assert_string_equal(text, "");
+}
+
+static void answers_to_preflights(void **state)
+{
+    char text[2000];
+    const struct http_header headers[] = {
+        {STR("access-control-request-method"), STR("POST")},
+        {STR("origin"), STR(PAGE)},
+        {STR("access-control-request-private-network"), STR("true")},
+        {STR("access-control-request-headers"), STR("content-type,volley-trace,x-grpc-web")},
+    };
+    answer(PAGE, headers, 4, true, text, sizeof(text));
+    assert_non_null(strstr(text, "access-control-allow-origin: " PAGE "\n"));
+    assert_non_null(strstr(text, "access-control-allow-methods: GET, HEAD, POST, "));
+    assert_non_null(
+        strstr(text, "access-control-allow-headers: content-type,volley-trace,x-grpc-web\n"));
+    assert_non_null(strstr(text, "access-control-allow-private-network: true\n"));
+    assert_non_null(strstr(text, "access-control-max-age: 600\n"));
+    answer(PAGE, headers, 2, true, text, sizeof(text));
+    assert_non_null(strstr(text, "access-control-allow-headers: content-type, authorization, "
+                                 "x-grpc-web, x-user-agent, grpc-timeout"));
+    assert_null(strstr(text, "private-network"));
+    answer("http://other.example", headers, 4, true, text, sizeof(text));
+    assert_string_equal(text, "vary: origin\n");
+    answer(NULL, headers, 1, true, text, sizeof(text));
+    assert_string_equal(text, "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_of_other_origins_have_no_effect),
         cmocka_unit_test(loopback_has_only_its_own_names),
         cmocka_unit_test(a_star_takes_all),
+        cmocka_unit_test(pages_without_an_origin),
+        cmocka_unit_test(answers_to_pages),
+        cmocka_unit_test(answers_to_preflights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,44 @@
+/*
+ * parameters.c — query parameters: those that a route does not read are refused, not passed over.
+ * Runs on the loop or a worker. SPDX-License-Identifier: Apache-2.0
+ */
+#include "rest/rest_private.h"
+
+#include "base/checked.h"
+
+static bool is_known(struct str name, const char *const *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (str_equal(name, str_of(names[i])))
+            return true;
+    }
+    return false;
+}
+
+static enum status refuse(struct arena *arena, struct str name, const char *const *names,
+                          size_t count, struct error *error)
+{
+    struct str known = STR_EMPTY;
+    for (size_t i = 0; i < count; i++)
+        known = arena_printf(arena, "%.*s%s%s", STR_ARGS(known), i > 0 ? ", " : "", names[i]);
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                          "unknown query parameter '%.*s'; the parameters are %.*s",
+                          (int)size_min(name.len, 64), name.ptr, STR_ARGS(known));
+}
+
+enum status rest_check_parameters(const struct http_request *input, const char *const *names,
+                                  size_t count, struct error *error)
+{
+    struct str rest = input->query;
+    while (rest.len > 0) {
+        struct str value = str_split(&rest, '&');
+        struct str name = str_split(&value, '=');
+        if (name.len == 0 && value.len == 0)
+            continue;
+        TRY(http_percent_decode(input->arena, name, true, &name, error));
+        TRY(http_percent_decode(input->arena, value, true, &value, error));
+        if (!is_known(name, names, count))
+            return refuse(input->arena, name, names, count, error);
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,279 @@
+/*
+ * body_file.c — appends batches to a file and maps them back.
+ *
+ * A batch takes its place by one atomic addition and is written there by pwritev, so that writers do
+ * not wait for each other. The budget is charged before a byte is written; now and then the file system
+ * is asked how much it has left, since others fill it too. A mapping is a buffer like any other: the
+ * last slice unmaps it.
+ *
+ * Runs on: any thread but I/O loops. Owns: the descriptor and its charge. Leaves out: when to spill
+ * (spill.c), what makes a file durable (journal.c). SPDX-License-Identifier: Apache-2.0
+ */
+#include "store/body_file.h"
+
+#include "arrow/ipc.h"
+#include "base/checked.h"
+#include "base/memory.h"
+#include "store/checksum.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define IOVECS_MAX 256
+#define FILE_MODE 0600
+
+struct mapping {
+    struct buffer buffer;
+    void *address;
+    size_t size;
+    struct body_file *file;
+};
+
+/* --- opening ----------------------------------------------------------------------------------- */
+
+static void budget_count(const struct disk_budget *budget, double change)
+{
+    if (budget->metric)
+        metric_add(budget->metric, change);
+}
+
+static void budget_give(struct disk_budget *budget, size_t bytes)
+{
+    atomic_fetch_sub(&budget->bytes, bytes);
+    budget_count(budget, -(double)bytes);
+}
+
+static struct body_file *create(int fd, struct disk_budget *budget, size_t size)
+{
+    struct body_file *file = NEW(struct body_file);
+    atomic_init(&file->references, 1);
+    file->fd = fd;
+    file->budget = budget;
+    atomic_init(&file->size, size);
+    atomic_init(&file->charged, size);
+    atomic_fetch_add(&budget->bytes, size);
+    budget_count(budget, (double)size);
+    return file;
+}
+
+enum status body_file_open_temporary(const char *folder, struct disk_budget *budget,
+                                     struct body_file **out_file, struct error *error)
+{
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, FILE_MODE);
+    if (fd < 0)
+        return error_set_errno(error, errno, "cannot make a file in '%s' for batches", folder);
+    *out_file = create(fd, budget, 0);
+    return STATUS_OK;
+}
+
+enum status body_file_open(const char *path, bool is_new, struct disk_budget *budget,
+                           struct body_file **out_file, struct error *error)
+{
+    int flags = O_RDWR | O_CLOEXEC | (is_new ? O_CREAT | O_EXCL : 0);
+    int fd = open(path, flags, FILE_MODE);
+    if (fd < 0)
+        return error_set_errno(error, errno, "cannot open '%s'", path);
+    struct stat facts;
+    if (fstat(fd, &facts) != 0) {
+        int saved_errno = errno;
+        (void)close(fd);
+        return error_set_errno(error, saved_errno, "cannot read '%s'", path);
+    }
+    *out_file = create(fd, budget, (size_t)facts.st_size);
+    return STATUS_OK;
+}
+
+struct body_file *body_file_ref(struct body_file *file)
+{
+    atomic_fetch_add_explicit(&file->references, 1, memory_order_relaxed);
+    return file;
+}
+
+void body_file_unref(struct body_file *file)
+{
+    if (!file || atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) > 1)
+        return;
+    (void)close(file->fd);
+    budget_give(file->budget, atomic_load(&file->charged));
+    free(file);
+}
+
+void body_file_cut(struct body_file *file, uint64_t size)
+{
+    uint64_t present = atomic_exchange(&file->size, size);
+    size_t cut = present > size ? (size_t)(present - size) : 0;
+    atomic_fetch_sub(&file->charged, cut);
+    budget_give(file->budget, cut);
+    /* Where even this fails, the next batch is written over what was to be cut. */
+    int result = ftruncate(file->fd, (off_t)size);
+    (void)result;
+}
+
+/* --- room -------------------------------------------------------------------------------------- */
+
+static enum status refuse(struct error *error, const char *what)
+{
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                     "%s; drop datasets, let them expire sooner, or give more by --spill-disk and "
+                     "--spill-dir",
+                     what);
+}
+
+static bool leaves_too_little(const struct body_file *file, size_t bytes)
+{
+    struct statvfs facts;
+    if (fstatvfs(file->fd, &facts) != 0)
+        return false;
+    uint64_t free_bytes = (uint64_t)facts.f_bavail * facts.f_frsize;
+    uint64_t all_bytes = (uint64_t)facts.f_blocks * facts.f_frsize;
+    uint64_t kept_bytes = all_bytes / 100 * file->budget->free_percent_min;
+    return free_bytes < kept_bytes || free_bytes - kept_bytes < bytes;
+}
+
+/* Charges the budget and finds a place at the end. */
+static enum status take_place(struct body_file *file, size_t bytes, uint64_t *out_offset,
+                              struct error *error)
+{
+    struct disk_budget *budget = file->budget;
+    size_t now = atomic_load(&budget->bytes);
+    do {
+        if (now > budget->bytes_max || bytes > budget->bytes_max - now)
+            return refuse(error, "the disk space for datasets is used up");
+    } while (!atomic_compare_exchange_weak(&budget->bytes, &now, now + bytes));
+    budget_count(budget, (double)bytes);
+    if (leaves_too_little(file, bytes)) {
+        budget_give(budget, bytes);
+        return refuse(error, "the disk of the datasets is nearly full");
+    }
+    atomic_fetch_add(&file->charged, bytes);
+    *out_offset = atomic_fetch_add(&file->size, bytes);
+    return STATUS_OK;
+}
+
+/* --- writing ----------------------------------------------------------------------------------- */
+
+static enum status write_failed(int saved_errno, struct error *error)
+{
+    if (saved_errno == ENOSPC || saved_errno == EDQUOT)
+        return refuse(error, "the disk of the datasets is full");
+    return error_set_errno(error, saved_errno, "cannot write a batch to disk");
+}
+
+/* Fills `iovecs` from the front of the message; returns how many. */
+static int gather(const struct slices *message, struct iovec *iovecs)
+{
+    size_t count = size_min(message->count, IOVECS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        const struct slice *slice = &message->items[message->first + i];
+        iovecs[i] = (struct iovec){.iov_base = (void *)slice->ptr, .iov_len = slice->len};
+    }
+    return (int)count;
+}
+
+/* Writes everything, which is taken out of `message`. */
+static enum status write_all(const struct body_file *file, uint64_t offset, struct slices *message,
+                             struct error *error)
+{
+    struct iovec iovecs[IOVECS_MAX];
+    while (message->bytes > 0) {
+        ssize_t written = pwritev(file->fd, iovecs, gather(message, iovecs), (off_t)offset);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return write_failed(written < 0 ? errno : ENOSPC, error);
+        slices_consume(message, (size_t)written);
+        offset += (uint64_t)written;
+    }
+    return STATUS_OK;
+}
+
+enum status body_file_append_bytes(struct body_file *file, struct slice bytes, struct error *error)
+{
+    uint64_t offset = 0;
+    TRY(take_place(file, bytes.len, &offset, error));
+    CLEANUP(slices_finish) struct slices message;
+    slices_init(&message);
+    slices_append(&message, slice_ref(bytes));
+    return write_all(file, offset, &message, error);
+}
+
+static uint32_t checksum_of(const struct slices *message)
+{
+    uint32_t checksum = 0;
+    for (size_t i = 0; i < message->count; i++) {
+        const struct slice *slice = &message->items[message->first + i];
+        checksum = checksum_crc32c(checksum, slice->ptr, slice->len);
+    }
+    return checksum;
+}
+
+enum status body_file_append(struct body_file *file, const struct arrow_batch *batch,
+                             struct body_place *out_place, struct error *error)
+{
+    CLEANUP(slices_finish) struct slices message;
+    slices_init(&message);
+    ipc_stream_batch(&message, batch);
+    struct body_place place = {
+        .metadata_bytes = (uint32_t)(message.bytes - batch->body_bytes),
+        .checksum = checksum_of(&message),
+        .body_bytes = batch->body_bytes,
+        .rows = batch->rows,
+    };
+    TRY(take_place(file, message.bytes, &place.offset, error));
+    TRY(write_all(file, place.offset, &message, error));
+    *out_place = place;
+    return STATUS_OK;
+}
+
+enum status body_file_sync(const struct body_file *file, struct error *error)
+{
+    if (fdatasync(file->fd) != 0)
+        return error_set_errno(error, errno, "cannot bring a dataset's file to disk");
+    return STATUS_OK;
+}
+
+/* --- mapping ----------------------------------------------------------------------------------- */
+
+static void unmap(struct buffer *buffer)
+{
+    struct mapping *mapping = CONTAINER_OF(buffer, struct mapping, buffer);
+    (void)munmap(mapping->address, mapping->size);
+    body_file_unref(mapping->file);
+    free(mapping);
+}
+
+struct buffer *body_file_map_bytes(struct body_file *file, uint64_t offset, size_t size)
+{
+    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t start = offset / page_bytes * page_bytes;
+    size_t before = (size_t)(offset - start);
+    size_t mapped = before + size_max(size, 1);
+    void *address = mmap(NULL, mapped, PROT_READ, MAP_SHARED, file->fd, (off_t)start);
+    if (address == MAP_FAILED)
+        return NULL;
+    struct mapping *mapping = NEW(struct mapping);
+    mapping->address = address;
+    mapping->size = mapped;
+    mapping->file = body_file_ref(file);
+    mapping->buffer.data = (uint8_t *)address + before;
+    mapping->buffer.size = size;
+    mapping->buffer.release = unmap;
+    atomic_init(&mapping->buffer.references, 1);
+    return &mapping->buffer;
+}
+
+struct arrow_batch *body_file_map(struct body_file *file, const struct body_place *place,
+                                  const struct arrow_batch *batch)
+{
+    assert(place->body_bytes == batch->body_bytes);
+    CLEANUP(buffer_unref)
+    struct buffer *buffer =
+        body_file_map_bytes(file, place->offset + place->metadata_bytes, (size_t)place->body_bytes);
+    return buffer ? arrow_batch_relocate(batch, buffer->data, buffer) : NULL;
+}

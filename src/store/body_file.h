@@ -1,0 +1,72 @@
+/*
+ * body_file.h — a file of record batches as IPC messages, written once, read through mappings.
+ *
+ * A temporary one has no name: it is where batches go that memory has no room for, and a crash leaves
+ * nothing of it. A named one is a dataset's own Arrow IPC stream. Batches are appended by any number
+ * of threads, each at a place of its own; a batch on file can be had as a batch whose buffers are a
+ * mapping of it, which keeps the file open as long as they live.
+ *
+ * Threads: append and map any; create, open and close one. SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "arrow/batch.h"
+#include "base/cleanup.h"
+#include "base/metric.h"
+
+/* How much may be on disk, and what is; shared by all files of a store. */
+struct disk_budget {
+    size_t bytes_max;
+    unsigned free_percent_min; /* of the file system: less is never left */
+    atomic_size_t bytes;
+    struct metric *metric; /* a gauge of `bytes`; may be NULL */
+};
+
+/* Refcounted: its maker and each mapping hold one. The last one closes it and gives its charge back. */
+struct body_file {
+    atomic_int references;
+    int fd;
+    struct disk_budget *budget;
+    atomic_uint_fast64_t size;
+    atomic_size_t charged;
+};
+
+/* Where a batch stands in a file. */
+struct body_place {
+    uint64_t offset;         /* of its encapsulated message */
+    uint32_t metadata_bytes; /* up to the body */
+    uint32_t checksum;       /* CRC32C of the whole message */
+    uint64_t body_bytes;
+    int64_t rows;
+};
+
+/* A file without a name in `folder`. Errors tell the folder and what the system says. */
+MUST_CHECK enum status body_file_open_temporary(const char *folder, struct disk_budget *budget,
+                                                struct body_file **out_file, struct error *error);
+/* A new file of that name, or the present one (whose size is charged). */
+MUST_CHECK enum status body_file_open(const char *path, bool is_new, struct disk_budget *budget,
+                                      struct body_file **out_file, struct error *error);
+struct body_file *body_file_ref(struct body_file *file);
+void body_file_unref(struct body_file *file);
+CLEANUP_FUNCTION(struct body_file *, body_file_unref)
+
+/* Appends bytes that are no batch (a schema message). */
+MUST_CHECK enum status body_file_append_bytes(struct body_file *file, struct slice bytes,
+                                              struct error *error);
+/* Appends a batch. RESOURCE_EXHAUSTED when the disk or its budget is full, naming what to change; the
+ * file is then as long as it was as far as its readers know. Blocks. */
+MUST_CHECK enum status body_file_append(struct body_file *file, const struct arrow_batch *batch,
+                                        struct body_place *out_place, struct error *error);
+/* The batch at a place as a mapping; NULL when the system has no room for one more mapping. `batch` is
+ * the one that was written there. */
+struct arrow_batch *body_file_map(struct body_file *file, const struct body_place *place,
+                                  const struct arrow_batch *batch);
+/* A mapping of `size` bytes from `offset` on, as a buffer; NULL as above. */
+struct buffer *body_file_map_bytes(struct body_file *file, uint64_t offset, size_t size);
+/* Forgets what was appended behind `size`; nobody else appends meanwhile. */
+void body_file_cut(struct body_file *file, uint64_t size);
+/* Has everything written reach the disk (fdatasync). An error is final: what was written since the last
+ * success may be lost. */
+MUST_CHECK enum status body_file_sync(const struct body_file *file, struct error *error);

@@ -1,0 +1,72 @@
+/*
+ * journal.h — a kept dataset on disk: its batches, and what of them counts.
+ *
+ * Two files in the folder of datasets: <name>.arrows, an Arrow IPC stream that any Arrow library can
+ * open, and <name>.index, a head (id, path, owner, life) followed by records of one size: one for each
+ * batch, then one that commits those before it. Each record and the head carry a checksum. What no
+ * commit covers does not exist: it is what a crash tore.
+ *
+ * Threads: any; append and commit of one journal one at a time (its lock is taken inside).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "base/log.h"
+#include "store/body_file.h"
+#include "store/store.h"
+
+struct journal;
+
+/* What the head says. */
+struct journal_head {
+    struct str id;
+    struct str path;
+    struct str owner;
+    enum dataset_durability durability;
+    uint64_t ttl_ms;
+    int64_t created_us;
+};
+
+/* New files in `folder` for a dataset of that schema; until the first commit they do not count. */
+MUST_CHECK enum status journal_create(const char *folder, struct disk_budget *budget,
+                                      const struct journal_head *head,
+                                      const struct arrow_schema *schema,
+                                      struct journal **out_journal, struct error *error);
+/* Closes the files, which stay. NULL is allowed. */
+void journal_close(struct journal *journal);
+CLEANUP_FUNCTION(struct journal *, journal_close)
+/* Deletes the files; who still reads from them reads on. NULL is allowed. */
+void journal_unlink(struct journal *journal);
+
+/* Writes batches that the next commit is to cover. */
+MUST_CHECK enum status journal_append(struct journal *journal, const struct arrow_batch *batch,
+                                      struct error *error);
+/* Makes everything appended count, with the time at which the dataset expires; for durability `disk`
+ * it is on the disk when this returns. */
+MUST_CHECK enum status journal_commit(struct journal *journal, int64_t expires_us,
+                                      struct error *error);
+/* Appends and commits a list of batches; after a failure the journal is as it was before. */
+MUST_CHECK enum status journal_extend(struct journal *journal, struct arrow_batch *const *batches,
+                                      size_t count, int64_t expires_us, struct error *error);
+/* The batch, which is the one at `position`, as a mapping of the file; NULL: not now. */
+struct arrow_batch *journal_map(struct journal *journal, size_t position,
+                                const struct arrow_batch *batch);
+/* Bytes on disk. */
+size_t journal_bytes(const struct journal *journal);
+
+/* A dataset found at start. The references are the receiver's; `journal` too. */
+struct journal_found {
+    struct journal_head head;
+    int64_t expires_us;
+    struct arrow_schema *schema;
+    struct arrow_batch **batches;
+    size_t batch_count;
+    struct journal *journal;
+};
+/* Reads the files of `folder`: torn tails are cut, what never committed is deleted, what cannot be read
+ * is renamed to *.damaged; each with a log line. Calls `receive` for each dataset. A folder that does
+ * not exist holds none. */
+MUST_CHECK enum status journal_recover(const char *folder, struct disk_budget *budget,
+                                       struct log *log, void *context,
+                                       void (*receive)(void *context, struct journal_found *found),
+                                       struct error *error);

@@ -1,0 +1,60 @@
+/*
+ * put.h — how clients bring datasets: batch by batch, unseen, and then all at once.
+ *
+ *      put_begin -> put_append* -> put_commit        (or put_destroy: nothing ever happened)
+ *
+ * What is put is kept until its time to live is over: it is never dropped for want of memory. When memory
+ * is short, batches of kept datasets go to disk, the least recently read first; when the disk is short
+ * too, the put that wants more is refused.
+ *
+ * Threads: a put belongs to one thread at a time, which may block. SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "store/store.h"
+
+struct put;
+
+enum put_mode {
+    PUT_UPSERT,  /* appends to the dataset of that name, or creates it */
+    PUT_CREATE,  /* ALREADY_EXISTS when there is one */
+    PUT_APPEND,  /* NOT_FOUND when there is none */
+    PUT_REPLACE, /* takes the name over; readers of the old one end in peace */
+};
+
+struct put_options {
+    struct str id;   /* of a dataset without a path; empty: a new UUID */
+    struct str path; /* canonical (name.h); empty: none */
+    enum put_mode mode;
+    struct str owner;
+    uint64_t ttl_ms;                    /* 0: that of the dataset appended to, else 1 h */
+    enum dataset_durability durability; /* of a new dataset; one appended to keeps its own */
+    struct arrow_schema *schema;        /* a reference is taken */
+};
+
+#define PUT_TTL_DEFAULT_MS (UINT64_C(3600) * 1000)
+
+struct put_result {
+    struct str id; /* these two live as long as the put */
+    struct str path;
+    int64_t rows; /* of this put */
+    size_t batches;
+    size_t total_batches; /* of the dataset, behind this put */
+    int64_t total_rows;
+    enum dataset_durability durability;
+    int64_t expires_us;
+};
+
+/* ALREADY_EXISTS, NOT_FOUND by the mode; INVALID_ARGUMENT naming the first field in which the schema differs
+ * from the dataset's; RESOURCE_EXHAUSTED when there are too many datasets. */
+MUST_CHECK enum status put_begin(struct store *store, const struct put_options *options,
+                                 struct put **out_put, struct error *error);
+/* Takes the batch over, also on failure. RESOURCE_EXHAUSTED naming the bound and the setting. */
+MUST_CHECK enum status put_append(struct put *put, struct arrow_batch *batch, struct error *error);
+/* Everything becomes visible at once, as safe as asked for. Errors of put_begin again, where others were
+ * faster; then nothing was done. */
+MUST_CHECK enum status put_commit(struct put *put, struct put_result *out_result,
+                                  struct error *error);
+/* Frees the put, and what it brought unless it was committed. NULL is allowed. */
+void put_destroy(struct put *put);
+CLEANUP_FUNCTION(struct put *, put_destroy)
