@@ -33,7 +33,7 @@ static struct batch_block *create_block(const struct arrow_schema *schema)
     size_t buffers_at = nodes_at + schema->node_count * sizeof(struct arrow_node);
     size_t header_at =
         align_up(buffers_at + schema->buffer_count * sizeof(struct slice), BUFFER_ALIGNMENT);
-    size_t header_bytes = ipc_batch_header_bytes(schema);
+    size_t header_bytes = ipc_batch_header_bytes(schema, IPC_CODEC_NONE);
     size_t size = align_up(header_at + header_bytes, BUFFER_ALIGNMENT);
     uint8_t *memory = aligned_alloc(BUFFER_ALIGNMENT, size);
     if (!memory)
@@ -65,7 +65,8 @@ static size_t fill_empty_offsets(const struct arrow_field *fields, size_t count,
             slice_finish(&buffers[cursor]);
             buffers[cursor] = slice_make(arrow_zeros, is_large ? 8 : 4, NULL);
         }
-        cursor = fill_empty_offsets(fields[i].children, fields[i].child_count, buffers, cursor);
+        cursor = fill_empty_offsets(fields[i].children, arrow_field_column_count(&fields[i]),
+                                    buffers, cursor);
     }
     return cursor;
 }
@@ -106,7 +107,8 @@ struct arrow_batch *arrow_batch_create_sharing(struct arrow_schema *schema, int6
     for (size_t i = 0; i < schema->buffer_count; i++)
         batch->body_bytes += align_up(batch->buffers[i].len, IPC_ALIGNMENT);
     batch->memory_bytes += owned_bytes;
-    ipc_encode_batch_header(batch, block->header.data);
+    const struct ipc_batch_message message = ipc_batch_message_of(batch);
+    ipc_encode_batch_header(&message, block->header.data);
     return batch;
 }
 
@@ -143,6 +145,7 @@ void arrow_batch_unref(struct arrow_batch *batch)
         return;
     for (size_t i = 0; i < batch->schema->buffer_count; i++)
         slice_finish(&batch->buffers[i]);
+    arrow_batch_unref(batch->grown_from);
     arrow_schema_unref(batch->schema);
     struct slice header = batch->header;
     slice_finish(&header);

@@ -29,6 +29,9 @@ struct arrow_batch {
     struct slice header;      /* bare Message flatbuffer */
     size_t body_bytes;        /* of the IPC body, padding included */
     size_t memory_bytes;      /* what keeping this batch costs, owners and header included */
+    /* Of the values of a dictionary that grew: the batch that it began with, whose rows are the first
+     * ones of this one, as they are of every other that has it. */
+    struct arrow_batch *grown_from;
 };
 
 /* Makes a batch and encodes its header. Takes over the references in `buffers` (schema->buffer_count
@@ -46,6 +49,23 @@ struct arrow_batch *arrow_batch_relocate(const struct arrow_batch *batch, const 
 struct arrow_batch *arrow_batch_ref(struct arrow_batch *batch);
 void arrow_batch_unref(struct arrow_batch *batch);
 CLEANUP_FUNCTION(struct arrow_batch *, arrow_batch_unref)
+
+/* The values of a dictionary and more values behind them, of equal types; the schema is that of `more`. What
+ * `values` consists of stays where it is, if there is room behind it; *out_bytes is what was allocated.
+ * NULL when a position no longer fits its type. */
+struct arrow_batch *arrow_batch_grow(struct arrow_batch *values, const struct arrow_batch *more,
+                                     size_t *out_bytes);
+/* The values of a dictionary under a schema with equal fields, whose dictionaries grew. */
+struct arrow_batch *arrow_batch_with_schema(const struct arrow_batch *batch,
+                                            struct arrow_schema *schema);
+/* Whether the values of `values` begin with those of `beginning`, as far as growing tells. */
+bool arrow_batch_grew_from(const struct arrow_batch *values, const struct arrow_batch *beginning);
+
+/* The columns `columns` of a batch; `schema` is arrow_schema_project of its schema, or of another with the
+ * same fields: a batch with other dictionaries gets a schema of its own. */
+struct arrow_batch *arrow_batch_project(const struct arrow_batch *batch,
+                                        struct arrow_schema *schema, const size_t *columns,
+                                        size_t count);
 
 /* Rows [first, first + count) as a batch of their own, by reference where the layout allows (offsets
  * and bits are rewritten where it does not). */

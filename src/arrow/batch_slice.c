@@ -3,22 +3,19 @@
  *
  * Walks fields, nodes and buffers depth first; each column gets the range of values that is asked of
  * it and passes its own range on to its children. Values and bytes go by reference; bits that do not
- * start at a byte and offsets (which start at 0 again) are written anew. Any thread. Owns what it
- * gathers until the new batch takes it. SPDX-License-Identifier: Apache-2.0
+ * start at a byte and offsets (which start at 0 again) are written anew. Views, list views and runs are
+ * cut in batch_slice_view.c. Any thread. Owns what it gathers until the new batch takes it.
+ * SPDX-License-Identifier: Apache-2.0
  */
-#include "arrow/batch.h"
+#include "arrow/batch_slice.h"
 
+#include "arrow/bits.h"
 #include "arrow/layout.h"
 #include "base/memory.h"
 
 #include <assert.h>
 
 #define UNION_TYPE_IDS 128
-
-struct range {
-    int64_t first;
-    int64_t count;
-};
 
 struct batch_cut {
     const struct arrow_batch *batch;
@@ -28,7 +25,7 @@ struct batch_cut {
     size_t buffer;
 };
 
-static struct slice slice_within(const struct slice *from, size_t first, size_t size)
+struct slice slice_within(const struct slice *from, size_t first, size_t size)
 {
     if (size == 0)
         return SLICE_EMPTY;
@@ -39,22 +36,15 @@ static struct slice slice_within(const struct slice *from, size_t first, size_t 
     return part;
 }
 
-static bool bit_at(const uint8_t *bits, int64_t index)
-{
-    return (bits[index >> 3] >> (index & 7)) & 1;
-}
-
 static struct slice cut_bits(const struct slice *bits, struct range range)
 {
-    size_t size = ((size_t)range.count + 7) / 8;
+    size_t size = bits_size((size_t)range.count);
     if (size == 0)
         return SLICE_EMPTY;
     if (range.first % 8 == 0)
         return slice_within(bits, (size_t)range.first / 8, size);
     struct buffer *buffer = buffer_create(size);
-    memset(buffer->data, 0, size);
-    for (int64_t i = 0; i < range.count; i++)
-        buffer->data[i >> 3] |= (uint8_t)(bit_at(bits->ptr, range.first + i) << (i & 7));
+    bits_copy(buffer->data, 0, bits->ptr, range.first, range.count);
     return slice_make(buffer->data, size, buffer);
 }
 
@@ -62,11 +52,9 @@ static struct slice cut_bits(const struct slice *bits, struct range range)
 static struct slice cut_validity(const struct slice *bits, struct range range,
                                  struct arrow_node *node)
 {
-    int64_t nulls = 0;
-    for (int64_t i = 0; bits->len > 0 && i < range.count; i++)
-        nulls += !bit_at(bits->ptr, range.first + i);
-    node->null_count = nulls;
-    return nulls > 0 ? cut_bits(bits, range) : SLICE_EMPTY;
+    node->null_count =
+        bits->len > 0 ? range.count - bits_count(bits->ptr, range.first, range.count) : 0;
+    return node->null_count > 0 ? cut_bits(bits, range) : SLICE_EMPTY;
 }
 
 /* Writes the offsets of the range from 0 on; *out_target is what they cover. */
@@ -106,7 +94,7 @@ static struct slice cut_large_offsets(const struct slice *offsets, struct range 
     return slice_make(buffer->data, size, buffer);
 }
 
-/* The range of each child that the rows of a dense union use. Their offsets increase within a child,
+/* The range of each child that the rows of a dense union use. Their offsets never decrease within a child,
  * so the first and the last are the ends. */
 static void find_dense_ranges(const struct arrow_field *field, const int8_t *type_ids,
                               const int32_t *offsets, struct range range,
@@ -188,8 +176,38 @@ static void cut_buffers(struct batch_cut *cut, const struct arrow_field *field, 
         case ARROW_ROLE_UNION_OFFSETS:
             *to = cut_dense_offsets(field, from - 1, from, range, dense);
             break;
+        case ARROW_ROLE_VIEWS:
+            slice_views(from, from + 1, range, to, to + 1);
+            break;
+        case ARROW_ROLE_VIEW_BYTES: /* with the views */
+            break;
+        case ARROW_ROLE_STARTS:
+            *to = slice_starts(from, from + 1, false, range, target);
+            break;
+        case ARROW_ROLE_LARGE_STARTS:
+            *to = slice_starts(from, from + 1, true, range, target);
+            break;
+        case ARROW_ROLE_SIZES:
+            *to = slice_within(from, (size_t)range.first * 4, (size_t)range.count * 4);
+            break;
+        case ARROW_ROLE_LARGE_SIZES:
+            *to = slice_within(from, (size_t)range.first * 8, (size_t)range.count * 8);
+            break;
         }
     }
+}
+
+static void cut_runs(struct batch_cut *cut, const struct arrow_field *field, struct range range)
+{
+    struct range runs;
+    int64_t run_count = cut->batch->nodes[cut->node].length;
+    const struct slice *ends = &cut->batch->buffers[cut->buffer + 1];
+    cut->buffers[cut->buffer + 1] =
+        slice_run_ends(ends, arrow_field_width(&field->children[0]), run_count, range, &runs);
+    cut->nodes[cut->node].length = runs.count;
+    cut->node += 1;
+    cut->buffer += 2;
+    cut_field(cut, &field->children[1], runs);
 }
 
 static void cut_field(struct batch_cut *cut, const struct arrow_field *field, struct range range)
@@ -201,7 +219,11 @@ static void cut_field(struct batch_cut *cut, const struct arrow_field *field, st
     cut_buffers(cut, field, range, node, &target, dense);
     if (field->type == ARROW_NULL && !field->is_dictionary)
         node->null_count = range.count;
-    for (size_t i = 0; i < field->child_count; i++)
+    if (field->type == ARROW_RUN_END_ENCODED && !field->is_dictionary) {
+        cut_runs(cut, field, range);
+        return;
+    }
+    for (size_t i = 0; i < arrow_field_column_count(field); i++)
         cut_field(cut, &field->children[i],
                   field->type == ARROW_UNION && field->is_dense
                       ? dense[i]

@@ -49,8 +49,10 @@ static void column_init(struct batch_builder *builder, size_t index,
     builder->columns[index].field = field;
     builder->columns[index].builder = builder;
     const struct arrow_layout *layout = arrow_field_layout(field);
+    assert(field->type != ARROW_RUN_END_ENCODED);
     for (size_t i = 0; i < layout->count; i++) {
         unsigned role = layout->roles[i];
+        assert(role <= ARROW_ROLE_UNION_OFFSETS);
         if (role == ARROW_ROLE_VALIDITY)
             storage->has_validity = true;
         else if (role == ARROW_ROLE_FIXED)

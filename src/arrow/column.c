@@ -28,7 +28,10 @@ static void open_buffers(struct cursor *cursor, struct arrow_column *column)
             column->validity = slice->len > 0 && column->null_count > 0 ? slice->ptr : NULL;
             break;
         case ARROW_ROLE_BYTES:
+        case ARROW_ROLE_VIEW_BYTES:
         case ARROW_ROLE_UNION_OFFSETS:
+        case ARROW_ROLE_SIZES:
+        case ARROW_ROLE_LARGE_SIZES:
             column->bytes = slice->ptr;
             column->bytes_size = slice->len;
             break;
@@ -56,7 +59,8 @@ static struct arrow_column *open_fields(struct cursor *cursor, const struct arro
             column->dictionary =
                 arrow_columns_open(schema->dictionaries[fields[i].dictionary_index], cursor->arena);
         }
-        column->children = open_fields(cursor, fields[i].children, fields[i].child_count);
+        column->children =
+            open_fields(cursor, fields[i].children, arrow_field_column_count(&fields[i]));
     }
     return columns;
 }
@@ -101,9 +105,19 @@ int64_t arrow_column_integer(const struct arrow_column *column, int64_t row)
 {
     const struct arrow_field *field = column->field;
     size_t width = arrow_field_width(field);
-    if (field->type == ARROW_INT && !field->is_dictionary && !field->is_signed)
+    bool is_unsigned = field->is_dictionary ? field->dictionary_is_unsigned
+                                            : field->type == ARROW_INT && !field->is_signed;
+    if (is_unsigned)
         return read_unsigned(column->values, width, row);
     return read_signed(column->values, width, row);
+}
+
+static struct str view_bytes(const struct arrow_column *column, int64_t row)
+{
+    const struct arrow_view *view = (const struct arrow_view *)(const void *)column->values + row;
+    size_t size = (size_t)view->size;
+    return size <= ARROW_VIEW_INLINE_MAX ? str_make(view->inlined, size)
+                                         : str_make(column->bytes + view->offset, size);
 }
 
 struct str arrow_column_bytes(const struct arrow_column *column, int64_t row)
@@ -115,10 +129,47 @@ struct str arrow_column_bytes(const struct arrow_column *column, int64_t row)
         size_t width = (size_t)field->byte_width;
         return str_make(column->values + (size_t)row * width, width);
     }
+    if (field->type == ARROW_UTF8_VIEW || field->type == ARROW_BINARY_VIEW)
+        return view_bytes(column, row);
     bool is_large = field->type == ARROW_LARGE_UTF8 || field->type == ARROW_LARGE_BINARY;
     assert(is_large || field->type == ARROW_UTF8 || field->type == ARROW_BINARY);
     size_t width = is_large ? 8 : 4;
     int64_t start = read_signed(column->values, width, row);
     int64_t end = read_signed(column->values, width, row + 1);
     return str_make(column->bytes + start, (size_t)(end - start));
+}
+
+void arrow_column_range(const struct arrow_column *column, int64_t row, int64_t *out_first,
+                        int64_t *out_count)
+{
+    const struct arrow_field *field = column->field;
+    bool is_large = field->type == ARROW_LARGE_LIST || field->type == ARROW_LARGE_LIST_VIEW;
+    size_t width = is_large ? 8 : 4;
+    if (field->type == ARROW_FIXED_LIST) {
+        *out_first = row * field->list_size;
+        *out_count = field->list_size;
+        return;
+    }
+    *out_first = read_signed(column->values, width, row);
+    if (field->type == ARROW_LIST_VIEW || field->type == ARROW_LARGE_LIST_VIEW)
+        *out_count = read_signed(column->bytes, width, row);
+    else
+        *out_count = read_signed(column->values, width, row + 1) - *out_first;
+}
+
+/* The first run that ends behind the row. */
+int64_t arrow_column_run(const struct arrow_column *column, int64_t row)
+{
+    const struct arrow_column *ends = &column->children[0];
+    size_t width = arrow_field_width(ends->field);
+    int64_t first = 0;
+    int64_t last = ends->length - 1;
+    while (first < last) {
+        int64_t middle = first + (last - first) / 2;
+        if (read_signed(ends->values, width, middle) > row)
+            last = middle;
+        else
+            first = middle + 1;
+    }
+    return first;
 }

@@ -89,7 +89,13 @@ static void append_interval(const struct arrow_field *field, struct buf *out)
 
 static void append_list(const struct arrow_field *field, struct buf *out)
 {
-    buf_append_text(out, field->type == ARROW_LARGE_LIST ? "large_list<" : "list<");
+    static const char *const names[ARROW_TYPE_COUNT] = {
+        [ARROW_LIST] = "list<",
+        [ARROW_LARGE_LIST] = "large_list<",
+        [ARROW_LIST_VIEW] = "list_view<",
+        [ARROW_LARGE_LIST_VIEW] = "large_list_view<",
+    };
+    buf_append_text(out, names[field->type]);
     append_children(field, out);
 }
 
@@ -124,11 +130,22 @@ static void append_map(const struct arrow_field *field, struct buf *out)
     arrow_field_type_text(&entries->children[0], out);
     buf_append_text(out, ", ");
     arrow_field_type_text(&entries->children[1], out);
+    if (field->keys_sorted)
+        buf_append_text(out, ", keys_sorted");
     if (!str_equal(entries->name, STR("entries"))) {
         buf_append_text(out, " ('");
         buf_append_str(out, entries->name);
         buf_append_text(out, "')");
     }
+    buf_append_byte(out, '>');
+}
+
+static void append_runs(const struct arrow_field *field, struct buf *out)
+{
+    buf_append_text(out, "run_end_encoded<run_ends: ");
+    arrow_field_type_text(&field->children[0], out);
+    buf_append_text(out, ", values: ");
+    arrow_field_type_text(&field->children[1], out);
     buf_append_byte(out, '>');
 }
 
@@ -159,11 +176,16 @@ static const struct type_row type_rows[] = {
     [ARROW_LARGE_BINARY] = {.name = "large_binary"},
     [ARROW_LARGE_UTF8] = {.name = "large_string"},
     [ARROW_LARGE_LIST] = {.append = append_list},
+    [ARROW_RUN_END_ENCODED] = {.append = append_runs},
+    [ARROW_BINARY_VIEW] = {.name = "binary_view"},
+    [ARROW_UTF8_VIEW] = {.name = "string_view"},
+    [ARROW_LIST_VIEW] = {.append = append_list},
+    [ARROW_LARGE_LIST_VIEW] = {.append = append_list},
 };
 
 static void append_type(const struct arrow_field *field, struct buf *out)
 {
-    assert(field->type >= ARROW_NULL && field->type <= ARROW_LARGE_LIST);
+    assert(field->type >= ARROW_NULL && field->type < ARROW_TYPE_COUNT);
     const struct type_row *row = &type_rows[field->type];
     if (row->append)
         row->append(field, out);
@@ -179,5 +201,6 @@ void arrow_field_type_text(const struct arrow_field *field, struct buf *out)
     }
     buf_append_text(out, "dictionary<values=");
     append_type(field, out);
-    buf_printf(out, ", indices=int%d, ordered=0>", field->dictionary_bit_width);
+    buf_printf(out, ", indices=%sint%d, ordered=%d>", field->dictionary_is_unsigned ? "u" : "",
+               field->dictionary_bit_width, field->dictionary_is_ordered);
 }

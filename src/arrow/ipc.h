@@ -26,35 +26,75 @@ void ipc_append_body(struct slices *out, const struct arrow_batch *batch);
  * that batch. */
 struct slice ipc_dictionary_message(const struct arrow_schema *schema, size_t index);
 
+/* Batches of one stream may have schema objects with other dictionaries than the one before (batch->schema !=
+ * sent), equal otherwise: a schema that is known before its dictionaries came has empty ones. Then those go
+ * out first that the receiver does not have: from index 0 on, the first at or behind `from`, or
+ * dictionary_count. `sent`: the schema object of the batch before, NULL when only the schema's message
+ * went out. */
+size_t ipc_dictionary_next(const struct arrow_schema *schema, const struct arrow_schema *sent,
+                           size_t from);
+/* Its bare message: a delta where the receiver has the beginning, else all values. *out_values (one
+ * reference) is the batch whose ipc_append_body is the body. */
+struct slice ipc_dictionary_update(const struct arrow_schema *schema,
+                                   const struct arrow_schema *sent, size_t index,
+                                   struct arrow_batch **out_values);
+
 /* A whole stream: schema and dictionaries, batches, end of stream. */
 void ipc_stream_begin(struct slices *out, const struct arrow_schema *schema);
 void ipc_stream_batch(struct slices *out, const struct arrow_batch *batch);
+/* The same behind what the batch needs of other dictionaries; `sent` as above (the schema that the stream
+ * began with, then that of the batch before). */
+void ipc_stream_batch_after(struct slices *out, const struct arrow_batch *batch,
+                            const struct arrow_schema *sent);
 void ipc_stream_end(struct slices *out);
 /* What ipc_stream_batch appends, in bytes. */
 size_t ipc_batch_bytes(const struct arrow_batch *batch);
 
+/* Bodies compressed buffer by buffer. */
+enum ipc_compression { IPC_COMPRESSION_LZ4, IPC_COMPRESSION_ZSTD };
+struct ipc_compressor;
+/* `level` is the format's own; 0: a fast one. One thread at a time. */
+struct ipc_compressor *ipc_compressor_create(enum ipc_compression compression, int level);
+void ipc_compressor_destroy(struct ipc_compressor *compressor);
+CLEANUP_FUNCTION(struct ipc_compressor *, ipc_compressor_destroy)
+/* The bare RecordBatch message of a batch and its compressed body, appended to `out_body`. Buffers that
+ * hardly get smaller go by reference as they are. Dictionary messages are never compressed: some readers
+ * cannot take that. RESOURCE_EXHAUSTED when the library finds no memory. */
+MUST_CHECK enum status ipc_compress_batch(struct ipc_compressor *compressor,
+                                          const struct arrow_batch *batch,
+                                          struct slice *out_message, struct slices *out_body,
+                                          struct error *error);
+
 /* A whole file: the stream's messages between a magic text and a footer that tells where each batch is. */
 struct ipc_file {
-    const struct arrow_schema *schema; /* the caller's */
-    uint64_t position;                 /* in the file, behind what was appended or noted */
-    struct buf dictionaries;           /* Blocks of the footer */
+    struct arrow_schema *schema;
+    uint64_t position;          /* in the file, behind what was appended or noted */
+    struct arrow_schema *grown; /* of the last batch, if not `schema` */
+    bool misses_dictionary;     /* a batch needs one that the file does not have */
+    struct buf dictionaries;    /* Blocks of the footer */
     struct buf batches;
 };
-void ipc_file_begin(struct ipc_file *file, struct slices *out, const struct arrow_schema *schema);
+void ipc_file_begin(struct ipc_file *file, struct slices *out, struct arrow_schema *schema);
 void ipc_file_batch(struct ipc_file *file, struct slices *out, const struct arrow_batch *batch);
 /* The batch comes next, and somebody else appends it. */
 void ipc_file_note_batch(struct ipc_file *file, const struct arrow_batch *batch);
-/* RESOURCE_EXHAUSTED when there are more batches than a footer may list (2 million). */
+/* RESOURCE_EXHAUSTED when there are more batches than a footer may list (2 million), FAILED_PRECONDITION
+ * when a batch came whose dictionaries were replaced (or, noted, grew): a file cannot have that. */
 MUST_CHECK enum status ipc_file_end(struct ipc_file *file, struct slices *out, struct error *error);
 void ipc_file_finish(struct ipc_file *file);
 
 /* --- in -------------------------------------------------------------------------------------- */
 
+/* To be copied from ipc_limits_default and changed. */
 struct ipc_limits {
-    size_t metadata_bytes_max; /* 4 MiB */
-    size_t body_bytes_max;     /* 256 MiB */
-    int64_t rows_max;          /* 2^24 per batch */
-    size_t decoded_bytes_max;  /* 1 GiB per batch after decompression */
+    size_t metadata_bytes_max;   /* 4 MiB */
+    size_t body_bytes_max;       /* 256 MiB */
+    int64_t rows_max;            /* 2^24 per batch */
+    size_t decoded_bytes_max;    /* 1 GiB per batch after decompression */
+    int64_t cells_max;           /* 2^31: rows times fields; values of list views in all */
+    size_t fields_max;           /* 10,000, nested ones included; no more */
+    size_t depth_max;            /* 64; no more */
+    size_t dictionary_bytes_max; /* 256 MiB: of all dictionaries of a stream, old ones included */
 };
 extern const struct ipc_limits ipc_limits_default;
 
@@ -76,9 +116,12 @@ MUST_CHECK enum status ipc_decode(struct ipc_decoder *decoder, struct slice meta
 /* How long the body of a message is, by its bare metadata. INVALID_ARGUMENT when that is none. */
 MUST_CHECK enum status ipc_message_body_bytes(struct slice metadata, size_t *out_bytes,
                                               struct error *error);
-/* The schema received, or NULL before it came. Not a new reference; lives as long as the decoder. With
- * dictionary columns: until the first batch a schema with empty dictionaries, then the one with their
- * values, which is also the batches' schema. */
+/* For bodies that are parts of mapped files: batches refer to them however small they are, and are not
+ * charged with them (memory_bytes). */
+void ipc_decoder_use_mappings(struct ipc_decoder *decoder);
+/* The schema received, or NULL before it came. Not a new reference: with dictionary columns it lives until
+ * the next message. Then it has empty dictionaries until the first batch, and later is that of the last
+ * batch. Batches of one stream have other schema objects when dictionaries grew or were replaced. */
 struct arrow_schema *ipc_decoder_schema(const struct ipc_decoder *decoder);
 
 /* An encapsulated Schema message (FlightInfo.schema, dataset_schema); dictionaries are empty. */
@@ -92,9 +135,33 @@ void ipc_stream_reader_destroy(struct ipc_stream_reader *reader);
 CLEANUP_FUNCTION(struct ipc_stream_reader *, ipc_stream_reader_destroy)
 /* Appends bytes (copied). */
 void ipc_stream_reader_feed(struct ipc_stream_reader *reader, const uint8_t *bytes, size_t size);
+/* Takes over a slice. A body that lies in it as a whole is not copied, but for a small part of it: what its
+ * batch keeps is the slice's owner. */
+void ipc_stream_reader_feed_slice(struct ipc_stream_reader *reader, struct slice bytes);
+/* As ipc_decoder_use_mappings. */
+void ipc_stream_reader_use_mappings(struct ipc_stream_reader *reader);
 enum ipc_stream_step { IPC_STREAM_BATCH, IPC_STREAM_MORE, IPC_STREAM_END };
 /* The next batch; or MORE: feed first; or END: the end-of-stream marker was read. */
 MUST_CHECK enum status ipc_stream_reader_next(struct ipc_stream_reader *reader,
                                               enum ipc_stream_step *out_step,
                                               struct arrow_batch **out_batch, struct error *error);
 struct arrow_schema *ipc_stream_reader_schema(const struct ipc_stream_reader *reader);
+
+/* Reads a whole file, whose batches are where its footer says. */
+struct ipc_file_reader;
+/* Whether bytes (8 of them do) are the beginning of a file, not of a stream. */
+bool ipc_is_file(struct str beginning);
+/* `file` are all its bytes, at an address that is a multiple of 8; its reference stays the caller's. Batches
+ * refer to it and are not charged with it when it `is_mapping`; else small ones are copied out of it.
+ * Reads footer and dictionaries. INVALID_ARGUMENT when it is no such file. */
+MUST_CHECK enum status ipc_file_reader_open(struct slice file, bool is_mapping,
+                                            const struct ipc_limits *limits,
+                                            struct ipc_file_reader **out_reader,
+                                            struct error *error);
+void ipc_file_reader_close(struct ipc_file_reader *reader);
+CLEANUP_FUNCTION(struct ipc_file_reader *, ipc_file_reader_close)
+struct arrow_schema *ipc_file_reader_schema(const struct ipc_file_reader *reader);
+size_t ipc_file_reader_batch_count(const struct ipc_file_reader *reader);
+/* Reads and validates a batch, in any order. One thread at a time. */
+MUST_CHECK enum status ipc_file_reader_batch(struct ipc_file_reader *reader, size_t index,
+                                             struct arrow_batch **out_batch, struct error *error);

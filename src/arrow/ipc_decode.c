@@ -1,16 +1,15 @@
 /*
  * ipc_decode.c — the decoder: one message after another, in the order the format allows.
  *
- *     start --schema--> schema --dictionary--> schema --batch--> batches --batch--> batches
+ *     start --schema--> schema --dictionary--> schema --batch--> batches --batch, dictionary--> batches
  *     any state --error--> failed
  *
- * A schema with dictionary columns is announced with empty dictionaries; when the first batch comes,
- * all must have come, and a second schema is made that has them: schemas are immutable. Dictionaries
- * may be sent again when they are the same. One thread at a time. Owns both schemas and what came of
- * the dictionaries. Leaves out delta and replacement dictionaries, tensors, V1 to V3.
+ * A schema with dictionary columns is announced with empty dictionaries; when a batch comes, another one
+ * is made that has those that came since (ipc_decode_dictionary.c): schemas are immutable. One thread at a
+ * time. Owns the schemas and what came of the dictionaries. Leaves out tensors, V1 to V3.
  * Follows Arrow format/Message.fbs. SPDX-License-Identifier: Apache-2.0
  */
-#include "arrow/ipc_decode.h"
+#include "arrow/ipc_decoder.h"
 
 #include "arrow/ipc_format.h"
 #include "base/memory.h"
@@ -20,21 +19,17 @@ const struct ipc_limits ipc_limits_default = {
     .body_bytes_max = (size_t)256 << 20,
     .rows_max = (int64_t)1 << 24,
     .decoded_bytes_max = (size_t)1 << 30,
-};
-
-struct ipc_decoder {
-    struct ipc_limits limits;
-    bool failed;
-    struct ipc_schema announced;       /* schema NULL: none came */
-    struct arrow_schema *schema;       /* of batches: the announced one, or with dictionaries */
-    struct arrow_batch **dictionaries; /* by index; NULL: did not come */
-    struct compress_frame_decoder *decompressor;
+    .cells_max = (int64_t)1 << 31,
+    .fields_max = ARROW_FIELDS_MAX,
+    .depth_max = ARROW_DEPTH_MAX,
+    .dictionary_bytes_max = (size_t)256 << 20,
 };
 
 struct ipc_decoder *ipc_decoder_create(const struct ipc_limits *limits)
 {
     struct ipc_decoder *decoder = NEW(struct ipc_decoder);
     decoder->limits = *limits;
+    decoder->dictionary_bytes_left = limits->dictionary_bytes_max;
     decoder->decompressor = compress_frame_decoder_create();
     return decoder;
 }
@@ -51,6 +46,11 @@ void ipc_decoder_destroy(struct ipc_decoder *decoder)
     ipc_schema_finish(&decoder->announced);
     compress_frame_decoder_destroy(decoder->decompressor);
     free(decoder);
+}
+
+void ipc_decoder_use_mappings(struct ipc_decoder *decoder)
+{
+    decoder->is_mapped = true;
 }
 
 struct arrow_schema *ipc_decoder_schema(const struct ipc_decoder *decoder)
@@ -108,12 +108,29 @@ enum status ipc_message_body_bytes(struct slice metadata, size_t *out_bytes, str
     return STATUS_OK;
 }
 
-/* The body with its own reference, where columns may stay: owned by somebody and aligned. */
-static struct slice settle_body(struct slice body)
+/* The body with its own reference, where columns may stay: owned by somebody, aligned, and most of what
+ * the owner has (a batch keeps all of that). */
+static struct slice settle_body(const struct ipc_decoder *decoder, struct slice body)
 {
-    if (body.len > 0 && (!body.owner || (uintptr_t)body.ptr % IPC_ALIGNMENT != 0))
+    bool is_small_part = body.owner && !decoder->is_mapped && body.len < body.owner->size / 2;
+    if (body.len > 0 && (!body.owner || is_small_part || (uintptr_t)body.ptr % IPC_ALIGNMENT != 0))
         return slice_copy(body.ptr, body.len);
     return slice_ref(body);
+}
+
+enum status ipc_decoder_take_schema(struct ipc_decoder *decoder, const struct flat_table *table,
+                                    size_t metadata_bytes, struct error *error)
+{
+    TRY(ipc_parse_schema(table, metadata_bytes, &decoder->limits, &decoder->announced, error));
+    const struct arrow_schema *announced = decoder->announced.schema;
+    if (announced->dictionary_count == 0) {
+        decoder->schema = arrow_schema_ref(decoder->announced.schema);
+        return STATUS_OK;
+    }
+    decoder->dictionaries = NEW_ARRAY(struct arrow_batch *, announced->dictionary_count);
+    for (size_t i = 0; i < announced->dictionary_count; i++)
+        decoder->dictionaries[i] = arrow_batch_ref(announced->dictionaries[i]);
+    return STATUS_OK;
 }
 
 static enum status decode_schema_message(struct ipc_decoder *decoder, struct ipc_message *message,
@@ -124,129 +141,26 @@ static enum status decode_schema_message(struct ipc_decoder *decoder, struct ipc
         return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow stream: a second schema came");
     if (body.len > 0)
         return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow stream: a schema has a body");
-    TRY(ipc_parse_schema(&message->header, metadata.len, &decoder->announced, error));
-    size_t count = decoder->announced.schema->dictionary_count;
-    if (count > 0)
-        decoder->dictionaries = NEW_ARRAY(struct arrow_batch *, count);
-    else
-        decoder->schema = arrow_schema_ref(decoder->announced.schema);
-    return STATUS_OK;
-}
-
-/* --- dictionaries --------------------------------------------------------------------------------- */
-
-static bool slices_equal(const struct slice *a, const struct slice *b)
-{
-    return str_equal(slice_str(*a), slice_str(*b));
-}
-
-static bool batches_equal(const struct arrow_batch *a, const struct arrow_batch *b)
-{
-    const struct arrow_schema *schema = a->schema;
-    if (a->rows != b->rows || memcmp(a->nodes, b->nodes, schema->node_count * sizeof(*a->nodes)))
-        return false;
-    for (size_t i = 0; i < schema->buffer_count; i++) {
-        if (!slices_equal(&a->buffers[i], &b->buffers[i]))
-            return false;
-    }
-    return true;
-}
-
-/* The first column that uses a dictionary, by the id it came with; dictionary_count: none. */
-static size_t find_dictionary(const struct ipc_decoder *decoder, int64_t id)
-{
-    size_t index = 0;
-    while (index < decoder->announced.schema->dictionary_count &&
-           decoder->announced.dictionaries[index].wire_id != id)
-        index++;
-    return index;
-}
-
-static enum status keep_values(struct ipc_decoder *decoder, int64_t id, struct arrow_batch *values,
-                               struct error *error)
-{
-    size_t count = decoder->announced.schema->dictionary_count;
-    struct arrow_batch **kept = &decoder->dictionaries[find_dictionary(decoder, id)];
-    if (*kept && batches_equal(*kept, values))
-        return STATUS_OK;
-    if (*kept)
-        return error_set(error, STATUS_UNIMPLEMENTED,
-                         "Arrow stream: dictionary %lld is replaced; send one dictionary for the "
-                         "whole stream",
-                         (long long)id);
-    for (size_t i = 0; i < count; i++) {
-        if (decoder->announced.dictionaries[i].wire_id == id)
-            decoder->dictionaries[i] = arrow_batch_ref(values);
-    }
-    return STATUS_OK;
-}
-
-static enum status decode_dictionary(struct ipc_decoder *decoder, struct ipc_message *message,
-                                     struct slice body, struct error *error)
-{
-    const struct flat_table *header = &message->header;
-    int64_t id = flat_table_scalar(header, IPC_DICTIONARY_BATCH_ID, 8, 0);
-    bool is_delta = flat_table_scalar(header, IPC_DICTIONARY_BATCH_IS_DELTA, 1, 0) != 0;
-    struct flat_table table = flat_table_child(header, IPC_DICTIONARY_BATCH_VALUES);
-    TRY(flat_reader_check(&message->reader, error));
-    if (is_delta)
-        return error_set(error, STATUS_UNIMPLEMENTED, "Arrow stream: delta dictionaries");
-    const struct arrow_schema *schema = decoder->announced.schema;
-    size_t index = find_dictionary(decoder, id);
-    if (index == schema->dictionary_count || !flat_table_is_present(&table))
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "Arrow stream: dictionary %lld is of no column, or empty", (long long)id);
-    const struct ipc_batch_source source = {
-        .limits = &decoder->limits,
-        .schema = schema->dictionaries[index]->schema,
-        .decompressor = decoder->decompressor,
-        .body = body,
-    };
-    CLEANUP(arrow_batch_unref) struct arrow_batch *values = NULL;
-    TRY(ipc_parse_batch(&source, &table, &values, error));
-    return keep_values(decoder, id, values, error);
-}
-
-/* Makes the schema of the batches, with the dictionaries that came. */
-static enum status complete_schema(struct ipc_decoder *decoder, struct error *error)
-{
-    const struct arrow_schema *announced = decoder->announced.schema;
-    for (size_t i = 0; i < announced->dictionary_count; i++) {
-        if (!decoder->dictionaries[i])
-            return error_set(error, STATUS_INVALID_ARGUMENT,
-                             "Arrow stream: a batch came before dictionary %lld",
-                             (long long)decoder->announced.dictionaries[i].wire_id);
-    }
-    struct arrow_schema *schema = arrow_schema_create(announced->field_count);
-    for (size_t i = 0; i < announced->field_count; i++)
-        arrow_field_copy(schema, &schema->fields[i], &announced->fields[i]);
-    struct arrow_field holder = {0};
-    for (size_t i = 0; i < announced->metadata_count; i++)
-        arrow_field_add_metadata(schema, &holder, announced->metadata[i].key,
-                                 announced->metadata[i].value);
-    schema->metadata = holder.metadata;
-    schema->metadata_count = holder.metadata_count;
-    for (size_t i = 0; i < announced->dictionary_count; i++)
-        arrow_batch_ref(decoder->dictionaries[i]);
-    arrow_schema_seal(schema, decoder->dictionaries);
-    decoder->schema = schema;
-    return STATUS_OK;
+    return ipc_decoder_take_schema(decoder, &message->header, metadata.len, error);
 }
 
 static enum status decode_batch(struct ipc_decoder *decoder, struct ipc_message *message,
                                 struct slice body, struct arrow_batch **out_batch,
                                 struct error *error)
 {
-    if (!decoder->schema)
-        TRY(complete_schema(decoder, error));
+    ipc_decoder_complete_schema(decoder);
     const struct ipc_batch_source source = {
         .limits = &decoder->limits,
         .schema = decoder->schema,
-        .dictionaries = decoder->announced.dictionaries,
         .decompressor = decoder->decompressor,
         .body = body,
+        .is_mapped = decoder->is_mapped,
     };
-    return ipc_parse_batch(&source, &message->header, out_batch, error);
+    TRY(ipc_parse_batch(&source, &message->header, out_batch, error));
+    /* What the batches that come share is charged to the first of them. */
+    (*out_batch)->memory_bytes += decoder->uncharged_bytes;
+    decoder->uncharged_bytes = 0;
+    return STATUS_OK;
 }
 
 /* --- the decoder ---------------------------------------------------------------------------------- */
@@ -277,9 +191,9 @@ static enum status decode_message(struct ipc_decoder *decoder, struct slice meta
     if (!decoder->announced.schema)
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "Arrow stream: the first message is not a schema");
-    CLEANUP(slice_finish) struct slice settled = settle_body(body);
+    CLEANUP(slice_finish) struct slice settled = settle_body(decoder, body);
     if (message.kind == IPC_KIND_DICTIONARY)
-        return decode_dictionary(decoder, &message, settled, error);
+        return ipc_decoder_take_dictionary(decoder, &message, settled, error);
     return decode_batch(decoder, &message, settled, out_batch, error);
 }
 

@@ -9,16 +9,9 @@
 #include "arrow/ipc.h"
 #include "compress/frame.h"
 
-/* How the indices of a dictionary column arrive; the schema has them signed and at most 32 bits. */
-struct ipc_dictionary_field {
-    int64_t wire_id;
-    int32_t wire_bit_width;
-    bool wire_signed;
-};
-
 struct ipc_schema {
-    struct arrow_schema *schema;               /* sealed; its dictionaries are empty */
-    struct ipc_dictionary_field *dictionaries; /* schema->dictionary_count of them */
+    struct arrow_schema *schema; /* sealed; its dictionaries are empty */
+    int64_t *dictionary_ids;     /* as they come on the wire; schema->dictionary_count of them */
 };
 
 void ipc_schema_finish(struct ipc_schema *schema);
@@ -26,7 +19,8 @@ CLEANUP_IN_PLACE(struct ipc_schema, ipc_schema_finish)
 
 /* Reads the Schema table of a message of `metadata_bytes` bytes. */
 MUST_CHECK enum status ipc_parse_schema(const struct flat_table *table, size_t metadata_bytes,
-                                        struct ipc_schema *out, struct error *error);
+                                        const struct ipc_limits *limits, struct ipc_schema *out,
+                                        struct error *error);
 
 /* The header of a message, checked: version, kind, body length. */
 struct ipc_message {
@@ -46,11 +40,32 @@ MUST_CHECK enum status ipc_decompress(struct compress_frame_decoder *decoder, in
 struct ipc_batch_source {
     const struct ipc_limits *limits;
     struct arrow_schema *schema;
-    const struct ipc_dictionary_field *dictionaries; /* NULL: no dictionary columns */
     struct compress_frame_decoder *decompressor;
     struct slice body; /* aligned to 8, with an owner */
+    bool is_mapped;    /* the body's owner costs nothing */
 };
 /* Reads and validates a RecordBatch table. */
 MUST_CHECK enum status ipc_parse_batch(const struct ipc_batch_source *source,
                                        const struct flat_table *table,
                                        struct arrow_batch **out_batch, struct error *error);
+
+/* A part of the bytes of a view column as they came: views refer to one by its number. */
+struct ipc_view_part {
+    size_t start; /* in the column's one buffer of bytes */
+    size_t size;
+};
+
+/* The buffers of a RecordBatch in the shape that the schema has. */
+struct ipc_buffers {
+    struct slice *slices;        /* schema->buffer_count */
+    struct ipc_view_part *parts; /* of all view columns, one after the other */
+    size_t *part_counts;         /* of each view column: schema->view_count */
+    size_t part_count;           /* of all */
+    size_t slice_count;
+    size_t allocated; /* bytes that were decompressed or put together */
+};
+void ipc_buffers_finish(struct ipc_buffers *buffers);
+/* `codec` as in ipc_format.h. */
+MUST_CHECK enum status ipc_read_buffers(const struct ipc_batch_source *source,
+                                        const struct flat_table *table, int64_t codec,
+                                        struct ipc_buffers *out, struct error *error);

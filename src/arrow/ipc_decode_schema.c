@@ -3,8 +3,7 @@
  *
  * One recursive walk over the fields with budgets for fields, depth and text (a FlatBuffer may refer
  * to one table many times). What a type is made of is in ipc_decode_type. Runs on the thread that
- * decodes. Owns the schema until it is handed over. Leaves out views, run-end encoding and
- * dictionaries of nested values: UNIMPLEMENTED, by name.
+ * decodes. Owns the schema until it is handed over. Big-endian schemas are refused: UNIMPLEMENTED.
  * Follows Arrow format/Schema.fbs. SPDX-License-Identifier: Apache-2.0
  */
 #include "arrow/ipc_decode.h"
@@ -15,23 +14,26 @@
 #include "base/checked.h"
 #include "base/memory.h"
 
-#define TEXT_BYTES_MAX ((size_t)1 << 30) /* never met: far beyond the metadata limit */
-#define TEXT_REPEATED_MAX 2              /* writers may share a string between a few fields */
+/* Each dictionary has a schema of its own, so that what is in several of them is there several times. */
+#define DICTIONARY_DEPTH_MAX 4
+#define TEXT_REPEATED_MAX 2 /* writers may share a string between a few fields */
 
 struct schema_parse {
     struct arrow_schema *schema;
-    struct ipc_dictionary_field *dictionaries;
+    int64_t *dictionary_ids;
     const struct arrow_field **dictionary_fields;
     size_t dictionary_count;
     size_t dictionary_capacity;
+    size_t fields_max;
     size_t fields_left;
+    size_t depth_max;
     size_t text_left; /* bytes of names and metadata that may still be copied */
 };
 
 static void schema_parse_finish(struct schema_parse *parse)
 {
     arrow_schema_unref(parse->schema);
-    free(parse->dictionaries);
+    free(parse->dictionary_ids);
     free(parse->dictionary_fields);
 }
 CLEANUP_IN_PLACE(struct schema_parse, schema_parse_finish)
@@ -39,7 +41,7 @@ CLEANUP_IN_PLACE(struct schema_parse, schema_parse_finish)
 void ipc_schema_finish(struct ipc_schema *schema)
 {
     arrow_schema_unref(schema->schema);
-    free(schema->dictionaries);
+    free(schema->dictionary_ids);
     *schema = (struct ipc_schema){0};
 }
 
@@ -93,67 +95,76 @@ static enum status parse_metadata(struct schema_parse *parse, const struct flat_
 
 /* --- dictionaries ------------------------------------------------------------------------------- */
 
-/* Indices are kept signed and at most 32 bits wide: the least such type that holds all of the wire's
- * (dictionaries have far fewer than 2^31 values). */
-static int32_t kept_bit_width(int32_t wire_bit_width, bool wire_signed)
+static size_t count_dictionaries(const struct arrow_field *fields, size_t count)
 {
-    if (wire_bit_width >= 32)
-        return 32;
-    return wire_signed ? wire_bit_width : wire_bit_width * 2;
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        found +=
+            fields[i].is_dictionary + count_dictionaries(fields[i].children, fields[i].child_count);
+    return found;
 }
 
-static bool same_type(const struct arrow_field *a, const struct arrow_field *b)
+/* Whether the first field with a dictionary of that id has the same type, and the same dictionaries in its
+ * values; those of either stand directly before it. */
+static bool may_share(const struct schema_parse *parse, const struct arrow_field *field, int64_t id)
 {
-    struct arrow_field plain_a = *a;
-    struct arrow_field plain_b = *b;
-    plain_a.is_dictionary = plain_b.is_dictionary = false;
-    CLEANUP(buf_finish) struct buf text_a;
-    CLEANUP(buf_finish) struct buf text_b;
-    buf_init(&text_a, TEXT_BYTES_MAX);
-    buf_init(&text_b, TEXT_BYTES_MAX);
-    arrow_field_type_text(&plain_a, &text_a);
-    arrow_field_type_text(&plain_b, &text_b);
-    return str_equal(buf_str(&text_a), buf_str(&text_b));
+    size_t first = 0;
+    while (first < parse->dictionary_count && parse->dictionary_ids[first] != id)
+        first++;
+    if (first == parse->dictionary_count)
+        return true;
+    if (!arrow_field_values_equal(parse->dictionary_fields[first], field))
+        return false;
+    size_t inner = count_dictionaries(field->children, field->child_count);
+    for (size_t i = 1; i <= inner; i++) {
+        if (parse->dictionary_ids[first - i] != parse->dictionary_ids[parse->dictionary_count - i])
+            return false;
+    }
+    return true;
 }
 
-static void keep_dictionary(struct schema_parse *parse, const struct arrow_field *field,
-                            const struct ipc_dictionary_field *dictionary)
+static void keep_dictionary(struct schema_parse *parse, const struct arrow_field *field, int64_t id)
 {
     if (parse->dictionary_count == parse->dictionary_capacity) {
         parse->dictionary_capacity = size_max(8, 2 * parse->dictionary_capacity);
-        parse->dictionaries = memory_resize(parse->dictionaries, parse->dictionary_capacity,
-                                            sizeof(*parse->dictionaries));
+        parse->dictionary_ids = memory_resize(parse->dictionary_ids, parse->dictionary_capacity,
+                                              sizeof(*parse->dictionary_ids));
         parse->dictionary_fields =
             memory_resize(parse->dictionary_fields, parse->dictionary_capacity,
                           sizeof(*parse->dictionary_fields));
     }
-    parse->dictionaries[parse->dictionary_count] = *dictionary;
+    parse->dictionary_ids[parse->dictionary_count] = id;
     parse->dictionary_fields[parse->dictionary_count++] = field;
+}
+
+/* How many dictionaries are in each other, from a field on. */
+static size_t dictionary_depth(const struct arrow_field *field)
+{
+    size_t deepest = 0;
+    for (size_t i = 0; i < field->child_count; i++)
+        deepest = size_max(deepest, dictionary_depth(&field->children[i]));
+    return deepest + field->is_dictionary;
 }
 
 static enum status parse_dictionary(struct schema_parse *parse, const struct flat_table *table,
                                     struct arrow_field *field, struct error *error)
 {
     struct flat_table index = flat_table_child(table, IPC_DICTIONARY_INDEX_TYPE);
-    struct ipc_dictionary_field dictionary = {
-        .wire_id = flat_table_scalar(table, IPC_DICTIONARY_ID, 8, 0),
-        .wire_bit_width = 32,
-        .wire_signed = true,
-    };
-    if (flat_table_is_present(&index))
-        TRY(ipc_parse_integer_type(&index, &dictionary.wire_bit_width, &dictionary.wire_signed,
-                                   field, error));
-    if (ipc_type_find(field->type)->child_count != 0)
-        return ipc_field_unimplemented(field, error, "a dictionary of nested values");
+    int64_t id = flat_table_scalar(table, IPC_DICTIONARY_ID, 8, 0);
+    bool is_signed = true;
     field->is_dictionary = true;
-    field->dictionary_bit_width = kept_bit_width(dictionary.wire_bit_width, dictionary.wire_signed);
-    for (size_t i = 0; i < parse->dictionary_count; i++) {
-        if (parse->dictionaries[i].wire_id == dictionary.wire_id &&
-            !same_type(parse->dictionary_fields[i], field))
-            return ipc_field_fault(field, error,
-                                   "shares a dictionary with a field of another type");
-    }
-    keep_dictionary(parse, field, &dictionary);
+    field->dictionary_bit_width = 32;
+    field->dictionary_is_ordered = flat_table_scalar(table, IPC_DICTIONARY_IS_ORDERED, 1, 0) != 0;
+    if (flat_table_is_present(&index))
+        TRY(ipc_parse_integer_type(&index, &field->dictionary_bit_width, &is_signed, field, error));
+    field->dictionary_is_unsigned = !is_signed;
+    if (dictionary_depth(field) > DICTIONARY_DEPTH_MAX)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                         "Arrow schema: more than %d dictionaries in each other are not taken",
+                         DICTIONARY_DEPTH_MAX);
+    if (!may_share(parse, field, id))
+        return ipc_field_fault(field, error, "shares a dictionary with a field of another type");
+    keep_dictionary(parse, field, id);
     return STATUS_OK;
 }
 
@@ -173,7 +184,7 @@ static enum status parse_children(struct schema_parse *parse, const struct flat_
         return ipc_field_fault(field, error, "has a wrong number of children for its type");
     if (children.count > parse->fields_left)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                         "Arrow schema: more than %d fields are not taken", ARROW_FIELDS_MAX);
+                         "Arrow schema: more than %zu fields are not taken", parse->fields_max);
     arrow_field_add_children(parse->schema, field, children.count);
     return parse_fields(parse, &children, field->children, depth + 1, error);
 }
@@ -187,8 +198,6 @@ static enum status parse_type(struct schema_parse *parse, const struct flat_tabl
     const struct ipc_type_row *row = ipc_type_find(kind);
     if (!row)
         return ipc_field_fault(field, error, "has an unknown type");
-    if (row->is_unimplemented)
-        return ipc_field_unimplemented(field, error, row->name);
     if (!flat_table_is_present(&type))
         return ipc_field_fault(field, error, "has a type without its description");
     field->type = (enum arrow_type)kind;
@@ -221,9 +230,9 @@ static enum status parse_fields(struct schema_parse *parse, const struct flat_ve
 {
     if (vector->count == 0)
         return STATUS_OK;
-    if (depth > ARROW_DEPTH_MAX)
+    if (depth > parse->depth_max)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                         "Arrow schema: nested deeper than %d levels", ARROW_DEPTH_MAX);
+                         "Arrow schema: nested deeper than %zu levels", parse->depth_max);
     parse->fields_left -= vector->count;
     for (size_t i = 0; i < vector->count; i++) {
         struct flat_table table = flat_vector_table(vector, i);
@@ -235,47 +244,61 @@ static enum status parse_fields(struct schema_parse *parse, const struct flat_ve
 
 /* --- the schema ---------------------------------------------------------------------------------- */
 
-/* The values of a dictionary that has not come: none. */
-static struct arrow_batch *create_empty_values(const struct arrow_field *field)
+/* The values of a dictionary that has not come: none. `inner` are the dictionaries within them. */
+static struct arrow_batch *create_empty_values(const struct arrow_field *field,
+                                               struct arrow_batch **inner)
 {
     CLEANUP(arrow_schema_unref) struct arrow_schema *schema = arrow_schema_create(1);
     arrow_field_copy(schema, &schema->fields[0], field);
     schema->fields[0].is_dictionary = false;
     schema->fields[0].metadata_count = 0;
-    arrow_schema_seal(schema, NULL);
-    struct arrow_node node = {0};
-    struct slice buffers[ARROW_LAYOUT_BUFFERS_MAX] = {SLICE_EMPTY};
-    return arrow_batch_create(schema, 0, &node, buffers);
+    size_t inner_count = count_dictionaries(field->children, field->child_count);
+    for (size_t i = 0; i < inner_count; i++)
+        arrow_batch_ref(inner[i]);
+    arrow_schema_seal(schema, inner);
+    struct arrow_node *nodes = NEW_ARRAY(struct arrow_node, schema->node_count);
+    struct slice *buffers = NEW_ARRAY(struct slice, schema->buffer_count + 1);
+    struct arrow_batch *values = arrow_batch_create(schema, 0, nodes, buffers);
+    free(nodes);
+    free(buffers);
+    return values;
 }
 
 static void seal(struct schema_parse *parse)
 {
-    struct arrow_batch **dictionaries =
-        parse->dictionary_count > 0 ? NEW_ARRAY(struct arrow_batch *, parse->dictionary_count)
-                                    : NULL;
-    for (size_t i = 0; i < parse->dictionary_count; i++)
-        dictionaries[i] = create_empty_values(parse->dictionary_fields[i]);
+    size_t count = parse->dictionary_count;
+    struct arrow_batch **dictionaries = NEW_ARRAY(struct arrow_batch *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        const struct arrow_field *field = parse->dictionary_fields[i];
+        size_t inner = count_dictionaries(field->children, field->child_count);
+        dictionaries[i] = create_empty_values(field, &dictionaries[i - inner]);
+    }
     arrow_schema_seal(parse->schema, dictionaries);
     free(dictionaries);
 }
 
 enum status ipc_parse_schema(const struct flat_table *table, size_t metadata_bytes,
-                             struct ipc_schema *out, struct error *error)
+                             const struct ipc_limits *limits, struct ipc_schema *out,
+                             struct error *error)
 {
+    size_t fields_max = size_min(limits->fields_max, ARROW_FIELDS_MAX);
     if (flat_table_scalar(table, IPC_SCHEMA_ENDIANNESS, 2, 0) != 0)
-        return error_set(error, STATUS_UNIMPLEMENTED, "Arrow schema: big-endian is not taken");
+        return error_set(error, STATUS_UNIMPLEMENTED,
+                         "Arrow schema: its data is big-endian; only little-endian is taken");
     struct flat_vector fields;
     bool has_fields = flat_table_vector(table, IPC_SCHEMA_FIELDS, 4, &fields);
     TRY(flat_reader_check(table->reader, error));
     if (!has_fields)
         return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow schema: it has no fields vector");
-    if (fields.count > ARROW_FIELDS_MAX)
+    if (fields.count > fields_max)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                         "Arrow schema: more than %d fields are not taken", ARROW_FIELDS_MAX);
+                         "Arrow schema: more than %zu fields are not taken", fields_max);
     CLEANUP(schema_parse_finish)
     struct schema_parse parse = {
         .schema = arrow_schema_create(fields.count),
-        .fields_left = ARROW_FIELDS_MAX,
+        .fields_max = fields_max,
+        .fields_left = fields_max,
+        .depth_max = size_min(limits->depth_max, ARROW_DEPTH_MAX),
         .text_left = TEXT_REPEATED_MAX * metadata_bytes,
     };
     TRY(parse_fields(&parse, &fields, parse.schema->fields, 1, error));
@@ -284,6 +307,6 @@ enum status ipc_parse_schema(const struct flat_table *table, size_t metadata_byt
     TRY(flat_reader_check(table->reader, error));
     seal(&parse);
     *out = (struct ipc_schema){.schema = STEAL(parse.schema),
-                               .dictionaries = STEAL(parse.dictionaries)};
+                               .dictionary_ids = STEAL(parse.dictionary_ids)};
     return STATUS_OK;
 }

@@ -3,7 +3,7 @@
  *
  * A table with one row for each type: its name, its number of children, the reader of its parameters.
  * A parameter that is absent has its default, which is not always 0. Runs on the thread that decodes.
- * Owns nothing. Views and run-end encoding have rows so that they can be refused by name.
+ * Owns nothing.
  * Follows Arrow format/Schema.fbs. SPDX-License-Identifier: Apache-2.0
  */
 #include "arrow/ipc_decode_type.h"
@@ -21,14 +21,6 @@ enum status ipc_field_fault(const struct arrow_field *field, struct error *error
     struct str shown = str_slice(field->name, 0, NAME_SHOWN_MAX);
     return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow schema: field '%.*s' %s",
                      STR_ARGS(shown), fault);
-}
-
-enum status ipc_field_unimplemented(const struct arrow_field *field, struct error *error,
-                                    const char *what)
-{
-    struct str shown = str_slice(field->name, 0, NAME_SHOWN_MAX);
-    return error_set(error, STATUS_UNIMPLEMENTED, "Arrow schema: field '%.*s' has %s, not taken",
-                     STR_ARGS(shown), what);
 }
 
 enum status ipc_parse_integer_type(const struct flat_table *table, int32_t *out_bit_width,
@@ -162,6 +154,16 @@ static enum status parse_map(struct arena *arena, const struct flat_table *table
     if (entries->type != ARROW_STRUCT || entries->is_dictionary || entries->child_count != 2)
         return ipc_field_fault(field, error,
                                "is a map whose child is not a struct of key and value");
+    field->keys_sorted = flat_table_scalar(table, 0, 1, 0) != 0;
+    return STATUS_OK;
+}
+
+static enum status parse_runs(struct arena *arena, const struct flat_table *table,
+                              struct arrow_field *field, struct error *error)
+{
+    const struct arrow_field *ends = &field->children[0];
+    if (ends->type != ARROW_INT || ends->is_dictionary || !ends->is_signed || ends->bit_width < 16)
+        return ipc_field_fault(field, error, "has run ends that are not int16, int32 or int64");
     return STATUS_OK;
 }
 
@@ -193,32 +195,32 @@ static enum status parse_union(struct arena *arena, const struct flat_table *tab
 }
 
 static const struct ipc_type_row types[] = {
-    [ARROW_NULL] = {"null", 0, NULL, false},
-    [ARROW_INT] = {"int", 0, parse_int, false},
-    [ARROW_FLOAT] = {"floating point", 0, parse_float, false},
-    [ARROW_BINARY] = {"binary", 0, NULL, false},
-    [ARROW_UTF8] = {"utf8", 0, NULL, false},
-    [ARROW_BOOL] = {"bool", 0, NULL, false},
-    [ARROW_DECIMAL] = {"decimal", 0, parse_decimal, false},
-    [ARROW_DATE] = {"date", 0, parse_date, false},
-    [ARROW_TIME] = {"time", 0, parse_time, false},
-    [ARROW_TIMESTAMP] = {"timestamp", 0, parse_timestamp, false},
-    [ARROW_INTERVAL] = {"interval", 0, parse_interval, false},
-    [ARROW_LIST] = {"list", 1, NULL, false},
-    [ARROW_STRUCT] = {"struct", IPC_ANY_CHILDREN, NULL, false},
-    [ARROW_UNION] = {"union", IPC_ANY_CHILDREN, parse_union, false},
-    [ARROW_FIXED_BINARY] = {"fixed_size_binary", 0, parse_fixed_binary, false},
-    [ARROW_FIXED_LIST] = {"fixed_size_list", 1, parse_fixed_list, false},
-    [ARROW_MAP] = {"map", 1, parse_map, false},
-    [ARROW_DURATION] = {"duration", 0, parse_duration, false},
-    [ARROW_LARGE_BINARY] = {"large_binary", 0, NULL, false},
-    [ARROW_LARGE_UTF8] = {"large_utf8", 0, NULL, false},
-    [ARROW_LARGE_LIST] = {"large_list", 1, NULL, false},
-    [IPC_TYPE_RUN_END_ENCODED] = {"type run_end_encoded", IPC_ANY_CHILDREN, NULL, true},
-    [IPC_TYPE_BINARY_VIEW] = {"type binary_view", IPC_ANY_CHILDREN, NULL, true},
-    [IPC_TYPE_UTF8_VIEW] = {"type utf8_view", IPC_ANY_CHILDREN, NULL, true},
-    [IPC_TYPE_LIST_VIEW] = {"type list_view", IPC_ANY_CHILDREN, NULL, true},
-    [IPC_TYPE_LARGE_LIST_VIEW] = {"type large_list_view", IPC_ANY_CHILDREN, NULL, true},
+    [ARROW_NULL] = {"null", 0, NULL},
+    [ARROW_INT] = {"int", 0, parse_int},
+    [ARROW_FLOAT] = {"floating point", 0, parse_float},
+    [ARROW_BINARY] = {"binary", 0, NULL},
+    [ARROW_UTF8] = {"utf8", 0, NULL},
+    [ARROW_BOOL] = {"bool", 0, NULL},
+    [ARROW_DECIMAL] = {"decimal", 0, parse_decimal},
+    [ARROW_DATE] = {"date", 0, parse_date},
+    [ARROW_TIME] = {"time", 0, parse_time},
+    [ARROW_TIMESTAMP] = {"timestamp", 0, parse_timestamp},
+    [ARROW_INTERVAL] = {"interval", 0, parse_interval},
+    [ARROW_LIST] = {"list", 1, NULL},
+    [ARROW_STRUCT] = {"struct", IPC_ANY_CHILDREN, NULL},
+    [ARROW_UNION] = {"union", IPC_ANY_CHILDREN, parse_union},
+    [ARROW_FIXED_BINARY] = {"fixed_size_binary", 0, parse_fixed_binary},
+    [ARROW_FIXED_LIST] = {"fixed_size_list", 1, parse_fixed_list},
+    [ARROW_MAP] = {"map", 1, parse_map},
+    [ARROW_DURATION] = {"duration", 0, parse_duration},
+    [ARROW_LARGE_BINARY] = {"large_binary", 0, NULL},
+    [ARROW_LARGE_UTF8] = {"large_utf8", 0, NULL},
+    [ARROW_LARGE_LIST] = {"large_list", 1, NULL},
+    [ARROW_RUN_END_ENCODED] = {"run_end_encoded", 2, parse_runs},
+    [ARROW_BINARY_VIEW] = {"binary_view", 0, NULL},
+    [ARROW_UTF8_VIEW] = {"utf8_view", 0, NULL},
+    [ARROW_LIST_VIEW] = {"list_view", 1, NULL},
+    [ARROW_LARGE_LIST_VIEW] = {"large_list_view", 1, NULL},
 };
 
 const struct ipc_type_row *ipc_type_find(int64_t kind)

@@ -17,7 +17,6 @@ struct ipc_type_row {
      * from the arena. NULL: none. The timezone is left in the message, for the caller to copy. */
     enum status (*parse)(struct arena *arena, const struct flat_table *table,
                          struct arrow_field *field, struct error *error);
-    bool is_unimplemented;
 };
 
 /* The row of a type, or NULL: no such type. */
@@ -28,8 +27,6 @@ MUST_CHECK enum status ipc_parse_integer_type(const struct flat_table *table,
                                               int32_t *out_bit_width, bool *out_is_signed,
                                               const struct arrow_field *field, struct error *error);
 
-/* INVALID_ARGUMENT "... field 'x' <fault>", UNIMPLEMENTED "... field 'x' has <what>, not taken". */
+/* INVALID_ARGUMENT "... field 'x' <fault>". */
 enum status ipc_field_fault(const struct arrow_field *field, struct error *error,
                             const char *fault);
-enum status ipc_field_unimplemented(const struct arrow_field *field, struct error *error,
-                                    const char *what);

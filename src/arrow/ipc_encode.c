@@ -3,8 +3,9 @@
  *
  * The FlatBuffer of a record batch always has the same shape: only the counts and numbers in it
  * change. So it is written at fixed positions, without a general writer, in one pass over nodes and
- * buffers. Bodies are never copied: each buffer goes out by reference, followed by up to 7 bytes of a
- * constant page of zeros. Any thread. Owns nothing. Leaves out compression and delta dictionaries.
+ * buffers; the counts of variadic buffers (always one per view column) and the compression follow where
+ * there are any. Bodies are never copied: each buffer goes out by reference, followed by up to 7 bytes of
+ * a constant page of zeros. Any thread. Owns nothing.
  * Follows Arrow format/Message.fbs and Columnar.rst, "Encapsulated message format".
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -27,21 +28,35 @@ enum {
     MESSAGE_KIND = 38,
     MESSAGE_END = 40,
 };
-/* Positions of a RecordBatch, relative to its table; its vtable stands BATCH_VTABLE_BYTES before. */
+/* Positions of a RecordBatch, relative to its table; its vtable ends where the table begins. */
 enum {
-    BATCH_VTABLE_BYTES = 12,
+    BATCH_VTABLE_BYTES = 14,
     BATCH_LENGTH = 4,
     BATCH_NODES = 12,
     BATCH_BUFFERS = 16,
-    BATCH_NODE_COUNT = 24,
+    BATCH_COMPRESSION = 20,
+    BATCH_VARIADIC_COUNTS = 24,
+    BATCH_TABLE_END = 28,
+    BATCH_NODE_COUNT = 32,
 };
-/* Positions of a DictionaryBatch message after the Message. */
+/* The BodyCompression table with its vtable before it. */
 enum {
+    COMPRESSION_TABLE = 8,
+    COMPRESSION_CODEC = 12,
+    COMPRESSION_METHOD = 13,
+    COMPRESSION_END = 16
+};
+/* Positions in a message: where the table of a RecordBatch stands, and of a DictionaryBatch. Tables with
+ * 8-byte numbers start 4 behind a multiple of 8. */
+enum {
+    MESSAGE_BATCH = 60,
     DICTIONARY_VTABLE = MESSAGE_END,
     DICTIONARY_TABLE = 52,
     DICTIONARY_ID = 56,
     DICTIONARY_VALUES = 64,
-    DICTIONARY_BATCH_TABLE = 84,
+    DICTIONARY_IS_DELTA = 68,
+    DICTIONARY_END = 69,
+    DICTIONARY_BATCH = 84,
 };
 
 static void put_u16(uint8_t *at, uint16_t value)
@@ -79,71 +94,114 @@ static void put_message(uint8_t *out, uint8_t kind, size_t header_table, size_t 
 }
 
 /* Bytes from a RecordBatch table to the end of its vectors. */
-static size_t batch_table_bytes(const struct arrow_schema *schema)
+static size_t batch_table_bytes(const struct arrow_schema *schema, bool is_compressed)
 {
-    return BATCH_NODE_COUNT + 4 + 16 * schema->node_count + 8 + 16 * schema->buffer_count;
+    size_t views = schema->view_count > 0 ? 8 + 8 * schema->view_count : 0;
+    size_t compression = is_compressed ? COMPRESSION_END : 0;
+    return BATCH_NODE_COUNT + 4 + 16 * schema->node_count + 8 + 16 * schema->buffer_count + views +
+           compression;
 }
 
-static void put_vectors(uint8_t *table, const struct arrow_batch *batch)
+/* Makes the reference at `reference` refer to a vector of `count` elements whose first is 8-aligned;
+ * returns that. */
+static uint8_t *put_vector(uint8_t *reference, uint8_t *at, size_t count)
 {
-    const struct arrow_schema *schema = batch->schema;
-    uint8_t *at = table + BATCH_NODE_COUNT;
-    put_u32(table + BATCH_NODES, BATCH_NODE_COUNT - BATCH_NODES);
-    put_u32(at, schema->node_count);
-    memcpy(at + 4, batch->nodes, sizeof(*batch->nodes) * schema->node_count);
-    at += 4 + 16 * schema->node_count;
     put_u32(at, 0);
-    put_u32(table + BATCH_BUFFERS, (size_t)(at + 4 - (table + BATCH_BUFFERS)));
-    put_u32(at + 4, schema->buffer_count);
-    at += 8;
-    size_t position = 0;
-    for (size_t i = 0; i < schema->buffer_count; i++, at += 16) {
-        put_i64(at, (int64_t)position);
-        put_i64(at + 8, (int64_t)batch->buffers[i].len);
-        position += align_up(batch->buffers[i].len, IPC_ALIGNMENT);
-    }
-    assert(position == batch->body_bytes);
+    put_u32(reference, (size_t)(at + 4 - reference));
+    put_u32(at + 4, count);
+    return at + 8;
 }
 
-static void put_batch(uint8_t *table, const struct arrow_batch *batch)
+static uint8_t *put_buffers(uint8_t *at, const struct ipc_batch_message *message)
 {
-    static const uint16_t vtable[] = {10, 20, BATCH_LENGTH, BATCH_NODES, BATCH_BUFFERS, 0};
+    size_t position = 0;
+    for (size_t i = 0; i < message->schema->buffer_count; i++, at += 16) {
+        put_i64(at, (int64_t)position);
+        put_i64(at + 8, (int64_t)message->sizes[i].len);
+        position += align_up(message->sizes[i].len, IPC_ALIGNMENT);
+    }
+    assert(position == message->body_bytes);
+    return at;
+}
+
+static void put_compression(uint8_t *reference, uint8_t *at, int codec)
+{
+    static const uint16_t vtable[] = {8, COMPRESSION_END - COMPRESSION_TABLE,
+                                      COMPRESSION_CODEC - COMPRESSION_TABLE,
+                                      COMPRESSION_METHOD - COMPRESSION_TABLE};
+    memset(at, 0, COMPRESSION_END);
+    memcpy(at, vtable, sizeof(vtable));
+    put_u32(at + COMPRESSION_TABLE, COMPRESSION_TABLE);
+    at[COMPRESSION_CODEC] = (uint8_t)codec;
+    put_u32(reference, (size_t)(at + COMPRESSION_TABLE - reference));
+}
+
+static void put_vectors(uint8_t *table, const struct ipc_batch_message *message)
+{
+    const struct arrow_schema *schema = message->schema;
+    uint8_t *at = put_vector(table + BATCH_NODES, table + BATCH_TABLE_END, schema->node_count);
+    memcpy(at, message->nodes, sizeof(*message->nodes) * schema->node_count);
+    at += 16 * schema->node_count;
+    at = put_vector(table + BATCH_BUFFERS, at, schema->buffer_count);
+    at = put_buffers(at, message);
+    if (schema->view_count > 0) {
+        at = put_vector(table + BATCH_VARIADIC_COUNTS, at, schema->view_count);
+        for (size_t i = 0; i < schema->view_count; i++, at += 8)
+            put_i64(at, 1);
+    }
+    if (message->codec != IPC_CODEC_NONE)
+        put_compression(table + BATCH_COMPRESSION, at, message->codec);
+}
+
+static void put_batch(uint8_t *table, const struct ipc_batch_message *message)
+{
+    const uint16_t vtable[] = {
+        BATCH_VTABLE_BYTES,
+        BATCH_TABLE_END,
+        BATCH_LENGTH,
+        BATCH_NODES,
+        BATCH_BUFFERS,
+        message->codec == IPC_CODEC_NONE ? 0 : BATCH_COMPRESSION,
+        message->schema->view_count > 0 ? BATCH_VARIADIC_COUNTS : 0,
+    };
     static_assert(sizeof(vtable) == BATCH_VTABLE_BYTES, "the vtable ends where the table begins");
-    memset(table - BATCH_VTABLE_BYTES, 0, BATCH_VTABLE_BYTES + BATCH_NODE_COUNT);
+    memset(table, 0, BATCH_TABLE_END);
     memcpy(table - BATCH_VTABLE_BYTES, vtable, sizeof(vtable));
     put_u32(table, BATCH_VTABLE_BYTES);
-    put_i64(table + BATCH_LENGTH, batch->rows);
-    put_vectors(table, batch);
+    put_i64(table + BATCH_LENGTH, message->rows);
+    put_vectors(table, message);
 }
 
-size_t ipc_batch_header_bytes(const struct arrow_schema *schema)
+size_t ipc_batch_header_bytes(const struct arrow_schema *schema, int codec)
 {
-    return MESSAGE_END + BATCH_VTABLE_BYTES + batch_table_bytes(schema);
+    return MESSAGE_BATCH + batch_table_bytes(schema, codec != IPC_CODEC_NONE);
 }
 
-void ipc_encode_batch_header(const struct arrow_batch *batch, uint8_t *out)
+void ipc_encode_batch_header(const struct ipc_batch_message *message, uint8_t *out)
 {
-    size_t table = MESSAGE_END + BATCH_VTABLE_BYTES;
-    put_message(out, IPC_KIND_BATCH, table, batch->body_bytes);
-    put_batch(out + table, batch);
+    memset(out + MESSAGE_END, 0, MESSAGE_BATCH - MESSAGE_END);
+    put_message(out, IPC_KIND_BATCH, MESSAGE_BATCH, message->body_bytes);
+    put_batch(out + MESSAGE_BATCH, message);
 }
 
-struct slice ipc_dictionary_message(const struct arrow_schema *schema, size_t index)
+struct slice ipc_encode_dictionary_header(int64_t id, bool is_delta,
+                                          const struct arrow_batch *values)
 {
-    static const uint16_t vtable[] = {8, 16, DICTIONARY_ID - DICTIONARY_TABLE,
-                                      DICTIONARY_VALUES - DICTIONARY_TABLE};
-    assert(index < schema->dictionary_count);
-    const struct arrow_batch *batch = schema->dictionaries[index];
-    size_t size = DICTIONARY_BATCH_TABLE + batch_table_bytes(batch->schema);
+    static const uint16_t vtable[] = {
+        10, DICTIONARY_END - DICTIONARY_TABLE, DICTIONARY_ID - DICTIONARY_TABLE,
+        DICTIONARY_VALUES - DICTIONARY_TABLE, DICTIONARY_IS_DELTA - DICTIONARY_TABLE};
+    size_t size = DICTIONARY_BATCH + batch_table_bytes(values->schema, false);
     struct buffer *buffer = buffer_create(size);
     uint8_t *out = buffer->data;
-    memset(out, 0, DICTIONARY_BATCH_TABLE);
-    put_message(out, IPC_KIND_DICTIONARY, DICTIONARY_TABLE, batch->body_bytes);
+    memset(out, 0, DICTIONARY_BATCH);
+    put_message(out, IPC_KIND_DICTIONARY, DICTIONARY_TABLE, values->body_bytes);
     memcpy(out + DICTIONARY_VTABLE, vtable, sizeof(vtable));
     put_u32(out + DICTIONARY_TABLE, DICTIONARY_TABLE - DICTIONARY_VTABLE);
-    put_i64(out + DICTIONARY_ID, (int64_t)index);
-    put_u32(out + DICTIONARY_VALUES, DICTIONARY_BATCH_TABLE - DICTIONARY_VALUES);
-    put_batch(out + DICTIONARY_BATCH_TABLE, batch);
+    put_i64(out + DICTIONARY_ID, id);
+    put_u32(out + DICTIONARY_VALUES, DICTIONARY_BATCH - DICTIONARY_VALUES);
+    out[DICTIONARY_IS_DELTA] = is_delta;
+    const struct ipc_batch_message message = ipc_batch_message_of(values);
+    put_batch(out + DICTIONARY_BATCH, &message);
     return slice_make(out, size, buffer);
 }
 
@@ -176,22 +234,6 @@ void ipc_append_body(struct slices *out, const struct arrow_batch *batch)
         size_t padding = align_up(buffer.len, IPC_ALIGNMENT) - buffer.len;
         slices_append(out, slice_make(arrow_zeros, padding, NULL));
     }
-}
-
-void ipc_stream_begin(struct slices *out, const struct arrow_schema *schema)
-{
-    ipc_append_encapsulated(out, schema->message);
-    for (size_t i = 0; i < schema->dictionary_count; i++) {
-        CLEANUP(slice_finish) struct slice message = ipc_dictionary_message(schema, i);
-        ipc_append_encapsulated(out, message);
-        ipc_append_body(out, schema->dictionaries[i]);
-    }
-}
-
-void ipc_stream_batch(struct slices *out, const struct arrow_batch *batch)
-{
-    ipc_append_encapsulated(out, batch->header);
-    ipc_append_body(out, batch);
 }
 
 void ipc_stream_end(struct slices *out)

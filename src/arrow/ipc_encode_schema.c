@@ -3,7 +3,7 @@
  *
  * One pass over the fields, depth first, with flat_writer: each field's table is written before what
  * it refers to. Runs once per schema, on the thread that seals it. Owns nothing; the returned slice
- * owns its bytes. Leaves out `features` (optional) and isOrdered (no order is promised). Writes an
+ * owns its bytes. Leaves out `features` (optional). Writes an
  * empty children vector where there are none, which some readers need. Follows Arrow
  * format/Schema.fbs and Message.fbs, version V5. SPDX-License-Identifier: Apache-2.0
  */
@@ -109,7 +109,7 @@ static size_t write_type(struct flat_writer *writer, const struct arrow_field *f
     case ARROW_FIXED_LIST:
         return SCALARS({4, field->list_size});
     case ARROW_MAP:
-        return SCALARS({1, 0});
+        return SCALARS({1, field->keys_sorted});
     case ARROW_DURATION:
         return SCALARS({2, field->unit});
     default:
@@ -120,12 +120,14 @@ static size_t write_type(struct flat_writer *writer, const struct arrow_field *f
 static void write_dictionary(struct flat_writer *writer, size_t field_table,
                              const struct arrow_field *field)
 {
-    static const uint8_t sizes[] = {8, 4};
-    size_t table = flat_writer_table(writer, sizes, 2);
+    static const uint8_t sizes[] = {
+        [IPC_DICTIONARY_ID] = 8, [IPC_DICTIONARY_INDEX_TYPE] = 4, [IPC_DICTIONARY_IS_ORDERED] = 1};
+    size_t table = flat_writer_table(writer, sizes, sizeof(sizes));
     flat_writer_point_table(writer, field_table, IPC_FIELD_DICTIONARY, table);
-    flat_writer_set(writer, table, 0, 8, field->dictionary_id);
-    size_t index = write_int(writer, field->dictionary_bit_width, true);
-    flat_writer_point_table(writer, table, 1, index);
+    flat_writer_set(writer, table, IPC_DICTIONARY_ID, 8, field->dictionary_id);
+    flat_writer_set(writer, table, IPC_DICTIONARY_IS_ORDERED, 1, field->dictionary_is_ordered);
+    size_t index = write_int(writer, field->dictionary_bit_width, !field->dictionary_is_unsigned);
+    flat_writer_point_table(writer, table, IPC_DICTIONARY_INDEX_TYPE, index);
 }
 
 static void write_fields(struct flat_writer *writer, size_t table, size_t slot,

@@ -3,8 +3,9 @@
  *
  *     "ARROW1" 0 0, schema, dictionaries, batches, end of stream, footer, its length, "ARROW1"
  *
- * The footer needs only the lengths of what was written, so a file is made while it is sent, and also
- * without its batches at hand. Any thread. Owns the lists of blocks. Follows Arrow format/File.fbs.
+ * A dictionary may grow on the way, not be replaced. The footer needs only the lengths of what was
+ * written, so a file is made while it is sent, and also without its batches at hand. Any thread. Owns the lists of blocks and
+ * references to schemas. Follows Arrow format/File.fbs.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "arrow/ipc_encode.h"
@@ -15,17 +16,9 @@
 
 #include <assert.h>
 
-#define MAGIC "ARROW1"
-#define MAGIC_BYTES 6
-#define BLOCKS_BYTES_MAX ((size_t)2000000 * sizeof(struct block))
-
-/* As the footer has it. */
-struct block {
-    int64_t offset;
-    int32_t metadata_bytes;
-    int32_t padding;
-    int64_t body_bytes;
-};
+#define MAGIC IPC_FILE_MAGIC
+#define MAGIC_BYTES IPC_FILE_MAGIC_BYTES
+#define BLOCKS_BYTES_MAX (IPC_FILE_BLOCKS_MAX * sizeof(struct ipc_block))
 
 static size_t message_bytes(struct slice message)
 {
@@ -40,7 +33,7 @@ size_t ipc_batch_bytes(const struct arrow_batch *batch)
 static void note(struct ipc_file *file, struct buf *blocks, size_t metadata_bytes,
                  size_t body_bytes)
 {
-    const struct block block = {
+    const struct ipc_block block = {
         .offset = (int64_t)file->position,
         .metadata_bytes = (int32_t)metadata_bytes,
         .body_bytes = (int64_t)body_bytes,
@@ -49,35 +42,80 @@ static void note(struct ipc_file *file, struct buf *blocks, size_t metadata_byte
     file->position += metadata_bytes + body_bytes;
 }
 
-static void append_dictionaries(struct ipc_file *file, struct slices *out)
+static void append_dictionary(struct ipc_file *file, struct slices *out,
+                              const struct arrow_schema *schema, const struct arrow_schema *sent,
+                              size_t index)
 {
-    for (size_t i = 0; i < file->schema->dictionary_count; i++) {
-        const struct arrow_batch *values = file->schema->dictionaries[i];
-        CLEANUP(slice_finish) struct slice message = ipc_dictionary_message(file->schema, i);
-        ipc_append_encapsulated(out, message);
-        ipc_append_body(out, values);
-        note(file, &file->dictionaries, message_bytes(message), values->body_bytes);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *values = NULL;
+    CLEANUP(slice_finish)
+    struct slice message = ipc_dictionary_update(schema, sent, index, &values);
+    ipc_append_encapsulated(out, message);
+    ipc_append_body(out, values);
+    note(file, &file->dictionaries, message_bytes(message), values->body_bytes);
+}
+
+/* Those with values, or without: a dictionary that is empty at the beginning may not have come yet, and a
+ * file has each of them once. */
+static void append_dictionaries(struct ipc_file *file, struct slices *out,
+                                const struct arrow_schema *schema, bool with_values)
+{
+    for (size_t i = 0; i < schema->dictionary_count; i++) {
+        if ((schema->dictionaries[i]->rows > 0) == with_values)
+            append_dictionary(file, out, schema, NULL, i);
     }
 }
 
-void ipc_file_begin(struct ipc_file *file, struct slices *out, const struct arrow_schema *schema)
+void ipc_file_begin(struct ipc_file *file, struct slices *out, struct arrow_schema *schema)
 {
-    file->schema = schema;
+    *file = (struct ipc_file){.schema = arrow_schema_ref(schema)};
     buf_init(&file->dictionaries, BLOCKS_BYTES_MAX);
     buf_init(&file->batches, BLOCKS_BYTES_MAX);
-    slices_append_copy(out, MAGIC "\0", MAGIC_BYTES + 2);
+    slices_append_copy(out, MAGIC "\0", IPC_FILE_HEAD_BYTES);
     ipc_append_encapsulated(out, schema->message);
-    file->position = MAGIC_BYTES + 2 + message_bytes(schema->message);
-    append_dictionaries(file, out);
+    file->position = IPC_FILE_HEAD_BYTES + message_bytes(schema->message);
+    append_dictionaries(file, out, schema, true);
+}
+
+/* The schema whose dictionaries the file has. */
+static const struct arrow_schema *sent_schema(const struct ipc_file *file)
+{
+    return file->grown ? file->grown : file->schema;
 }
 
 void ipc_file_note_batch(struct ipc_file *file, const struct arrow_batch *batch)
 {
+    const struct arrow_schema *schema = batch->schema;
+    if (ipc_dictionary_next(schema, sent_schema(file), 0) < schema->dictionary_count)
+        file->misses_dictionary = true;
     note(file, &file->batches, message_bytes(batch->header), batch->body_bytes);
+}
+
+/* Whether the values that a batch needs are those in the file, or more. */
+static bool may_follow(const struct arrow_schema *schema, const struct arrow_schema *sent)
+{
+    for (size_t i = 0; i < schema->dictionary_count; i++) {
+        const struct arrow_batch *before = sent->dictionaries[i];
+        const struct arrow_batch *values = schema->dictionaries[i];
+        if (values != before && before->rows > 0 && !arrow_batch_grew_from(values, before))
+            return false;
+    }
+    return true;
+}
+
+static void grow_dictionaries(struct ipc_file *file, struct slices *out,
+                              struct arrow_schema *schema)
+{
+    const struct arrow_schema *sent = sent_schema(file);
+    for (size_t i = 0; (i = ipc_dictionary_next(schema, sent, i)) < schema->dictionary_count; i++)
+        append_dictionary(file, out, schema, sent, i);
+    arrow_schema_unref(file->grown);
+    file->grown = arrow_schema_ref(schema);
 }
 
 void ipc_file_batch(struct ipc_file *file, struct slices *out, const struct arrow_batch *batch)
 {
+    if (batch->schema != sent_schema(file) && may_follow(batch->schema, sent_schema(file)))
+        grow_dictionaries(file, out, batch->schema);
     ipc_file_note_batch(file, batch);
     ipc_stream_batch(out, batch);
 }
@@ -88,9 +126,11 @@ static void write_footer(const struct ipc_file *file, struct flat_writer *writer
     size_t footer = flat_writer_table(writer, slots, sizeof(slots));
     flat_writer_set(writer, footer, IPC_FOOTER_VERSION, 2, IPC_VERSION_V5);
     flat_writer_point_structs(writer, footer, IPC_FOOTER_DICTIONARIES, file->dictionaries.ptr,
-                              sizeof(struct block), file->dictionaries.len / sizeof(struct block));
+                              sizeof(struct ipc_block),
+                              file->dictionaries.len / sizeof(struct ipc_block));
     flat_writer_point_structs(writer, footer, IPC_FOOTER_BATCHES, file->batches.ptr,
-                              sizeof(struct block), file->batches.len / sizeof(struct block));
+                              sizeof(struct ipc_block),
+                              file->batches.len / sizeof(struct ipc_block));
     size_t schema = ipc_write_schema(writer, file->schema);
     flat_writer_point_table(writer, footer, IPC_FOOTER_SCHEMA, schema);
     flat_writer_pad(writer);
@@ -99,6 +139,12 @@ static void write_footer(const struct ipc_file *file, struct flat_writer *writer
 
 enum status ipc_file_end(struct ipc_file *file, struct slices *out, struct error *error)
 {
+    if (file->misses_dictionary)
+        return error_set(
+            error, STATUS_FAILED_PRECONDITION,
+            "the values of a dictionary change from batch to batch, which an Arrow file "
+            "cannot hold: take the stream format");
+    append_dictionaries(file, out, sent_schema(file), false);
     TRY(buf_check(&file->batches, "the list of batches of an Arrow file", error));
     TRY(buf_check(&file->dictionaries, "the list of dictionaries of an Arrow file", error));
     CLEANUP(flat_writer_finish) struct flat_writer writer;
@@ -114,6 +160,8 @@ enum status ipc_file_end(struct ipc_file *file, struct slices *out, struct error
 
 void ipc_file_finish(struct ipc_file *file)
 {
+    arrow_schema_unref(STEAL(file->schema));
+    arrow_schema_unref(STEAL(file->grown));
     buf_finish(&file->dictionaries);
     buf_finish(&file->batches);
 }

@@ -6,6 +6,8 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 enum { IPC_VERSION_V4 = 3, IPC_VERSION_V5 = 4 };
 
 /* Slots. A union takes two: its kind and its table. */
@@ -35,19 +37,23 @@ enum { IPC_FOOTER_VERSION, IPC_FOOTER_SCHEMA, IPC_FOOTER_DICTIONARIES, IPC_FOOTE
 
 /* Kinds of message. */
 enum { IPC_KIND_SCHEMA = 1, IPC_KIND_DICTIONARY = 2, IPC_KIND_BATCH = 3, IPC_KIND_TENSOR = 4 };
-/* Types that are known by name only; the others are enum arrow_type. */
-enum {
-    IPC_TYPE_RUN_END_ENCODED = 22,
-    IPC_TYPE_BINARY_VIEW = 23,
-    IPC_TYPE_UTF8_VIEW = 24,
-    IPC_TYPE_LIST_VIEW = 25,
-    IPC_TYPE_LARGE_LIST_VIEW = 26,
-};
 enum { IPC_PRECISION_HALF, IPC_PRECISION_SINGLE, IPC_PRECISION_DOUBLE };
 enum { IPC_DATE_DAY, IPC_DATE_MILLISECOND };
-enum { IPC_CODEC_LZ4_FRAME, IPC_CODEC_ZSTD };
+enum { IPC_CODEC_NONE = -1, IPC_CODEC_LZ4_FRAME, IPC_CODEC_ZSTD };
 
 /* Before each message of a stream: continuation marker and metadata length. */
 #define IPC_PREFIX_BYTES 8
 #define IPC_CONTINUATION 0xFFFFFFFFu
 #define IPC_ALIGNMENT 8
+
+/* A file: what it begins and ends with, and a Block of its footer. */
+#define IPC_FILE_MAGIC "ARROW1"
+#define IPC_FILE_MAGIC_BYTES 6
+#define IPC_FILE_HEAD_BYTES 8 /* padded */
+#define IPC_FILE_BLOCKS_MAX ((size_t)2000000)
+struct ipc_block {
+    int64_t offset;
+    int32_t metadata_bytes; /* prefix and padding included */
+    int32_t padding;
+    int64_t body_bytes;
+};

@@ -2,7 +2,8 @@
  * ipc_stream.c — cuts a byte stream of encapsulated messages into messages.
  *
  * What was fed waits in a list of slices. A message is taken from its front once it is there as a
- * whole: metadata and body by reference where they lie in one slice, gathered otherwise. Sizes are held
+ * whole: metadata and body by reference where they lie in one slice, gathered otherwise, which is the one
+ * time that bytes are copied. Sizes are held
  * against the limits as soon as their bytes are there, before anything waits for more. One thread at a
  * time. Owns the waiting bytes and a decoder. Leaves out streams without continuation markers (before
  * Arrow 0.15). Follows Arrow Columnar.rst, "IPC Streaming Format".
@@ -50,6 +51,19 @@ void ipc_stream_reader_feed(struct ipc_stream_reader *reader, const uint8_t *byt
 {
     if (reader->state != STREAM_ENDED && size > 0)
         slices_append(&reader->waiting, slice_copy(bytes, size));
+}
+
+void ipc_stream_reader_feed_slice(struct ipc_stream_reader *reader, struct slice bytes)
+{
+    if (reader->state != STREAM_ENDED)
+        slices_append(&reader->waiting, bytes);
+    else
+        slice_finish(&bytes);
+}
+
+void ipc_stream_reader_use_mappings(struct ipc_stream_reader *reader)
+{
+    ipc_decoder_use_mappings(reader->decoder);
 }
 
 struct arrow_schema *ipc_stream_reader_schema(const struct ipc_stream_reader *reader)
@@ -102,20 +116,14 @@ static enum status take_prefix(struct ipc_stream_reader *reader, struct error *e
 static enum status take_metadata(struct ipc_stream_reader *reader, struct error *error)
 {
     reader->metadata = take(&reader->waiting, reader->needed_bytes);
-    struct flat_reader flat;
-    flat_reader_init(&flat, slice_str(reader->metadata), 1);
-    struct flat_table root = flat_reader_root(&flat);
-    int64_t body_bytes = flat_table_scalar(&root, IPC_MESSAGE_BODY_LENGTH, 8, 0);
-    TRY(flat_reader_check(&flat, error));
-    if (body_bytes < 0)
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "Arrow stream: a body has a negative length");
-    if ((uint64_t)body_bytes > reader->limits.body_bytes_max)
+    size_t body_bytes;
+    TRY(ipc_message_body_bytes(reader->metadata, &body_bytes, error));
+    if (body_bytes > reader->limits.body_bytes_max)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                         "Arrow stream: a body of %lld bytes, at most %zu are taken",
-                         (long long)body_bytes, reader->limits.body_bytes_max);
+                         "Arrow stream: a body of %zu bytes, at most %zu are taken", body_bytes,
+                         reader->limits.body_bytes_max);
     reader->state = STREAM_BODY;
-    reader->needed_bytes = (size_t)body_bytes;
+    reader->needed_bytes = body_bytes;
     return STATUS_OK;
 }
 

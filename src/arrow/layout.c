@@ -1,8 +1,9 @@
 /*
  * layout.c — the table of column layouts.
  *
- * A field looks up its type; dictionary columns and dense unions are the two exceptions. Any thread.
- * Owns nothing. Leaves out views and run-end encoding, which are not taken.
+ * A field looks up its type; dictionary columns and dense unions are the two exceptions. A view column
+ * has one buffer of bytes here; how many there are on the wire is the decoder's matter. Any thread. Owns
+ * nothing.
  * Source: Arrow Columnar.rst, "Buffer Listing for Each Layout".
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -34,6 +35,11 @@ static const struct arrow_layout layouts[] = {
     [ARROW_LARGE_BINARY] = {3, {VALIDITY, ARROW_ROLE_LARGE_OFFSETS, ARROW_ROLE_BYTES}},
     [ARROW_LARGE_UTF8] = {3, {VALIDITY, ARROW_ROLE_LARGE_OFFSETS, ARROW_ROLE_BYTES}},
     [ARROW_LARGE_LIST] = {2, {VALIDITY, ARROW_ROLE_LARGE_OFFSETS}},
+    [ARROW_RUN_END_ENCODED] = {0},
+    [ARROW_BINARY_VIEW] = {3, {VALIDITY, ARROW_ROLE_VIEWS, ARROW_ROLE_VIEW_BYTES}},
+    [ARROW_UTF8_VIEW] = {3, {VALIDITY, ARROW_ROLE_VIEWS, ARROW_ROLE_VIEW_BYTES}},
+    [ARROW_LIST_VIEW] = {3, {VALIDITY, ARROW_ROLE_STARTS, ARROW_ROLE_SIZES}},
+    [ARROW_LARGE_LIST_VIEW] = {3, {VALIDITY, ARROW_ROLE_LARGE_STARTS, ARROW_ROLE_LARGE_SIZES}},
 };
 static const struct arrow_layout dense_union_layout = {
     2, {ARROW_ROLE_TYPE_IDS, ARROW_ROLE_UNION_OFFSETS}};
@@ -47,6 +53,6 @@ const struct arrow_layout *arrow_field_layout(const struct arrow_field *field)
         return &dictionary_layout;
     if (field->type == ARROW_UNION && field->is_dense)
         return &dense_union_layout;
-    assert(field->type >= ARROW_NULL && field->type <= ARROW_LARGE_LIST);
+    assert(field->type >= ARROW_NULL && field->type < ARROW_TYPE_COUNT);
     return &layouts[field->type];
 }

@@ -20,9 +20,16 @@ enum arrow_role {
     ARROW_ROLE_BYTES,         /* of text and binary */
     ARROW_ROLE_TYPE_IDS,      /* int8, of unions */
     ARROW_ROLE_UNION_OFFSETS, /* int32, of dense unions */
+    ARROW_ROLE_VIEWS,         /* ARROW_VIEW_BYTES a value */
+    ARROW_ROLE_VIEW_BYTES,    /* what long views refer to */
+    ARROW_ROLE_STARTS,        /* int32, one per value of a list view */
+    ARROW_ROLE_LARGE_STARTS,  /* int64 */
+    ARROW_ROLE_SIZES,         /* int32, one per value of a list view */
+    ARROW_ROLE_LARGE_SIZES,   /* int64 */
 };
 
 #define ARROW_LAYOUT_BUFFERS_MAX 3
+#define ARROW_VIEW_BYTES 16
 
 struct arrow_layout {
     uint8_t count;

@@ -86,6 +86,12 @@ static void write_json_binary(const struct row_cell *cell, int64_t row, struct b
         write_base64(out, arrow_column_bytes(cell->column, row), true);
 }
 
+/* A run has its nulls in its values. */
+static void write_run(const struct row_cell *cell, int64_t row, struct buf *out)
+{
+    cell->children[0].write(&cell->children[0], arrow_column_run(cell->column, row), out);
+}
+
 /* A dictionary's values may be null themselves: their own cell knows. */
 static void write_json_dictionary(const struct row_cell *cell, int64_t row, struct buf *out)
 {
@@ -189,13 +195,14 @@ static row_write *write_of_bounded(const struct arrow_field *field, enum row_sty
 
 static bool is_text(const struct arrow_field *field)
 {
-    return field->type == ARROW_UTF8 || field->type == ARROW_LARGE_UTF8;
+    return field->type == ARROW_UTF8 || field->type == ARROW_LARGE_UTF8 ||
+           field->type == ARROW_UTF8_VIEW;
 }
 
 static bool is_binary(const struct arrow_field *field)
 {
     return field->type == ARROW_BINARY || field->type == ARROW_LARGE_BINARY ||
-           field->type == ARROW_FIXED_BINARY;
+           field->type == ARROW_BINARY_VIEW || field->type == ARROW_FIXED_BINARY;
 }
 
 static void open_children(struct row_cell *cell, const struct arrow_column *columns, size_t count,
@@ -214,6 +221,7 @@ static void open_nested(struct row_cell *cell, enum row_style style)
         [ARROW_LIST] = row_json_list,       [ARROW_LARGE_LIST] = row_json_list,
         [ARROW_FIXED_LIST] = row_json_list, [ARROW_STRUCT] = row_json_struct,
         [ARROW_MAP] = row_json_map,         [ARROW_UNION] = row_json_union,
+        [ARROW_LIST_VIEW] = row_json_list,  [ARROW_LARGE_LIST_VIEW] = row_json_list,
     };
     const struct arrow_field *field = cell->column->field;
     if (style != ROW_STYLE_JSON) {
@@ -239,6 +247,11 @@ void row_cell_open(struct row_cell *cell, const struct arrow_column *column, enu
     if (field->is_dictionary) {
         cell->write = style == ROW_STYLE_JSON ? write_json_dictionary : write_plain_dictionary;
         open_children(cell, column->dictionary, 1, style);
+        return;
+    }
+    if (field->type == ARROW_RUN_END_ENCODED) {
+        cell->write = write_run;
+        open_children(cell, &column->children[1], 1, style);
         return;
     }
     cell->format = row_format_of(field);

@@ -140,25 +140,6 @@ const struct str *row_json_keys(const struct arrow_field *fields, size_t count, 
 
 /* --- nested values ------------------------------------------------------------------------------ */
 
-/* The range of child values of a list. */
-static void find_range(const struct arrow_column *column, int64_t row, int64_t *out_first,
-                       int64_t *out_end)
-{
-    const struct arrow_field *field = column->field;
-    if (field->type == ARROW_FIXED_LIST) {
-        *out_first = row * field->list_size;
-        *out_end = *out_first + field->list_size;
-    } else if (field->type == ARROW_LARGE_LIST) {
-        const int64_t *offsets = (const int64_t *)(const void *)column->values;
-        *out_first = offsets[row];
-        *out_end = offsets[row + 1];
-    } else {
-        const int32_t *offsets = (const int32_t *)(const void *)column->values;
-        *out_first = offsets[row];
-        *out_end = offsets[row + 1];
-    }
-}
-
 static bool append_if_null(const struct row_cell *cell, int64_t row, struct buf *out)
 {
     bool is_null = arrow_column_is_null(cell->column, row);
@@ -173,11 +154,11 @@ void row_json_list(const struct row_cell *cell, int64_t row, struct buf *out)
     if (append_if_null(cell, row, out))
         return;
     int64_t first;
-    int64_t end;
-    find_range(cell->column, row, &first, &end);
+    int64_t count;
+    arrow_column_range(cell->column, row, &first, &count);
     const struct row_cell *item = &cell->children[0];
     buf_append_byte(out, '[');
-    for (int64_t i = first; i < end && !out->failed; i++) {
+    for (int64_t i = first; i < first + count && !out->failed; i++) {
         if (i > first)
             buf_append_byte(out, ',');
         item->write(item, i, out);
@@ -201,7 +182,8 @@ void row_json_struct(const struct row_cell *cell, int64_t row, struct buf *out)
 
 static bool is_text(const struct arrow_field *field)
 {
-    return field->type == ARROW_UTF8 || field->type == ARROW_LARGE_UTF8;
+    return field->type == ARROW_UTF8 || field->type == ARROW_LARGE_UTF8 ||
+           field->type == ARROW_UTF8_VIEW;
 }
 
 static void append_entry(const struct row_cell *key, const struct row_cell *value, bool as_object,
@@ -225,12 +207,12 @@ void row_json_map(const struct row_cell *cell, int64_t row, struct buf *out)
     if (append_if_null(cell, row, out))
         return;
     int64_t first;
-    int64_t end;
-    find_range(cell->column, row, &first, &end);
+    int64_t count;
+    arrow_column_range(cell->column, row, &first, &count);
     const struct row_cell *entries = &cell->children[0];
     bool as_object = is_text(entries->children[0].column->field);
     buf_append_byte(out, as_object ? '{' : '[');
-    for (int64_t i = first; i < end && !out->failed; i++) {
+    for (int64_t i = first; i < first + count && !out->failed; i++) {
         if (i > first)
             buf_append_byte(out, ',');
         append_entry(&entries->children[0], &entries->children[1], as_object, i, out);

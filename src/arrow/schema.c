@@ -1,11 +1,13 @@
 /*
- * schema.c — builds, seals, copies and compares schemas.
+ * schema.c — builds, seals and compares schemas.
  *
  * A maker fills the fields (texts and children from the schema's arena) and seals: the fields are
  * walked once, depth first, to check them, to count nodes and buffers, to number the dictionaries, and
- * the IPC message is encoded. Made by one thread, read by any afterwards. Owns the arena, the message
- * and one reference to each dictionary. Leaves out dictionaries whose values have children. Follows
- * Arrow format/Schema.fbs. SPDX-License-Identifier: Apache-2.0
+ * the IPC message is encoded. Dictionaries within the values of another are numbered before it, so that
+ * whoever sends them in order sends what is needed first. Each column has a dictionary of its own, even
+ * where two have the same values. Made by one thread, read by any afterwards. Owns the arena, the message
+ * and one reference to each dictionary. Follows Arrow format/Schema.fbs.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "arrow/schema.h"
 
@@ -59,14 +61,29 @@ static bool is_power_width(int32_t width, int32_t smallest, int32_t largest)
     return width >= smallest && width <= largest && (width & (width - 1)) == 0;
 }
 
+/* SIZE_MAX: any number. */
+static size_t expected_children(enum arrow_type type)
+{
+    static const size_t counts[ARROW_TYPE_COUNT] = {
+        [ARROW_LIST] = 1,          [ARROW_LARGE_LIST] = 1,   [ARROW_FIXED_LIST] = 1,
+        [ARROW_MAP] = 1,           [ARROW_LIST_VIEW] = 1,    [ARROW_LARGE_LIST_VIEW] = 1,
+        [ARROW_STRUCT] = SIZE_MAX, [ARROW_UNION] = SIZE_MAX, [ARROW_RUN_END_ENCODED] = 2,
+    };
+    return counts[type];
+}
+
+static bool is_run_end(const struct arrow_field *field)
+{
+    return field->type == ARROW_INT && !field->is_dictionary && field->is_signed &&
+           is_power_width(field->bit_width, 16, 64);
+}
+
 /* A maker that fills a field wrongly is a bug here, not a fault of the world. */
 static void assert_field(const struct arrow_field *field)
 {
-    assert(field->type >= ARROW_NULL && field->type <= ARROW_LARGE_LIST);
-    bool one_child = field->type == ARROW_LIST || field->type == ARROW_LARGE_LIST ||
-                     field->type == ARROW_FIXED_LIST || field->type == ARROW_MAP;
-    bool has_children = field->type == ARROW_STRUCT || field->type == ARROW_UNION;
-    assert(one_child ? field->child_count == 1 : (has_children || field->child_count == 0));
+    assert(field->type >= ARROW_NULL && field->type < ARROW_TYPE_COUNT);
+    size_t children = expected_children(field->type);
+    assert(children == SIZE_MAX || field->child_count == children);
     assert(field->type != ARROW_INT || is_power_width(field->bit_width, 8, 64));
     assert(field->type != ARROW_FLOAT || is_float_width(field->bit_width));
     assert(field->type != ARROW_DECIMAL || is_power_width(field->bit_width, 32, 256));
@@ -76,43 +93,75 @@ static void assert_field(const struct arrow_field *field)
     assert(field->type != ARROW_UNION || field->type_ids || field->child_count == 0);
     assert(field->type != ARROW_MAP ||
            (field->children[0].type == ARROW_STRUCT && field->children[0].child_count == 2));
-    assert(!field->is_dictionary ||
-           (field->child_count == 0 && is_power_width(field->dictionary_bit_width, 8, 32)));
+    assert(field->type != ARROW_RUN_END_ENCODED || is_run_end(&field->children[0]));
+    assert(!field->is_dictionary || is_power_width(field->dictionary_bit_width, 8, 64));
 }
 
-static void seal_fields(struct arrow_schema *schema, struct arrow_field *fields, size_t count,
-                        size_t depth)
+/* --- sealing ------------------------------------------------------------------------------------ */
+
+static void count_buffers(struct arrow_schema *schema, const struct arrow_field *field)
 {
+    bool is_view = field->type == ARROW_BINARY_VIEW || field->type == ARROW_UTF8_VIEW;
+    schema->node_count++;
+    schema->buffer_count += arrow_field_layout(field)->count;
+    schema->view_count += is_view && !field->is_dictionary;
+}
+
+/* `is_column`: the fields are in the batch, not in the values of a dictionary. Returns how many fields
+ * there are. */
+static size_t seal_fields(struct arrow_schema *schema, struct arrow_field *fields, size_t count,
+                          size_t depth, bool is_column)
+{
+    size_t total = count;
     assert(count == 0 || depth <= ARROW_DEPTH_MAX);
     for (size_t i = 0; i < count; i++) {
         struct arrow_field *field = &fields[i];
         assert_field(field);
-        schema->node_count++;
-        schema->buffer_count += arrow_field_layout(field)->count;
+        if (is_column)
+            count_buffers(schema, field);
+        total += seal_fields(schema, field->children, field->child_count, depth + 1,
+                             is_column && !field->is_dictionary);
         if (field->is_dictionary) {
             field->dictionary_index = schema->dictionary_count++;
             field->dictionary_id = (int64_t)field->dictionary_index;
         }
-        seal_fields(schema, field->children, field->child_count, depth + 1);
+    }
+    return total;
+}
+
+/* The dictionaries of its values' schema stand directly before a dictionary. */
+static void assert_dictionary(const struct arrow_schema *schema, size_t index)
+{
+    const struct arrow_batch *values = schema->dictionaries[index];
+    assert(values && values->schema->field_count == 1 && !values->schema->fields[0].is_dictionary);
+    size_t inner_count = values->schema->dictionary_count;
+    assert(inner_count <= index);
+    for (size_t i = 0; i < inner_count; i++)
+        assert(schema->dictionaries[index - inner_count + i] == values->schema->dictionaries[i]);
+}
+
+static void keep_dictionaries(struct arrow_schema *schema, struct arrow_batch *const *dictionaries)
+{
+    size_t count = schema->dictionary_count;
+    assert(dictionaries);
+    schema->dictionaries = ARENA_NEW_ARRAY(&schema->arena, struct arrow_batch *, count);
+    for (size_t i = 0; i < count; i++) {
+        schema->dictionaries[i] = dictionaries[i];
+        assert_dictionary(schema, i);
     }
 }
 
 void arrow_schema_seal(struct arrow_schema *schema, struct arrow_batch **dictionaries)
 {
     assert(!schema->message.ptr);
-    seal_fields(schema, schema->fields, schema->field_count, 1);
-    assert(schema->node_count <= ARROW_FIELDS_MAX);
-    if (schema->dictionary_count > 0) {
-        assert(dictionaries);
-        schema->dictionaries =
-            ARENA_NEW_ARRAY(&schema->arena, struct arrow_batch *, schema->dictionary_count);
-        for (size_t i = 0; i < schema->dictionary_count; i++) {
-            assert(dictionaries[i] && dictionaries[i]->schema->field_count == 1);
-            schema->dictionaries[i] = dictionaries[i];
-        }
-    }
+    size_t total = seal_fields(schema, schema->fields, schema->field_count, 1, true);
+    assert(total <= ARROW_FIELDS_MAX);
+    if (schema->dictionary_count > 0)
+        keep_dictionaries(schema, dictionaries);
     schema->message = ipc_encode_schema(schema);
 }
+
+/* --- fields ------------------------------------------------------------------------------------- */
 
 void arrow_field_init(struct arrow_schema *schema, struct arrow_field *field, struct str name,
                       enum arrow_type type)
@@ -142,36 +191,7 @@ void arrow_field_add_children(struct arrow_schema *schema, struct arrow_field *f
     field->children = count > 0 ? ARENA_NEW_ARRAY(&schema->arena, struct arrow_field, count) : NULL;
 }
 
-static void copy_metadata(struct arrow_schema *schema, struct arrow_field *field,
-                          const struct arrow_field *from)
-{
-    if (from->metadata_count == 0)
-        return;
-    struct arrow_key_value *pairs =
-        ARENA_NEW_ARRAY(&schema->arena, struct arrow_key_value, from->metadata_count);
-    for (size_t i = 0; i < from->metadata_count; i++) {
-        pairs[i].key = arena_copy(&schema->arena, from->metadata[i].key);
-        pairs[i].value = arena_copy(&schema->arena, from->metadata[i].value);
-    }
-    field->metadata = pairs;
-}
-
-void arrow_field_copy(struct arrow_schema *schema, struct arrow_field *field,
-                      const struct arrow_field *from)
-{
-    *field = *from;
-    field->name = arena_copy(&schema->arena, from->name);
-    field->timezone = arena_copy(&schema->arena, from->timezone);
-    copy_metadata(schema, field, from);
-    if (from->type_ids && from->child_count > 0) {
-        int32_t *type_ids = ARENA_NEW_ARRAY(&schema->arena, int32_t, from->child_count);
-        memcpy(type_ids, from->type_ids, from->child_count * sizeof(*type_ids));
-        field->type_ids = type_ids;
-    }
-    arrow_field_add_children(schema, field, from->child_count);
-    for (size_t i = 0; i < from->child_count; i++)
-        arrow_field_copy(schema, &field->children[i], &from->children[i]);
-}
+/* --- comparing ----------------------------------------------------------------------------------- */
 
 static bool type_ids_equal(const struct arrow_field *a, const struct arrow_field *b)
 {
@@ -182,17 +202,24 @@ static bool type_ids_equal(const struct arrow_field *a, const struct arrow_field
 static bool dictionaries_equal(const struct arrow_field *a, const struct arrow_field *b)
 {
     return a->is_dictionary == b->is_dictionary &&
-           (!a->is_dictionary || a->dictionary_bit_width == b->dictionary_bit_width);
+           (!a->is_dictionary || (a->dictionary_bit_width == b->dictionary_bit_width &&
+                                  a->dictionary_is_unsigned == b->dictionary_is_unsigned));
 }
 
 static bool fields_equal(const struct arrow_field *a, const struct arrow_field *b)
 {
-    if (!str_equal(a->name, b->name) || a->type != b->type || a->nullable != b->nullable ||
-        a->is_signed != b->is_signed || a->is_dense != b->is_dense ||
-        a->bit_width != b->bit_width || a->precision != b->precision || a->scale != b->scale ||
-        a->byte_width != b->byte_width || a->list_size != b->list_size || a->unit != b->unit ||
+    return str_equal(a->name, b->name) && a->nullable == b->nullable && dictionaries_equal(a, b) &&
+           arrow_field_values_equal(a, b);
+}
+
+bool arrow_field_values_equal(const struct arrow_field *a, const struct arrow_field *b)
+{
+    if (a->type != b->type || a->is_signed != b->is_signed || a->is_dense != b->is_dense ||
+        a->keys_sorted != b->keys_sorted || a->bit_width != b->bit_width ||
+        a->precision != b->precision || a->scale != b->scale || a->byte_width != b->byte_width ||
+        a->list_size != b->list_size || a->unit != b->unit ||
         a->interval_unit != b->interval_unit || !str_equal(a->timezone, b->timezone) ||
-        a->child_count != b->child_count || !dictionaries_equal(a, b) || !type_ids_equal(a, b))
+        a->child_count != b->child_count || !type_ids_equal(a, b))
         return false;
     for (size_t i = 0; i < a->child_count; i++) {
         if (!fields_equal(&a->children[i], &b->children[i]))

@@ -88,7 +88,7 @@ struct arrow_field {
     struct arrow_field *children; /* of a dictionary column: of its values, not of the column */
     size_t child_count;
     int32_t dictionary_bit_width;           /* 8 to 64 */
-    int64_t dictionary_id;                  /* columns that share their values have one */
+    int64_t dictionary_id;                  /* on the wire: dictionary_index */
     size_t dictionary_index;                /* place in schema->dictionaries */
     const struct arrow_key_value *metadata; /* extension name and metadata, Flight SQL's keys */
     size_t metadata_count;
@@ -106,7 +106,6 @@ struct arrow_schema {
     /* Values of the dictionary columns, one batch of one column each, by dictionary_index. Dictionaries
      * within a dictionary's values come before it, and are those of its own schema. */
     struct arrow_batch **dictionaries;
-    int64_t *dictionary_ids; /* that of the first dictionary with the same values: its index */
     size_t dictionary_count;
     struct slice message; /* bare Message flatbuffer of the schema; set by arrow_schema_seal */
     size_t node_count;    /* FieldNodes of a record batch: all fields, flattened depth-first */
@@ -134,7 +133,8 @@ void arrow_schema_seal(struct arrow_schema *schema, struct arrow_batch **diction
  * references are taken). */
 struct arrow_schema *arrow_schema_with_dictionaries(const struct arrow_schema *schema,
                                                     struct arrow_batch *const *dictionaries);
-/* The fields `columns` of a schema, in that order, with its metadata and their dictionaries. */
+/* The fields `columns` (distinct) of a schema, in that order, with its metadata and their
+ * dictionaries. */
 struct arrow_schema *arrow_schema_project(const struct arrow_schema *schema, const size_t *columns,
                                           size_t count);
 struct arrow_schema *arrow_schema_ref(struct arrow_schema *schema);
@@ -153,6 +153,8 @@ void arrow_field_copy(struct arrow_schema *schema, struct arrow_field *field,
 /* Allocates `count` zeroed children. */
 void arrow_field_add_children(struct arrow_schema *schema, struct arrow_field *field, size_t count);
 
+/* Equal types and children; of dictionary columns: of their values. */
+bool arrow_field_values_equal(const struct arrow_field *a, const struct arrow_field *b);
 /* Equal types, names, nullability and children; metadata is not compared. */
 bool arrow_schema_equal(const struct arrow_schema *a, const struct arrow_schema *b);
 

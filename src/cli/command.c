@@ -18,7 +18,7 @@ static const struct command commands[] = {
     {
         .name = "serve",
         .synopsis = "[FILE...] [flags]",
-        .summary = "run a server; each FILE (Parquet, CSV, JSON) becomes a view",
+        .summary = "run a server; each FILE (Parquet, Arrow, CSV, JSON) becomes a view",
         .write_help = cli_serve_help,
         .run = cli_serve,
     },

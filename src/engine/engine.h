@@ -49,7 +49,12 @@ struct engine_table {
 struct engine_file {
     struct str path; /* Parquet, CSV (also .csv.gz, .tsv), JSON (.json, .ndjson, .jsonl) by name */
     struct str view; /* "" : the file's name without extensions, made an identifier */
+    /* Of the store, that holds the file's rows; "": the engine reads the file. */
+    struct str dataset;
 };
+
+/* True for an Arrow IPC file by name: the engine reads its rows from a dataset. */
+bool engine_file_is_arrow(struct str path);
 
 struct engine_options {
     struct str database; /* a file or ":memory:" */
@@ -70,6 +75,7 @@ struct engine_options {
     size_t batch_bytes_max; /* body bytes of a batch; the message must stay below 2 MiB */
     const struct engine_table *tables; /* of catalog `volley` */
     size_t table_count;
+    struct store *store; /* whose datasets batch() reads; outlives the engine; NULL: none */
     struct buffer_pool *pool;
     const char *const *setup; /* statements run before the lock-down (demo data), NULL-ended; may be
                                      NULL */

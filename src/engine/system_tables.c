@@ -46,14 +46,20 @@ static const struct table_column query_columns[] = {
 
 static const struct table_column dataset_columns[] = {
     {"id", ARROW_UTF8},
+    {"path", ARROW_UTF8}, /* NULL: none */
+    {"kind", ARROW_UTF8}, /* result, kept */
+    {"owner", ARROW_UTF8},
     {"state", ARROW_UTF8},
+    {"durability", ARROW_UTF8}, /* of kept ones */
     {"batches", ARROW_INT},
     {"rows", ARROW_INT},
     {"bytes", ARROW_INT},
     {"memory_bytes", ARROW_INT},
+    {"disk_bytes", ARROW_INT},
     {"readers", ARROW_INT},
     {"transient", ARROW_BOOL},
     {"read_to_end", ARROW_BOOL},
+    {"ttl_seconds", ARROW_FLOAT},
     {"created_at", ARROW_TIMESTAMP},
     {"expires_at", ARROW_TIMESTAMP},
 };
@@ -148,6 +154,14 @@ static void append_integer(struct row *row, int64_t value)
     builder_append_integer(next_column(row), value);
 }
 
+static void append_text_or_null(struct row *row, struct str text)
+{
+    if (text.len == 0)
+        builder_append_null(next_column(row));
+    else
+        append_text(row, text);
+}
+
 /* A time that may not have come: 0. */
 static void append_time(struct row *row, int64_t time_us)
 {
@@ -181,10 +195,7 @@ static void append_query(void *context, struct query *query)
         builder_append_double(next_column(&row), facts.progress);
     append_integer(&row, facts.rows);
     append_integer(&row, (int64_t)facts.bytes);
-    if (facts.error.len == 0)
-        builder_append_null(next_column(&row));
-    else
-        append_text(&row, facts.error);
+    append_text_or_null(&row, facts.error);
 }
 
 static void append_dataset(void *context, struct dataset *dataset)
@@ -192,15 +203,22 @@ static void append_dataset(void *context, struct dataset *dataset)
     struct dataset_facts facts;
     dataset_facts(dataset, &facts);
     struct row row = row_begin(context);
-    append_text(&row, dataset_id(dataset));
+    append_text(&row, facts.id);
+    append_text_or_null(&row, facts.path);
+    append_text(&row, facts.is_kept ? STR("kept") : STR("result"));
+    append_text_or_null(&row, facts.owner);
     append_text(&row, str_of(dataset_state_name(facts.state)));
+    append_text_or_null(&row, facts.is_kept ? str_of(dataset_durability_name(facts.durability))
+                                            : STR_EMPTY);
     append_integer(&row, (int64_t)facts.batches);
     append_integer(&row, facts.rows);
     append_integer(&row, (int64_t)facts.bytes);
     append_integer(&row, (int64_t)facts.memory_bytes);
+    append_integer(&row, (int64_t)facts.disk_bytes);
     append_integer(&row, (int64_t)facts.readers);
     append_integer(&row, facts.transient);
     append_integer(&row, facts.read_to_end);
+    builder_append_double(next_column(&row), (double)facts.ttl_ms / 1000);
     append_time(&row, facts.created_us);
     append_time(&row, facts.expires_us);
 }

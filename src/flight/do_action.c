@@ -1,8 +1,8 @@
 /*
  * do_action.c — DoAction and ListActions: a table of named actions.
  *
- * An action runs on a worker and gives at most one result. flight's own are in the table below; doors
- * above add theirs. Source: Flight.proto, "DoAction". SPDX-License-Identifier: Apache-2.0
+ * An action runs on a worker and gives a result, none, or more, of which all but the first are made on the
+ * loop, one at a time. flight's own are in the tables below; doors above add theirs. Source: Flight.proto, "DoAction". SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/flight_private.h"
 
@@ -28,14 +28,18 @@ static const struct flight_action own_actions[] = {
 
 const struct flight_action *flight_action_at(const struct flight *flight, size_t index)
 {
-    if (index < ARRAY_COUNT(own_actions))
-        return &own_actions[index];
-    index -= ARRAY_COUNT(own_actions);
-    for (size_t table = 0; table < flight->options.action_table_count; table++) {
-        const struct flight_action_table *actions = &flight->options.action_tables[table];
-        if (index < actions->count)
-            return &actions->actions[index];
-        index -= actions->count;
+    const struct flight_action_table own[] = {
+        {own_actions, ARRAY_COUNT(own_actions)},
+        {flight_info_actions, flight_info_action_count},
+        {flight_dataset_actions, flight_dataset_action_count},
+    };
+    size_t table_count = ARRAY_COUNT(own) + flight->options.action_table_count;
+    for (size_t i = 0; i < table_count; i++) {
+        const struct flight_action_table *table =
+            i < ARRAY_COUNT(own) ? &own[i] : &flight->options.action_tables[i - ARRAY_COUNT(own)];
+        if (index < table->count)
+            return &table->actions[index];
+        index -= table->count;
     }
     return NULL;
 }
@@ -62,24 +66,25 @@ enum status do_action_receive(struct grpc_call *grpc, struct slice message, stru
     arena_init(&arena);
     Flight__Action *request;
     TRY(proto_unpack(&arena, &flight__action__descriptor, message, &request, error));
-    const struct flight_action *action = NULL;
-    TRY(find_action(call->flight, str_of(request->type), &action, error));
+    TRY(find_action(call->flight, str_of(request->type), &call->action, error));
     struct slice body = slice_make(request->body.data, request->body.len, NULL);
-    return action->run(call, body, &call->result, &call->has_result, error);
+    return call->action->run(call, body, &call->result, &call->has_result, error);
 }
 
 enum status do_action_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
                            struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
-    *out_step = GRPC_END;
-    if (!call->has_result || call->answered)
+    if (!call->has_result && call->action->next)
+        TRY(call->action->next(call, &call->result, &call->has_result, error));
+    *out_step = call->has_result ? GRPC_MESSAGE : GRPC_END;
+    if (!call->has_result)
         return STATUS_OK;
     Flight__Result result = FLIGHT__RESULT__INIT;
     result.body = proto_binary(slice_str(call->result));
     proto_append(out, &result);
-    call->answered = true;
-    *out_step = GRPC_MESSAGE;
+    slice_finish(&call->result);
+    call->has_result = false;
     return STATUS_OK;
 }
 

@@ -1,36 +1,22 @@
 /*
- * do_put.c — DoPut: a command that changes something, answered with a row count.
+ * do_put.c — DoPut: a command that changes something, or batches to keep.
  *
- * The command comes with the first message and is run at once: clients wait for the answer before they
- * half-close, and some send no schema at all. The answer follows when the query is over; the call ends
- * when the client has half-closed too. Rows that the command returns are counted and dropped. Data that
- * follows the command is refused until datasets can be stored. receive runs on a worker, next on the
- * loop.
+ * A Flight SQL command comes with the first message and is run at once: clients wait for its row count
+ * before they half-close, and some send no schema at all. Rows that it returns are counted and dropped.
+ * Batches for a dataset are taken in one by one (upload.c) and become visible together when the client
+ * has half-closed; the answer tells what was kept and how. receive runs on a worker, next on the loop.
  *
- * Source: Flight.proto "DoPut"; FlightSql.proto. SPDX-License-Identifier: Apache-2.0
+ * Source: Flight.proto "DoPut"; FlightSql.proto; contracts section 6. SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/flight_private.h"
 
+#include "base/clock.h"
 #include "proto/flight_sql.h"
+#include "json/writer.h"
 
-/* The Any in the descriptor of the first message. */
-static enum status read_command(struct arena *arena, const struct flight_data *first,
-                                struct slice *out_any, struct error *error)
-{
-    if (!first->has_descriptor)
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "the first message of DoPut has no descriptor; it must carry a command");
-    Flight__FlightDescriptor *descriptor;
-    TRY(proto_unpack(arena, &flight__flight_descriptor__descriptor, first->flight_descriptor,
-                     &descriptor, error));
-    struct slice command = slice_make(descriptor->cmd.data, descriptor->cmd.len, NULL);
-    if (!proto_any_is(command, STR(FLIGHT_SQL_PACKAGE)))
-        return error_set(error, STATUS_UNIMPLEMENTED,
-                         "DoPut takes Flight SQL commands in this version; storing batches under a "
-                         "path or a batch id is not available");
-    *out_any = command;
-    return STATUS_OK;
-}
+#define ANSWER_BYTES_MAX ((size_t)64 << 10)
+
+/* --- the first message ---------------------------------------------------------------------- */
 
 static enum status run_command(struct flight_call *call, struct slice any, struct error *error)
 {
@@ -47,36 +33,143 @@ static enum status run_command(struct flight_call *call, struct slice any, struc
     return flight_start(call, error);
 }
 
+/* What the descriptor says counts more than the metadata. */
+static enum status add_wishes_of_metadata(const struct flight_call *call, struct put_wishes *wishes,
+                                          struct error *error)
+{
+    struct put_wishes metadata;
+    TRY(flight_put_wishes(call, &metadata, error));
+    if (!wishes->has_mode)
+        wishes->mode = metadata.mode;
+    if (!wishes->has_durability)
+        wishes->durability = metadata.durability;
+    if (wishes->ttl_ms == 0)
+        wishes->ttl_ms = metadata.ttl_ms;
+    wishes->has_mode |= metadata.has_mode;
+    wishes->has_durability |= metadata.has_durability;
+    return STATUS_OK;
+}
+
+static enum status begin_upload(struct flight_call *call, struct target *target,
+                                const struct flight_data *first, struct error *error)
+{
+    if (target->kind == TARGET_SQL)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "DoPut takes a PATH, the command store, {\"path\": ...} or a Flight SQL "
+                         "command; SQL text belongs into GetFlightInfo or DoGet");
+    if (flight_option(call, "queue").len > 0)
+        return error_set(error, STATUS_UNIMPLEMENTED,
+                         "volley-queue: queues are not available in this version");
+    TRY(add_wishes_of_metadata(call, &target->wishes, error));
+    const struct flight_options *options = &call->flight->options;
+    const struct upload_options upload = {
+        .store = options->store,
+        .workers = options->workers,
+        .target = target,
+        .owner = session_user(call->session),
+        .ttl_default_ms = options->batch_ttl_ms,
+    };
+    call->is_batch_upload = target->kind == TARGET_STORE;
+    TRY(upload_create(&upload, &call->upload, error));
+    return upload_receive(call->upload, first, error);
+}
+
+static enum status receive_first(struct flight_call *call, const struct flight_data *first,
+                                 struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct target target;
+    TRY(flight_begin(call, error));
+    if (!first->has_descriptor)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "the first message of DoPut has no descriptor; it must tell where to put");
+    TRY(target_of_descriptor(&arena, first->flight_descriptor, TARGET_TO_PUT, &target, error));
+    return target.kind == TARGET_COMMAND ? run_command(call, target.command, error)
+                                         : begin_upload(call, &target, first, error);
+}
+
 enum status do_put_receive(struct grpc_call *grpc, struct slice message, struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
     CLEANUP(flight_data_finish) struct flight_data data = {0};
     TRY(flight_data_parse(message, &data, error));
-    if (call->received) {
-        /* Some clients send an empty batch after the schema although there are no parameters. */
-        if (data.data_body.len == 0)
-            return STATUS_OK;
-        return error_set(error, STATUS_UNIMPLEMENTED,
-                         "statement parameters are not available in this version; write the values "
-                         "into the statement");
+    upload_align(grpc, message, &data);
+    if (!call->received)
+        return receive_first(call, &data, error);
+    if (call->upload)
+        return upload_receive(call->upload, &data, error);
+    /* Some clients send an empty batch after the schema although there are no parameters. */
+    if (data.data_body.len == 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_UNIMPLEMENTED,
+                     "statement parameters are not available in this version; write the values "
+                     "into the statement");
+}
+
+/* --- the end of the upload ------------------------------------------------------------------ */
+
+static void write_json(const struct put_result *result, struct buf *out)
+{
+    struct json_writer json;
+    char expires[CLOCK_TEXT_SIZE];
+    json_writer_init(&json, out);
+    json_write_begin_object(&json);
+    json_write_key(&json, "rows");
+    json_write_integer(&json, result->rows);
+    json_write_key(&json, "batches");
+    json_write_unsigned(&json, result->batches);
+    json_write_key(&json, "id");
+    json_write_text(&json, result->id);
+    if (result->path.len > 0) {
+        json_write_key(&json, "path");
+        json_write_text(&json, result->path);
     }
-    TRY(flight_begin(call, error));
-    CLEANUP(arena_finish) struct arena arena;
-    arena_init(&arena);
-    struct slice any;
-    TRY(read_command(&arena, &data, &any, error));
-    return run_command(call, any, error);
+    json_write_key(&json, "durability");
+    json_write_text(&json, str_of(dataset_durability_name(result->durability)));
+    json_write_key(&json, "total_rows");
+    json_write_integer(&json, result->total_rows);
+    json_write_key(&json, "total_batches");
+    json_write_unsigned(&json, result->total_batches);
+    json_write_key(&json, "expires_at");
+    json_write_text(&json, str_make(expires, clock_format(result->expires_us, expires)));
+    json_write_end_object(&json);
+}
+
+static void answer_upload(struct flight_call *call, const struct put_result *result)
+{
+    CLEANUP(buf_finish) struct buf text;
+    buf_init(&text, ANSWER_BYTES_MAX);
+    if (call->is_batch_upload)
+        buf_append_str(&text, result->id);
+    else
+        write_json(result, &text);
+    /* Also for those whose answer is the id alone. */
+    grpc_call_add_trailer(call->call, STR("volley-durability"),
+                          str_of(dataset_durability_name(result->durability)));
+    Flight__PutResult message = FLIGHT__PUT_RESULT__INIT;
+    message.app_metadata = proto_binary(buf_str(&text));
+    call->answer = proto_pack(&message);
+    call->call->rows = (uint64_t)result->rows;
 }
 
 enum status do_put_half_close(struct grpc_call *grpc, struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
-    call->half_closed = true;
     if (!call->received)
         return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "DoPut without a message; the first one must carry a command");
+                         "DoPut without a message; the first one must tell where to put");
+    if (call->upload) {
+        struct put_result result;
+        TRY(flight_check_wanted(call, error));
+        TRY(upload_commit(call->upload, &result, error));
+        answer_upload(call, &result);
+    }
+    call->half_closed = true;
     return STATUS_OK;
 }
+
+/* --- answers -------------------------------------------------------------------------------- */
 
 static enum status write_count(struct flight_call *call, struct slices *out, struct error *error)
 {
@@ -104,12 +197,13 @@ enum status do_put_next(struct grpc_call *grpc, struct slices *out, enum grpc_st
         *out_step = call->half_closed ? GRPC_END : GRPC_WAIT;
         return STATUS_OK;
     }
-    if (!call->query || !flight_query_is_over(call->query)) {
-        *out_step = GRPC_WAIT;
+    bool is_over = call->query ? flight_query_is_over(call->query) : call->answer.len > 0;
+    *out_step = is_over ? GRPC_MESSAGE : GRPC_WAIT;
+    if (!is_over)
         return STATUS_OK;
-    }
-    TRY(write_count(call, out, error));
     call->answered = true;
-    *out_step = GRPC_MESSAGE;
+    if (call->query)
+        return write_count(call, out, error);
+    slices_append(out, slice_ref(call->answer));
     return STATUS_OK;
 }

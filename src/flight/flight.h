@@ -45,9 +45,12 @@ struct flight_command {
 struct flight_action {
     const char *name;        /* "CreatePreparedStatement" */
     const char *description; /* for ListActions */
-    /* Runs on a worker. *out_body (may stay empty with *out_has_body false) is the one Result. */
+    /* Runs on a worker. *out_body (may stay empty with *out_has_body false) is a Result. */
     enum status (*run)(struct flight_call *call, struct slice body, struct slice *out_body,
                        bool *out_has_body, struct error *error);
+    /* May be NULL: the next of further Results, until *out_has_body is false. On the loop. */
+    enum status (*next)(struct flight_call *call, struct slice *out_body, bool *out_has_body,
+                        struct error *error);
 };
 
 struct flight_command_table {
@@ -65,7 +68,10 @@ struct flight_options {
     struct store *store;
     struct sessions *sessions;
     const struct crypto_mac *ticket_mac;
+    struct workers *workers; /* of the calls */
     uint64_t result_ttl_ms;
+    uint64_t batch_ttl_ms; /* of a dataset that was put without one */
+    size_t body_bytes_max; /* of a message, where the client asks for nothing else */
     bool read_only;
     const struct str
         *advertise; /* locations put into endpoints; none: endpoints carry no location */

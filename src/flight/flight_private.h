@@ -14,6 +14,10 @@
 #include "flight/flight.h"
 
 #include "arrow/ipc.h"
+#include "flight/dataset_list.h"
+#include "flight/download.h"
+#include "flight/target.h"
+#include "flight/upload.h"
 #include "proto/flight.h"
 #include "proto/flight_data.h"
 
@@ -36,21 +40,28 @@ struct flight_call {
     atomic_bool cancelled; /* set by cancel, on the loop */
     atomic_bool started;   /* set by receive: `query` runs and does not change any more */
     struct loop_task wake;
-    /* GetFlightInfo, GetSchema */
+    /* GetFlightInfo, GetSchema, PollFlightInfo */
     struct slice descriptor;     /* as the client sent it */
     struct slice command;        /* the Any of a command that is its own ticket */
-    struct arrow_schema *schema; /* of a command without a query */
-    struct loop_timer look;      /* while it waits: has it look at the size of the result */
-    /* DoGet */
+    struct arrow_schema *schema; /* of a command without a query, and of a part of a result */
+    struct dataset_part part;    /* what is asked of the result of the query */
+    struct slice answer;         /* made by receive; empty: by next */
+    struct loop_timer look;      /* while it waits: has it look again */
+    uint64_t poll_until_ns;      /* PollFlightInfo: answers then, whatever there is */
+    /* DoGet, DoExchange */
     struct dataset *dataset;
-    struct dataset_reader *reader;
-    bool schema_sent;
-    size_t dictionaries_sent;
-    /* DoPut: its answer is a count, so that rows of RETURNING are nobody's. */
-    bool discards_rows;
+    struct download download;
+    /* DoPut, DoExchange */
+    struct upload *upload;
+    struct exchange *exchange;
+    bool is_batch_upload; /* its answer is the id alone */
+    bool discards_rows;   /* the answer is a count, so that rows of RETURNING are nobody's */
     /* DoAction */
+    const struct flight_action *action;
     struct slice result;
     bool has_result;
+    /* DoAction, ListFlights */
+    struct dataset_list list;
     /* ListActions */
     size_t actions_sent;
 };
@@ -80,10 +91,49 @@ MUST_CHECK enum status flight_find_command(const struct flight *flight, struct s
                                            struct error *error);
 #define FLIGHT_SQL_PACKAGE "arrow.flight.protocol.sql."
 
-/* A descriptor or ticket that is no Any: JSON {"sql"} or SQL text. INVALID_ARGUMENT otherwise. The text
- * is copied into `out_sql`. */
-MUST_CHECK enum status flight_read_plain_command(struct str bytes, struct buf *out_sql,
-                                                 struct error *error);
+/* What the metadata `volley-<name>` says, or empty. */
+struct str flight_option(const struct flight_call *call, const char *name);
+/* The metadata's wishes for an upload. */
+MUST_CHECK enum status flight_put_wishes(const struct flight_call *call,
+                                         struct put_wishes *out_wishes, struct error *error);
+/* How large the body of a message to the client may be. */
+MUST_CHECK enum status flight_body_bytes_max(struct flight_call *call, size_t *out_bytes,
+                                             struct error *error);
+
+/* Opens the call's download of a part of its dataset. On a worker. */
+MUST_CHECK enum status flight_open_stream(struct flight_call *call, struct error *error);
+/* Frees what a DoExchange holds beside its upload; the workers do what takes a while. NULL is allowed. */
+struct exchange;
+void exchange_destroy(struct exchange *exchange);
+CLEANUP_FUNCTION(struct exchange *, exchange_destroy)
+
+/* --- datasets: dataset_info.c --------------------------------------------------------------------- */
+
+/* The dataset that a target of kind DATASET names, one reference. */
+MUST_CHECK enum status flight_find_dataset(const struct flight *flight, const struct target *target,
+                                           struct dataset **out_dataset, struct error *error);
+/* Whether clients may see it: private ones begin with '.'. */
+bool flight_dataset_is_private(struct str id);
+#define FLIGHT_ENDPOINTS_MAX 64
+/* A FlightInfo without descriptor, in the arena: `endpoint_count` endpoints over the part, which together
+ * read what is there now. */
+MUST_CHECK enum status flight_info_make(const struct flight_call *call, struct arena *arena,
+                                        struct dataset *dataset, const struct dataset_part *part,
+                                        size_t endpoint_count, Flight__FlightInfo **out_info,
+                                        struct error *error);
+/* The descriptor by which a kept dataset is found, in the arena. */
+Flight__FlightDescriptor *flight_descriptor_make(struct arena *arena, struct dataset *dataset);
+/* The bytes of a signed ticket, in the arena. */
+struct str flight_ticket_make(const struct flight_call *call, struct arena *arena, struct str id,
+                              const struct dataset_part *part);
+/* The locations of an endpoint. */
+void flight_write_locations(const struct flight_call *call, struct arena *arena,
+                            Flight__FlightEndpoint *endpoint);
+Google__Timestamp *flight_timestamp_make(struct arena *arena, int64_t time_us);
+/* Reads an Any with a signed ticket; the part is the caller's to finish. */
+MUST_CHECK enum status flight_read_ticket(const struct flight_call *call, struct arena *arena,
+                                          struct slice any, struct str *out_id,
+                                          struct dataset_part *out_part, struct error *error);
 
 /* The method functions, by RPC. */
 enum status handshake_receive(struct grpc_call *, struct slice, struct error *);
@@ -99,11 +149,29 @@ enum status do_get_next(struct grpc_call *, struct slices *, enum grpc_step *, s
 enum status do_put_receive(struct grpc_call *, struct slice, struct error *);
 enum status do_put_half_close(struct grpc_call *, struct error *);
 enum status do_put_next(struct grpc_call *, struct slices *, enum grpc_step *, struct error *);
+enum status do_exchange_receive(struct grpc_call *, struct slice, struct error *);
+enum status do_exchange_half_close(struct grpc_call *, struct error *);
+enum status do_exchange_next(struct grpc_call *, struct slices *, enum grpc_step *, struct error *);
+enum status list_flights_receive(struct grpc_call *, struct slice, struct error *);
+enum status list_flights_next(struct grpc_call *, struct slices *, enum grpc_step *,
+                              struct error *);
+enum status poll_flight_info_receive(struct grpc_call *, struct slice, struct error *);
+enum status poll_flight_info_next(struct grpc_call *, struct slices *, enum grpc_step *,
+                                  struct error *);
 enum status do_action_receive(struct grpc_call *, struct slice, struct error *);
 enum status do_action_next(struct grpc_call *, struct slices *, enum grpc_step *, struct error *);
 enum status list_actions_receive(struct grpc_call *, struct slice, struct error *);
 enum status list_actions_next(struct grpc_call *, struct slices *, enum grpc_step *,
                               struct error *);
 
-/* Visits every action: flight's own and those of the tables. */
+/* Plans what a descriptor asks for: GetFlightInfo, GetSchema, PollFlightInfo. Sets the call's query, or
+ * its dataset, or its schema and command. */
+MUST_CHECK enum status flight_plan_descriptor(struct flight_call *call, struct slice message,
+                                              struct error *error);
+
+/* Every action: flight's own and those of the tables. */
+extern const struct flight_action flight_dataset_actions[];
+extern const size_t flight_dataset_action_count;
+extern const struct flight_action flight_info_actions[];
+extern const size_t flight_info_action_count;
 const struct flight_action *flight_action_at(const struct flight *flight, size_t index);

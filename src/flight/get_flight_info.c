@@ -4,7 +4,8 @@
  * receive (on a worker) turns the descriptor into a plan. A statement that changes something runs now,
  * exactly once, and the answer waits for it; a statement that reads starts with its first reader, but
  * inside a transaction now, so that it sees what is true there now. The ticket of a query names its
- * dataset and is signed; the ticket of any other command is the command.
+ * dataset and is signed; the ticket of any other command is the command. A dataset is described at once
+ * (dataset_info.c).
  *
  * A result of RETURNING that outgrows its memory goes on only when somebody reads it, which takes the
  * ticket: the answer is then given before the end, without totals. That state has no notification, so
@@ -14,19 +15,17 @@
  */
 #include "flight/flight_private.h"
 
-#include "engine/gate.h"
-
 #include "base/clock.h"
-#include "base/memory.h"
-#include "flight/ticket.h"
 
 #define LOOK_INTERVAL_NS (20 * NANOSECONDS_PER_MILLISECOND)
 
-static enum status plan_any(struct flight_call *call, struct slice any, struct flight_plan *plan,
-                            struct error *error)
+/* --- plans ---------------------------------------------------------------------------------- */
+
+static enum status plan_command(struct flight_call *call, struct slice any, struct error *error)
 {
     struct str type_name;
     struct slice value;
+    struct flight_plan plan = {0};
     TRY(proto_any_parse(any, &type_name, &value, error));
     const struct flight_command *command;
     TRY(flight_find_command(call->flight, type_name, &command, error));
@@ -34,51 +33,89 @@ static enum status plan_any(struct flight_call *call, struct slice any, struct f
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "%.*s is not a query; it belongs into DoPut", STR_ARGS(type_name));
     call->command = slice_copy(any.ptr, any.len);
-    return command->plan(call, value, plan, error);
+    TRY(command->plan(call, value, &plan, error));
+    call->query = plan.query;
+    call->schema = plan.schema;
+    return STATUS_OK;
 }
 
-static enum status plan_plain(struct flight_call *call, struct str command,
-                              struct flight_plan *plan, struct error *error)
+static enum status set_part(struct flight_call *call, const struct target_part *part,
+                            const struct arrow_schema *schema, struct error *error)
 {
-    CLEANUP(buf_finish) struct buf sql;
-    buf_init(&sql, SQL_TEXT_BYTES_MAX);
-    TRY(flight_read_plain_command(command, &sql, error));
-    return flight_prepare(call, buf_str(&sql), NULL, &plan->query, error);
+    call->part.from = part->from;
+    call->part.limit = part->limit;
+    return dataset_part_set_columns(&call->part, schema, part->columns, part->column_count, error);
 }
 
-/* What the descriptor asks for. */
-static enum status plan_descriptor(struct flight_call *call, struct slice message,
-                                   struct flight_plan *plan, struct error *error)
+static enum status plan_sql(struct flight_call *call, const struct target *target,
+                            struct error *error)
+{
+    TRY(flight_prepare(call, target->sql, NULL, &call->query, error));
+    TRY(set_part(call, &target->part, query_schema(call->query), error));
+    if (!call->part.columns)
+        return STATUS_OK;
+    return dataset_part_schema(&call->part, query_schema(call->query), &call->schema, error);
+}
+
+static enum status plan_dataset(struct flight_call *call, const struct target *target,
+                                struct error *error)
+{
+    TRY(flight_find_dataset(call->flight, target, &call->dataset, error));
+    return set_part(call, &target->part, dataset_schema(call->dataset), error);
+}
+
+enum status flight_plan_descriptor(struct flight_call *call, struct slice message,
+                                   struct error *error)
 {
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
-    Flight__FlightDescriptor *descriptor;
-    TRY(proto_unpack(&arena, &flight__flight_descriptor__descriptor, message, &descriptor, error));
-    if (descriptor->type == FLIGHT__FLIGHT_DESCRIPTOR__DESCRIPTOR_TYPE__PATH)
-        return error_set(error, STATUS_NOT_FOUND,
-                         "no dataset '%s'; descriptors of type PATH name "
-                         "datasets, and none is stored",
-                         descriptor->n_path ? descriptor->path[0] : "");
-    if (descriptor->type != FLIGHT__FLIGHT_DESCRIPTOR__DESCRIPTOR_TYPE__CMD)
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "the descriptor has no type; it must be CMD (a command) or PATH");
-    struct slice command = slice_make(descriptor->cmd.data, descriptor->cmd.len, NULL);
-    if (proto_any_is(command, STR(FLIGHT_SQL_PACKAGE)))
-        return plan_any(call, command, plan, error);
-    return plan_plain(call, slice_str(command), plan, error);
+    struct target target;
+    TRY(target_of_descriptor(&arena, message, TARGET_TO_READ, &target, error));
+    call->descriptor = slice_ref(message);
+    switch (target.kind) {
+    case TARGET_COMMAND:
+        return plan_command(call, target.command, error);
+    case TARGET_SQL:
+        return plan_sql(call, &target, error);
+    case TARGET_DATASET:
+        return plan_dataset(call, &target, error);
+    case TARGET_STORE:
+        break;
+    }
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "'store' is a command of DoPut; ask by the id that it answered");
 }
 
-static enum status receive_descriptor(struct flight_call *call, struct slice message,
-                                      struct error *error)
+/* --- GetFlightInfo of a dataset --------------------------------------------------------------- */
+
+static enum status read_endpoint_count(const struct flight_call *call, size_t *out_count,
+                                       struct error *error)
 {
-    TRY(flight_begin(call, error));
-    struct flight_plan plan = {0};
-    TRY(plan_descriptor(call, message, &plan, error));
-    call->query = plan.query;
-    call->schema = plan.schema;
-    call->descriptor = slice_ref(message);
+    struct str text = flight_option(call, "parallel-endpoints");
+    uint64_t count = 1;
+    if (text.len > 0 && (!str_to_u64(text, &count) || count < 1 || count > FLIGHT_ENDPOINTS_MAX))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "option parallel-endpoints takes a number from 1 to %d, not '%.*s'",
+                              FLIGHT_ENDPOINTS_MAX, STR_ARGS(text));
+    *out_count = (size_t)count;
     return STATUS_OK;
 }
+
+static enum status answer_dataset(struct flight_call *call, struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    size_t endpoint_count = 1;
+    Flight__FlightInfo *info;
+    TRY(read_endpoint_count(call, &endpoint_count, error));
+    TRY(flight_info_make(call, &arena, call->dataset, &call->part, endpoint_count, &info, error));
+    TRY(proto_unpack(&arena, &flight__flight_descriptor__descriptor, call->descriptor,
+                     &info->flight_descriptor, error));
+    call->answer = proto_pack(info);
+    return STATUS_OK;
+}
+
+/* --- GetFlightInfo of a statement ------------------------------------------------------------- */
 
 static bool starts_now(const struct flight_call *call)
 {
@@ -90,7 +127,10 @@ enum status get_flight_info_receive(struct grpc_call *grpc, struct slice message
                                     struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
-    TRY(receive_descriptor(call, message, error));
+    TRY(flight_begin(call, error));
+    TRY(flight_plan_descriptor(call, message, error));
+    if (call->dataset)
+        return answer_dataset(call, error);
     if (!call->query)
         return STATUS_OK;
     grpc->fingerprint = query_fingerprint(call->query);
@@ -143,85 +183,67 @@ static enum status read_totals(const struct flight_call *call, Flight__FlightInf
     return STATUS_OK;
 }
 
-static void write_locations(const struct flight_call *call, Flight__FlightEndpoint *endpoint)
-{
-    const struct flight_options *options = &call->flight->options;
-    if (options->advertise_count == 0)
-        return;
-    struct arena *arena = call->call->arena;
-    Flight__Location *locations =
-        ARENA_NEW_ARRAY(arena, Flight__Location, options->advertise_count);
-    endpoint->location = ARENA_NEW_ARRAY(arena, Flight__Location *, options->advertise_count);
-    endpoint->n_location = options->advertise_count;
-    for (size_t i = 0; i < options->advertise_count; i++) {
-        flight__location__init(&locations[i]);
-        locations[i].uri = (char *)arena_copy(arena, options->advertise[i]).ptr;
-        endpoint->location[i] = &locations[i];
-    }
-}
-
 /* The ticket's bytes: a signed handle of the query's dataset, or the command. */
-static struct slice make_ticket(const struct flight_call *call)
+static struct str make_ticket(const struct flight_call *call)
 {
     if (!call->query)
-        return slice_ref(call->command);
-    CLEANUP(buf_finish) struct buf text;
-    buf_init(&text, TICKET_BYTES_MAX);
-    ticket_write(call->flight->options.ticket_mac,
-                 &(struct ticket){.dataset_id = query_id(call->query)}, &text);
-    return ticket_pack(buf_str(&text));
+        return slice_str(call->command);
+    return flight_ticket_make(call, call->call->arena, query_id(call->query), &call->part);
 }
 
-static void write_expiration(const struct flight_call *call, Flight__FlightEndpoint *endpoint,
-                             Google__Timestamp *timestamp)
+static struct arrow_schema *announced_schema(const struct flight_call *call)
 {
-    if (!call->query)
-        return;
-    int64_t expires_us = clock_wall_us() + (int64_t)call->flight->options.result_ttl_ms * 1000;
-    timestamp->seconds = expires_us / 1000000;
-    timestamp->nanos = (int32_t)(expires_us % 1000000) * 1000;
-    endpoint->expiration_time = timestamp;
+    if (call->schema)
+        return call->schema;
+    return call->query ? query_schema(call->query) : dataset_schema(call->dataset);
+}
+
+static int64_t expiry_us(const struct flight_call *call)
+{
+    return clock_wall_us() + (int64_t)call->flight->options.result_ttl_ms * 1000;
+}
+
+static enum status write_info(struct flight_call *call, struct slices *out, struct error *error)
+{
+    struct arena *arena = call->call->arena;
+    Flight__FlightInfo flight_info = FLIGHT__FLIGHT_INFO__INIT;
+    TRY(read_totals(call, &flight_info, error));
+    CLEANUP(slice_finish) struct slice schema = ipc_encapsulated_schema(announced_schema(call));
+    Flight__Ticket ticket = FLIGHT__TICKET__INIT;
+    Flight__FlightEndpoint endpoint = FLIGHT__FLIGHT_ENDPOINT__INIT;
+    Flight__FlightEndpoint *endpoints[] = {&endpoint};
+    TRY(proto_unpack(arena, &flight__flight_descriptor__descriptor, call->descriptor,
+                     &flight_info.flight_descriptor, error));
+    ticket.ticket = proto_binary(make_ticket(call));
+    endpoint.ticket = &ticket;
+    flight_write_locations(call, arena, &endpoint);
+    flight_info.schema = proto_binary(slice_str(schema));
+    flight_info.endpoint = endpoints;
+    flight_info.n_endpoint = 1;
+    if (call->query) {
+        endpoint.expiration_time = flight_timestamp_make(arena, expiry_us(call));
+        flight_info.app_metadata = proto_binary(query_id(call->query));
+    }
+    proto_append(out, &flight_info);
+    return STATUS_OK;
 }
 
 enum status get_flight_info_next(struct grpc_call *grpc, struct slices *out,
                                  enum grpc_step *out_step, struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
-    if (call->answered) {
-        *out_step = GRPC_END;
+    *out_step = call->answered ? GRPC_END : GRPC_MESSAGE;
+    if (call->answered)
         return STATUS_OK;
-    }
     if (must_wait(call)) {
         wait_for_statement(call);
         *out_step = GRPC_WAIT;
         return STATUS_OK;
     }
-    Flight__FlightInfo flight_info = FLIGHT__FLIGHT_INFO__INIT;
-    TRY(read_totals(call, &flight_info, error));
-    CLEANUP(slice_finish)
-    struct slice schema =
-        ipc_encapsulated_schema(call->query ? query_schema(call->query) : call->schema);
-    CLEANUP(slice_finish) struct slice ticket_bytes = make_ticket(call);
-    Flight__Ticket ticket = FLIGHT__TICKET__INIT;
-    Flight__FlightEndpoint endpoint = FLIGHT__FLIGHT_ENDPOINT__INIT;
-    Google__Timestamp expiration = GOOGLE__TIMESTAMP__INIT;
-    Flight__FlightEndpoint *endpoints[] = {&endpoint};
-    Flight__FlightDescriptor *descriptor;
-    TRY(proto_unpack(grpc->arena, &flight__flight_descriptor__descriptor, call->descriptor,
-                     &descriptor, error));
-    ticket.ticket = proto_binary(slice_str(ticket_bytes));
-    endpoint.ticket = &ticket;
-    write_locations(call, &endpoint);
-    write_expiration(call, &endpoint, &expiration);
-    flight_info.schema = proto_binary(slice_str(schema));
-    flight_info.flight_descriptor = descriptor;
-    flight_info.endpoint = endpoints;
-    flight_info.n_endpoint = 1;
-    if (call->query)
-        flight_info.app_metadata = proto_binary(query_id(call->query));
-    proto_append(out, &flight_info);
     call->answered = true;
-    *out_step = GRPC_MESSAGE;
+    if (call->answer.len == 0)
+        return write_info(call, out, error);
+    slices_append(out, slice_ref(call->answer));
     return STATUS_OK;
 }
 
@@ -229,7 +251,11 @@ enum status get_schema_receive(struct grpc_call *grpc, struct slice message, str
 {
     struct flight_call *call = flight_call_of(grpc);
     call->is_dry = true;
-    return receive_descriptor(call, message, error);
+    TRY(flight_begin(call, error));
+    TRY(flight_plan_descriptor(call, message, error));
+    if (call->schema || !call->dataset)
+        return STATUS_OK;
+    return dataset_part_schema(&call->part, dataset_schema(call->dataset), &call->schema, error);
 }
 
 enum status get_schema_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
@@ -239,9 +265,7 @@ enum status get_schema_next(struct grpc_call *grpc, struct slices *out, enum grp
     *out_step = GRPC_END;
     if (call->answered)
         return STATUS_OK;
-    CLEANUP(slice_finish)
-    struct slice schema =
-        ipc_encapsulated_schema(call->query ? query_schema(call->query) : call->schema);
+    CLEANUP(slice_finish) struct slice schema = ipc_encapsulated_schema(announced_schema(call));
     Flight__SchemaResult result = FLIGHT__SCHEMA_RESULT__INIT;
     result.schema = proto_binary(slice_str(schema));
     proto_append(out, &result);

@@ -10,47 +10,8 @@
 #include "flight/flight_private.h"
 
 #include "base/memory.h"
-#include "engine/result_options.h"
-#include "json/reader.h"
-
-#include <stdio.h>
-
-/* SQL inside JSON may be escaped to twice its size and more. */
-#define SQL_TEXT_BYTES_MAX_IN_JSON ((size_t)21 << 20)
 
 #define SERVICE "/arrow.flight.protocol.FlightService/"
-
-static enum status refuse(struct grpc_call *call, const char *what, struct error *error)
-{
-    return error_set(error, STATUS_UNIMPLEMENTED, "%s is not available in this version", what);
-}
-
-static enum status list_flights_open(struct grpc_call *call, struct error *error)
-{
-    return refuse(call, "ListFlights (datasets by name)", error);
-}
-
-static enum status poll_flight_info_open(struct grpc_call *call, struct error *error)
-{
-    return refuse(call, "PollFlightInfo; use GetFlightInfo", error);
-}
-
-static enum status do_exchange_open(struct grpc_call *call, struct error *error)
-{
-    return refuse(call, "DoExchange", error);
-}
-
-static enum status never_receive(struct grpc_call *call, struct slice message, struct error *error)
-{
-    return STATUS_OK;
-}
-
-static enum status never_next(struct grpc_call *call, struct slices *out, enum grpc_step *out_step,
-                              struct error *error)
-{
-    *out_step = GRPC_END;
-    return STATUS_OK;
-}
 
 /* clang-format off */
 static const struct grpc_method methods[] = {
@@ -66,21 +27,24 @@ static const struct grpc_method methods[] = {
     {.path = SERVICE "DoGet", .shape = GRPC_DOWNLOAD, .blocking = true, .open = flight_open,
      .receive = do_get_receive, .next = do_get_next,
      .cancel = flight_cancel, .close = flight_close},
-    {.path = SERVICE "DoPut", .shape = GRPC_EXCHANGE, .blocking = true, .open = flight_open,
-     .receive = do_put_receive, .half_close = do_put_half_close, .next = do_put_next,
-     .cancel = flight_cancel, .close = flight_close},
+    {.path = SERVICE "DoPut", .shape = GRPC_EXCHANGE, .blocking = true, .keeps_messages = true,
+     .open = flight_open, .receive = do_put_receive, .half_close = do_put_half_close,
+     .next = do_put_next, .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "DoAction", .shape = GRPC_DOWNLOAD, .blocking = true, .open = flight_open,
      .receive = do_action_receive, .next = do_action_next,
      .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "ListActions", .shape = GRPC_DOWNLOAD, .open = flight_open,
      .receive = list_actions_receive, .next = list_actions_next,
      .cancel = flight_cancel, .close = flight_close},
-    {.path = SERVICE "ListFlights", .shape = GRPC_DOWNLOAD, .open = list_flights_open,
-     .receive = never_receive, .next = never_next},
-    {.path = SERVICE "PollFlightInfo", .shape = GRPC_UNARY, .open = poll_flight_info_open,
-     .receive = never_receive, .next = never_next},
-    {.path = SERVICE "DoExchange", .shape = GRPC_EXCHANGE, .open = do_exchange_open,
-     .receive = never_receive, .next = never_next},
+    {.path = SERVICE "ListFlights", .shape = GRPC_DOWNLOAD, .blocking = true, .open = flight_open,
+     .receive = list_flights_receive, .next = list_flights_next,
+     .cancel = flight_cancel, .close = flight_close},
+    {.path = SERVICE "PollFlightInfo", .shape = GRPC_UNARY, .blocking = true, .open = flight_open,
+     .receive = poll_flight_info_receive, .next = poll_flight_info_next,
+     .cancel = flight_cancel, .close = flight_close},
+    {.path = SERVICE "DoExchange", .shape = GRPC_EXCHANGE, .blocking = true, .keeps_messages = true,
+     .open = flight_open, .receive = do_exchange_receive, .half_close = do_exchange_half_close,
+     .next = do_exchange_next, .cancel = flight_cancel, .close = flight_close},
 };
 /* clang-format on */
 
@@ -117,6 +81,7 @@ enum status flight_open(struct grpc_call *call, struct error *error)
     struct flight_call *flight_call = NEW(struct flight_call);
     flight_call->call = call;
     flight_call->flight = call->service;
+    flight_call->part = DATASET_PART_WHOLE;
     flight_call->wake = LOOP_TASK_INIT(wake_call);
     flight_call->look = LOOP_TIMER_INIT(look_again);
     atomic_init(&flight_call->cancelled, false);
@@ -145,7 +110,7 @@ void flight_cancel(struct grpc_call *call)
 /* A reader that leaves early stops the query, unless somebody else reads along. */
 static void close_reader(struct flight_call *call)
 {
-    dataset_reader_close(STEAL(call->reader));
+    download_finish(&call->download);
     struct dataset_facts facts;
     dataset_facts(call->dataset, &facts);
     if (!call->query || facts.state != DATASET_OPEN || facts.readers > 0)
@@ -171,7 +136,7 @@ void flight_close(struct grpc_call *call)
     if (!flight_call)
         return;
     loop_timer_unset(call->loop, &flight_call->look);
-    if (flight_call->reader)
+    if (flight_call->download.stream.reader)
         close_reader(flight_call);
     else
         drop_own_query(flight_call);
@@ -179,10 +144,16 @@ void flight_close(struct grpc_call *call)
         query_forget(flight_call->query, &flight_call->wake);
     loop_task_cancel(call->loop, &flight_call->wake);
     query_unref(flight_call->query);
+    download_finish(&flight_call->download);
+    upload_destroy(flight_call->upload);
+    exchange_destroy(flight_call->exchange);
+    dataset_list_finish(&flight_call->list);
+    dataset_part_finish(&flight_call->part);
     dataset_unref(flight_call->dataset);
     arrow_schema_unref(flight_call->schema);
     slice_finish(&flight_call->descriptor);
     slice_finish(&flight_call->command);
+    slice_finish(&flight_call->answer);
     slice_finish(&flight_call->result);
     session_unref(flight_call->session);
     free(flight_call);
@@ -236,30 +207,6 @@ enum status flight_find_command(const struct flight *flight, struct str type_nam
                      "the command %.*s is not available in this version", STR_ARGS(type_name));
 }
 
-enum status flight_read_plain_command(struct str bytes, struct buf *out_sql, struct error *error)
-{
-    struct str text = str_trim(bytes);
-    if (text.len == 0)
-        return error_set(
-            error, STATUS_INVALID_ARGUMENT,
-            "the command is empty; send a Flight SQL command, {\"sql\": ...} or SQL text");
-    if (!str_is_utf8(text))
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "the command is neither a Flight SQL command nor UTF-8 text");
-    if (text.ptr[0] != '{') {
-        buf_append_str(out_sql, text);
-        return buf_check(out_sql, "the statement", error);
-    }
-    static const char *const known[] = {"sql", NULL};
-    CLEANUP(json_document_destroy) struct json_document *document = NULL;
-    TRY(json_parse(text, SQL_TEXT_BYTES_MAX_IN_JSON, &document, error));
-    TRY(json_check_keys(json_root(document), known, error));
-    struct str sql;
-    TRY(json_member_text(json_root(document), "sql", true, &sql, NULL, error));
-    buf_append_str(out_sql, sql);
-    return buf_check(out_sql, "the statement", error);
-}
-
 const struct flight_options *flight_call_options(const struct flight_call *call)
 {
     return &call->flight->options;
@@ -273,55 +220,4 @@ struct session *flight_call_session(const struct flight_call *call)
 bool flight_call_is_dry(const struct flight_call *call)
 {
     return call->is_dry;
-}
-
-/* An option of the call: metadata `volley-<name>`; empty: not given. */
-static struct str call_option(struct flight_call *call, const char *name)
-{
-    char header[64];
-    int size = snprintf(header, sizeof(header), "volley-%s", name);
-    return str_trim(http_headers_get(&call->call->metadata, str_make(header, (size_t)size)));
-}
-
-enum status flight_result_options(struct flight_call *call,
-                                  struct engine_result_options *out_options, struct error *error)
-{
-    struct engine_result_options options = {0};
-    for (size_t i = 0; i < result_option_count; i++) {
-        struct str text = call_option(call, result_option_names[i]);
-        if (text.len > 0)
-            TRY(result_option_set(&options, i, text, error));
-    }
-    *out_options = options;
-    return STATUS_OK;
-}
-
-static enum status read_timeout(struct flight_call *call, uint64_t *out_timeout_ms,
-                                struct error *error)
-{
-    struct str text = call_option(call, "timeout-ms");
-    if (text.len == 0 || (str_to_u64(text, out_timeout_ms) && *out_timeout_ms > 0))
-        return STATUS_OK;
-    return error_set(error, STATUS_INVALID_ARGUMENT,
-                     "option timeout-ms takes a number of milliseconds above 0, not '%.*s'",
-                     STR_ARGS(text));
-}
-
-enum status flight_prepare(struct flight_call *call, struct str sql,
-                           struct engine_statement *statement, struct query **out_query,
-                           struct error *error)
-{
-    struct query_spec spec = {
-        .session = session_engine(call->session),
-        .statement = statement,
-        .sql = sql,
-        .discard_rows = call->discards_rows,
-        .deadline_ns = CLOCK_NEVER,
-        .request_id = call->call->id,
-        .peer = call->call->peer,
-        .door = "flight",
-    };
-    TRY(flight_result_options(call, &spec.result, error));
-    TRY(read_timeout(call, &spec.timeout_ms, error));
-    return query_prepare(call->flight->options.queries, &spec, out_query, error);
 }

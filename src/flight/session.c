@@ -99,6 +99,11 @@ struct prepared_table *session_prepared(struct session *session)
     return &session->prepared;
 }
 
+struct str session_user(const struct session *session)
+{
+    return str_of(session->user);
+}
+
 struct sessions *sessions_create(const struct sessions_options *options)
 {
     struct sessions *sessions = NEW(struct sessions);

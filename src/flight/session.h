@@ -52,6 +52,8 @@ void session_unref(struct session *session);
 CLEANUP_FUNCTION(struct session *, session_unref)
 struct engine_session *session_engine(const struct session *session);
 struct prepared_table *session_prepared(struct session *session);
+/* Whose it is; empty: anybody's. */
+struct str session_user(const struct session *session);
 
 struct session_facts {
     struct str id;   /* never the bearer: a public name */

@@ -6,6 +6,7 @@
  */
 #include "flight/ticket.h"
 
+#include "base/memory.h"
 #include "proto/flight_sql.h"
 
 #define SIGNATURE_BYTES 16
@@ -20,8 +21,19 @@ static void append_signature(const struct crypto_mac *mac, struct str body, stru
 
 void ticket_write(const struct crypto_mac *mac, const struct ticket *ticket, struct buf *out)
 {
-    buf_printf(out, "v1:%.*s:", STR_ARGS(ticket->dataset_id));
-    buf_append_u64(out, ticket->first_batch);
+    const struct dataset_part *part = &ticket->part;
+    buf_printf(out, "v1:%.*s:%zu-", STR_ARGS(ticket->dataset_id), part->first_batch);
+    if (part->end_batch != SIZE_MAX)
+        buf_append_u64(out, part->end_batch);
+    buf_printf(out, ":%llu+", (unsigned long long)part->from);
+    if (part->limit != UINT64_MAX)
+        buf_append_u64(out, part->limit);
+    buf_append_byte(out, ':');
+    for (size_t i = 0; i < part->column_count; i++) {
+        if (i > 0)
+            buf_append_byte(out, ',');
+        buf_append_u64(out, part->columns[i]);
+    }
     buf_append_byte(out, ':');
     append_signature(mac, buf_str(out), out);
 }
@@ -37,6 +49,42 @@ static bool signature_holds(const struct crypto_mac *mac, struct str text)
     return crypto_equal(buf_str(&expected), str_slice(text, body_size, text.len));
 }
 
+/* A number up to the separator; absent: `all`. */
+static bool read_number(struct str *rest, char separator, uint64_t all, uint64_t *out)
+{
+    struct str text = str_split(rest, separator);
+    *out = all;
+    return text.len == 0 || str_to_u64(text, out);
+}
+
+static bool read_columns(struct str text, struct dataset_part *part)
+{
+    if (text.len == 0)
+        return true;
+    part->columns = NEW_ARRAY(size_t, text.len / 2 + 1);
+    while (text.len > 0) {
+        uint64_t column;
+        if (!str_to_u64(str_split(&text, ','), &column))
+            return false;
+        part->columns[part->column_count++] = (size_t)column;
+    }
+    return true;
+}
+
+/* What stands behind the id. */
+static bool read_part(struct str rest, struct dataset_part *part)
+{
+    uint64_t first;
+    uint64_t end;
+    if (!read_number(&rest, '-', 0, &first) || !read_number(&rest, ':', SIZE_MAX, &end) ||
+        !read_number(&rest, '+', 0, &part->from) ||
+        !read_number(&rest, ':', UINT64_MAX, &part->limit))
+        return false;
+    part->first_batch = (size_t)first;
+    part->end_batch = (size_t)end;
+    return read_columns(str_split(&rest, ':'), part);
+}
+
 enum status ticket_read(const struct crypto_mac *mac, struct str text, struct ticket *out_ticket,
                         struct error *error)
 {
@@ -44,12 +92,13 @@ enum status ticket_read(const struct crypto_mac *mac, struct str text, struct ti
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "the ticket was not issued by this server, or was altered or cut");
     struct str rest = text;
-    struct ticket ticket;
     str_split(&rest, ':');
-    ticket.dataset_id = str_split(&rest, ':');
-    if (!str_to_u64(str_split(&rest, ':'), &ticket.first_batch))
+    struct str id = str_split(&rest, ':');
+    CLEANUP(dataset_part_finish) struct dataset_part part = DATASET_PART_WHOLE;
+    if (!read_part(rest, &part))
         return error_set(error, STATUS_INVALID_ARGUMENT, "the ticket's range is malformed");
-    *out_ticket = ticket;
+    *out_ticket = (struct ticket){.dataset_id = id, .part = part};
+    part = DATASET_PART_WHOLE;
     return STATUS_OK;
 }
 

@@ -1,8 +1,9 @@
 /*
- * ticket.h — signed tickets: which dataset, from which batch on.
+ * ticket.h — signed tickets: which dataset, and which part of it.
  *
- * A ticket is text "v1:<dataset id>:<first batch>:<32 hex digits>"; the digits are half of an
- * HMAC-SHA-256 over what stands before them. Clients carry it in a TicketStatementQuery.
+ * A ticket is text "v1:<dataset id>:<first batch>-<end batch>:<from>+<limit>:<columns>:<32 hex digits>";
+ * an absent end, limit or list of columns stands for all; the digits are half of an HMAC-SHA-256 over what
+ * stands before them. Clients carry it in a TicketStatementQuery.
  *
  * Threads: any. SPDX-License-Identifier: Apache-2.0
  */
@@ -13,16 +14,19 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "crypto/crypto.h"
+#include "flight/part_stream.h"
 
 struct ticket {
     struct str dataset_id;
-    uint64_t first_batch;
+    struct dataset_part part;
 };
 
-#define TICKET_BYTES_MAX 128
+/* Enough for ARROW_FIELDS_MAX columns. */
+#define TICKET_BYTES_MAX ((size_t)64 << 10)
 
 void ticket_write(const struct crypto_mac *mac, const struct ticket *ticket, struct buf *out);
-/* Texts of *out_ticket lie in `text`. INVALID_ARGUMENT for a forged or cut ticket. */
+/* The id of *out_ticket lies in `text`, its part is the caller's to finish. INVALID_ARGUMENT for a forged or
+ * cut ticket; *out_ticket is then untouched. */
 MUST_CHECK enum status ticket_read(const struct crypto_mac *mac, struct str text,
                                    struct ticket *out_ticket, struct error *error);
 

@@ -200,10 +200,18 @@ static enum status submit(struct call *call, struct slice message, bool has_mess
     return status;
 }
 
+/* Messages of a stream look alike: where the method found its bytes they will be in the next one. */
+static void align_messages(struct call *call)
+{
+    call->inbox.reader.aligned_offset =
+        atomic_load_explicit(&call->public.aligned_offset, memory_order_relaxed);
+}
+
 static enum status deliver_message(struct call *call, struct error *error)
 {
     CLEANUP(slice_finish) struct slice message = SLICE_EMPTY;
     size_t consumed_bytes;
+    align_messages(call);
     enum status status = inbox_take(&call->inbox, &message, &consumed_bytes, error);
     if (consumed_bytes > 0)
         http_consume(call->request, consumed_bytes);
@@ -370,6 +378,7 @@ void call_set_callbacks(struct call *call)
 static enum status read_body(struct call *call, struct str *bytes, struct error *error)
 {
     while (bytes->len > 0 && call->state == CALL_LIVE && inbox_has_room(&call->inbox)) {
+        align_messages(call);
         TRY(inbox_read(&call->inbox, bytes, error));
         call_advance(call);
     }

@@ -18,6 +18,8 @@
 
 /* What the announced size alone may allocate: a stream's default window. */
 #define FIRST_ALLOCATION_BYTES_MAX ((size_t)4 << 20)
+#define SLAB_STREAM_BYTES_MIN ((size_t)4 << 20)
+#define SLAB_MESSAGE_BYTES_MIN ((size_t)32 << 10)
 
 void frame_reader_init(struct frame_reader *reader, size_t message_bytes_max, struct str encoding)
 {
@@ -30,6 +32,7 @@ void frame_reader_init(struct frame_reader *reader, size_t message_bytes_max, st
 void frame_reader_finish(struct frame_reader *reader)
 {
     buffer_unref(STEAL(reader->message));
+    slab_finish(&reader->slab);
     reader->prefix_len = 0;
 }
 
@@ -75,16 +78,25 @@ static enum status read_prefix(struct frame_reader *reader, struct str *bytes, s
     return STATUS_OK;
 }
 
+/* A short stream, and small messages, are not worth a block. */
+static struct buffer *allocate(struct frame_reader *reader, size_t size)
+{
+    bool is_much = reader->total_bytes >= SLAB_STREAM_BYTES_MIN && size >= SLAB_MESSAGE_BYTES_MIN;
+    return reader->are_kept && is_much ? slab_take(&reader->slab, size) : buffer_create(size);
+}
+
 /* Makes room for `wanted` bytes in all. */
 static void reserve(struct frame_reader *reader, size_t wanted)
 {
-    size_t capacity = reader->message ? reader->message->size : 0;
+    if (!reader->message)
+        reader->lead = align_up(reader->aligned_offset, BUFFER_ALIGNMENT) - reader->aligned_offset;
+    size_t capacity = reader->message ? reader->message->size - reader->lead : 0;
     if (wanted <= capacity)
         return;
     size_t larger = size_max(size_max(wanted, 2 * capacity), FIRST_ALLOCATION_BYTES_MAX);
-    struct buffer *grown = buffer_create(size_min(reader->size, larger));
+    struct buffer *grown = allocate(reader, size_min(reader->size, larger) + reader->lead);
     if (reader->filled > 0)
-        memcpy(grown->data, reader->message->data, reader->filled);
+        memcpy(grown->data + reader->lead, reader->message->data + reader->lead, reader->filled);
     buffer_unref(reader->message);
     reader->message = grown;
 }
@@ -100,15 +112,17 @@ enum status frame_reader_read(struct frame_reader *reader, struct str *bytes,
     size_t taken = size_min(reader->size - reader->filled, bytes->len);
     if (taken > 0) {
         reserve(reader, reader->filled + taken);
-        memcpy(reader->message->data + reader->filled, bytes->ptr, taken);
+        memcpy(reader->message->data + reader->lead + reader->filled, bytes->ptr, taken);
         reader->filled += taken;
         *bytes = str_slice(*bytes, taken, bytes->len);
     }
     if (reader->filled < reader->size)
         return STATUS_OK;
     reader->prefix_len = 0;
+    reader->total_bytes += reader->size;
     struct buffer *message = STEAL(reader->message);
-    *out_message = message ? slice_make(message->data, reader->size, message) : SLICE_EMPTY;
+    *out_message =
+        message ? slice_make(message->data + reader->lead, reader->size, message) : SLICE_EMPTY;
     *out_complete = true;
     return STATUS_OK;
 }

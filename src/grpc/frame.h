@@ -2,7 +2,8 @@
  * frame.h — gRPC's framing: 5 bytes of prefix, then the message.
  *
  * A reader is fed whatever pieces the transport has (their borders mean nothing) and puts each message
- * into a buffer of its own, aligned to 64 bytes and of the message's exact size.
+ * into a buffer of its own, as large as the message; its first byte is aligned to 64 bytes, or another
+ * one that the reader's owner names.
  *
  * Threads: one at a time. Source: grpc/doc/PROTOCOL-HTTP2.md, "Length-Prefixed-Message".
  * SPDX-License-Identifier: Apache-2.0
@@ -11,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/slab.h"
 
 #define FRAME_PREFIX_BYTES 5
 #define FRAME_FLAG_TRAILERS 0x80 /* gRPC-Web: the trailers as text */
@@ -19,10 +21,17 @@ struct frame_reader {
     uint8_t prefix[FRAME_PREFIX_BYTES];
     unsigned prefix_len;
     size_t message_bytes_max;
+    size_t
+        aligned_offset; /* the byte of a message that is to be on a border of 64; may change between
+                               messages */
     struct str encoding;    /* grpc-encoding of the stream; empty: identity */
     bool may_be_compressed; /* its owner knows that encoding; false unless set */
     bool is_compressed;     /* the message that was completed last */
+    bool are_kept;          /* messages stay in memory: where much comes, large ones share blocks */
+    struct slab slab;
+    size_t total_bytes;     /* of complete messages */
     struct buffer *message; /* being filled; NULL between messages */
+    size_t lead;            /* unused bytes at its beginning */
     size_t size;            /* of the message, once the prefix is complete */
     size_t filled;
 };

@@ -19,6 +19,7 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -59,6 +60,9 @@ struct grpc_call {
     uint64_t connection_id;
     uint64_t started_ns;
     uint64_t deadline_ns; /* clock_now_ns() scale; CLOCK_NEVER: none */
+    /* Where in a request message the bytes begin that the method wants aligned to 64 bytes: messages that
+     * come after it was set have them so. Any thread that runs receive. */
+    atomic_size_t aligned_offset;
     /* For the log line and the metrics; the method may set them at any time before close, from
      * whichever thread runs it. */
     uint64_t rows;
@@ -69,13 +73,16 @@ struct grpc_call {
 struct grpc_method {
     const char *path; /* "/arrow.flight.protocol.FlightService/DoGet" */
     enum grpc_shape shape;
-    bool blocking; /* receive and half_close run on a worker */
+    bool
+        keeps_messages; /* for long, as a rule: memory for many large ones is taken in large blocks */
+    bool blocking;      /* receive and half_close run on a worker */
     /* Of an EXCHANGE that answers: the next request message is received only when next has nothing to
      * send, so that a client that does not read its answers cannot ask for more of them. */
     bool in_turn;
     /* May be NULL. When it fails, close is called all the same (and cancel before it). */
     enum status (*open)(struct grpc_call *call, struct error *error);
-    /* One request message; contiguous, in a buffer of its own aligned to 64 bytes. The method may
+    /* One request message; contiguous, in a buffer of its own aligned to 64 bytes (or see
+     * aligned_offset). The method may
      * keep it (slice_ref). While it has not returned, the client can send one message and one
      * stream window more. Methods with one request message are given it once the client half-closed. */
     enum status (*receive)(struct grpc_call *call, struct slice message, struct error *error);

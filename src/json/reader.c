@@ -194,6 +194,16 @@ enum status json_member_bool(const struct json_value *object, const char *key, b
     return STATUS_OK;
 }
 
+size_t json_value_count(const struct json_value *array)
+{
+    return json_value_is_array(array) ? json_array_size(jansson(array)) : 0;
+}
+
+const struct json_value *json_value_at(const struct json_value *array, size_t index)
+{
+    return (const struct json_value *)json_array_get(jansson(array), index);
+}
+
 bool json_value_text(const struct json_value *value, struct str *out)
 {
     if (!value || !is_text(jansson(value)))

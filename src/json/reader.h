@@ -48,6 +48,9 @@ MUST_CHECK enum status json_member_double(const struct json_value *object, const
 MUST_CHECK enum status json_member_bool(const struct json_value *object, const char *key,
                                         bool required, bool *out, bool *out_present,
                                         struct error *error);
+/* Array elements; json_value_count is 0 for anything else. */
+size_t json_value_count(const struct json_value *array);
+const struct json_value *json_value_at(const struct json_value *array, size_t index);
 /* The text of a string value; false for anything else. */
 bool json_value_text(const struct json_value *value, struct str *out);
 /* INVALID_ARGUMENT "unknown field 'x'; known fields are sql, format" for a key that `known` (NULL-ended)

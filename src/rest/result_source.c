@@ -131,6 +131,19 @@ static enum status source_read(void *context, uint64_t offset, size_t size_max, 
 
 /* --- making it --------------------------------------------------------------------------------- */
 
+/* Dictionaries that grow on the way travel between batches, and have no place among the offsets. */
+static enum status check_dictionaries(const struct result_source *source,
+                                      const struct arrow_batch *batch, struct error *error)
+{
+    const struct arrow_schema *schema = dataset_schema(source->dataset);
+    if (batch->schema == schema ||
+        ipc_dictionary_next(batch->schema, schema, 0) == batch->schema->dictionary_count)
+        return STATUS_OK;
+    return error_set(error, STATUS_UNIMPLEMENTED,
+                     "the result's dictionaries change on the way: it cannot be had in parts; "
+                     "ask for ndjson, json or csv");
+}
+
 /* Goes once through the batches for their sizes. */
 static enum status measure(struct result_source *source, struct ipc_file *file, struct error *error)
 {
@@ -138,6 +151,7 @@ static enum status measure(struct result_source *source, struct ipc_file *file, 
     for (size_t i = 0; i < source->count; i++) {
         CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
         TRY(next_batch(source, &batch, error));
+        TRY(check_dictionaries(source, batch, error));
         source->offsets[i] = offset;
         offset += ipc_batch_bytes(batch);
         if (file)

@@ -4,7 +4,8 @@
  * `lock` is held with an advisory lock for the life of the process and carries its pid for the message
  * that a second server gets; the kernel releases it whatever way the process ends. `format` holds the
  * version of the folder's layout. `ticket.key` (mode 0600) signs tickets, so that they outlive a
- * restart. `temporary/` belongs to the engine and is emptied at start.
+ * restart. `temporary/` belongs to the engine and is emptied at start; what else is in it is made by
+ * whoever needs it.
  *
  * Threads: the composition root's. SPDX-License-Identifier: Apache-2.0
  */
@@ -214,4 +215,17 @@ struct str data_folder_ticket_key(const struct data_folder *folder)
 struct str data_folder_temporary(const struct data_folder *folder)
 {
     return str_of(folder->temporary);
+}
+
+enum status data_folder_make(const struct data_folder *folder, const char *name, char **out_path,
+                             struct error *error)
+{
+    *out_path = NULL;
+    if (!folder->path)
+        return STATUS_OK;
+    *out_path = join(folder, name);
+    enum status status = make_folders(*out_path, error);
+    if (status != STATUS_OK)
+        free(STEAL(*out_path));
+    return status;
 }

@@ -24,3 +24,6 @@ CLEANUP_FUNCTION(struct data_folder *, data_folder_close)
 struct str data_folder_ticket_key(const struct data_folder *folder);
 /* The path of a sub-folder, made if needed; empty without a folder. */
 struct str data_folder_temporary(const struct data_folder *folder);
+/* Makes the sub-folder `name` if needed; its path (free() releases it), or NULL without a folder. */
+MUST_CHECK enum status data_folder_make(const struct data_folder *folder, const char *name,
+                                        char **out_path, struct error *error);

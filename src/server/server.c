@@ -33,7 +33,9 @@
 #include "http/server.h"
 #include "rest/rest.h"
 #include "server/announce.h"
+#include "server/arrow_files.h"
 #include "server/data_folder.h"
+#include "server/datasets.h"
 #include "server/io_threads.h"
 #include "server/samples.h"
 #include "server/transport.h"
@@ -44,7 +46,6 @@
 #define SESSION_IDLE_TIMEOUT_MS (UINT64_C(30) * 60 * 1000)
 #define SESSIONS_MAX 10000
 #define PREPARED_MAX 256
-#define DATASETS_MAX 100000
 #define FINISHED_QUERIES_MAX 1000
 #define WORKER_QUEUE_MAX 10000
 /* Planning deeply nested SQL recurses. */
@@ -114,16 +115,9 @@ static enum status open_log(struct server *server, struct error *error)
 
 static enum status open_store(struct server *server, struct error *error)
 {
-    const struct settings *settings = server->settings;
-    server->pool = buffer_pool_create((size_t)settings->result_memory_bytes);
-    server->store = store_create(&(struct store_options){
-        .memory_bytes_max = settings->dataset_memory_bytes,
-        .dataset_bytes_max = settings->result_memory_bytes,
-        .read_bytes_max = settings->result_memory_bytes,
-        .dataset_count_max = DATASETS_MAX,
-        .metrics = server->metrics,
-    });
-    return STATUS_OK;
+    server->pool = buffer_pool_create((size_t)server->settings->result_memory_bytes);
+    return datasets_open(server->settings, server->folder, server->log, server->metrics,
+                         &server->store, error);
 }
 
 static void make_tables(struct server *server)
@@ -169,10 +163,16 @@ static enum status open_engine(struct server *server, struct error *error)
         .batch_bytes_max = body_bytes_max(settings),
         .tables = server->tables,
         .table_count = TABLE_COUNT,
+        .store = server->store,
         .pool = server->pool,
         .setup = (const char *const *)samples,
     };
-    enum status status = engine_open(&options, &server->engine, error);
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    enum status status =
+        arrow_files_load(server->store, &arena, files, settings->files.count, error);
+    if (status == STATUS_OK)
+        status = engine_open(&options, &server->engine, error);
     free(files);
     return status;
 }
@@ -242,7 +242,10 @@ static enum status open_doors(struct server *server, struct error *error)
         .store = server->store,
         .sessions = server->sessions,
         .ticket_mac = server->ticket_mac,
+        .workers = server->workers,
         .result_ttl_ms = settings->dataset_ttl_ms,
+        .batch_ttl_ms = settings->batch_ttl_ms,
+        .body_bytes_max = body_bytes_max(settings),
         .read_only = settings->read_only,
         .advertise = &settings->advertise,
         .advertise_count = settings->advertise.len > 0 ? 1 : 0,

@@ -71,8 +71,7 @@ struct settings_limits {
 
 /* The values. Texts are NUL-terminated after their len; an optional text that is not set is empty. */
 struct settings {
-    struct settings_list
-        flight_addr; /* [tls://|tcp://]host:port[?...] or unix:/path; never empty */
+    struct settings_list flight_addr; /* [tls://|tcp://]host:port[?...] or unix:/path; never empty */
     struct settings_list http_addr;
     struct str addresses_file; /* empty: none */
     struct str advertise;      /* location of endpoints; empty: endpoints carry none */
@@ -99,6 +98,7 @@ struct settings {
     uint64_t query_queue; /* queries that may wait for a slot */
     uint64_t query_timeout_ms;
     uint64_t dataset_ttl_ms;
+    uint64_t batch_ttl_ms; /* of datasets that clients put */
     uint64_t batch_rows; /* 0: chosen by the size of the rows */
     uint64_t max_message_bytes;
     uint64_t max_receive_message_bytes;
@@ -109,6 +109,10 @@ struct settings {
     uint64_t query_memory_bytes;
     uint64_t dataset_memory_bytes;
     uint64_t result_memory_bytes;
+    struct str spill_dir;             /* empty: `spill` in data_dir, or nowhere without one */
+    uint64_t spill_disk_bytes;        /* 0: half of what is free there */
+    uint64_t dataset_bytes_max;       /* of one dataset; 0: no bound of its own */
+    uint64_t owner_dataset_bytes_max; /* of one user's datasets; 0: no bound of its own */
     uint64_t engine_threads;
     uint64_t io_threads;
     uint64_t worker_threads;

@@ -196,7 +196,8 @@ static enum status append_locked(struct journal *journal, const struct arrow_bat
     return STATUS_OK;
 }
 
-static enum status write_records(struct journal *journal, int64_t expires_us, struct error *error)
+static enum status write_records(struct journal *journal, struct journal_life life,
+                                 struct error *error)
 {
     size_t first = journal->committed_count;
     size_t count = journal->place_count - first;
@@ -219,7 +220,8 @@ static enum status write_records(struct journal *journal, int64_t expires_us, st
         .kind = JOURNAL_COMMIT,
         .offset = atomic_load(&journal->batches->size),
         .rows = rows,
-        .expires_us = expires_us,
+        .body_bytes = life.ttl_ms,
+        .expires_us = life.expires_us,
         .batches = journal->place_count,
     };
     records[count].record_checksum = journal_record_checksum(&records[count]);
@@ -246,12 +248,13 @@ static enum status sync_index(struct journal *journal, struct error *error)
     return STATUS_OK;
 }
 
-static enum status commit_locked(struct journal *journal, int64_t expires_us, struct error *error)
+static enum status commit_locked(struct journal *journal, struct journal_life life,
+                                 struct error *error)
 {
     bool is_synced = journal->durability == DATASET_ON_DISK;
     enum status status = is_synced ? body_file_sync(journal->batches, error) : STATUS_OK;
     if (status == STATUS_OK)
-        TRY(write_records(journal, expires_us, error));
+        TRY(write_records(journal, life, error));
     if (status == STATUS_OK && is_synced)
         status = sync_index(journal, error);
     journal->is_broken |= status != STATUS_OK;
@@ -265,14 +268,14 @@ enum status journal_append(struct journal *journal, const struct arrow_batch *ba
     return append_locked(journal, batch, error);
 }
 
-enum status journal_commit(struct journal *journal, int64_t expires_us, struct error *error)
+enum status journal_commit(struct journal *journal, struct journal_life life, struct error *error)
 {
     LOCKED(&journal->lock);
-    return commit_locked(journal, expires_us, error);
+    return commit_locked(journal, life, error);
 }
 
 enum status journal_extend(struct journal *journal, struct arrow_batch *const *batches,
-                           size_t count, int64_t expires_us, struct error *error)
+                           size_t count, struct journal_life life, struct error *error)
 {
     LOCKED(&journal->lock);
     uint64_t size = atomic_load(&journal->batches->size);
@@ -281,7 +284,7 @@ enum status journal_extend(struct journal *journal, struct arrow_batch *const *b
     for (size_t i = 0; i < count && status == STATUS_OK; i++)
         status = append_locked(journal, batches[i], error);
     if (status == STATUS_OK)
-        status = commit_locked(journal, expires_us, error);
+        status = commit_locked(journal, life, error);
     if (status != STATUS_OK && journal->committed_count <= place_count) {
         journal->place_count = place_count;
         body_file_cut(journal->batches, size);

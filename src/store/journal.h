@@ -27,6 +27,12 @@ struct journal_head {
     int64_t created_us;
 };
 
+/* From a commit on. */
+struct journal_life {
+    uint64_t ttl_ms;
+    int64_t expires_us;
+};
+
 /* New files in `folder` for a dataset of that schema; until the first commit they do not count. */
 MUST_CHECK enum status journal_create(const char *folder, struct disk_budget *budget,
                                       const struct journal_head *head,
@@ -41,13 +47,13 @@ void journal_unlink(struct journal *journal);
 /* Writes batches that the next commit is to cover. */
 MUST_CHECK enum status journal_append(struct journal *journal, const struct arrow_batch *batch,
                                       struct error *error);
-/* Makes everything appended count, with the time at which the dataset expires; for durability `disk`
+/* Makes everything appended count, and the dataset live so long; for durability `disk`
  * it is on the disk when this returns. */
-MUST_CHECK enum status journal_commit(struct journal *journal, int64_t expires_us,
+MUST_CHECK enum status journal_commit(struct journal *journal, struct journal_life life,
                                       struct error *error);
 /* Appends and commits a list of batches; after a failure the journal is as it was before. */
 MUST_CHECK enum status journal_extend(struct journal *journal, struct arrow_batch *const *batches,
-                                      size_t count, int64_t expires_us, struct error *error);
+                                      size_t count, struct journal_life life, struct error *error);
 /* The batch, which is the one at `position`, as a mapping of the file; NULL: not now. */
 struct arrow_batch *journal_map(struct journal *journal, size_t position,
                                 const struct arrow_batch *batch);

@@ -29,7 +29,7 @@ struct journal_record {
     uint32_t kind;           /* enum journal_kind */
     uint32_t metadata_bytes; /* batch */
     uint64_t offset;         /* batch: in the .arrows file; commit: the file's size */
-    uint64_t body_bytes;     /* batch */
+    uint64_t body_bytes;     /* batch; commit: the time to live in ms */
     int64_t rows;            /* batch; commit: of all */
     int64_t expires_us;      /* commit */
     uint64_t batches;        /* commit: all so far */

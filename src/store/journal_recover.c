@@ -159,6 +159,7 @@ static void read_records(struct reading *reading)
         } else if (record.kind == JOURNAL_COMMIT && record.batches == journal->place_count) {
             journal->committed_count = journal->place_count;
             journal->committed_rows = record.rows;
+            reading->found.head.ttl_ms = record.body_bytes;
             reading->found.expires_us = record.expires_us;
             reading->file_bytes = record.offset;
             committed_at = reading->at;

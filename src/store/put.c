@@ -164,11 +164,13 @@ static enum status stage(struct put *put, const struct put_options *options, str
 {
     struct store *store = put->store;
     bool is_new = !put->target;
+    uint64_t ttl_default_ms =
+        options->ttl_default_ms > 0 ? options->ttl_default_ms : PUT_TTL_DEFAULT_MS;
     const struct dataset_options dataset_options = {
         .id = options->id.len > 0 && is_new ? options->id : str_of(put->new_id),
         .path = is_new ? options->path : STR_EMPTY,
         .owner = options->owner,
-        .ttl_ms = options->ttl_ms > 0 ? options->ttl_ms : PUT_TTL_DEFAULT_MS,
+        .ttl_ms = options->ttl_ms > 0 ? options->ttl_ms : ttl_default_ms,
         .schema = put->target ? put->target->schema : options->schema,
     };
     put->staged = make_kept(store, &dataset_options);
@@ -251,13 +253,13 @@ enum status put_append(struct put *put, struct arrow_batch *batch, struct error 
 
 /* --- commit ------------------------------------------------------------------------------------ */
 
-static int64_t expiry_us(uint64_t ttl_ms)
+static struct journal_life life_from_now(uint64_t ttl_ms)
 {
     int64_t ttl_us;
     int64_t expires_us;
     if (!checked_mul(ttl_ms, 1000, &ttl_us) || !checked_add(clock_wall_us(), ttl_us, &expires_us))
-        return INT64_MAX;
-    return expires_us;
+        expires_us = INT64_MAX;
+    return (struct journal_life){.ttl_ms = ttl_ms, .expires_us = expires_us};
 }
 
 /* The present dataset under the staged one's names: by path or by id. With the store's lock. */
@@ -300,7 +302,7 @@ static enum status commit_new(struct put *put, struct error *error)
 {
     struct dataset *dropped = NULL;
     if (put->staged->journal)
-        TRY(journal_commit(put->staged->journal, expiry_us(put->staged->ttl_ms), error));
+        TRY(journal_commit(put->staged->journal, life_from_now(put->staged->ttl_ms), error));
     TRY(publish(put, &dropped, error));
     if (dropped)
         store_finish_dropped(dropped);
@@ -340,7 +342,7 @@ static enum status extend_journal(struct put *put, uint64_t ttl_ms, struct error
         batches[i] = arrow_batch_ref(staged->locked.slots[i]);
     lock_give(&staged->locked.lock);
     enum status status =
-        journal_extend(put->target->journal, batches, count, expiry_us(ttl_ms), error);
+        journal_extend(put->target->journal, batches, count, life_from_now(ttl_ms), error);
     for (size_t i = 0; i < count; i++)
         arrow_batch_unref(batches[i]);
     free(batches);
@@ -438,7 +440,7 @@ enum status dataset_renew(struct dataset *dataset, uint64_t ttl_ms, struct error
     LOCKED(&dataset->commit_lock);
     uint64_t new_ttl_ms = ttl_ms > 0 ? ttl_ms : dataset->ttl_ms;
     if (dataset->journal)
-        TRY(journal_commit(dataset->journal, expiry_us(new_ttl_ms), error));
+        TRY(journal_commit(dataset->journal, life_from_now(new_ttl_ms), error));
     return renew(dataset, new_ttl_ms, error);
 }
 

@@ -27,7 +27,8 @@ struct put_options {
     struct str path; /* canonical (name.h); empty: none */
     enum put_mode mode;
     struct str owner;
-    uint64_t ttl_ms;                    /* 0: that of the dataset appended to, else 1 h */
+    uint64_t ttl_ms;         /* 0: that of the dataset appended to, else ttl_default_ms */
+    uint64_t ttl_default_ms; /* 0: 1 h */
     enum dataset_durability durability; /* of a new dataset; one appended to keeps its own */
     struct arrow_schema *schema;        /* a reference is taken */
 };

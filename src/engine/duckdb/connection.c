@@ -198,6 +198,30 @@ struct connection *connection_find(struct engine *engine, uint64_t number)
     return connection;
 }
 
+/* --- errors of our functions -------------------------------------------------------------------- */
+
+void connection_note_cause(struct connection *connection, const struct error *cause)
+{
+    if (!connection)
+        return;
+    LOCKED(&connection->locked.lock);
+    if (connection->locked.cause.status == STATUS_OK)
+        connection->locked.cause = *cause;
+}
+
+bool connection_take_cause(struct connection *connection, const char *message,
+                           struct error *out_cause)
+{
+    LOCKED(&connection->locked.lock);
+    struct error *cause = &connection->locked.cause;
+    bool is_cause = cause->status != STATUS_OK &&
+                    str_find_str(str_of(message), str_of(cause->message)) >= 0;
+    if (is_cause && out_cause)
+        *out_cause = *cause;
+    cause->status = STATUS_OK;
+    return is_cause;
+}
+
 /* --- one user at a time ------------------------------------------------------------------------- */
 
 /* Waits a little for the connection to be left; true when it was entered. */

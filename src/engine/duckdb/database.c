@@ -268,6 +268,7 @@ static void engine_copy_options(struct engine *engine, const struct engine_optio
     engine->batch_rows_max = options->batch_rows_max;
     engine->batch_bytes_max = options->batch_bytes_max;
     engine->pool = options->pool;
+    engine->store = options->store;
 }
 
 static enum status engine_set_up(struct engine *engine, duckdb_connection connection,
@@ -277,6 +278,7 @@ static enum status engine_set_up(struct engine *engine, duckdb_connection connec
     TRY(name_catalog(engine, connection, error));
     TRY(run_copy_register(engine, connection, error));
     TRY(table_function_register(engine, connection, error));
+    TRY(batch_function_register(engine, connection, error));
     TRY(catalog_make(engine, connection, error));
     for (size_t i = 0; i < options->file_count; i++)
         TRY(file_view_make(engine, connection, &options->files[i],

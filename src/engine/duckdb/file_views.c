@@ -55,10 +55,12 @@ struct file_kind {
 };
 
 static const struct file_kind file_kinds[] = {
-    {".parquet", "read_parquet"}, {".csv", "read_csv"},      {".csv.gz", "read_csv"},
-    {".csv.zst", "read_csv"},     {".tsv", "read_csv"},      {".tsv.gz", "read_csv"},
-    {".json", "read_json"},       {".json.gz", "read_json"}, {".ndjson", "read_json"},
-    {".ndjson.gz", "read_json"},  {".jsonl", "read_json"},   {".jsonl.gz", "read_json"},
+    {".parquet", "read_parquet"}, {".csv", "read_csv"},        {".csv.gz", "read_csv"},
+    {".csv.zst", "read_csv"},     {".tsv", "read_csv"},        {".tsv.gz", "read_csv"},
+    {".json", "read_json"},       {".json.gz", "read_json"},   {".ndjson", "read_json"},
+    {".ndjson.gz", "read_json"},  {".jsonl", "read_json"},     {".jsonl.gz", "read_json"},
+    {".arrow", BATCH_FUNCTION},   {".arrows", BATCH_FUNCTION}, {".feather", BATCH_FUNCTION},
+    {".ipc", BATCH_FUNCTION},
 };
 
 static const struct file_kind *file_kind_find(struct str path)
@@ -92,18 +94,44 @@ static struct str view_name(struct arena *arena, struct str path, const struct f
     return str_make(name, size);
 }
 
+static bool kind_is_arrow(const struct file_kind *kind)
+{
+    return kind && str_equal(str_of(kind->function), STR(BATCH_FUNCTION));
+}
+
+bool engine_file_is_arrow(struct str path)
+{
+    return kind_is_arrow(file_kind_find(path));
+}
+
+/* The argument of the reading function. */
+static enum status file_source(struct engine *engine, const struct engine_file *file,
+                               const struct file_kind *kind, struct str *out_source,
+                               struct error *error)
+{
+    if (!kind_is_arrow(kind))
+        return file_gate_allow(&engine->files, &engine->arena, file->path, out_source, error);
+    *out_source = file->dataset;
+    if (file->dataset.len > 0)
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "'%.*s': an Arrow file is read from a dataset, and there is none",
+                     STR_ARGS(file->path));
+}
+
 enum status file_view_make(struct engine *engine, duckdb_connection connection,
                            const struct engine_file *file, bool in_memory, struct error *error)
 {
     const struct file_kind *kind = file_kind_find(file->path);
     if (!kind)
         return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "'%.*s': the name of a data file ends in .parquet, .csv, .tsv, .json, "
-                         ".ndjson or .jsonl (.csv, .tsv and JSON also with .gz)",
+                         "'%.*s': the name of a data file ends in .parquet, .arrow, .arrows, "
+                         ".feather, .ipc, .csv, .tsv, .json, .ndjson or .jsonl (.csv, .tsv and "
+                         "JSON also with .gz)",
                          STR_ARGS(file->path));
-    struct str path;
-    TRY(file_gate_allow(&engine->files, &engine->arena, file->path, &path, error));
-    struct str name = file->view.len ? file->view : view_name(&engine->arena, path, kind);
+    struct str source;
+    TRY(file_source(engine, file, kind, &source, error));
+    struct str name = file->view.len ? file->view : view_name(&engine->arena, file->path, kind);
     CLEANUP(buf_finish) struct buf sql;
     buf_init(&sql, SETTING_TEXT_MAX);
     /* A database file of the user's is never changed: beside one the views live in our catalog. */
@@ -111,7 +139,7 @@ enum status file_view_make(struct engine *engine, duckdb_connection connection,
                     in_memory ? "CREATE VIEW " : "CREATE VIEW " SHARED_CATALOG_NAME ".files.");
     buf_append_quoted(&sql, name, '"');
     buf_printf(&sql, " AS SELECT * FROM %s(", kind->function);
-    buf_append_quoted(&sql, path, '\'');
+    buf_append_quoted(&sql, source, '\'');
     buf_append_text(&sql, ")");
     enum status status = setup_execute_buf(engine, connection, &sql, error);
     if (status != STATUS_OK && error) {

@@ -14,6 +14,9 @@
 
 enum status run_error(const struct run *run, const char *message, struct error *error)
 {
+    struct error cause;
+    if (connection_take_cause(run->connection, message, &cause))
+        return error_copy(error, &cause);
     enum status status =
         duckdb_error(run->statement->session->engine, message, run->text, run->line_shift, error);
     /* DuckDB names the lines of what it was given; positions are of what the client sent. */
@@ -266,6 +269,8 @@ enum status engine_statement_run(struct engine_statement *statement, struct data
     statement->is_entered = false;
     enum status status = statement_run_entered(statement, dataset, out_rows, error);
     connection_leave(statement->connection);
+    if (status != STATUS_OK)
+        dataset_names_mend_error(&statement->names, error);
     return status;
 }
 

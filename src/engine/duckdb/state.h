@@ -13,6 +13,7 @@
 #include "base/buf.h"
 #include "base/list.h"
 #include "base/map.h"
+#include "engine/dataset_names.h"
 #include "engine/duckdb/file_gate.h"
 #include "engine/duckdb/type.h"
 #include "engine/engine.h"
@@ -34,6 +35,7 @@ struct engine {
     size_t batch_rows_max;
     size_t batch_bytes_max;
     struct buffer_pool *pool;
+    struct store *store; /* what batch() reads; NULL: nothing */
     struct engine_table *tables;
     size_t table_count;
     struct time_zones zones;
@@ -89,10 +91,12 @@ struct connection {
     bool is_direct;               /* the optimizer is off */
     struct result_writer *writer; /* of the COPY that runs; set by who has entered */
     atomic_uint_fast64_t chunks;  /* grows while the running statement makes progress */
+    struct dataset_uses *uses;    /* of the statement that is prepared; set by who has entered */
     struct {
         struct lock lock;
         struct condition left;
         bool is_entered;
+        struct error cause; /* that a function of ours gave the engine; STATUS_OK: none */
     } locked;
 };
 
@@ -111,6 +115,13 @@ void connection_leave_if(struct connection **connection);
 /* Closes the idle connections. */
 void connections_close_idle(struct engine *engine);
 struct connection *connection_find(struct engine *engine, uint64_t number);
+
+/* Keeps the error of a function of ours as it is: the engine only passes its text on. The first one counts;
+ * `connection` may be NULL. */
+void connection_note_cause(struct connection *connection, const struct error *cause);
+/* Takes the cause if `message`, the engine's error, is about it. */
+bool connection_take_cause(struct connection *connection, const char *message,
+                           struct error *out_cause);
 
 /* Runs statements of our own, for their effect; the error is DuckDB's. */
 MUST_CHECK enum status connection_execute(struct connection *connection, const char *sql,
@@ -175,11 +186,34 @@ struct parts {
 MUST_CHECK enum status parts_make(struct engine *engine, struct str sql, struct arena *arena,
                                   struct parts *out_parts, struct error *error);
 
+/* --- datasets that statements read (dataset_uses.c) --------------------------------------------- */
+
+struct dataset_use {
+    char *name; /* id or path */
+    struct arrow_schema *schema;
+};
+
+struct dataset_uses {
+    struct dataset_use *items;
+    size_t count;
+};
+void dataset_uses_add(struct dataset_uses *uses, struct str name, struct arrow_schema *schema);
+void dataset_uses_clear(struct dataset_uses *uses);
+/* True when the datasets of these names have the columns that they had. */
+bool dataset_uses_are_current(const struct dataset_uses *uses, struct engine *engine);
+/* The dataset of an id or a path, one reference. NOT_FOUND; FAILED_PRECONDITION for one that is not
+ * complete. */
+MUST_CHECK enum status dataset_find_readable(struct engine *engine, struct str name,
+                                             struct dataset **out_dataset, struct error *error);
+/* True when a dataset has the path; `engine` is a struct engine. */
+bool dataset_path_exists(void *engine, struct str path);
+
 struct engine_statement {
     struct engine_session *session;
     struct connection *connection;
     struct arena arena;
-    struct str sql;
+    struct dataset_names names; /* names.source is what the client sent */
+    struct str sql;             /* what the engine gets */
     struct parts parts;
     struct engine_result_options options;
     duckdb_extracted_statements extracted;
@@ -189,10 +223,11 @@ struct engine_statement {
     size_t parameter_count;
     struct result_plan plan;
     bool owns_transaction; /* opened by us around several statements, still open */
-    bool is_entered;   /* the connection is kept from prepare to run: a transaction is open in it */
-    bool has_run;      /* to its end */
-    uint64_t epoch;    /* of the engine when `prepared` was made */
-    uint64_t sql_hash; /* while in the cache */
+    bool is_entered; /* the connection is kept from prepare to run: a transaction is open in it */
+    bool has_run;    /* to its end */
+    uint64_t epoch;  /* of the engine when `prepared` was made */
+    struct dataset_uses uses; /* by `prepared` */
+    uint64_t sql_hash;        /* while in the cache */
     struct list cache_link;
     atomic_bool interrupted;
     struct {
@@ -300,6 +335,13 @@ MUST_CHECK enum status table_function_register(struct engine *engine, duckdb_con
                                                struct error *error);
 MUST_CHECK enum status catalog_make(struct engine *engine, duckdb_connection connection,
                                     struct error *error);
+
+/* --- datasets in SQL (batch_function.c) --------------------------------------------------------- */
+
+/* Takes the id or the path of a dataset. */
+#define BATCH_FUNCTION "batch"
+MUST_CHECK enum status batch_function_register(struct engine *engine, duckdb_connection connection,
+                                               struct error *error);
 
 /* --- errors (error.c) --------------------------------------------------------------------------- */
 

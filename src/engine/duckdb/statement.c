@@ -13,6 +13,9 @@
 #include "engine/duckdb/state.h"
 #include "engine/gate.h"
 
+/* catalog.schema.table */
+#define ENGINE_NAME_PARTS_MAX 3
+
 /* --- kinds -------------------------------------------------------------------------------------- */
 
 struct type_row {
@@ -128,6 +131,9 @@ static enum statement_kind kind_of(const struct engine_statement *statement,
 static enum status statement_error(const struct engine_statement *statement, const char *message,
                                    struct error *error)
 {
+    struct error cause;
+    if (connection_take_cause(statement->connection, message, &cause))
+        return error_copy(error, &cause);
     return duckdb_error(statement->session->engine, message, statement->sql, 0, error);
 }
 
@@ -136,8 +142,11 @@ enum status statement_prepare_part(struct engine_statement *statement, size_t in
 {
     duckdb_prepared_statement prepared = NULL;
     enum status status;
-    if (duckdb_prepare_extracted_statement(statement->connection->handle, statement->extracted,
-                                           index, &prepared) != DuckDBSuccess)
+    statement->connection->uses = &statement->uses;
+    duckdb_state state = duckdb_prepare_extracted_statement(statement->connection->handle,
+                                                            statement->extracted, index, &prepared);
+    statement->connection->uses = NULL;
+    if (state != DuckDBSuccess)
         status = statement_error(statement, duckdb_prepare_error(prepared), error);
     else
         status =
@@ -244,22 +253,44 @@ enum status statement_prepare(struct engine_statement *statement, struct error *
     return statement->plan.schema ? STATUS_OK : statement_make_plan(statement, error);
 }
 
+/* The columns were announced; their types are looked at when rows come. */
+static enum status statement_check_names(const struct engine_statement *statement,
+                                         struct error *error)
+{
+    const struct result_plan *plan = &statement->plan;
+    size_t count = duckdb_prepared_statement_column_count(statement->prepared);
+    bool same = plan->column_count == 0 || plan->column_count == count;
+    for (size_t i = 0; same && i < plan->column_count; i++) {
+        const char *name = duckdb_prepared_statement_column_name(statement->prepared, i);
+        same = str_equal(plan->schema->fields[i].name, str_of(name));
+        duckdb_free((void *)name);
+    }
+    if (same)
+        return STATUS_OK;
+    return error_set(error, STATUS_ABORTED,
+                     "the columns of the result changed after the statement was prepared: send it "
+                     "again");
+}
+
 enum status statement_refresh(struct engine_statement *statement, struct error *error)
 {
     uint64_t epoch = atomic_load(&statement->session->engine->write_epoch);
-    if (statement->epoch == epoch)
+    if (statement->epoch == epoch &&
+        dataset_uses_are_current(&statement->uses, statement->session->engine))
         return STATUS_OK;
     statement_forget(statement);
     TRY(statement_extract(statement, error));
     statement->epoch = epoch;
-    return statement_prepare_part(statement, statement->extracted_count - 1, &statement->prepared,
-                                  error);
+    TRY(statement_prepare_part(statement, statement->extracted_count - 1, &statement->prepared,
+                               error));
+    return statement_check_names(statement, error);
 }
 
 void statement_forget(struct engine_statement *statement)
 {
     duckdb_destroy_prepare(&statement->prepared);
     duckdb_destroy_extracted(&statement->extracted);
+    dataset_uses_clear(&statement->uses);
 }
 
 /* --- life --------------------------------------------------------------------------------------- */
@@ -270,7 +301,9 @@ static struct engine_statement *statement_create(struct engine_session *session,
     struct engine_statement *statement = NEW(struct engine_statement);
     statement->session = engine_session_ref(session);
     arena_init(&statement->arena);
-    statement->sql = arena_copy(&statement->arena, sql);
+    dataset_names_replace(&statement->arena, arena_copy(&statement->arena, sql),
+                          dataset_path_exists, session->engine, &statement->names);
+    statement->sql = statement->names.sql;
     if (options)
         statement->options = *options;
     result_plan_init(&statement->plan);
@@ -291,6 +324,34 @@ static enum status statement_prepare_entered(struct engine_statement *statement,
     return status;
 }
 
+static enum status statement_begin(struct engine_statement *statement, struct error *error)
+{
+    struct engine_session *session = statement->session;
+    TRY(parts_make(session->engine, statement->sql, &statement->arena, &statement->parts, error));
+    if (statement->parts.count == 0)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the text holds no statement");
+    bool is_direct = statement->parts.count == 1 && statement->parts.items[0].is_plain;
+    TRY(session_connection(session, is_direct, &statement->connection, error));
+    return statement_prepare_entered(statement, error);
+}
+
+/* The engine knows nothing of datasets, and no name of more than three parts. */
+static enum status statement_explain_failure(const struct engine_statement *statement,
+                                             struct error *error)
+{
+    const struct dataset_names *names = &statement->names;
+    dataset_names_mend_error(names, error);
+    if (names->unknown.len == 0 ||
+        (error->status != STATUS_NOT_FOUND && names->unknown_elements <= ENGINE_NAME_PARTS_MAX - 1))
+        return error->status;
+    error_set_code(error, STATUS_NOT_FOUND, "NOT_FOUND",
+                   "there is no dataset '%.*s': it expired, was dropped or never existed",
+                   STR_ARGS(names->unknown));
+    error->position = (int64_t)names->unknown_offset;
+    return STATUS_NOT_FOUND;
+}
+
 enum status engine_prepare(struct engine_session *session, struct str sql,
                            const struct engine_result_options *options,
                            struct engine_statement **out_statement, struct error *error)
@@ -305,13 +366,11 @@ enum status engine_prepare(struct engine_session *session, struct str sql,
     TRY(file_gate_check(&engine->files, sql, error));
     CLEANUP(engine_statement_destroy)
     struct engine_statement *statement = statement_create(session, sql, options);
-    TRY(parts_make(engine, statement->sql, &statement->arena, &statement->parts, error));
-    if (statement->parts.count == 0)
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
-                              "the text holds no statement");
-    bool is_direct = statement->parts.count == 1 && statement->parts.items[0].is_plain;
-    TRY(session_connection(session, is_direct, &statement->connection, error));
-    TRY(statement_prepare_entered(statement, error));
+    struct error failure = ERROR_NONE;
+    if (statement_begin(statement, &failure) != STATUS_OK) {
+        (void)statement_explain_failure(statement, &failure);
+        return error_copy(error, &failure);
+    }
     *out_statement = STEAL(statement);
     return STATUS_OK;
 }

@@ -7,7 +7,8 @@
  *
  * A plan is only right for the data it was made for: the engine prunes by statistics at prepare time. So
  * each statement remembers the engine's write epoch, which grows before and after everything that may
- * change data or catalog, and one of an older epoch is thrown away. Where statements may read files,
+ * change data or catalog, and one of an older epoch is thrown away, as is one that reads a dataset which
+ * has other columns now. Where statements may read files,
  * which change behind our back, nothing is kept.
  *
  * Threads: any; the engine's lock. Owns: the statements kept. SPDX-License-Identifier: Apache-2.0
@@ -30,7 +31,7 @@ static bool options_are_equal(const struct engine_result_options *a,
 static bool is_the_one(const struct engine_statement *statement, struct str sql, uint64_t sql_hash,
                        const struct engine_result_options *options)
 {
-    return statement->sql_hash == sql_hash && str_equal(statement->sql, sql) &&
+    return statement->sql_hash == sql_hash && str_equal(statement->names.source, sql) &&
            options_are_equal(&statement->options, options);
 }
 
@@ -63,12 +64,13 @@ struct engine_statement *statement_cache_take(struct engine_session *session, st
     struct engine_statement *statement;
     while ((statement = take(engine, sql, options ? options : &none))) {
         statement->session = engine_session_ref(session);
-        if (statement->epoch == atomic_load(&engine->write_epoch)) {
+        if (statement->epoch == atomic_load(&engine->write_epoch) &&
+            dataset_uses_are_current(&statement->uses, engine)) {
             atomic_store(&statement->interrupted, false);
             statement->has_run = false;
             return statement;
         }
-        engine_statement_destroy(statement);
+        statement_free(statement);
     }
     return NULL;
 }
@@ -78,8 +80,9 @@ static bool is_worth_keeping(const struct engine_statement *statement)
     const struct engine *engine = statement->session->engine;
     return statement->has_run && statement->kind == STATEMENT_QUERY && statement->prepared &&
            statement->extracted_count == 1 && statement->parameter_count == 0 &&
-           statement->sql.len <= CACHED_TEXT_BYTES_MAX && engine->files.allowed_count == 0 &&
-           !atomic_load(&statement->interrupted) &&
+           statement->names.unknown.len == 0 &&
+           statement->names.source.len <= CACHED_TEXT_BYTES_MAX &&
+           engine->files.allowed_count == 0 && !atomic_load(&statement->interrupted) &&
            !atomic_load(&statement->connection->is_tainted) &&
            statement->epoch == atomic_load(&engine->write_epoch);
 }
@@ -104,7 +107,7 @@ bool statement_cache_put(struct engine_statement *statement)
         return false;
     struct engine *engine = statement->session->engine;
     engine_session_unref(STEAL(statement->session));
-    statement->sql_hash = str_hash(statement->sql);
+    statement->sql_hash = str_hash(statement->names.source);
     statement_free(enter(engine, statement));
     return true;
 }

@@ -6,80 +6,49 @@
  * that the statement uses are filled.
  *
  * Bind runs on a worker, init and function on the engine's threads, one at a time. The scan owns its
- * batch. Leaves out nested columns. Source: DuckDB's C API, table functions.
- * SPDX-License-Identifier: Apache-2.0
+ * batch. Source: DuckDB's C API, table functions. SPDX-License-Identifier: Apache-2.0
  */
-#include <assert.h>
-
-#include "arrow/column.h"
+#include "base/checked.h"
 #include "base/memory.h"
+#include "engine/duckdb/scan.h"
 #include "engine/duckdb/state.h"
 
-struct scan {
+struct table_bind {
+    const struct engine_table *table;
+    struct arena arena;
+    struct scan_plan *plans;
+};
+
+struct table_scan {
+    const struct table_bind *bind;
     struct arrow_batch *batch;
     struct arena arena;
     struct arrow_column *columns;
+    struct scan_filler filler;
     size_t *indices; /* of the columns that are filled, in their order */
     size_t index_count;
     int64_t row;
 };
 
-static void scan_destroy(void *pointer)
+static void table_bind_destroy(void *pointer)
 {
-    struct scan *scan = pointer;
-    if (!scan)
-        return;
+    struct table_bind *bind = pointer;
+    scan_plans_finish(bind->plans, bind->table->schema->field_count);
+    arena_finish(&bind->arena);
+    free(bind);
+}
+
+static void table_scan_destroy(void *pointer)
+{
+    struct table_scan *scan = pointer;
     arrow_batch_unref(scan->batch);
     arena_finish(&scan->arena);
+    scan_filler_finish(&scan->filler);
     free(scan->indices);
     free(scan);
 }
 
 /* --- bind --------------------------------------------------------------------------------------- */
-
-static duckdb_type int_type(const struct arrow_field *field)
-{
-    static const duckdb_type signed_types[] = {DUCKDB_TYPE_TINYINT, DUCKDB_TYPE_SMALLINT,
-                                               DUCKDB_TYPE_INTEGER, DUCKDB_TYPE_BIGINT};
-    static const duckdb_type unsigned_types[] = {DUCKDB_TYPE_UTINYINT, DUCKDB_TYPE_USMALLINT,
-                                                 DUCKDB_TYPE_UINTEGER, DUCKDB_TYPE_UBIGINT};
-    size_t index = (size_t)__builtin_ctz((unsigned)field->bit_width / 8);
-    return field->is_signed ? signed_types[index] : unsigned_types[index];
-}
-
-static duckdb_type timestamp_type(const struct arrow_field *field)
-{
-    static const duckdb_type types[] = {
-        [ARROW_SECOND] = DUCKDB_TYPE_TIMESTAMP_S,
-        [ARROW_MILLISECOND] = DUCKDB_TYPE_TIMESTAMP_MS,
-        [ARROW_MICROSECOND] = DUCKDB_TYPE_TIMESTAMP,
-        [ARROW_NANOSECOND] = DUCKDB_TYPE_TIMESTAMP_NS,
-    };
-    if (field->timezone.len && field->unit == ARROW_MICROSECOND)
-        return DUCKDB_TYPE_TIMESTAMP_TZ;
-    return types[field->unit];
-}
-
-/* The engine's type of a column; DUCKDB_TYPE_INVALID: not taken. */
-static duckdb_type field_type(const struct arrow_field *field)
-{
-    switch (field->type) {
-    case ARROW_BOOL:
-        return DUCKDB_TYPE_BOOLEAN;
-    case ARROW_INT:
-        return int_type(field);
-    case ARROW_FLOAT:
-        return field->bit_width == 32 ? DUCKDB_TYPE_FLOAT : DUCKDB_TYPE_DOUBLE;
-    case ARROW_UTF8:
-        return DUCKDB_TYPE_VARCHAR;
-    case ARROW_BINARY:
-        return DUCKDB_TYPE_BLOB;
-    case ARROW_TIMESTAMP:
-        return timestamp_type(field);
-    default:
-        return DUCKDB_TYPE_INVALID;
-    }
-}
 
 static const struct engine_table *bind_find_table(struct engine *engine, duckdb_bind_info info)
 {
@@ -94,44 +63,46 @@ static const struct engine_table *bind_find_table(struct engine *engine, duckdb_
     return found;
 }
 
-static void bind_add_column(duckdb_bind_info info, const struct arrow_field *field)
-{
-    char *name = str_copy(field->name);
-    duckdb_type id = field_type(field);
-    assert(id != DUCKDB_TYPE_INVALID && !field->is_dictionary);
-    duckdb_logical_type type = duckdb_create_logical_type(id);
-    duckdb_bind_add_result_column(info, name, type);
-    duckdb_destroy_logical_type(&type);
-    free(name);
-}
-
 static void table_bind(duckdb_bind_info info)
 {
     struct engine *engine = duckdb_bind_get_extra_info(info);
     const struct engine_table *table = bind_find_table(engine, info);
+    struct error error = ERROR_NONE;
     if (!table) {
         duckdb_bind_set_error(info, "there is no system table of that name");
         return;
     }
+    struct table_bind *bind = NEW(struct table_bind);
+    bind->table = table;
+    arena_init(&bind->arena);
+    duckdb_bind_set_bind_data(info, bind, table_bind_destroy);
+    if (scan_plans_make(&bind->arena, table->schema, &bind->plans, &error) != STATUS_OK) {
+        duckdb_bind_set_error(info, error.message);
+        return;
+    }
+    const char **names =
+        scan_names(&bind->arena, table->schema->fields, table->schema->field_count);
     for (size_t i = 0; i < table->schema->field_count; i++)
-        bind_add_column(info, &table->schema->fields[i]);
-    duckdb_bind_set_bind_data(info, (void *)table, NULL);
+        duckdb_bind_add_result_column(info, names[i], scan_plan_type(&bind->plans[i]));
 }
 
 /* --- init --------------------------------------------------------------------------------------- */
 
 static void table_init(duckdb_init_info info)
 {
-    const struct engine_table *table = duckdb_init_get_bind_data(info);
     struct error error = ERROR_NONE;
-    struct scan *scan = NEW(struct scan);
+    struct table_scan *scan = NEW(struct table_scan);
+    scan->bind = duckdb_init_get_bind_data(info);
     arena_init(&scan->arena);
-    duckdb_init_set_init_data(info, scan, scan_destroy);
+    scan_filler_init(&scan->filler);
+    duckdb_init_set_init_data(info, scan, table_scan_destroy);
+    const struct engine_table *table = scan->bind->table;
     if (table->snapshot(table->context, &scan->batch, &error) != STATUS_OK) {
         duckdb_init_set_error(info, error.message);
         return;
     }
     scan->columns = arrow_columns_open(scan->batch, &scan->arena);
+    scan->filler.batch = scan->batch;
     scan->index_count = duckdb_init_get_column_count(info);
     scan->indices = NEW_ARRAY(size_t, scan->index_count + 1);
     for (size_t i = 0; i < scan->index_count; i++)
@@ -141,64 +112,27 @@ static void table_init(duckdb_init_info info)
 
 /* --- function ----------------------------------------------------------------------------------- */
 
-static void fill_validity(duckdb_vector vector, const struct arrow_column *column, int64_t first,
-                          size_t count)
-{
-    if (!column->validity)
-        return;
-    duckdb_vector_ensure_validity_writable(vector);
-    uint64_t *validity = duckdb_vector_get_validity(vector);
-    for (size_t i = 0; i < count; i++)
-        duckdb_validity_set_row_validity(validity, i,
-                                         !arrow_column_is_null(column, first + (int64_t)i));
-}
-
-static void fill_texts(duckdb_vector vector, const struct arrow_column *column, int64_t first,
-                       size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (arrow_column_is_null(column, first + (int64_t)i))
-            continue;
-        struct str text = arrow_column_bytes(column, first + (int64_t)i);
-        duckdb_vector_assign_string_element_len(vector, i, text.ptr ? text.ptr : "", text.len);
-    }
-}
-
-static void fill_bools(duckdb_vector vector, const struct arrow_column *column, int64_t first,
-                       size_t count)
-{
-    bool *values = duckdb_vector_get_data(vector);
-    for (size_t i = 0; i < count; i++) {
-        size_t row = (size_t)first + i;
-        values[i] = column->values[row / 8] >> (row % 8) & 1;
-    }
-}
-
-static void fill_column(duckdb_vector vector, const struct arrow_column *column, int64_t first,
-                        size_t count)
-{
-    size_t width = arrow_field_width(column->field);
-    fill_validity(vector, column, first, count);
-    if (column->field->type == ARROW_UTF8 || column->field->type == ARROW_BINARY)
-        fill_texts(vector, column, first, count);
-    else if (column->field->type == ARROW_BOOL)
-        fill_bools(vector, column, first, count);
-    else
-        memcpy(duckdb_vector_get_data(vector), column->values + (size_t)first * width,
-               count * width);
-}
-
 static void table_scan(duckdb_function_info info, duckdb_data_chunk output)
 {
-    struct scan *scan = duckdb_function_get_init_data(info);
-    int64_t left = scan->batch->rows - scan->row;
-    size_t step = duckdb_vector_size();
-    size_t count = left < (int64_t)step ? (size_t)left : step;
-    /* count(*) needs no column; the engine then gives an index beyond the last one. */
-    for (size_t i = 0; i < scan->index_count && count > 0; i++)
-        if (scan->indices[i] < scan->batch->schema->field_count)
-            fill_column(duckdb_data_chunk_get_vector(output, i), &scan->columns[scan->indices[i]],
-                        scan->row, count);
+    struct table_scan *scan = duckdb_function_get_init_data(info);
+    size_t left = (size_t)(scan->batch->rows - scan->row);
+    size_t count = size_min(left, duckdb_vector_size());
+    for (size_t i = 0; i < scan->index_count; i++) {
+        size_t index = scan->indices[i];
+        /* count(*) needs no column; the engine then gives an index beyond the last one. */
+        if (index >= scan->batch->schema->field_count)
+            continue;
+        struct scan_part part = {
+            .column = &scan->columns[index],
+            .first = scan->row,
+            .count = count,
+            .vector = duckdb_data_chunk_get_vector(output, i),
+        };
+        if (!scan_fill_column(&scan->filler, &scan->bind->plans[index], &part)) {
+            duckdb_function_set_error(info, scan->filler.error.message);
+            return;
+        }
+    }
     scan->row += (int64_t)count;
     duckdb_data_chunk_set_size(output, count);
 }

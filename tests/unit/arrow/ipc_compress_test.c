@@ -221,6 +221,104 @@ static void other_codecs_are_not_taken(void **state)
     assert_int_equal(try_attempt(&attempt), STATUS_UNIMPLEMENTED);
 }
 
+/* Many buffers that each claim a lot from little share one limit. */
+static void claims_add_up(void **state)
+{
+    enum { SIZE = 1 << 20 };
+    static uint8_t zeros[SIZE];
+    CLEANUP(buffer_unref) struct buffer *frame = compress(ZSTD, zeros, SIZE);
+    struct attempt attempt = {.codec = ZSTD,
+                              .rows = SIZE,
+                              .claim = SIZE,
+                              .frame = str_make(frame->data, frame->size),
+                              .limits = ipc_limits_default};
+    assert_int_equal(try_attempt(&attempt), STATUS_OK);
+    attempt.limits.decoded_bytes_max = SIZE - 1;
+    assert_int_equal(try_attempt(&attempt), STATUS_RESOURCE_EXHAUSTED);
+}
+
+/* --- encoding --------------------------------------------------------------------------------------- */
+
+static const enum ipc_compression compressions[] = {IPC_COMPRESSION_LZ4, IPC_COMPRESSION_ZSTD};
+
+static void check_compressed(struct ipc_compressor *compressor, struct arrow_schema *schema,
+                             int64_t rows)
+{
+    CLEANUP(ipc_decoder_destroy)
+    struct ipc_decoder *decoder = ipc_decoder_create(&ipc_limits_default);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *batch = sample_batch_create(schema, rows, 1);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *decoded = NULL;
+    assert_int_equal(ipc_decode(decoder, schema->message, SLICE_EMPTY, &decoded, NULL), 0);
+    for (size_t i = 0; i < schema->dictionary_count; i++) {
+        CLEANUP(slice_finish) struct slice message = ipc_dictionary_message(schema, i);
+        CLEANUP(slices_finish) struct slices parts;
+        slices_init(&parts);
+        ipc_append_body(&parts, schema->dictionaries[i]);
+        CLEANUP(slice_finish) struct slice body = slices_join(&parts);
+        assert_int_equal(ipc_decode(decoder, message, body, &decoded, NULL), STATUS_OK);
+    }
+    CLEANUP(slice_finish) struct slice message = SLICE_EMPTY;
+    CLEANUP(slices_finish) struct slices parts;
+    slices_init(&parts);
+    assert_int_equal(ipc_compress_batch(compressor, batch, &message, &parts, NULL), STATUS_OK);
+    assert_int_equal(parts.bytes % 8, 0);
+    CLEANUP(slice_finish) struct slice body = slices_join(&parts);
+    struct error error = ERROR_NONE;
+    if (ipc_decode(decoder, message, body, &decoded, &error) != STATUS_OK)
+        fail_msg("%s", error.message);
+    assert_true(sample_batches_equal(batch, decoded));
+}
+
+static void every_type_is_compressed(void **state)
+{
+    for (size_t i = 0; i < 2; i++) {
+        CLEANUP(ipc_compressor_destroy)
+        struct ipc_compressor *compressor = ipc_compressor_create(compressions[i], 0);
+        for (size_t field = 0; field < sample_field_count(); field++) {
+            CLEANUP(arrow_schema_unref)
+            struct arrow_schema *schema = sample_schema_create_part(field, 1);
+            check_compressed(compressor, schema, 0);
+            check_compressed(compressor, schema, 5);
+            check_compressed(compressor, schema, 3000);
+        }
+        CLEANUP(arrow_schema_unref) struct arrow_schema *all = sample_schema_create();
+        check_compressed(compressor, all, 100);
+    }
+}
+
+static struct arrow_batch *create_bytes(struct arrow_schema *schema, size_t size, bool is_random)
+{
+    uint64_t random = 1;
+    struct buffer *buffer = buffer_create(size);
+    for (size_t i = 0; i < size; i++) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+        buffer->data[i] = is_random ? (uint8_t)(random >> 33) : 7;
+    }
+    const struct arrow_node node = {(int64_t)size, 0};
+    struct slice buffers[] = {SLICE_EMPTY, slice_make(buffer->data, size, buffer)};
+    return arrow_batch_create(schema, (int64_t)size, &node, buffers);
+}
+
+/* What does not get smaller goes as it is, without a copy. */
+static void only_what_pays_is_compressed(void **state)
+{
+    CLEANUP(arrow_schema_unref)
+    struct arrow_schema *schema = sample_schema_of(STR("x"), ARROW_INT, fill_byte);
+    for (size_t i = 0; i < 4; i++) {
+        bool is_random = i / 2;
+        CLEANUP(ipc_compressor_destroy)
+        struct ipc_compressor *compressor = ipc_compressor_create(compressions[i % 2], 0);
+        CLEANUP(arrow_batch_unref)
+        struct arrow_batch *batch = create_bytes(schema, 100000, is_random);
+        CLEANUP(slice_finish) struct slice message = SLICE_EMPTY;
+        CLEANUP(slices_finish) struct slices body;
+        slices_init(&body);
+        assert_int_equal(ipc_compress_batch(compressor, batch, &message, &body, NULL), STATUS_OK);
+        assert_true(is_random ? body.bytes == 100008 : body.bytes < 1000);
+        assert_true(!is_random || slices_at(&body, 1)->owner == batch->buffers[1].owner);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -229,6 +327,9 @@ int main(void)
         cmocka_unit_test(skippable_frames_are_no_buffer),
         cmocka_unit_test(minus_one_is_not_compressed),
         cmocka_unit_test(other_codecs_are_not_taken),
+        cmocka_unit_test(claims_add_up),
+        cmocka_unit_test(every_type_is_compressed),
+        cmocka_unit_test(only_what_pays_is_compressed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

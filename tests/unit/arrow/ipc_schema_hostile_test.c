@@ -182,8 +182,8 @@ static void types_are_checked(void **state)
     assert_int_equal(FIELD(.kind = 27), REFUSED);
     assert_int_equal(FIELD(.kind = 255), REFUSED);
     assert_int_equal(FIELD(.kind = ARROW_UTF8, .no_type = true), REFUSED);
-    for (uint8_t kind = IPC_TYPE_RUN_END_ENCODED; kind <= IPC_TYPE_LARGE_LIST_VIEW; kind++)
-        assert_int_equal(FIELD(.kind = kind), STATUS_UNIMPLEMENTED);
+    assert_int_equal(FIELD(.kind = ARROW_BINARY_VIEW), STATUS_OK);
+    assert_int_equal(FIELD(.kind = ARROW_UTF8_VIEW), STATUS_OK);
 }
 
 static void parameters_are_checked(void **state)
@@ -232,7 +232,8 @@ static void decimals_are_checked(void **state)
 static void children_are_counted(void **state)
 {
     const struct raw_field two[] = {byte_field, byte_field};
-    static const uint8_t lists[] = {ARROW_LIST, ARROW_LARGE_LIST, ARROW_FIXED_LIST};
+    static const uint8_t lists[] = {ARROW_LIST, ARROW_LARGE_LIST, ARROW_FIXED_LIST, ARROW_LIST_VIEW,
+                                    ARROW_LARGE_LIST_VIEW};
     for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
         assert_int_equal(FIELD(.kind = lists[i], .children = two, .child_count = 1), STATUS_OK);
         assert_int_equal(FIELD(.kind = lists[i], .children = two, .child_count = 2), REFUSED);
@@ -240,6 +241,7 @@ static void children_are_counted(void **state)
         assert_int_equal(FIELD(.kind = lists[i], .no_children = true), REFUSED);
     }
     assert_int_equal(FIELD(.kind = ARROW_UTF8, .children = two, .child_count = 1), REFUSED);
+    assert_int_equal(FIELD(.kind = ARROW_UTF8_VIEW, .children = two, .child_count = 1), REFUSED);
     assert_int_equal(FIELD(.kind = ARROW_STRUCT), STATUS_OK);
     const struct raw_field one = {
         .name = "e", .kind = ARROW_STRUCT, .children = two, .child_count = 1};
@@ -249,6 +251,34 @@ static void children_are_counted(void **state)
     assert_int_equal(FIELD(.kind = ARROW_MAP, .children = &one, .child_count = 1), REFUSED);
     assert_int_equal(FIELD(.kind = ARROW_MAP, .children = &pair, .child_count = 1), STATUS_OK);
     assert_int_equal(FIELD(.kind = ARROW_MAP), REFUSED);
+}
+
+/* Run ends of a kind and width, with a number of children. */
+static enum status decode_runs(uint8_t kind, int64_t width, int64_t is_signed, size_t child_count,
+                               bool is_dictionary)
+{
+    const struct raw_field children[] = {{.name = "run_ends",
+                                          .kind = kind,
+                                          .scalar_sizes = {4, 1},
+                                          .scalars = {width, is_signed},
+                                          .is_dictionary = is_dictionary},
+                                         byte_field,
+                                         byte_field};
+    return FIELD(.kind = ARROW_RUN_END_ENCODED, .children = children, .child_count = child_count);
+}
+
+static void run_ends_are_integers(void **state)
+{
+    assert_int_equal(decode_runs(ARROW_INT, 16, 1, 2, false), STATUS_OK);
+    assert_int_equal(decode_runs(ARROW_INT, 32, 1, 2, false), STATUS_OK);
+    assert_int_equal(decode_runs(ARROW_INT, 64, 1, 2, false), STATUS_OK);
+    assert_int_equal(decode_runs(ARROW_INT, 8, 1, 2, false), REFUSED);
+    assert_int_equal(decode_runs(ARROW_INT, 32, 0, 2, false), REFUSED);
+    assert_int_equal(decode_runs(ARROW_INT, 32, 1, 2, true), REFUSED);
+    assert_int_equal(decode_runs(ARROW_DATE, 0, 0, 2, false), REFUSED);
+    assert_int_equal(decode_runs(ARROW_INT, 32, 1, 0, false), REFUSED);
+    assert_int_equal(decode_runs(ARROW_INT, 32, 1, 1, false), REFUSED);
+    assert_int_equal(decode_runs(ARROW_INT, 32, 1, 3, false), REFUSED);
 }
 
 static void unions_are_checked(void **state)
@@ -337,7 +367,63 @@ static void dictionaries_are_checked(void **state)
     assert_int_equal(decode_raw(&schema), STATUS_OK);
     schema = schema_of(differing, 2);
     assert_int_equal(decode_raw(&schema), REFUSED);
-    assert_int_equal(decode_field(list), STATUS_UNIMPLEMENTED);
+    assert_int_equal(decode_field(list), STATUS_OK);
+}
+
+static struct raw_field dictionary_of(const struct raw_field *child, int64_t id)
+{
+    return (struct raw_field){.name = "s",
+                              .kind = ARROW_STRUCT,
+                              .children = child,
+                              .child_count = 1,
+                              .is_dictionary = true,
+                              .dictionary_id = id};
+}
+
+/* Dictionaries of one id are one: also what is in them. */
+static void dictionaries_in_dictionaries_are_checked(void **state)
+{
+    struct raw_field words[] = {
+        {.name = "w", .kind = ARROW_UTF8, .is_dictionary = true, .dictionary_id = 2},
+        {.name = "w", .kind = ARROW_UTF8, .is_dictionary = true, .dictionary_id = 3},
+    };
+    const struct raw_field same[] = {dictionary_of(&words[0], 1), dictionary_of(&words[0], 1)};
+    const struct raw_field differing[] = {dictionary_of(&words[0], 1), dictionary_of(&words[1], 1)};
+    struct raw_schema schema = schema_of(same, 2);
+    assert_int_equal(decode_raw(&schema), STATUS_OK);
+    schema = schema_of(differing, 2);
+    assert_int_equal(decode_raw(&schema), REFUSED);
+    /* One that is in itself. */
+    words[0].dictionary_id = 1;
+    schema = schema_of(same, 1);
+    assert_int_equal(decode_raw(&schema), REFUSED);
+    /* Names that look like types. */
+    const struct raw_field two[] = {{.name = "a", .kind = ARROW_BOOL},
+                                    {.name = "b", .kind = ARROW_BOOL}};
+    const struct raw_field one = {.name = "a: bool, b", .kind = ARROW_BOOL};
+    const struct raw_field forged[] = {
+        {.name = "x",
+         .kind = ARROW_STRUCT,
+         .children = two,
+         .child_count = 2,
+         .is_dictionary = true},
+        {.name = "y",
+         .kind = ARROW_STRUCT,
+         .children = &one,
+         .child_count = 1,
+         .is_dictionary = true},
+    };
+    schema = schema_of(forged, 2);
+    assert_int_equal(decode_raw(&schema), REFUSED);
+}
+
+static void dictionaries_in_each_other_are_limited(void **state)
+{
+    struct raw_field levels[6] = {{.name = "w", .kind = ARROW_UTF8}};
+    for (size_t i = 1; i < ARRAY_COUNT(levels); i++) {
+        levels[i] = dictionary_of(&levels[i - 1], (int64_t)i);
+        assert_int_equal(decode_field(levels[i]), i <= 4 ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED);
+    }
 }
 
 /* One table that 10,000 references share, with 10,000 references of its own. */
@@ -418,11 +504,14 @@ int main(void)
         cmocka_unit_test(parameters_are_checked),
         cmocka_unit_test(decimals_are_checked),
         cmocka_unit_test(children_are_counted),
+        cmocka_unit_test(run_ends_are_integers),
         cmocka_unit_test(unions_are_checked),
         cmocka_unit_test(names_are_utf8),
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(fields_are_limited),
         cmocka_unit_test(dictionaries_are_checked),
+        cmocka_unit_test(dictionaries_in_dictionaries_are_checked),
+        cmocka_unit_test(dictionaries_in_each_other_are_limited),
         cmocka_unit_test(shared_tables_do_not_multiply),
         cmocka_unit_test(flipped_and_cut_schemas_do_no_harm),
     };

@@ -9,6 +9,7 @@
 
 #include <assert.h>
 
+#include "arrow/column.h"
 #include "arrow/layout.h"
 #include "base/checked.h"
 #include "base/memory.h"
@@ -38,6 +39,12 @@ static void fill_decimal(struct arrow_schema *schema, struct arrow_field *field,
     field->bit_width = 128;
     field->precision = argument;
     field->scale = argument / 2;
+}
+
+static void fill_decimal64(struct arrow_schema *schema, struct arrow_field *field, int32_t argument)
+{
+    fill_decimal(schema, field, argument);
+    field->bit_width = argument > 9 ? 64 : 32;
 }
 
 static void fill_decimal256(struct arrow_schema *schema, struct arrow_field *field,
@@ -125,6 +132,13 @@ static void fill_map(struct arrow_schema *schema, struct arrow_field *field, int
     fill_width(schema, &entries->children[1], 64);
 }
 
+static void fill_sorted_map(struct arrow_schema *schema, struct arrow_field *field,
+                            int32_t argument)
+{
+    fill_map(schema, field, argument);
+    field->keys_sorted = true;
+}
+
 static void fill_union(struct arrow_schema *schema, struct arrow_field *field, int32_t argument)
 {
     static const int32_t type_ids[] = {5, 0, 127};
@@ -142,7 +156,50 @@ static void fill_dictionary(struct arrow_schema *schema, struct arrow_field *fie
                             int32_t argument)
 {
     field->is_dictionary = true;
-    field->dictionary_bit_width = argument;
+    field->dictionary_is_unsigned = argument < 0;
+    field->dictionary_bit_width = argument < 0 ? -argument : argument;
+}
+
+static void fill_ordered_dictionary(struct arrow_schema *schema, struct arrow_field *field,
+                                    int32_t argument)
+{
+    fill_dictionary(schema, field, argument);
+    field->dictionary_is_ordered = true;
+}
+
+/* A dictionary of structs, in which there is another dictionary. */
+static void fill_nested_dictionary(struct arrow_schema *schema, struct arrow_field *field,
+                                   int32_t argument)
+{
+    arrow_field_add_children(schema, field, 2);
+    arrow_field_init(schema, &field->children[0], STR("word"), ARROW_UTF8);
+    fill_dictionary(schema, &field->children[0], 16);
+    arrow_field_init(schema, &field->children[1], STR("list"), ARROW_LIST);
+    fill_list(schema, &field->children[1], 0);
+    fill_dictionary(schema, field, argument);
+}
+
+/* Run ends of `argument` bits. */
+static void fill_runs(struct arrow_schema *schema, struct arrow_field *field, int32_t argument)
+{
+    arrow_field_add_children(schema, field, 2);
+    arrow_field_init(schema, &field->children[0], STR("run_ends"), ARROW_INT);
+    fill_int(schema, &field->children[0], -argument);
+    field->children[0].nullable = false;
+    arrow_field_init(schema, &field->children[1], STR("values"), ARROW_UTF8);
+}
+
+static void fill_run_list(struct arrow_schema *schema, struct arrow_field *field, int32_t argument)
+{
+    arrow_field_add_children(schema, field, 1);
+    arrow_field_init(schema, &field->children[0], STR("item"), ARROW_RUN_END_ENCODED);
+    fill_runs(schema, &field->children[0], argument);
+}
+
+static void fill_view_list(struct arrow_schema *schema, struct arrow_field *field, int32_t argument)
+{
+    arrow_field_add_children(schema, field, 1);
+    arrow_field_init(schema, &field->children[0], STR("item"), ARROW_UTF8_VIEW);
 }
 
 static void fill_dictionary_list(struct arrow_schema *schema, struct arrow_field *field,
@@ -210,6 +267,24 @@ static const struct field_row {
     {"dictionary16", ARROW_UTF8, fill_dictionary, 16},
     {"dictionary32", ARROW_LARGE_BINARY, fill_dictionary, 32},
     {"dictionary_list", ARROW_LIST, fill_dictionary_list, 8},
+    {"decimal9", ARROW_DECIMAL, fill_decimal64, 9},
+    {"decimal18", ARROW_DECIMAL, fill_decimal64, 18},
+    {"sorted_map", ARROW_MAP, fill_sorted_map, 1},
+    {"dictionary64", ARROW_UTF8, fill_dictionary, 64},
+    {"dictionary_u8", ARROW_UTF8, fill_dictionary, -8},
+    {"dictionary_u16", ARROW_BINARY, fill_ordered_dictionary, -16},
+    {"dictionary_u32", ARROW_UTF8_VIEW, fill_dictionary, -32},
+    {"dictionary_u64", ARROW_UTF8, fill_dictionary, -64},
+    {"binary_view", ARROW_BINARY_VIEW, fill_nothing, 0},
+    {"utf8_view", ARROW_UTF8_VIEW, fill_nothing, 0},
+    {"list_view", ARROW_LIST_VIEW, fill_text_list, 0},
+    {"large_list_view", ARROW_LARGE_LIST_VIEW, fill_struct_list, 0},
+    {"view_list", ARROW_LIST, fill_view_list, 0},
+    {"runs16", ARROW_RUN_END_ENCODED, fill_runs, 16},
+    {"runs32", ARROW_RUN_END_ENCODED, fill_runs, 32},
+    {"runs64", ARROW_RUN_END_ENCODED, fill_runs, 64},
+    {"run_list", ARROW_LIST, fill_run_list, 32},
+    {"dictionary_nested", ARROW_STRUCT, fill_nested_dictionary, 8},
 };
 
 size_t sample_field_count(void)
@@ -219,15 +294,19 @@ size_t sample_field_count(void)
 
 /* --- schemas ------------------------------------------------------------------------------------ */
 
-#define DICTIONARIES_MAX 8
+#define DICTIONARIES_MAX 16
 #define DICTIONARY_ROWS 11
 
-static struct arrow_batch *create_values(const struct arrow_field *field)
+/* `inner`: the dictionaries within the values. */
+static struct arrow_batch *create_values(const struct arrow_field *field,
+                                         struct arrow_batch **inner, size_t inner_count)
 {
     CLEANUP(arrow_schema_unref) struct arrow_schema *schema = arrow_schema_create(1);
     arrow_field_copy(schema, &schema->fields[0], field);
     schema->fields[0].is_dictionary = false;
-    arrow_schema_seal(schema, NULL);
+    for (size_t i = 0; i < inner_count; i++)
+        arrow_batch_ref(inner[i]);
+    arrow_schema_seal(schema, inner);
     return sample_batch_create(schema, DICTIONARY_ROWS, 77);
 }
 
@@ -235,11 +314,13 @@ static void collect_dictionaries(const struct arrow_field *fields, size_t count,
                                  struct arrow_batch **dictionaries, size_t *found)
 {
     for (size_t i = 0; i < count; i++) {
-        if (fields[i].is_dictionary) {
-            assert(*found < DICTIONARIES_MAX);
-            dictionaries[(*found)++] = create_values(&fields[i]);
-        }
+        size_t before = *found;
         collect_dictionaries(fields[i].children, fields[i].child_count, dictionaries, found);
+        if (!fields[i].is_dictionary)
+            continue;
+        assert(*found < DICTIONARIES_MAX);
+        dictionaries[*found] = create_values(&fields[i], dictionaries + before, *found - before);
+        (*found)++;
     }
 }
 
@@ -380,7 +461,7 @@ static void put_value(struct generator *generator, const struct arrow_field *fie
         value[0] = (random_below(generator, 80000) - 40000) * 86400000;
     else if (field->type == ARROW_DATE)
         value[0] = random_below(generator, 80000) - 40000;
-    else if (field->type == ARROW_DECIMAL && field->precision < 10) {
+    else if (field->type == ARROW_DECIMAL && field->precision < 20) {
         value[0] = random_below(generator, 199999) - 99999;
         value[1] = value[2] = value[3] = value[0] >> 63;
     } else if (field->type == ARROW_DECIMAL) {
@@ -409,6 +490,45 @@ static struct slice make_fixed(struct generator *generator, const struct arrow_f
     return slice_make(buffer->data, size, buffer);
 }
 
+#define VIEW_VALUES_MAX 40
+
+/* Long values are anywhere in the bytes, and may share them. */
+static struct slice make_views(struct generator *generator, int64_t length, struct slice *out_bytes)
+{
+    *out_bytes = make_text(generator, length > 0 ? (size_t)length * 8 + VIEW_VALUES_MAX : 0);
+    struct buffer *buffer = buffer_create(size_max((size_t)length * ARROW_VIEW_BYTES, 1));
+    struct arrow_view *views = (struct arrow_view *)(void *)buffer->data;
+    for (int64_t i = 0; i < length; i++) {
+        size_t size = (size_t)random_below(generator, VIEW_VALUES_MAX);
+        size_t offset = (size_t)random_below(generator, (int64_t)(out_bytes->len - size));
+        views[i] = (struct arrow_view){.size = (int32_t)size};
+        memcpy(views[i].inlined, out_bytes->ptr + offset,
+               size <= ARROW_VIEW_INLINE_MAX ? size : ARROW_VIEW_PREFIX);
+        if (size > ARROW_VIEW_INLINE_MAX)
+            views[i].offset = (int32_t)offset;
+    }
+    return slice_make(buffer->data, (size_t)length * ARROW_VIEW_BYTES, buffer);
+}
+
+/* List views of a child with CHILD_ROWS values a row, in any order. */
+#define CHILD_ROWS 2
+
+static struct slice make_starts(struct generator *generator, int64_t length, size_t width,
+                                struct slice *out_sizes)
+{
+    size_t size = (size_t)length * width;
+    struct buffer *starts = buffer_create(size_max(size, 1));
+    struct buffer *sizes = buffer_create(size_max(size, 1));
+    for (int64_t i = 0; i < length; i++) {
+        int64_t start = random_below(generator, length * CHILD_ROWS + 1);
+        int64_t count = random_below(generator, length * CHILD_ROWS - start + 1) % 5;
+        memcpy(starts->data + (size_t)i * width, &start, width);
+        memcpy(sizes->data + (size_t)i * width, &count, width);
+    }
+    *out_sizes = slice_make(sizes->data, size, sizes);
+    return slice_make(starts->data, size, starts);
+}
+
 static struct slice make_type_ids(struct generator *generator, const struct arrow_field *field,
                                   int64_t length)
 {
@@ -428,6 +548,24 @@ static struct slice make_dense_offsets(const struct arrow_field *field, const ui
         counts[type_ids[i]]++;
     }
     return slice_make(buffer->data, (size_t)length * 4, buffer);
+}
+
+/* Runs that end after the last row do so by a little. Returns how many there are. */
+static int64_t make_run_ends(struct generator *generator, const struct arrow_field *field,
+                             int64_t length)
+{
+    size_t width = arrow_field_width(&field->children[0]);
+    struct buffer *buffer = buffer_create((size_t)length * width + 1);
+    int64_t count = 0;
+    for (int64_t end = 0; end < length; count++) {
+        end += random_below(generator, 4) + 1;
+        memcpy(buffer->data + (size_t)count * width, &end, width);
+    }
+    generator->nodes[generator->node++].length = count;
+    generator->buffers[generator->buffer + 1] =
+        slice_make(buffer->data, (size_t)count * width, buffer);
+    generator->buffer += 2;
+    return count;
 }
 
 static void generate(struct generator *generator, const struct arrow_field *field, int64_t length,
@@ -466,7 +604,27 @@ static void generate(struct generator *generator, const struct arrow_field *fiel
         case ARROW_ROLE_UNION_OFFSETS:
             buffers[i] = make_dense_offsets(field, buffers[0].ptr, length, counts);
             break;
+        case ARROW_ROLE_VIEWS:
+            buffers[i] = make_views(generator, length, &buffers[i + 1]);
+            break;
+        case ARROW_ROLE_STARTS:
+        case ARROW_ROLE_LARGE_STARTS:
+            buffers[i] = make_starts(
+                generator, length, layout->roles[i] == ARROW_ROLE_STARTS ? 4 : 8, &buffers[i + 1]);
+            end = length * CHILD_ROWS;
+            break;
+        case ARROW_ROLE_VIEW_BYTES:
+        case ARROW_ROLE_SIZES:
+        case ARROW_ROLE_LARGE_SIZES:
+            break;
         }
+    }
+    if (field->is_dictionary)
+        return;
+    if (field->type == ARROW_RUN_END_ENCODED) {
+        generate(generator, &field->children[1], make_run_ends(generator, field, length),
+                 has_nulls);
+        return;
     }
     if (field->type == ARROW_NULL)
         node->null_count = length;

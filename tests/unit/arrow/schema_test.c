@@ -32,10 +32,13 @@ static void seal_counts_nodes_and_buffers(void **state)
 static void dictionaries_are_numbered_in_order(void **state)
 {
     CLEANUP(arrow_schema_unref) struct arrow_schema *schema = sample_schema_create();
-    assert_int_equal(schema->dictionary_count, 4);
+    assert_int_equal(schema->dictionary_count, 11);
+    /* The last field is a dictionary of structs with a dictionary, which comes first. */
     const struct arrow_field *last = &schema->fields[schema->field_count - 1];
-    assert_int_equal(last->children[0].dictionary_index, 3);
-    assert_int_equal(last->children[0].dictionary_id, 3);
+    assert_int_equal(last->children[0].dictionary_index, 9);
+    assert_int_equal(last->children[0].dictionary_id, 9);
+    assert_int_equal(last->dictionary_index, 10);
+    assert_ptr_equal(schema->dictionaries[10]->schema->dictionaries[0], schema->dictionaries[9]);
     for (size_t i = 0; i < schema->dictionary_count; i++)
         assert_non_null(schema->dictionaries[i]);
 }

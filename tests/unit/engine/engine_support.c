@@ -42,6 +42,7 @@ void test_engine_open(struct test_engine *test, const struct engine_options *opt
     test->store = store_create(&store_options);
     struct engine_options with_pool = *options;
     with_pool.pool = test->pool;
+    with_pool.store = test->store;
     if (engine_open(&with_pool, &test->engine, &error) != STATUS_OK)
         fail_msg("engine_open: %s", error.message);
     test->session = engine_session_open(test->engine);

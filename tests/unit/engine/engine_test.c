@@ -254,6 +254,34 @@ static void test_interrupt_before_start(void **state)
     test_fails(&engine, "FROM early", STATUS_NOT_FOUND, "early");
 }
 
+/* Values are inserted without the optimizer; nobody can tell. */
+static void test_insert_of_values(void **state)
+{
+    (void)state;
+    test_execute(&engine, "CREATE SEQUENCE number START 5");
+    test_execute(&engine,
+                 "CREATE TABLE plain (a INTEGER PRIMARY KEY, b DATE, c VARCHAR DEFAULT 'd', "
+                 "e DECIMAL(9, 2) CHECK (e > 0), f INTEGER[], g BIGINT DEFAULT "
+                 "nextval('number'))");
+    test_execute(&engine, "INSERT INTO plain VALUES (1 + 1, DATE '2026-01-02', upper('x'), 1.5, "
+                          "[1, 2], DEFAULT)");
+    test_execute(&engine, "INSERT INTO plain (a, e) VALUES ('3', 2), (4, '2.25'::DOUBLE)");
+    test_execute(&engine, "INSERT INTO plain (a, e, c) VALUES (5, (VALUES (7)), NULL)");
+    test_rows(&engine,
+              "SELECT string_agg(concat_ws('|', a, b, c, e, f, g), ' ' ORDER BY a) FROM plain",
+              "2|2026-01-02|X|1.50|[1, 2]|5 3|d|2.00|6 4|d|2.25|7 5|7.00|8");
+    test_fails(&engine, "INSERT INTO plain (a, e) VALUES (4, 1)", STATUS_ALREADY_EXISTS,
+               "uplicate");
+    test_fails(&engine, "INSERT INTO plain (a, e) VALUES (9, -1)", STATUS_FAILED_PRECONDITION,
+               "CHECK");
+    test_fails(&engine, "INSERT INTO plain (a, e) VALUES ('x', 1)", STATUS_INVALID_ARGUMENT, "'x'");
+    test_fails(&engine, "INSERT INTO plain (nothing) VALUES (1)", STATUS_INVALID_ARGUMENT,
+               "nothing");
+    test_rows(&engine, "SELECT count(*) FROM plain", "4");
+    test_execute(&engine, "DROP TABLE plain");
+    test_execute(&engine, "DROP SEQUENCE number");
+}
+
 /* Without a dataset rows are counted and dropped, whatever the route. */
 static void test_rows_without_a_dataset(void **state)
 {
@@ -468,6 +496,7 @@ int main(void)
         cmocka_unit_test(test_error_in_copy),
         cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_interrupt_before_start),
+        cmocka_unit_test(test_insert_of_values),
         cmocka_unit_test(test_rows_without_a_dataset),
         cmocka_unit_test(test_batch_bytes),
         cmocka_unit_test(test_message_bytes),

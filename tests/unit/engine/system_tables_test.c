@@ -190,6 +190,10 @@ static void test_queries_and_datasets(void **state)
     assert_int_equal(datasets.batch->rows, 3);
     expect_text(&datasets, "id", 0, query_id(done).ptr);
     expect_text(&datasets, "state", 0, "complete");
+    expect_text(&datasets, "kind", 0, "result");
+    assert_true(is_null(&datasets, "path", 0));
+    assert_true(is_null(&datasets, "durability", 0));
+    assert_int_equal(integer(&datasets, "disk_bytes", 0), 0);
     expect_text(&datasets, "state", 1, "failed");
     expect_text(&datasets, "state", 2, "open");
     assert_int_equal(integer(&datasets, "batches", 0), 2);

@@ -1,0 +1,387 @@
+/*
+ * dataset_names.c — finds dataset."a"."b" where a table may stand, and puts batch('a/b') there.
+ *
+ * One pass over the tokens follows the clauses: after FROM, JOIN, USING and the commas of a FROM list a
+ * table may stand, not after the FROM of EXTRACT(.. FROM ..) or IS DISTINCT FROM, nor after DELETE FROM,
+ * which names what is changed. The last element of the path becomes the alias unless the statement gives
+ * one, so that its columns can be named by it. Offsets of both texts are kept for the errors.
+ *
+ * Any thread; owns nothing. Leaves out what a name stands for (duckdb/batch_function.c).
+ * Source: DuckDB 1.5's grammar and duckdb_keywords(). SPDX-License-Identifier: Apache-2.0
+ */
+#include "engine/dataset_names.h"
+
+#include "base/buf.h"
+#include "base/memory.h"
+#include "engine/gate.h"
+#include "store/name.h"
+
+#include <assert.h>
+#include <ctype.h>
+
+#define READER "system.main.batch("
+/* dataset.x becomes no more than this many times longer: bytes may be escaped, and the last element
+ * stands in it twice. */
+#define GROWTH_MAX 8
+
+/* Keywords of the engine that are no alias without AS: the reserved ones, and those of functions and
+ * types. */
+static const char no_alias_words[] =
+    " "
+    "all analyse analyze and any array as asc asymmetric both case cast check collate "
+    "column constraint create default deferrable desc describe distinct do else end "
+    "except false fetch for foreign from group having in initially intersect into lambda "
+    "lateral leading limit not null offset on only or order pivot pivot_longer "
+    "pivot_wider placing primary qualify references returning select show some summarize "
+    "symmetric table then to trailing true union unique unpivot using variadic when "
+    "where window with anti asof at authorization binary by collation columns "
+    "concurrently cross freeze full generated glob ilike inner is isnull join left like "
+    "map natural notnull outer overlaps positional right semi similar struct tablesample "
+    "try_cast unpack verbose ";
+#define KEYWORD_BYTES_MAX 16
+
+bool sql_word_is_no_alias(struct str word)
+{
+    char text[KEYWORD_BYTES_MAX + 3] = " ";
+    if (word.len > KEYWORD_BYTES_MAX)
+        return false;
+    for (size_t i = 0; i < word.len; i++)
+        text[i + 1] = (char)tolower((unsigned char)word.ptr[i]);
+    text[word.len + 1] = ' ';
+    return strstr(no_alias_words, text) != NULL;
+}
+
+/* --- tokens ------------------------------------------------------------------------------------- */
+
+static bool is_word(const struct sql_token *token, const char *word)
+{
+    return token->kind == SQL_WORD && str_equal_nocase(token->text, str_of(word));
+}
+
+static bool is_one_of(const struct sql_token *token, const char *const *words)
+{
+    for (; *words; words++)
+        if (is_word(token, *words))
+            return true;
+    return false;
+}
+
+static bool is_symbol(const struct sql_token *token, char symbol)
+{
+    return token->kind == SQL_SYMBOL && token->text.ptr[0] == symbol;
+}
+
+static bool is_bracket(const struct sql_token *token, const char *brackets)
+{
+    return token->kind == SQL_SYMBOL && strchr(brackets, token->text.ptr[0]) != NULL;
+}
+
+static bool is_name(const struct sql_token *token)
+{
+    return token->kind == SQL_WORD || token->kind == SQL_QUOTED_NAME;
+}
+
+/* The name without its quotes. */
+static struct str name_of(struct arena *arena, const struct sql_token *token)
+{
+    struct str text = token->text;
+    if (token->kind != SQL_QUOTED_NAME || text.len < 2)
+        return text;
+    char *name = arena_new(arena, text.len);
+    size_t size = 0;
+    for (size_t i = 1; i + 1 < text.len; i++) {
+        name[size++] = text.ptr[i];
+        i += text.ptr[i] == '"';
+    }
+    return str_make(name, size);
+}
+
+/* --- where a table may stand -------------------------------------------------------------------- */
+
+/* What is known inside one pair of brackets, or outside of all. */
+struct clause {
+    bool in_from;    /* a comma is followed by a table */
+    bool is_call;    /* the arguments of a function */
+    bool has_select; /* a query stands in it */
+    bool is_begun;
+};
+
+struct replacer {
+    struct arena *arena;
+    struct sql_tokenizer tokenizer;
+    bool (*exists)(void *context, struct str path);
+    void *context;
+    struct dataset_names *names;
+    struct buf sql;
+    size_t copied; /* of the source */
+    size_t edit_capacity;
+    struct sql_token before; /* the token before the present one, and the one before that */
+    struct sql_token earlier;
+    bool is_aliased; /* alias: table */
+    size_t depth;
+    struct clause clauses[SQL_NESTING_MAX + 2];
+};
+
+/* DESCRIBE and the like take a table where they begin a statement. */
+static bool begins_statement(const struct replacer *replacer)
+{
+    static const char *const words[] = {"explain", "analyze", NULL};
+    const struct sql_token *earlier = &replacer->earlier;
+    return earlier->kind == SQL_END || is_bracket(earlier, ";(") || is_one_of(earlier, words);
+}
+
+static bool from_takes_table(const struct replacer *replacer)
+{
+    static const char *const others[] = {"distinct", "delete", NULL};
+    const struct clause *clause = &replacer->clauses[replacer->depth];
+    return !is_one_of(&replacer->earlier, others) && (!clause->is_call || clause->has_select);
+}
+
+static bool is_place(const struct replacer *replacer)
+{
+    static const char *const always[] = {"join", "using", "pivot", "unpivot", NULL};
+    static const char *const first[] = {"describe", "desc", "show", "summarize", "table", NULL};
+    const struct sql_token *before = &replacer->before;
+    const struct clause *clause = &replacer->clauses[replacer->depth];
+    if (is_word(before, "from"))
+        return from_takes_table(replacer);
+    if (is_symbol(before, ','))
+        return clause->in_from;
+    if (is_symbol(before, '('))
+        return clause->in_from && !clause->is_begun;
+    return replacer->is_aliased || is_one_of(before, always) ||
+           (is_one_of(before, first) && begins_statement(replacer));
+}
+
+static void open_bracket(struct replacer *replacer, const struct sql_token *token, bool is_table)
+{
+    static const char *const not_functions[] = {"from", "join", "in",   "exists", "array", "as",
+                                                "any",  "all",  "some", "not",    NULL};
+    const struct sql_token *before = &replacer->before;
+    if (replacer->depth > SQL_NESTING_MAX)
+        return;
+    replacer->clauses[++replacer->depth] = (struct clause){
+        .in_from = is_table && is_symbol(token, '('),
+        .is_call = is_name(before) && !is_one_of(before, not_functions),
+    };
+}
+
+/* What the present token says about what may follow. */
+static void follow_clauses(struct replacer *replacer, const struct sql_token *token, bool is_table)
+{
+    static const char *const ends[] = {"where",  "group",     "order",  "having", "limit",
+                                       "window", "qualify",   "union",  "except", "intersect",
+                                       "set",    "returning", "offset", "fetch",  NULL};
+    static const char *const begins[] = {"select", "values", "with", NULL};
+    struct clause *clause = &replacer->clauses[replacer->depth];
+    if (is_bracket(token, "([{")) {
+        clause->is_begun = true;
+        open_bracket(replacer, token, is_table);
+        return;
+    }
+    if (is_bracket(token, ")]}") && replacer->depth > 0) {
+        replacer->depth--;
+        return;
+    }
+    if (is_symbol(token, ';')) {
+        *clause = (struct clause){0};
+    } else if (is_word(token, "from")) {
+        clause->has_select = clause->has_select || !clause->is_begun;
+        clause->in_from =
+            !is_word(&replacer->before, "distinct") && (!clause->is_call || clause->has_select);
+    } else if (is_one_of(token, begins)) {
+        clause->has_select = true;
+        clause->in_from = false;
+    } else if (is_one_of(token, ends)) {
+        clause->in_from = false;
+    }
+    clause->is_begun = !is_symbol(token, ';');
+}
+
+/* --- replacing ---------------------------------------------------------------------------------- */
+
+/* A name of a dataset as it stands in the text. */
+struct reference {
+    struct str path;
+    struct str last; /* element */
+    size_t elements;
+    size_t offset;
+    size_t end;
+    bool has_alias;
+};
+
+static bool token_names_catalog(const struct sql_token *token)
+{
+    struct str text = token->text;
+    if (token->kind == SQL_QUOTED_NAME && text.len >= 2)
+        text = str_slice(text, 1, text.len - 1);
+    return is_name(token) && str_equal_nocase(text, STR(DATASET_CATALOG_NAME));
+}
+
+/* Reads on from the token `dataset`; false when what follows makes it something else. */
+static bool reference_read(struct replacer *replacer, const struct sql_token *token,
+                           struct reference *out_reference)
+{
+    struct sql_tokenizer ahead = replacer->tokenizer;
+    struct str elements[DATASET_PATH_ELEMENTS_MAX];
+    size_t count = 0;
+    size_t end = 0;
+    struct sql_token next = sql_tokenizer_next(&ahead);
+    while (is_symbol(&next, '.') && count < DATASET_PATH_ELEMENTS_MAX) {
+        next = sql_tokenizer_next(&ahead);
+        if (!is_name(&next))
+            return false;
+        elements[count++] = name_of(replacer->arena, &next);
+        end = next.offset + next.text.len;
+        next = sql_tokenizer_next(&ahead);
+    }
+    *out_reference = (struct reference){
+        .elements = count,
+        .offset = token->offset,
+        .end = end,
+        .has_alias = replacer->is_aliased || is_word(&next, "as") || next.kind == SQL_QUOTED_NAME ||
+                     (next.kind == SQL_WORD && !sql_word_is_no_alias(next.text)),
+    };
+    if (count == 0 || is_bracket(&next, "(.") ||
+        dataset_path_join(replacer->arena, elements, count, &out_reference->path, NULL) !=
+            STATUS_OK)
+        return false;
+    out_reference->last = elements[count - 1];
+    return true;
+}
+
+static void append_quoted(struct buf *sql, struct str text, char quote)
+{
+    buf_append_byte(sql, (uint8_t)quote);
+    for (size_t i = 0; i < text.len; i++) {
+        buf_append_byte(sql, (uint8_t)text.ptr[i]);
+        if (text.ptr[i] == quote)
+            buf_append_byte(sql, (uint8_t)quote);
+    }
+    buf_append_byte(sql, (uint8_t)quote);
+}
+
+static struct sql_edit *edit_add(struct replacer *replacer)
+{
+    struct dataset_names *names = replacer->names;
+    if (names->edit_count == replacer->edit_capacity) {
+        size_t capacity = replacer->edit_capacity ? replacer->edit_capacity * 2 : 8;
+        struct sql_edit *edits = ARENA_NEW_ARRAY(replacer->arena, struct sql_edit, capacity);
+        if (names->edit_count > 0)
+            memcpy(edits, names->edits, names->edit_count * sizeof(*edits));
+        names->edits = edits;
+        replacer->edit_capacity = capacity;
+    }
+    return &names->edits[names->edit_count++];
+}
+
+static void copy_until(struct replacer *replacer, size_t end)
+{
+    buf_append_str(&replacer->sql, str_slice(replacer->names->source, replacer->copied, end));
+    replacer->copied = end;
+}
+
+/* TABLE x is FROM x, and what DESCRIBE and the like take besides names is a query. */
+static void reference_replace(struct replacer *replacer, const struct reference *reference)
+{
+    static const char *const shows[] = {"describe", "desc", "show", "summarize", NULL};
+    bool is_shown = is_one_of(&replacer->before, shows);
+    bool is_table = is_word(&replacer->before, "table");
+    size_t start = is_table ? replacer->before.offset : reference->offset;
+    struct buf *sql = &replacer->sql;
+    copy_until(replacer, start);
+    size_t target = sql->len;
+    if (is_shown || is_table)
+        buf_append_text(sql, "FROM ");
+    buf_append_text(sql, READER);
+    append_quoted(sql, reference->path, '\'');
+    buf_append_byte(sql, ')');
+    if (!reference->has_alias && !is_shown) {
+        buf_append_text(sql, " AS ");
+        append_quoted(sql, reference->last, '"');
+    }
+    replacer->copied = reference->end;
+    *edit_add(replacer) = (struct sql_edit){
+        .source = start,
+        .source_size = reference->end - start,
+        .target = target,
+        .target_size = sql->len - target,
+    };
+}
+
+static void reference_take(struct replacer *replacer, const struct reference *reference)
+{
+    struct dataset_names *names = replacer->names;
+    if (replacer->exists(replacer->context, reference->path)) {
+        reference_replace(replacer, reference);
+    } else if (names->unknown.len == 0) {
+        names->unknown = reference->path;
+        names->unknown_elements = reference->elements;
+        names->unknown_offset = reference->offset;
+    }
+}
+
+/* alias: table, where a table may stand. */
+static bool takes_alias(const struct replacer *replacer, const struct sql_token *token)
+{
+    struct sql_tokenizer ahead = replacer->tokenizer;
+    struct sql_token next = sql_tokenizer_next(&ahead);
+    return is_name(token) && is_symbol(&next, ':');
+}
+
+static void replace_all(struct replacer *replacer)
+{
+    for (;;) {
+        struct sql_token token = sql_tokenizer_next(&replacer->tokenizer);
+        if (token.kind == SQL_END)
+            return;
+        bool is_table = is_place(replacer);
+        struct reference reference;
+        if (is_table && takes_alias(replacer, &token)) {
+            token = sql_tokenizer_next(&replacer->tokenizer);
+            replacer->is_aliased = true;
+        } else {
+            if (is_table && token_names_catalog(&token) &&
+                reference_read(replacer, &token, &reference))
+                reference_take(replacer, &reference);
+            follow_clauses(replacer, &token, is_table);
+            replacer->is_aliased = false;
+        }
+        replacer->earlier = replacer->before;
+        replacer->before = token;
+    }
+}
+
+static bool mentions_catalog(struct str sql)
+{
+    struct str name = STR(DATASET_CATALOG_NAME);
+    for (size_t i = 0; i + name.len <= sql.len; i++)
+        if ((sql.ptr[i] | 0x20) == name.ptr[0] &&
+            str_equal_nocase(str_slice(sql, i, i + name.len), name))
+            return true;
+    return false;
+}
+
+void dataset_names_replace(struct arena *arena, struct str sql,
+                           bool (*exists)(void *context, struct str path), void *context,
+                           struct dataset_names *out_names)
+{
+    *out_names = (struct dataset_names){.source = sql, .sql = sql};
+    if (!mentions_catalog(sql))
+        return;
+    struct replacer *replacer = NEW(struct replacer);
+    replacer->arena = arena;
+    replacer->exists = exists;
+    replacer->context = context;
+    replacer->names = out_names;
+    buf_init(&replacer->sql, (sql.len + 1) * GROWTH_MAX);
+    sql_tokenizer_init(&replacer->tokenizer, sql);
+    replace_all(replacer);
+    if (out_names->edit_count > 0) {
+        copy_until(replacer, sql.len);
+        assert(!replacer->sql.failed);
+        out_names->sql = arena_copy(arena, buf_str(&replacer->sql));
+    }
+    buf_finish(&replacer->sql);
+    free(replacer);
+}

@@ -1,0 +1,363 @@
+/*
+ * batch_function.c — batch('<id or path>'): the rows of a dataset in SQL.
+ *
+ *      bind: the dataset's columns           init: a reader of what it holds now
+ *      each thread: the next rows of the reader, a batch or a part of a large one, filled 2048 at a time
+ *
+ * Nothing of the dataset is held between bind and init, so a statement may stay prepared for long: init
+ * finds the dataset of that name as it is then, and refuses one that is gone or has other columns. What was
+ * bound is told to the statement, which is prepared again when that has changed (statement.c).
+ *
+ * Texts point into the batches: where a column has any, all batches that were read are held until the
+ * statement ends. Rows come in order where one thread reads, which is what the engine does wherever order
+ * matters. The engine's own errors lose their kind on the way out; ours wait at the connection.
+ *
+ * Bind runs on a worker, the rest on the engine's threads. Leaves out filters, which the C API does not
+ * hand down. Source: DuckDB's C API, table functions. SPDX-License-Identifier: Apache-2.0
+ */
+#include "base/checked.h"
+#include "base/memory.h"
+#include "engine/duckdb/scan.h"
+#include "engine/duckdb/state.h"
+
+/* Rows that a thread takes at once; more threads than that many rows each are not asked for. */
+#define PART_ROWS_MAX INT64_C(122880)
+
+struct batch_bind {
+    struct engine *engine;
+    uint64_t connection_number;
+    struct arena arena;
+    struct str name;
+    struct arrow_schema *schema;
+    struct scan_plan *plans;
+};
+
+/* What all threads of one scan share. */
+struct batch_scan {
+    const struct batch_bind *bind;
+    struct connection *connection; /* NULL: the set-up's */
+    struct dataset_reader *reader;
+    size_t *columns; /* that are filled; SIZE_MAX: none, only the count is wanted */
+    size_t column_count;
+    bool holds_batches;
+    struct {
+        struct lock lock;
+        struct arrow_batch *batch; /* that the next part is of; NULL: the reader's next */
+        int64_t row;
+        struct arrow_batch **held;
+        size_t held_count;
+        size_t held_capacity;
+    } locked;
+};
+
+/* One thread's part of it. */
+struct batch_local {
+    struct arrow_batch *batch; /* NULL: none */
+    struct arena arena;        /* of the columns */
+    struct arrow_column *columns;
+    int64_t row;
+    int64_t end;
+    struct scan_filler filler;
+};
+
+/* --- bind --------------------------------------------------------------------------------------- */
+
+static void batch_bind_destroy(void *pointer)
+{
+    struct batch_bind *bind = pointer;
+    scan_plans_finish(bind->plans, bind->schema ? bind->schema->field_count : 0);
+    arrow_schema_unref(bind->schema);
+    arena_finish(&bind->arena);
+    free(bind);
+}
+
+static inline void batch_bind_cleanup(struct batch_bind **bind)
+{
+    if (*bind)
+        batch_bind_destroy(*bind);
+}
+
+static uint64_t bind_connection_number(duckdb_bind_info info)
+{
+    duckdb_client_context context;
+    duckdb_table_function_get_client_context(info, &context);
+    uint64_t number = duckdb_client_context_get_connection_id(context);
+    duckdb_destroy_client_context(&context);
+    return number;
+}
+
+static enum status bind_take_name(duckdb_bind_info info, struct arena *arena, struct str *out_name,
+                                  struct error *error)
+{
+    duckdb_value value = duckdb_bind_get_parameter(info, 0);
+    char *name = duckdb_is_null_value(value) ? NULL : duckdb_get_varchar(value);
+    *out_name = arena_copy(arena, str_of(name));
+    duckdb_free(name);
+    duckdb_destroy_value(&value);
+    if (out_name->len > 0)
+        return STATUS_OK;
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                          "batch() needs the id or the path of a dataset: batch('a/b')");
+}
+
+static enum status bind_dataset(duckdb_bind_info info, struct batch_bind *bind, struct error *error)
+{
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    struct dataset_facts facts;
+    TRY(bind_take_name(info, &bind->arena, &bind->name, error));
+    TRY(dataset_find_readable(bind->engine, bind->name, &dataset, error));
+    bind->schema = arrow_schema_ref(dataset_schema(dataset));
+    if (bind->schema->field_count == 0)
+        return error_set(error, STATUS_FAILED_PRECONDITION,
+                         "dataset '%.*s' has no columns that SQL could read", STR_ARGS(bind->name));
+    TRY(scan_plans_make(&bind->arena, bind->schema, &bind->plans, error));
+    dataset_facts(dataset, &facts);
+    /* Called exact, it is taken as an estimate, which is what it is: the dataset may grow. */
+    duckdb_bind_set_cardinality(info, (idx_t)facts.rows, true);
+    return STATUS_OK;
+}
+
+static void bind_add_columns(duckdb_bind_info info, struct batch_bind *bind)
+{
+    size_t count = bind->schema->field_count;
+    const char **names = scan_names(&bind->arena, bind->schema->fields, count);
+    for (size_t i = 0; i < count; i++)
+        duckdb_bind_add_result_column(info, names[i], scan_plan_type(&bind->plans[i]));
+}
+
+static void batch_bind(duckdb_bind_info info)
+{
+    struct error error = ERROR_NONE;
+    CLEANUP(batch_bind) struct batch_bind *bind = NEW(struct batch_bind);
+    arena_init(&bind->arena);
+    bind->engine = duckdb_bind_get_extra_info(info);
+    bind->connection_number = bind_connection_number(info);
+    struct connection *connection = connection_find(bind->engine, bind->connection_number);
+    if (bind_dataset(info, bind, &error) != STATUS_OK) {
+        connection_note_cause(connection, &error);
+        duckdb_bind_set_error(info, error.message);
+        return;
+    }
+    if (connection && connection->uses)
+        dataset_uses_add(connection->uses, bind->name, bind->schema);
+    bind_add_columns(info, bind);
+    duckdb_bind_set_bind_data(info, STEAL(bind), batch_bind_destroy);
+}
+
+/* --- init --------------------------------------------------------------------------------------- */
+
+static void batch_scan_destroy(void *pointer)
+{
+    struct batch_scan *scan = pointer;
+    for (size_t i = 0; i < scan->locked.held_count; i++)
+        arrow_batch_unref(scan->locked.held[i]);
+    free(scan->locked.held);
+    arrow_batch_unref(scan->locked.batch);
+    dataset_reader_close(scan->reader);
+    lock_finish(&scan->locked.lock);
+    free(scan->columns);
+    free(scan);
+}
+
+static enum status scan_open_reader(struct batch_scan *scan, int64_t *out_rows, struct error *error)
+{
+    const struct batch_bind *bind = scan->bind;
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    struct dataset_facts facts;
+    TRY(dataset_find_readable(bind->engine, bind->name, &dataset, error));
+    if (!arrow_schema_equal(dataset_schema(dataset), bind->schema))
+        return error_set(
+            error, STATUS_ABORTED,
+            "dataset '%.*s' was replaced by one with other columns after the statement "
+            "was prepared: send it again",
+            STR_ARGS(bind->name));
+    TRY(dataset_reader_open(dataset, 0, NULL, NULL, &scan->reader, error));
+    dataset_facts(dataset, &facts);
+    dataset_reader_end_at(scan->reader, facts.batches);
+    *out_rows = facts.rows;
+    return STATUS_OK;
+}
+
+static void scan_take_columns(struct batch_scan *scan, duckdb_init_info info)
+{
+    size_t field_count = scan->bind->schema->field_count;
+    scan->column_count = duckdb_init_get_column_count(info);
+    scan->columns = NEW_ARRAY(size_t, scan->column_count + 1);
+    for (size_t i = 0; i < scan->column_count; i++) {
+        size_t index = duckdb_init_get_column_index(info, i);
+        /* count(*) needs no column; the engine then gives an index beyond the last one. */
+        scan->columns[i] = index < field_count ? index : SIZE_MAX;
+        if (index < field_count && scan_plan_points(&scan->bind->plans[index]))
+            scan->holds_batches = true;
+    }
+}
+
+static void batch_init(duckdb_init_info info)
+{
+    struct batch_scan *scan = NEW(struct batch_scan);
+    struct error error = ERROR_NONE;
+    int64_t rows = 0;
+    lock_init(&scan->locked.lock);
+    scan->bind = duckdb_init_get_bind_data(info);
+    scan->connection = connection_find(scan->bind->engine, scan->bind->connection_number);
+    duckdb_init_set_init_data(info, scan, batch_scan_destroy);
+    if (scan_open_reader(scan, &rows, &error) != STATUS_OK) {
+        connection_note_cause(scan->connection, &error);
+        duckdb_init_set_error(info, error.message);
+        return;
+    }
+    scan_take_columns(scan, info);
+    duckdb_init_set_max_threads(info, (idx_t)(rows / PART_ROWS_MAX + 1));
+}
+
+static void batch_local_clear(struct batch_local *local)
+{
+    arrow_batch_unref(STEAL(local->batch));
+    arena_finish(&local->arena);
+    arena_init(&local->arena);
+}
+
+static void batch_local_destroy(void *pointer)
+{
+    struct batch_local *local = pointer;
+    batch_local_clear(local);
+    scan_filler_finish(&local->filler);
+    free(local);
+}
+
+static void batch_local_init(duckdb_init_info info)
+{
+    struct batch_local *local = NEW(struct batch_local);
+    arena_init(&local->arena);
+    scan_filler_init(&local->filler);
+    duckdb_init_set_init_data(info, local, batch_local_destroy);
+}
+
+/* --- function ----------------------------------------------------------------------------------- */
+
+static void scan_hold(struct batch_scan *scan, struct arrow_batch *batch)
+{
+    if (!scan->holds_batches)
+        return;
+    if (scan->locked.held_count == scan->locked.held_capacity) {
+        scan->locked.held_capacity =
+            scan->locked.held_capacity ? scan->locked.held_capacity * 2 : 64;
+        scan->locked.held = memory_resize(scan->locked.held, scan->locked.held_capacity,
+                                          sizeof(*scan->locked.held));
+    }
+    scan->locked.held[scan->locked.held_count++] = arrow_batch_ref(batch);
+}
+
+/* Has the next batch with rows in it stand ready, unless the reader is at its end. */
+static enum status scan_advance(struct batch_scan *scan, struct error *error)
+{
+    while (!scan->locked.batch || scan->locked.row >= scan->locked.batch->rows) {
+        enum dataset_step step;
+        arrow_batch_unref(STEAL(scan->locked.batch));
+        scan->locked.row = 0;
+        TRY(dataset_reader_next(scan->reader, &step, &scan->locked.batch, error));
+        if (step == DATASET_END)
+            return STATUS_OK;
+        if (step == DATASET_WAIT)
+            dataset_reader_wait(scan->reader);
+        else
+            scan_hold(scan, scan->locked.batch);
+    }
+    return STATUS_OK;
+}
+
+/* The next rows for this thread; none at the end. */
+static enum status scan_next_part(struct batch_scan *scan, struct batch_local *local,
+                                  struct error *error)
+{
+    LOCKED(&scan->locked.lock);
+    TRY(scan_advance(scan, error));
+    struct arrow_batch *batch = scan->locked.batch;
+    if (batch != local->batch)
+        batch_local_clear(local);
+    if (!batch)
+        return STATUS_OK;
+    if (!local->batch)
+        local->batch = arrow_batch_ref(batch);
+    int64_t left = batch->rows - scan->locked.row;
+    local->row = scan->locked.row;
+    local->end = local->row + (left < PART_ROWS_MAX ? left : PART_ROWS_MAX);
+    scan->locked.row = local->end;
+    return STATUS_OK;
+}
+
+static enum status local_take_part(struct batch_scan *scan, struct batch_local *local,
+                                   struct error *error)
+{
+    const struct arrow_batch *before = local->batch;
+    TRY(scan_next_part(scan, local, error));
+    if (local->batch && local->batch != before)
+        local->columns = arrow_columns_open(local->batch, &local->arena);
+    local->filler.batch = local->batch;
+    return STATUS_OK;
+}
+
+static enum status fill_chunk(const struct batch_scan *scan, struct batch_local *local,
+                              duckdb_data_chunk output, size_t count, struct error *error)
+{
+    for (size_t i = 0; i < scan->column_count; i++) {
+        size_t index = scan->columns[i];
+        if (index == SIZE_MAX)
+            continue;
+        struct scan_part part = {
+            .column = &local->columns[index],
+            .first = local->row,
+            .count = count,
+            .vector = duckdb_data_chunk_get_vector(output, i),
+        };
+        if (!scan_fill_column(&local->filler, &scan->bind->plans[index], &part))
+            return error_copy(error, &local->filler.error);
+    }
+    return STATUS_OK;
+}
+
+static enum status scan_next_chunk(struct batch_scan *scan, struct batch_local *local,
+                                   duckdb_data_chunk output, struct error *error)
+{
+    if (!local->batch || local->row >= local->end)
+        TRY(local_take_part(scan, local, error));
+    int64_t left = local->batch ? local->end - local->row : 0;
+    size_t count = size_min((size_t)left, duckdb_vector_size());
+    TRY(fill_chunk(scan, local, output, count, error));
+    local->row += (int64_t)count;
+    duckdb_data_chunk_set_size(output, count);
+    return STATUS_OK;
+}
+
+static void batch_next(duckdb_function_info info, duckdb_data_chunk output)
+{
+    struct batch_scan *scan = duckdb_function_get_init_data(info);
+    struct batch_local *local = duckdb_function_get_local_init_data(info);
+    struct error error = ERROR_NONE;
+    if (scan_next_chunk(scan, local, output, &error) == STATUS_OK)
+        return;
+    connection_note_cause(scan->connection, &error);
+    duckdb_function_set_error(info, error.message);
+}
+
+enum status batch_function_register(struct engine *engine, duckdb_connection connection,
+                                    struct error *error)
+{
+    duckdb_table_function function = duckdb_create_table_function();
+    duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
+    duckdb_table_function_set_name(function, BATCH_FUNCTION);
+    duckdb_table_function_add_parameter(function, text);
+    duckdb_table_function_set_extra_info(function, engine, NULL);
+    duckdb_table_function_set_bind(function, batch_bind);
+    duckdb_table_function_set_init(function, batch_init);
+    duckdb_table_function_set_local_init(function, batch_local_init);
+    duckdb_table_function_set_function(function, batch_next);
+    duckdb_table_function_supports_projection_pushdown(function, true);
+    duckdb_state state = duckdb_register_table_function(connection, function);
+    duckdb_destroy_logical_type(&text);
+    duckdb_destroy_table_function(&function);
+    if (state != DuckDBSuccess)
+        return error_set_code(error, STATUS_INTERNAL, "INTERNAL",
+                              "the engine refused the table function '%s'", BATCH_FUNCTION);
+    return STATUS_OK;
+}

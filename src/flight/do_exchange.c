@@ -1,0 +1,235 @@
+/*
+ * do_exchange.c — DoExchange: batches in, the rows of a statement over them out.
+ *
+ * The first message says {"sql": ...}; the statement reads the table `input`, which is what the client
+ * sends. The batches are staged in a private dataset (upload.c), which may go to disk, so that a client
+ * that writes everything before it reads never waits for itself. As soon as the input's schema is there
+ * the statement is prepared once over the empty dataset: its schema is the first answer, and a fault in
+ * it is told before the data come. It runs when the client has half-closed, and its rows are sent as they
+ * come. The dataset goes with the call.
+ *
+ * receive runs on a worker, next on the loop. Source: Flight.proto, "DoExchange"; contracts section 6.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "flight/flight_private.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+#include "engine/gate.h"
+#include "flight/exchange_sql.h"
+
+#include <stdio.h>
+
+/* Until the call is over, however long that takes. */
+#define INPUT_TTL_MS (UINT64_C(30) * 24 * 3600 * 1000)
+#define PREFIX_BYTES_MAX 256
+
+struct exchange {
+    struct store *store;
+    struct workers *workers;
+    char id[RANDOM_UUID_SIZE + 8]; /* of the input; private */
+    struct buf sql;                /* what the engine gets */
+    size_t sql_added;
+    bool is_staged; /* the input can be found by its id */
+    struct work destroy;
+};
+
+/* --- life ----------------------------------------------------------------------------------- */
+
+static void destroy_now(struct exchange *exchange)
+{
+    CLEANUP(dataset_unref) struct dataset *input = NULL;
+    if (exchange->is_staged &&
+        store_find(exchange->store, str_of(exchange->id), &input, NULL) == STATUS_OK)
+        dataset_drop(input);
+    buf_finish(&exchange->sql);
+    free(exchange);
+}
+
+static void destroy_on_worker(struct work *work)
+{
+    destroy_now(CONTAINER_OF(work, struct exchange, destroy));
+}
+
+void exchange_destroy(struct exchange *exchange)
+{
+    if (!exchange)
+        return;
+    exchange->destroy.run = destroy_on_worker;
+    if (!exchange->is_staged || !exchange->workers ||
+        workers_submit(exchange->workers, &exchange->destroy, NULL) != STATUS_OK)
+        destroy_now(exchange);
+}
+
+static enum status exchange_create(const struct flight_call *call, struct str sql,
+                                   struct exchange **out_exchange, struct error *error)
+{
+    CLEANUP(exchange_destroy) struct exchange *exchange = NEW(struct exchange);
+    char uuid[RANDOM_UUID_SIZE];
+    random_uuid(uuid);
+    snprintf(exchange->id, sizeof(exchange->id), ".input-%s", uuid);
+    exchange->store = call->flight->options.store;
+    exchange->workers = call->flight->options.workers;
+    buf_init(&exchange->sql, SQL_TEXT_BYTES_MAX + PREFIX_BYTES_MAX);
+    TRY(exchange_sql_write(sql, str_of(exchange->id), &exchange->sql, &exchange->sql_added, error));
+    *out_exchange = STEAL(exchange);
+    return STATUS_OK;
+}
+
+/* --- input ---------------------------------------------------------------------------------- */
+
+static enum status mended(const struct exchange *exchange, struct error *failure,
+                          struct error *error)
+{
+    exchange_sql_mend(failure, exchange->sql_added);
+    return error_copy(error, failure);
+}
+
+/* The dataset, still empty, under its name. */
+static enum status stage_empty(struct flight_call *call, struct arrow_schema *schema,
+                               struct error *error)
+{
+    const struct put_options options = {
+        .id = str_of(call->exchange->id),
+        .mode = PUT_CREATE,
+        .owner = session_user(call->session),
+        .ttl_ms = INPUT_TTL_MS,
+        .schema = schema,
+    };
+    CLEANUP(put_destroy) struct put *put = NULL;
+    struct put_result result;
+    TRY(put_begin(call->exchange->store, &options, &put, error));
+    TRY(put_commit(put, &result, error));
+    call->exchange->is_staged = true;
+    return STATUS_OK;
+}
+
+/* Learns the statement's schema, and its faults. */
+static enum status look_ahead(struct flight_call *call, struct error *error)
+{
+    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
+    struct engine_result_options options;
+    struct error failure = ERROR_NONE;
+    TRY(flight_result_options(call, &options, error));
+    if (engine_prepare(session_engine(call->session), buf_str(&call->exchange->sql), &options,
+                       &statement, &failure) != STATUS_OK)
+        return mended(call->exchange, &failure, error);
+    call->schema = arrow_schema_ref(engine_statement_schema(statement));
+    return STATUS_OK;
+}
+
+/* With the input's schema the statement is looked at. Values of dictionaries come later than that, and are
+ * part of the dataset's schema: then everything waits for the end. */
+static enum status after_message(struct flight_call *call, struct error *error)
+{
+    struct arrow_schema *schema = upload_schema(call->upload);
+    if (!schema || schema->dictionary_count > 0 || call->exchange->is_staged)
+        return STATUS_OK;
+    TRY(stage_empty(call, schema, error));
+    return look_ahead(call, error);
+}
+
+static enum status check_target(const struct target *target, struct error *error)
+{
+    const struct target_part *part = &target->part;
+    if (target->kind != TARGET_SQL)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "DoExchange takes {\"sql\": \"SELECT ... FROM input\"} as its command, "
+                         "where input is what the client sends");
+    if (part->columns || part->from > 0 || part->limit != UINT64_MAX)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "DoExchange takes 'sql' alone; the statement says which columns and rows "
+                         "are wanted");
+    return STATUS_OK;
+}
+
+static enum status receive_first(struct flight_call *call, const struct flight_data *first,
+                                 struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct target target;
+    TRY(flight_begin(call, error));
+    if (!first->has_descriptor)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "the first message of DoExchange has no descriptor; it must carry "
+                         "{\"sql\": ...}");
+    TRY(target_of_descriptor(&arena, first->flight_descriptor, TARGET_TO_READ, &target, error));
+    TRY(check_target(&target, error));
+    TRY(exchange_create(call, target.sql, &call->exchange, error));
+    const struct target input = {
+        .kind = TARGET_DATASET,
+        .id = str_of(call->exchange->id),
+        .wishes = {.has_durability = true, .durability = DATASET_IN_MEMORY, .ttl_ms = INPUT_TTL_MS},
+    };
+    const struct upload_options upload = {
+        .store = call->exchange->store,
+        .workers = call->exchange->workers,
+        .target = &input,
+        .owner = session_user(call->session),
+    };
+    return upload_create(&upload, &call->upload, error);
+}
+
+enum status do_exchange_receive(struct grpc_call *grpc, struct slice message, struct error *error)
+{
+    struct flight_call *call = flight_call_of(grpc);
+    CLEANUP(flight_data_finish) struct flight_data data = {0};
+    TRY(flight_data_parse(message, &data, error));
+    upload_align(grpc, message, &data);
+    if (!call->received)
+        TRY(receive_first(call, &data, error));
+    TRY(upload_receive(call->upload, &data, error));
+    return after_message(call, error);
+}
+
+/* --- output --------------------------------------------------------------------------------- */
+
+static enum status prepare(struct flight_call *call, struct error *error)
+{
+    struct error failure = ERROR_NONE;
+    if (flight_prepare(call, buf_str(&call->exchange->sql), NULL, &call->query, &failure) !=
+        STATUS_OK)
+        return mended(call->exchange, &failure, error);
+    if (call->schema && !arrow_schema_equal(call->schema, query_schema(call->query)))
+        return error_set(error, STATUS_ABORTED,
+                         "a table that the statement reads was changed while the input came; try "
+                         "again");
+    call->dataset = dataset_ref(query_dataset(call->query));
+    return STATUS_OK;
+}
+
+enum status do_exchange_half_close(struct grpc_call *grpc, struct error *error)
+{
+    struct flight_call *call = flight_call_of(grpc);
+    struct put_result result;
+    if (!call->received)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "DoExchange without a message; the first one must carry {\"sql\": ...}");
+    TRY(flight_check_wanted(call, error));
+    TRY(upload_commit(call->upload, &result, error));
+    call->exchange->is_staged = true;
+    TRY(prepare(call, error));
+    TRY(flight_open_stream(call, error));
+    grpc->fingerprint = query_fingerprint(call->query);
+    TRY(flight_check_wanted(call, error));
+    call->half_closed = true;
+    return query_start(call->query, NULL, NULL, error);
+}
+
+enum status do_exchange_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
+                             struct error *error)
+{
+    struct flight_call *call = flight_call_of(grpc);
+    uint64_t rows;
+    if (call->schema && !call->download.is_schema_sent) {
+        *out_step = GRPC_MESSAGE;
+        return download_write_schema(&call->download, call->schema, out, error);
+    }
+    *out_step = GRPC_WAIT;
+    if (!call->half_closed)
+        return STATUS_OK;
+    TRY(download_next(&call->download, out, out_step, &rows, error));
+    grpc->rows += rows;
+    return STATUS_OK;
+}

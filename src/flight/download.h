@@ -1,0 +1,28 @@
+/*
+ * download.h — record batches on their way to a client: schema, dictionaries, batches, as FlightData.
+ *
+ * Threads: one at a time. SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "flight/part_stream.h"
+#include "grpc/method.h"
+
+struct download {
+    struct part_stream stream;
+    bool is_schema_sent;
+    struct arrow_schema *sent;  /* whose dictionaries the client has; NULL: none yet */
+    size_t dictionary;          /* of the schema that comes next: the first that may be missing */
+    struct arrow_batch *unsent; /* waits for its dictionaries */
+};
+
+/* Before download_next `download->stream` is opened. */
+void download_finish(struct download *download);
+/* Appends the message of a schema that is known before there is a stream: the stream's own is then left out. */
+MUST_CHECK enum status download_write_schema(struct download *download,
+                                             const struct arrow_schema *schema, struct slices *out,
+                                             struct error *error);
+/* Appends the next message, or tells to wait, or that all is sent. *out_rows: those of the message. */
+MUST_CHECK enum status download_next(struct download *download, struct slices *out,
+                                     enum grpc_step *out_step, uint64_t *out_rows,
+                                     struct error *error);

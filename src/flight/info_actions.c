@@ -1,0 +1,137 @@
+/*
+ * info_actions.c — CancelFlightInfo and RenewFlightEndpoint.
+ *
+ * Both get back what GetFlightInfo gave. The id of a statement is the info's app_metadata, else it is in
+ * the ticket of its first endpoint. A statement that is over, and a dataset, cannot be cancelled. Renewing
+ * starts the time to live anew, of a result as a read of it would.
+ *
+ * Runs on: a worker. Owns: nothing. Source: Flight.proto, "CancelFlightInfoRequest",
+ * "RenewFlightEndpointRequest". SPDX-License-Identifier: Apache-2.0
+ */
+#include "flight/flight_private.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+static enum status read_endpoint(struct flight_call *call, struct arena *arena,
+                                 const Flight__FlightEndpoint *endpoint, struct str *out_id,
+                                 struct error *error)
+{
+    CLEANUP(dataset_part_finish) struct dataset_part part = DATASET_PART_WHOLE;
+    if (!endpoint || !endpoint->ticket)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "there is no ticket; send what GetFlightInfo gave, unchanged");
+    struct slice bytes =
+        slice_make(endpoint->ticket->ticket.data, endpoint->ticket->ticket.len, NULL);
+    return flight_read_ticket(call, arena, bytes, out_id, &part, error);
+}
+
+static enum status read_info(struct flight_call *call, struct arena *arena,
+                             const Flight__FlightInfo *info, struct str *out_id,
+                             struct error *error)
+{
+    if (!info)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "the request has no FlightInfo");
+    *out_id = proto_bytes(info->app_metadata);
+    if (target_is_uuid(*out_id))
+        return STATUS_OK;
+    return read_endpoint(call, arena, info->n_endpoint > 0 ? info->endpoint[0] : NULL, out_id,
+                         error);
+}
+
+/* Of a dataset without a statement; NOT_FOUND when there is none either. */
+static enum status check_dataset(struct flight_call *call, struct str id, struct error *error)
+{
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    return store_find(call->flight->options.store, id, &dataset, error);
+}
+
+/* A statement with an effect is over only when the engine says whether it took place. */
+static Flight__CancelStatus cancel(struct query *query)
+{
+    struct error reason = ERROR_NONE;
+    error_set(&reason, STATUS_CANCELLED, "the statement was cancelled by CancelFlightInfo");
+    bool was_running = query_cancel(query, &reason);
+    if (query_state(query) == QUERY_CANCELLED)
+        return FLIGHT__CANCEL_STATUS__CANCEL_STATUS_CANCELLED;
+    return was_running ? FLIGHT__CANCEL_STATUS__CANCEL_STATUS_CANCELLING
+                       : FLIGHT__CANCEL_STATUS__CANCEL_STATUS_NOT_CANCELLABLE;
+}
+
+static enum status cancel_flight_info(struct flight_call *call, struct slice body,
+                                      struct slice *out_body, bool *out_has_body,
+                                      struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    Flight__CancelFlightInfoRequest *request;
+    struct str id;
+    TRY(proto_unpack(&arena, &flight__cancel_flight_info_request__descriptor, body, &request,
+                     error));
+    TRY(read_info(call, &arena, request->info, &id, error));
+    CLEANUP(query_unref) struct query *query = NULL;
+    Flight__CancelFlightInfoResult result = FLIGHT__CANCEL_FLIGHT_INFO_RESULT__INIT;
+    result.status = FLIGHT__CANCEL_STATUS__CANCEL_STATUS_NOT_CANCELLABLE;
+    if (queries_find(call->flight->options.queries, id, &query, NULL) == STATUS_OK)
+        result.status = cancel(query);
+    else
+        TRY(check_dataset(call, id, error));
+    *out_body = proto_pack(&result);
+    *out_has_body = true;
+    return STATUS_OK;
+}
+
+/* A reader that comes and goes starts a result's life anew. */
+static enum status touch_result(struct dataset *dataset, const struct dataset_facts *facts,
+                                struct error *error)
+{
+    CLEANUP(dataset_reader_close) struct dataset_reader *reader = NULL;
+    if (facts->state == DATASET_OPEN || facts->transient)
+        return STATUS_OK;
+    return dataset_reader_open(dataset, facts->batches, NULL, NULL, &reader, error);
+}
+
+static enum status renew(struct flight_call *call, struct str id, int64_t *out_expires_us,
+                         struct error *error)
+{
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    struct dataset_facts facts;
+    TRY(store_find(call->flight->options.store, id, &dataset, error));
+    dataset_facts(dataset, &facts);
+    TRY(facts.is_kept ? dataset_renew(dataset, 0, error) : touch_result(dataset, &facts, error));
+    dataset_facts(dataset, &facts);
+    *out_expires_us = facts.expires_us;
+    if (facts.expires_us == 0)
+        *out_expires_us = clock_wall_us() + (int64_t)call->flight->options.result_ttl_ms * 1000;
+    return STATUS_OK;
+}
+
+static enum status renew_flight_endpoint(struct flight_call *call, struct slice body,
+                                         struct slice *out_body, bool *out_has_body,
+                                         struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    Flight__RenewFlightEndpointRequest *request;
+    struct str id;
+    int64_t expires_us;
+    TRY(proto_unpack(&arena, &flight__renew_flight_endpoint_request__descriptor, body, &request,
+                     error));
+    TRY(read_endpoint(call, &arena, request->endpoint, &id, error));
+    TRY(renew(call, id, &expires_us, error));
+    request->endpoint->expiration_time = flight_timestamp_make(&arena, expires_us);
+    *out_body = proto_pack(request->endpoint);
+    *out_has_body = true;
+    return STATUS_OK;
+}
+
+const struct flight_action flight_info_actions[] = {
+    {.name = "CancelFlightInfo",
+     .description = "Stops the statement of a FlightInfo; body: CancelFlightInfoRequest",
+     .run = cancel_flight_info},
+    {.name = "RenewFlightEndpoint",
+     .description = "Starts the time to live of a result or dataset anew; body: "
+                    "RenewFlightEndpointRequest",
+     .run = renew_flight_endpoint},
+};
+const size_t flight_info_action_count = ARRAY_COUNT(flight_info_actions);

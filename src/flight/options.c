@@ -1,0 +1,90 @@
+/*
+ * options.c — what a call's metadata asks for: `volley-<option>`.
+ *
+ * Runs on: a worker. Owns: nothing; texts are the request's. Leaves out: what an option means
+ * (engine/result_options.c, wishes.c). Source: design section 8. SPDX-License-Identifier: Apache-2.0
+ */
+#include "flight/flight_private.h"
+
+#include "base/clock.h"
+#include "engine/result_options.h"
+
+#include <stdio.h>
+
+/* What FlightData, the IPC header and gRPC add to a body stays below this. */
+#define MESSAGE_OVERHEAD_BYTES ((size_t)64 << 10)
+
+struct str flight_option(const struct flight_call *call, const char *name)
+{
+    char header[64];
+    int size = snprintf(header, sizeof(header), "volley-%s", name);
+    return str_trim(http_headers_get(&call->call->metadata, str_make(header, (size_t)size)));
+}
+
+enum status flight_result_options(struct flight_call *call,
+                                  struct engine_result_options *out_options, struct error *error)
+{
+    struct engine_result_options options = {0};
+    for (size_t i = 0; i < result_option_count; i++) {
+        struct str text = flight_option(call, result_option_names[i]);
+        if (text.len > 0)
+            TRY(result_option_set(&options, i, text, error));
+    }
+    *out_options = options;
+    return STATUS_OK;
+}
+
+static enum status read_timeout(struct flight_call *call, uint64_t *out_timeout_ms,
+                                struct error *error)
+{
+    struct str text = flight_option(call, "timeout-ms");
+    if (text.len == 0 || (str_to_u64(text, out_timeout_ms) && *out_timeout_ms > 0))
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "option timeout-ms takes a number of milliseconds above 0, not '%.*s'",
+                     STR_ARGS(text));
+}
+
+enum status flight_put_wishes(const struct flight_call *call, struct put_wishes *out_wishes,
+                              struct error *error)
+{
+    *out_wishes = (struct put_wishes){0};
+    for (size_t i = 0; i < PUT_WISH_COUNT; i++) {
+        struct str text = flight_option(call, put_wish_names[i]);
+        if (text.len > 0)
+            TRY(put_wish_set(out_wishes, i, text, error));
+    }
+    return STATUS_OK;
+}
+
+enum status flight_body_bytes_max(struct flight_call *call, size_t *out_bytes, struct error *error)
+{
+    struct engine_result_options options;
+    TRY(flight_result_options(call, &options, error));
+    size_t bytes = options.message_bytes_max;
+    if (bytes == 0)
+        *out_bytes = call->flight->options.body_bytes_max;
+    else
+        *out_bytes =
+            bytes > 2 * MESSAGE_OVERHEAD_BYTES ? bytes - MESSAGE_OVERHEAD_BYTES : bytes / 2 + 1;
+    return STATUS_OK;
+}
+
+enum status flight_prepare(struct flight_call *call, struct str sql,
+                           struct engine_statement *statement, struct query **out_query,
+                           struct error *error)
+{
+    struct query_spec spec = {
+        .session = session_engine(call->session),
+        .statement = statement,
+        .sql = sql,
+        .discard_rows = call->discards_rows,
+        .deadline_ns = CLOCK_NEVER,
+        .request_id = call->call->id,
+        .peer = call->call->peer,
+        .door = "flight",
+    };
+    TRY(flight_result_options(call, &spec.result, error));
+    TRY(read_timeout(call, &spec.timeout_ms, error));
+    return query_prepare(call->flight->options.queries, &spec, out_query, error);
+}

@@ -1,0 +1,131 @@
+/*
+ * poll_flight_info.c — PollFlightInfo: a statement whose end the client does not want to wait for.
+ *
+ * The first poll starts the statement and answers soon, later ones name it by its id and answer when it is
+ * over, or after a while. The info is complete from the first answer on: one endpoint, whose reader follows
+ * the result as it grows. A dataset that was put is complete at once.
+ *
+ * receive runs on a worker, next on the loop. Source: Flight.proto, "PollInfo".
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "flight/flight_private.h"
+
+#include "base/clock.h"
+
+#define FIRST_POLL_NS (50 * NANOSECONDS_PER_MILLISECOND)
+#define LATER_POLL_NS (1 * NANOSECONDS_PER_SECOND)
+
+/* The error of a dataset whose statement failed. */
+static enum status check_dataset(struct dataset *dataset, struct error *error)
+{
+    struct dataset_facts facts;
+    dataset_facts(dataset, &facts);
+    if (facts.state != DATASET_FAILED)
+        return STATUS_OK;
+    CLEANUP(dataset_reader_close) struct dataset_reader *reader = NULL;
+    CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
+    enum dataset_step step;
+    TRY(dataset_reader_open(dataset, facts.batches, NULL, NULL, &reader, error));
+    return dataset_reader_next(reader, &step, &batch, error);
+}
+
+/* The statement behind a dataset, if it is not over: its end wakes this call, which must not stop it. */
+static enum status follow_dataset(struct flight_call *call, struct error *error)
+{
+    struct str id = dataset_id(call->dataset);
+    TRY(check_dataset(call->dataset, error));
+    if (queries_find(call->flight->options.queries, id, &call->query, NULL) != STATUS_OK)
+        return STATUS_OK;
+    call->is_query_shared = true;
+    return query_start(call->query, call->call->loop, &call->wake, error);
+}
+
+enum status poll_flight_info_receive(struct grpc_call *grpc, struct slice message,
+                                     struct error *error)
+{
+    struct flight_call *call = flight_call_of(grpc);
+    TRY(flight_begin(call, error));
+    TRY(flight_plan_descriptor(call, message, error));
+    call->poll_until_ns = clock_now_ns() + (call->dataset ? LATER_POLL_NS : FIRST_POLL_NS);
+    if (call->dataset)
+        return follow_dataset(call, error);
+    if (!call->query)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "this command is answered at once; use GetFlightInfo");
+    call->dataset = dataset_ref(query_dataset(call->query));
+    return flight_start(call, error);
+}
+
+static bool must_wait(const struct flight_call *call)
+{
+    return call->query && !flight_query_is_over(call->query) &&
+           loop_now_ns(call->call->loop) < call->poll_until_ns;
+}
+
+/* The descriptor by which the next poll asks, in the call's arena. */
+static Flight__FlightDescriptor *next_descriptor(const struct flight_call *call)
+{
+    Flight__FlightDescriptor *descriptor = ARENA_NEW(call->call->arena, Flight__FlightDescriptor);
+    flight__flight_descriptor__init(descriptor);
+    descriptor->type = FLIGHT__FLIGHT_DESCRIPTOR__DESCRIPTOR_TYPE__CMD;
+    descriptor->cmd = proto_binary(query_id(call->query));
+    return descriptor;
+}
+
+static void write_progress(const struct flight_call *call, Flight__PollInfo *poll)
+{
+    struct query_facts facts;
+    query_facts(call->query, &facts);
+    poll->flight_descriptor = next_descriptor(call);
+    if (facts.progress < 0)
+        return;
+    poll->progress_presence_case = FLIGHT__POLL_INFO__PROGRESS_PRESENCE_PROGRESS;
+    poll->progress = facts.progress;
+}
+
+static enum status write_end(const struct flight_call *call, Flight__PollInfo *poll,
+                             struct error *error)
+{
+    poll->progress_presence_case = FLIGHT__POLL_INFO__PROGRESS_PRESENCE_PROGRESS;
+    poll->progress = 1;
+    if (!call->query)
+        return STATUS_OK;
+    int64_t rows;
+    TRY(query_outcome(call->query, &rows, error));
+    if (poll->info->total_records < 0 || statement_kind_has_effect(query_kind(call->query)))
+        poll->info->total_records = rows;
+    return STATUS_OK;
+}
+
+static enum status write_poll(struct flight_call *call, struct slices *out, struct error *error)
+{
+    struct arena *arena = call->call->arena;
+    Flight__PollInfo poll = FLIGHT__POLL_INFO__INIT;
+    bool is_over = !call->query || flight_query_is_over(call->query);
+    TRY(flight_info_make(call, arena, call->dataset, &call->part, 1, &poll.info, error));
+    TRY(proto_unpack(arena, &flight__flight_descriptor__descriptor, call->descriptor,
+                     &poll.info->flight_descriptor, error));
+    poll.expiration_time = poll.info->endpoint[0]->expiration_time;
+    if (is_over)
+        TRY(write_end(call, &poll, error));
+    else
+        write_progress(call, &poll);
+    proto_append(out, &poll);
+    return STATUS_OK;
+}
+
+enum status poll_flight_info_next(struct grpc_call *grpc, struct slices *out,
+                                  enum grpc_step *out_step, struct error *error)
+{
+    struct flight_call *call = flight_call_of(grpc);
+    *out_step = call->answered ? GRPC_END : GRPC_MESSAGE;
+    if (call->answered)
+        return STATUS_OK;
+    if (must_wait(call)) {
+        loop_timer_set(grpc->loop, &call->look, call->poll_until_ns);
+        *out_step = GRPC_WAIT;
+        return STATUS_OK;
+    }
+    call->answered = true;
+    return write_poll(call, out, error);
+}

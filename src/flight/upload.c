@@ -1,0 +1,185 @@
+/*
+ * upload.c — decodes an upload's messages and hands the batches to a put of the store.
+ *
+ * The put begins with the first batch, or at the end where none came: until then metadata may still say
+ * how it is to be kept, and the values of dictionary columns are not known before. The bodies stay in
+ * the buffers in which they arrived: from the third message or so on they stand aligned in them.
+ *
+ * Runs on: a worker. Owns: the decoder and the put. Leaves out: the call (do_put.c, do_exchange.c), what
+ * a name means (target.c).
+ * Source: Flight.proto, "DoPut". SPDX-License-Identifier: Apache-2.0
+ */
+#include "flight/upload.h"
+
+#include "arrow/ipc.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "store/name.h"
+
+#define WISHES_BYTES_MAX ((size_t)64 << 10)
+
+struct upload {
+    struct arena arena; /* the texts of `options` */
+    struct store *store;
+    struct workers *workers;
+    struct put_options options;
+    struct put_wishes wishes;
+    struct ipc_decoder *decoder;
+    struct put *put; /* NULL before the first batch */
+    bool is_committed;
+    struct work destroy;
+};
+
+/* --- names ---------------------------------------------------------------------------------- */
+
+static enum status set_path(struct upload *upload, struct str path, struct error *error)
+{
+    struct str elements[DATASET_PATH_ELEMENTS_MAX];
+    size_t count;
+    TRY(dataset_path_split(&upload->arena, path, elements, &count, error));
+    if (count == 2 && str_equal(elements[0], STR("live")))
+        return error_set(error, STATUS_UNIMPLEMENTED,
+                         "live tables are not available in this version; put under a path that "
+                         "does not begin with 'live'");
+    upload->options.path = arena_copy(&upload->arena, path);
+    return STATUS_OK;
+}
+
+static enum status set_name(struct upload *upload, const struct target *target, struct error *error)
+{
+    if (target->kind == TARGET_STORE)
+        return STATUS_OK;
+    if (target->id.len == 0 && !target_is_uuid(target->name))
+        return set_path(upload, target->path.len > 0 ? target->path : target->name, error);
+    struct str id = target->id.len > 0 ? target->id : target->name;
+    upload->options.id = arena_copy(&upload->arena, id);
+    return STATUS_OK;
+}
+
+static void destroy_now(struct upload *upload)
+{
+    put_destroy(upload->put);
+    ipc_decoder_destroy(upload->decoder);
+    arena_finish(&upload->arena);
+    free(upload);
+}
+
+static void destroy_on_worker(struct work *work)
+{
+    destroy_now(CONTAINER_OF(work, struct upload, destroy));
+}
+
+void upload_destroy(struct upload *upload)
+{
+    if (!upload)
+        return;
+    bool takes_a_while = upload->put && !upload->is_committed && upload->workers;
+    upload->destroy.run = destroy_on_worker;
+    if (!takes_a_while || workers_submit(upload->workers, &upload->destroy, NULL) != STATUS_OK)
+        destroy_now(upload);
+}
+
+enum status upload_create(const struct upload_options *options, struct upload **out_upload,
+                          struct error *error)
+{
+    CLEANUP(upload_destroy) struct upload *upload = NEW(struct upload);
+    arena_init(&upload->arena);
+    upload->store = options->store;
+    upload->workers = options->workers;
+    upload->wishes = options->target->wishes;
+    upload->options.owner = arena_copy(&upload->arena, options->owner);
+    upload->options.ttl_default_ms = options->ttl_default_ms;
+    upload->decoder = ipc_decoder_create(&ipc_limits_default);
+    TRY(set_name(upload, options->target, error));
+    *out_upload = STEAL(upload);
+    return STATUS_OK;
+}
+
+/* --- messages ------------------------------------------------------------------------------- */
+
+/* Batches by id are what their sender wants processed: they survive the process unless told otherwise. */
+static enum dataset_durability durability_of(const struct upload *upload)
+{
+    if (upload->wishes.has_durability)
+        return upload->wishes.durability;
+    return upload->options.path.len > 0 ? DATASET_IN_MEMORY : DATASET_IN_PROCESS;
+}
+
+static enum status begin(struct upload *upload, struct arrow_schema *schema, struct error *error)
+{
+    upload->options.mode = upload->wishes.mode;
+    upload->options.durability = durability_of(upload);
+    upload->options.ttl_ms = upload->wishes.ttl_ms;
+    upload->options.schema = schema;
+    return put_begin(upload->store, &upload->options, &upload->put, error);
+}
+
+static enum status read_metadata(struct upload *upload, struct str metadata, struct error *error)
+{
+    CLEANUP(json_document_destroy) struct json_document *document = NULL;
+    struct error reason = ERROR_NONE;
+    if (json_parse(metadata, WISHES_BYTES_MAX, &document, &reason) != STATUS_OK ||
+        !json_value_is_object(json_root(document)))
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "app_metadata before the first batch must be a JSON object such as "
+                         "{\"mode\": \"append\"}%s%s",
+                         reason.status == STATUS_OK ? "" : ": ", reason.message);
+    static const char *const known[] = {"mode", "durability", "ttl", NULL};
+    TRY(json_check_keys(json_root(document), known, error));
+    return put_wishes_read(&upload->wishes, json_root(document), error);
+}
+
+/* Metadata that comes with a batch may also be the client's own. */
+static bool has_wishes(const struct upload *upload, const struct flight_data *message,
+                       const struct arrow_batch *batch)
+{
+    struct str text = str_trim(slice_str(message->app_metadata));
+    return !upload->put && text.len > 0 && (!batch || text.ptr[0] == '{');
+}
+
+static enum status append(struct upload *upload, struct arrow_batch *batch, struct error *error)
+{
+    CLEANUP(arrow_batch_unref) struct arrow_batch *taken = batch;
+    if (!upload->put)
+        TRY(begin(upload, batch->schema, error));
+    return put_append(upload->put, STEAL(taken), error);
+}
+
+void upload_align(struct grpc_call *call, struct slice message, const struct flight_data *parts)
+{
+    if (parts->data_body.len > 0)
+        atomic_store_explicit(&call->aligned_offset, (size_t)(parts->data_body.ptr - message.ptr),
+                              memory_order_relaxed);
+}
+
+enum status upload_receive(struct upload *upload, const struct flight_data *message,
+                           struct error *error)
+{
+    CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
+    if (message->data_header.len > 0)
+        TRY(ipc_decode(upload->decoder, message->data_header, message->data_body, &batch, error));
+    else if (message->data_body.len > 0)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "a message has a data_body and no data_header to tell what it is");
+    if (has_wishes(upload, message, batch))
+        TRY(read_metadata(upload, slice_str(message->app_metadata), error));
+    return batch ? append(upload, STEAL(batch), error) : STATUS_OK;
+}
+
+struct arrow_schema *upload_schema(const struct upload *upload)
+{
+    return ipc_decoder_schema(upload->decoder);
+}
+
+enum status upload_commit(struct upload *upload, struct put_result *out_result, struct error *error)
+{
+    struct arrow_schema *schema = upload_schema(upload);
+    if (!schema)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "the upload has no schema; send a schema message before the batches");
+    if (!upload->put)
+        TRY(begin(upload, schema, error));
+    TRY(put_commit(upload->put, out_result, error));
+    upload->is_committed = true;
+    return STATUS_OK;
+}

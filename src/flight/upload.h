@@ -1,0 +1,43 @@
+/*
+ * upload.h — the batches of a DoPut or DoExchange on their way into the store.
+ *
+ * An upload takes FlightData messages one by one. What it brings is seen by nobody before upload_commit;
+ * one that is destroyed before leaves nothing.
+ *
+ * Threads: one at a time, which may block. SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "base/cleanup.h"
+#include "event/workers.h"
+#include "flight/target.h"
+#include "grpc/method.h"
+#include "proto/flight_data.h"
+#include "store/put.h"
+
+struct upload;
+
+struct upload_options {
+    struct store *store;
+    struct workers *workers;     /* free what a broken upload brought; NULL: its own thread does */
+    const struct target *target; /* DATASET or STORE; its texts are copied */
+    struct str owner;
+    uint64_t ttl_default_ms; /* of a new dataset */
+};
+
+/* INVALID_ARGUMENT, UNIMPLEMENTED for a name that nothing can be put under. */
+MUST_CHECK enum status upload_create(const struct upload_options *options,
+                                     struct upload **out_upload, struct error *error);
+/* Has the messages that follow come with their bodies aligned, where columns may stay. */
+void upload_align(struct grpc_call *call, struct slice message, const struct flight_data *parts);
+/* Takes one message. Metadata before the first batch may be JSON with wishes. */
+MUST_CHECK enum status upload_receive(struct upload *upload, const struct flight_data *message,
+                                      struct error *error);
+/* The schema, or NULL before it came. Not a new reference. */
+struct arrow_schema *upload_schema(const struct upload *upload);
+/* Publishes everything; the texts of the result live as long as the upload. */
+MUST_CHECK enum status upload_commit(struct upload *upload, struct put_result *out_result,
+                                     struct error *error);
+/* Any thread, at once: what takes a while is done by the workers. NULL is allowed. */
+void upload_destroy(struct upload *upload);
+CLEANUP_FUNCTION(struct upload *, upload_destroy)
