@@ -12,6 +12,7 @@
  * leaves (methods.c). Source: Flight.proto, "DoGet". SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/flight_private.h"
+#include "store/name.h"
 
 #include "base/random.h"
 
@@ -97,7 +98,7 @@ static enum status open_dataset(struct flight_call *call, const struct target *t
                                 struct error *error)
 {
     struct str id = target->id.len > 0 ? target->id : target->name;
-    if (target_is_uuid(id) && open_by_id(call, id, NULL) == STATUS_OK)
+    if (dataset_id_is_uuid(id) && open_by_id(call, id, NULL) == STATUS_OK)
         return STATUS_OK;
     return flight_find_dataset(call->flight, target, &call->dataset, error);
 }

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "flight/part_stream.h"
+#include "store/part_stream.h"
 #include "grpc/method.h"
 
 struct download {

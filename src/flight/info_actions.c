@@ -9,6 +9,7 @@
  * "RenewFlightEndpointRequest". SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/flight_private.h"
+#include "store/name.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -33,7 +34,7 @@ static enum status read_info(struct flight_call *call, struct arena *arena,
     if (!info)
         return error_set(error, STATUS_INVALID_ARGUMENT, "the request has no FlightInfo");
     *out_id = proto_bytes(info->app_metadata);
-    if (target_is_uuid(*out_id))
+    if (dataset_id_is_uuid(*out_id))
         return STATUS_OK;
     return read_endpoint(call, arena, info->n_endpoint > 0 ? info->endpoint[0] : NULL, out_id,
                          error);

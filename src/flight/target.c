@@ -18,44 +18,15 @@
 
 /* SQL inside JSON may be escaped to twice its size and more. */
 #define JSON_BYTES_MAX ((size_t)21 << 20)
-#define ID_SHOWN_BYTES 64
 
 static const struct target_part whole = {.limit = UINT64_MAX};
 
 /* --- names ---------------------------------------------------------------------------------- */
 
-enum status target_check_id(struct str id, struct error *error)
-{
-    bool is_good = id.len > 0 && id.len <= DATASET_ID_BYTES_MAX && id.ptr[0] != '.';
-    for (size_t i = 0; is_good && i < id.len; i++) {
-        unsigned char byte = (unsigned char)id.ptr[i];
-        is_good = isalnum(byte) || byte == '.' || byte == '_' || byte == '-';
-    }
-    if (is_good)
-        return STATUS_OK;
-    return error_set(error, STATUS_INVALID_ARGUMENT,
-                     "'%.*s' cannot be a batch id: 1 to %d letters, digits, '.', '_' and '-', not "
-                     "beginning with '.'",
-                     STR_ARGS(str_slice(id, 0, ID_SHOWN_BYTES)), DATASET_ID_BYTES_MAX);
-}
-
-bool target_is_uuid(struct str text)
-{
-    static const uint8_t dashes[] = {8, 13, 18, 23};
-    bool is_uuid = text.len == RANDOM_UUID_SIZE - 1;
-    size_t dash = 0;
-    for (size_t i = 0; is_uuid && i < text.len; i++) {
-        bool is_dash = dash < ARRAY_COUNT(dashes) && i == dashes[dash];
-        is_uuid = is_dash ? text.ptr[i] == '-' : isxdigit((unsigned char)text.ptr[i]) != 0;
-        dash += is_dash;
-    }
-    return is_uuid;
-}
-
 static enum status set_id(struct target *target, struct str id, struct error *error)
 {
     target->id = id;
-    return target_check_id(id, error);
+    return dataset_id_check(id, error);
 }
 
 enum status target_of_name(struct str text, struct target *out_target, struct error *error)

@@ -41,13 +41,6 @@ struct target {
     struct put_wishes wishes;
 };
 
-/* A client's own id: 1 to 128 letters, digits, '.', '_' and '-', not beginning with '.'. */
-#define DATASET_ID_BYTES_MAX 128
-MUST_CHECK enum status target_check_id(struct str id, struct error *error);
-
-/* Whether it has the form of an id of ours. */
-bool target_is_uuid(struct str text);
-
 /* What the target is for decides which fields its JSON may have. */
 enum target_use { TARGET_TO_READ, TARGET_TO_PUT };
 

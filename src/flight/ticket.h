@@ -14,7 +14,7 @@
 #include "base/buffer.h"
 #include "base/cleanup.h"
 #include "crypto/crypto.h"
-#include "flight/part_stream.h"
+#include "store/part_stream.h"
 
 struct ticket {
     struct str dataset_id;

@@ -32,25 +32,16 @@ struct upload {
 
 /* --- names ---------------------------------------------------------------------------------- */
 
-static enum status set_path(struct upload *upload, struct str path, struct error *error)
-{
-    struct str elements[DATASET_PATH_ELEMENTS_MAX];
-    size_t count;
-    TRY(dataset_path_split(&upload->arena, path, elements, &count, error));
-    if (count == 2 && str_equal(elements[0], STR("live")))
-        return error_set(error, STATUS_UNIMPLEMENTED,
-                         "live tables are not available in this version; put under a path that "
-                         "does not begin with 'live'");
-    upload->options.path = arena_copy(&upload->arena, path);
-    return STATUS_OK;
-}
-
 static enum status set_name(struct upload *upload, const struct target *target, struct error *error)
 {
     if (target->kind == TARGET_STORE)
         return STATUS_OK;
-    if (target->id.len == 0 && !target_is_uuid(target->name))
-        return set_path(upload, target->path.len > 0 ? target->path : target->name, error);
+    if (target->id.len == 0 && !dataset_id_is_uuid(target->name)) {
+        struct str path = target->path.len > 0 ? target->path : target->name;
+        TRY(dataset_path_check_put(&upload->arena, path, error));
+        upload->options.path = arena_copy(&upload->arena, path);
+        return STATUS_OK;
+    }
     struct str id = target->id.len > 0 ? target->id : target->name;
     upload->options.id = arena_copy(&upload->arena, id);
     return STATUS_OK;
@@ -97,18 +88,11 @@ enum status upload_create(const struct upload_options *options, struct upload **
 
 /* --- messages ------------------------------------------------------------------------------- */
 
-/* Batches by id are what their sender wants processed: they survive the process unless told otherwise. */
-static enum dataset_durability durability_of(const struct upload *upload)
-{
-    if (upload->wishes.has_durability)
-        return upload->wishes.durability;
-    return upload->options.path.len > 0 ? DATASET_IN_MEMORY : DATASET_IN_PROCESS;
-}
-
 static enum status begin(struct upload *upload, struct arrow_schema *schema, struct error *error)
 {
     upload->options.mode = upload->wishes.mode;
-    upload->options.durability = durability_of(upload);
+    upload->options.durability =
+        put_wishes_durability(&upload->wishes, upload->options.path.len > 0);
     upload->options.ttl_ms = upload->wishes.ttl_ms;
     upload->options.schema = schema;
     return put_begin(upload->store, &upload->options, &upload->put, error);

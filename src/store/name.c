@@ -8,8 +8,12 @@
 
 #include "base/buf.h"
 #include "base/memory.h"
+#include "base/random.h"
 
+#include <ctype.h>
 #include <string.h>
+
+#define ID_SHOWN_BYTES 64
 
 static bool is_escaped(unsigned char byte)
 {
@@ -116,5 +120,47 @@ enum status dataset_path_split(struct arena *arena, struct str path, struct str 
                          "'%%' and control characters inside one are written %%XX",
                          STR_ARGS(str_slice(path, 0, 128)));
     *out_count = count;
+    return STATUS_OK;
+}
+
+/* --- ids ------------------------------------------------------------------------------------ */
+
+enum status dataset_id_check(struct str id, struct error *error)
+{
+    bool is_good = id.len > 0 && id.len <= DATASET_ID_BYTES_MAX && id.ptr[0] != '.';
+    for (size_t i = 0; is_good && i < id.len; i++) {
+        unsigned char byte = (unsigned char)id.ptr[i];
+        is_good = isalnum(byte) || byte == '.' || byte == '_' || byte == '-';
+    }
+    if (is_good)
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "'%.*s' cannot be a batch id: 1 to %d letters, digits, '.', '_' and '-', not "
+                     "beginning with '.'",
+                     STR_ARGS(str_slice(id, 0, ID_SHOWN_BYTES)), DATASET_ID_BYTES_MAX);
+}
+
+bool dataset_id_is_uuid(struct str text)
+{
+    static const uint8_t dashes[] = {8, 13, 18, 23};
+    bool is_uuid = text.len == RANDOM_UUID_SIZE - 1;
+    size_t dash = 0;
+    for (size_t i = 0; is_uuid && i < text.len; i++) {
+        bool is_dash = dash < ARRAY_COUNT(dashes) && i == dashes[dash];
+        is_uuid = is_dash ? text.ptr[i] == '-' : isxdigit((unsigned char)text.ptr[i]) != 0;
+        dash += is_dash;
+    }
+    return is_uuid;
+}
+
+enum status dataset_path_check_put(struct arena *arena, struct str path, struct error *error)
+{
+    struct str elements[DATASET_PATH_ELEMENTS_MAX];
+    size_t count;
+    TRY(dataset_path_split(arena, path, elements, &count, error));
+    if (count == 2 && str_equal(elements[0], STR("live")))
+        return error_set(error, STATUS_UNIMPLEMENTED,
+                         "live tables are not available in this version; put under a path that "
+                         "does not begin with 'live'");
     return STATUS_OK;
 }

@@ -24,3 +24,12 @@ MUST_CHECK enum status dataset_path_join(struct arena *arena, const struct str *
 MUST_CHECK enum status dataset_path_split(struct arena *arena, struct str path,
                                           struct str *out_elements, size_t *out_count,
                                           struct error *error);
+/* Whether something can be put under a canonical text. UNIMPLEMENTED for the names of live tables. */
+MUST_CHECK enum status dataset_path_check_put(struct arena *arena, struct str path,
+                                              struct error *error);
+
+/* A client's own id: 1 to 128 letters, digits, '.', '_' and '-', not beginning with '.'. */
+#define DATASET_ID_BYTES_MAX 128
+MUST_CHECK enum status dataset_id_check(struct str id, struct error *error);
+/* Whether it has the form of an id of ours. */
+bool dataset_id_is_uuid(struct str text);

@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "flight/target.h"
+#include "store/name.h"
 #include "proto/flight.h"
 #include "proto/flight_sql.h"
 
@@ -203,12 +204,12 @@ static void reads_paths(void **state)
 
 static void knows_uuids(void **state)
 {
-    assert_true(target_is_uuid(STR(ID)));
-    assert_false(target_is_uuid(STR(ID "0")));
-    assert_false(target_is_uuid(STR("0b0e7a4e-6f0f-4b8e-9a3e-5a6d2f1c7e1")));
-    assert_false(target_is_uuid(STR("0b0e7a4e-6f0f-4b8e-9a3e-5a6d2f1c7e1g")));
-    assert_false(target_is_uuid(STR("0b0e7a4e06f0f-4b8e-9a3e-5a6d2f1c7e11")));
-    assert_false(target_is_uuid(STR_EMPTY));
+    assert_true(dataset_id_is_uuid(STR(ID)));
+    assert_false(dataset_id_is_uuid(STR(ID "0")));
+    assert_false(dataset_id_is_uuid(STR("0b0e7a4e-6f0f-4b8e-9a3e-5a6d2f1c7e1")));
+    assert_false(dataset_id_is_uuid(STR("0b0e7a4e-6f0f-4b8e-9a3e-5a6d2f1c7e1g")));
+    assert_false(dataset_id_is_uuid(STR("0b0e7a4e06f0f-4b8e-9a3e-5a6d2f1c7e11")));
+    assert_false(dataset_id_is_uuid(STR_EMPTY));
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)

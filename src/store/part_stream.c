@@ -6,10 +6,10 @@
  * and half as many again and again where they are not. Everything goes by reference but the bits and
  * offsets of cut batches.
  *
- * Runs on: the call's loop; opening and skipping on a worker. Owns: the reader and the batch being cut.
- * Leaves out: messages (do_get.c). SPDX-License-Identifier: Apache-2.0
+ * Runs on: one thread at a time, without blocking but for what part_stream_skip passes over. Owns: the reader and the batch being cut.
+ * Leaves out: messages (the doors). SPDX-License-Identifier: Apache-2.0
  */
-#include "flight/part_stream.h"
+#include "store/part_stream.h"
 
 #include "base/checked.h"
 #include "base/memory.h"

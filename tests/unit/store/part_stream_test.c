@@ -11,7 +11,7 @@
 
 #include "base/checked.h"
 #include "base/memory.h"
-#include "flight/part_stream.h"
+#include "store/part_stream.h"
 #include "store/put.h"
 
 #define ROWS 100 /* of each batch */
