@@ -12,11 +12,13 @@
 #include "base/memory.h"
 
 #define SERVICE "/arrow.flight.protocol.FlightService/"
+/* A stream may be opened before there is something to put; a client that only waits is told what for. */
+#define FIRST_MESSAGE_MS 30000
 
 /* clang-format off */
 static const struct grpc_method methods[] = {
-    {.path = SERVICE "Handshake", .shape = GRPC_EXCHANGE, .open = flight_open,
-     .receive = handshake_receive, .half_close = handshake_half_close, .next = handshake_next,
+    {.path = SERVICE "Handshake", .shape = GRPC_EXCHANGE,
+     .first_message_ms = FIRST_MESSAGE_MS, .open = flight_open, .receive = handshake_receive, .half_close = handshake_half_close, .next = handshake_next,
      .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "GetFlightInfo", .shape = GRPC_UNARY, .blocking = true, .open = flight_open,
      .receive = get_flight_info_receive, .next = get_flight_info_next,
@@ -28,7 +30,8 @@ static const struct grpc_method methods[] = {
      .receive = do_get_receive, .next = do_get_next,
      .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "DoPut", .shape = GRPC_EXCHANGE, .blocking = true, .keeps_messages = true,
-     .open = flight_open, .receive = do_put_receive, .half_close = do_put_half_close,
+     .first_message_ms = FIRST_MESSAGE_MS, .open = flight_open, .receive = do_put_receive,
+     .half_close = do_put_half_close,
      .next = do_put_next, .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "DoAction", .shape = GRPC_DOWNLOAD, .blocking = true, .open = flight_open,
      .receive = do_action_receive, .next = do_action_next,
@@ -43,7 +46,8 @@ static const struct grpc_method methods[] = {
      .receive = poll_flight_info_receive, .next = poll_flight_info_next,
      .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "DoExchange", .shape = GRPC_EXCHANGE, .blocking = true, .keeps_messages = true,
-     .open = flight_open, .receive = do_exchange_receive, .half_close = do_exchange_half_close,
+     .first_message_ms = FIRST_MESSAGE_MS, .open = flight_open, .receive = do_exchange_receive,
+     .half_close = do_exchange_half_close,
      .next = do_exchange_next, .cancel = flight_cancel, .close = flight_close},
 };
 /* clang-format on */

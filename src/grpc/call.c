@@ -149,6 +149,20 @@ static void on_deadline(struct loop_timer *timer)
     loop_timer_set(call->public.loop, &call->timer, loop_now_ns(call->public.loop) + PATIENCE_NS);
 }
 
+static void on_first_message_missing(struct loop_timer *timer)
+{
+    struct call *call = CONTAINER_OF(timer, struct call, first_message);
+    if (call->state != CALL_LIVE || call->inbox.message_count > 0)
+        return;
+    struct error error = ERROR_NONE;
+    enum status status = error_set(
+        &error, STATUS_DEADLINE_EXCEEDED,
+        "the first message of %s did not come within %.3g s; it tells what is wanted, and "
+        "until then there is nothing to answer",
+        call->public.method->path, call->public.method->first_message_ms / 1000.0);
+    call_end(call, status, &error);
+}
+
 /* --- request messages ----------------------------------------------------------------------- */
 
 /* Runs on a worker; from loop_post on, the call belongs to the loop again. */
@@ -364,6 +378,7 @@ static void on_wake(struct loop_task *task)
 void call_set_callbacks(struct call *call)
 {
     call->timer = LOOP_TIMER_INIT(on_deadline);
+    call->first_message = LOOP_TIMER_INIT(on_first_message_missing);
     call->wake = LOOP_TASK_INIT(on_wake);
     call->turn = LOOP_TASK_INIT(on_turn);
     if (!call->worker)
@@ -437,6 +452,7 @@ void call_on_close(struct call *call, enum http_close why)
     call->bytes_sent = call->request->bytes_sent;
     call->request = NULL;
     loop_timer_unset(call->public.loop, &call->timer);
+    loop_timer_unset(call->public.loop, &call->first_message);
     if (call->state == CALL_LIVE) {
         struct error error = ERROR_NONE;
         enum status status =

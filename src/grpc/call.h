@@ -57,6 +57,7 @@ struct call {
     struct metadata headers;
     struct metadata trailers;
     struct loop_timer timer;
+    struct loop_timer first_message; /* runs out when nothing was received by then */
     struct loop_task wake;
     struct loop_task turn;      /* the inbox or the packer goes on */
     struct call_worker *worker; /* NULL for methods that do not block */

@@ -123,6 +123,14 @@ static enum status read_deadline(struct call *call, struct error *error)
     return STATUS_OK;
 }
 
+static void expect_first_message(struct call *call)
+{
+    uint64_t patience_ms = call->public.method->first_message_ms;
+    if (patience_ms > 0)
+        loop_timer_set(call->public.loop, &call->first_message,
+                       loop_now_ns(call->public.loop) + patience_ms * NANOSECONDS_PER_MILLISECOND);
+}
+
 static enum status start(struct call *call, struct error *error)
 {
     if (!wire_format_is_proto(call->format, call->content_type))
@@ -135,6 +143,7 @@ static enum status start(struct call *call, struct error *error)
     TRY(metadata_check(&call->public.metadata, error));
     TRY(read_deadline(call, error));
     call->opened = true;
+    expect_first_message(call);
     return call->public.method->open ? call->public.method->open(&call->public, error) : STATUS_OK;
 }
 

@@ -76,6 +76,10 @@ struct grpc_method {
     bool
         keeps_messages; /* for long, as a rule: memory for many large ones is taken in large blocks */
     bool blocking;      /* receive and half_close run on a worker */
+    /* Fails the call when no complete request message has come by then; 0: it may take for ever. For
+     * methods whose first message tells what is wanted: without it a client that only reads would wait for an
+     * answer that cannot come. */
+    uint32_t first_message_ms;
     /* Of an EXCHANGE that answers: the next request message is received only when next has nothing to
      * send, so that a client that does not read its answers cannot ask for more of them. */
     bool in_turn;

@@ -220,11 +220,15 @@ def test_what_is_not_there_yet_answers_unimplemented_and_names_itself(flight):
     )
     with pytest.raises(NotImplementedError, match="(?i)substrait"):
         flight.get_flight_info(descriptor)
-    descriptor = pyarrow.flight.FlightDescriptor.for_command(b"SELECT 1")
-    with pytest.raises(NotImplementedError, match="(?i)exchange"):
-        writer, reader = flight.do_exchange(descriptor)
-        with writer:
-            reader.read_chunk()
+    live = pyarrow.flight.FlightDescriptor.for_path("live", "market_data")
+    with pytest.raises(NotImplementedError, match="(?i)live tables"):
+        writer, _ = flight.do_put(live, pa.schema([("a", pa.int64())]))
+        writer.close()
+    queued = pyarrow.flight.FlightCallOptions(headers=[(b"volley-queue", b"work")])
+    store = pyarrow.flight.FlightDescriptor.for_command(b"store")
+    with pytest.raises(NotImplementedError, match="(?i)queues"):
+        writer, _ = flight.do_put(store, pa.schema([("a", pa.int64())]), queued)
+        writer.close()
 
 
 def test_the_http_port_answers_flight_too(server):

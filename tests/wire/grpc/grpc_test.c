@@ -466,6 +466,34 @@ static void test_early_failure_of_an_upload(void **state)
     buf_clear(&transcript->peer.sent);
 }
 
+static void wait_for_an_answer(struct transcript *transcript)
+{
+    send_frames(transcript);
+    buf_clear(&transcript->peer.sent);
+    while (transcript->peer.sent.len == 0)
+        loop_run_once(transcript->peer.loop, -1);
+}
+
+static void test_first_message_that_does_not_come(void **state)
+{
+    struct transcript *transcript = *state;
+    start(transcript, "Impatient", NULL);
+    wait_for_an_answer(transcript);
+    EXPECT(transcript, "HEADERS 1 200 grpc=4 end");
+    /* One that came makes the call as patient as any: the other call's time is over later. */
+    next_stream(transcript);
+    start(transcript, "Impatient", NULL);
+    PUT(transcript, "\0\0\0\0\1a", false);
+    EXPECT(transcript, "HEADERS 3 200; DATA 3 6");
+    next_stream(transcript);
+    start(transcript, "Impatient", NULL);
+    wait_for_an_answer(transcript);
+    EXPECT(transcript, "HEADERS 5 200 grpc=4 end");
+    transcript->stream -= 2;
+    PUT(transcript, "", true);
+    EXPECT(transcript, "HEADERS 3 grpc=0 end");
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
 int main(void)
@@ -481,6 +509,7 @@ int main(void)
         TEST(test_limit_is_checked_with_the_prefix),
         TEST(test_second_request_message),
         TEST(test_content_types),
+        TEST(test_first_message_that_does_not_come),
         TEST(test_web),
         TEST(test_verbs),
         TEST(test_te),

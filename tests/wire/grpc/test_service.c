@@ -261,6 +261,8 @@ static const struct grpc_method methods[] = {
     METHOD("Sum", GRPC_UPLOAD, add_up, send_sum),
     METHOD("PingPong", GRPC_EXCHANGE, queue_ping, next_pong, .half_close = end_pings),
     METHOD("Fail", GRPC_DOWNLOAD, read_failure, next_until_failure),
+    METHOD("Impatient", GRPC_EXCHANGE, queue_ping, next_pong, .half_close = end_pings,
+           .first_message_ms = 50),
     METHOD("FailUpload", GRPC_EXCHANGE, refuse, next_never),
     METHOD("Metadata", GRPC_UNARY, echo_metadata, send_nothing),
     METHOD("Sleep", GRPC_UNARY, sleep_until_stopped, send_nothing, .blocking = true),
