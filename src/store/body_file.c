@@ -3,11 +3,10 @@
  *
  * A batch takes its place by one atomic addition and is written there by pwritev, so that writers do
  * not wait for each other. The budget is charged before a byte is written; now and then the file system
- * is asked how much it has left, since others fill it too. A mapping is a buffer like any other: the
- * last slice unmaps it.
+ * is asked how much it has left, since others fill it too.
  *
  * Runs on: any thread but I/O loops. Owns: the descriptor and its charge. Leaves out: when to spill
- * (spill.c), what makes a file durable (journal.c). SPDX-License-Identifier: Apache-2.0
+ * (spill.c), what makes a file durable (journal.c), mapping (body_mapping.c). SPDX-License-Identifier: Apache-2.0
  */
 #include "store/body_file.h"
 
@@ -19,7 +18,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/uio.h>
@@ -27,13 +25,6 @@
 
 #define IOVECS_MAX 256
 #define FILE_MODE 0600
-
-struct mapping {
-    struct buffer buffer;
-    void *address;
-    size_t size;
-    struct body_file *file;
-};
 
 /* --- opening ----------------------------------------------------------------------------------- */
 
@@ -53,6 +44,7 @@ static struct body_file *create(int fd, struct disk_budget *budget, size_t size)
 {
     struct body_file *file = NEW(struct body_file);
     atomic_init(&file->references, 1);
+    lock_init(&file->lock);
     file->fd = fd;
     file->budget = budget;
     atomic_init(&file->size, size);
@@ -69,6 +61,7 @@ enum status body_file_open_temporary(const char *folder, struct disk_budget *bud
     if (fd < 0)
         return error_set_errno(error, errno, "cannot make a file in '%s' for batches", folder);
     *out_file = create(fd, budget, 0);
+    (*out_file)->is_temporary = true;
     return STATUS_OK;
 }
 
@@ -101,15 +94,21 @@ void body_file_unref(struct body_file *file)
         return;
     (void)close(file->fd);
     budget_give(file->budget, atomic_load(&file->charged));
+    lock_finish(&file->lock);
     free(file);
+}
+
+void body_file_discharge(struct body_file *file, size_t bytes)
+{
+    atomic_fetch_sub(&file->charged, bytes);
+    budget_give(file->budget, bytes);
 }
 
 void body_file_cut(struct body_file *file, uint64_t size)
 {
     uint64_t present = atomic_exchange(&file->size, size);
     size_t cut = present > size ? (size_t)(present - size) : 0;
-    atomic_fetch_sub(&file->charged, cut);
-    budget_give(file->budget, cut);
+    body_file_discharge(file, cut);
     /* Where even this fails, the next batch is written over what was to be cut. */
     int result = ftruncate(file->fd, (off_t)size);
     (void)result;
@@ -239,34 +238,6 @@ enum status body_file_sync(const struct body_file *file, struct error *error)
 }
 
 /* --- mapping ----------------------------------------------------------------------------------- */
-
-static void unmap(struct buffer *buffer)
-{
-    struct mapping *mapping = CONTAINER_OF(buffer, struct mapping, buffer);
-    (void)munmap(mapping->address, mapping->size);
-    body_file_unref(mapping->file);
-    free(mapping);
-}
-
-struct buffer *body_file_map_bytes(struct body_file *file, uint64_t offset, size_t size)
-{
-    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t start = offset / page_bytes * page_bytes;
-    size_t before = (size_t)(offset - start);
-    size_t mapped = before + size_max(size, 1);
-    void *address = mmap(NULL, mapped, PROT_READ, MAP_SHARED, file->fd, (off_t)start);
-    if (address == MAP_FAILED)
-        return NULL;
-    struct mapping *mapping = NEW(struct mapping);
-    mapping->address = address;
-    mapping->size = mapped;
-    mapping->file = body_file_ref(file);
-    mapping->buffer.data = (uint8_t *)address + before;
-    mapping->buffer.size = size;
-    mapping->buffer.release = unmap;
-    atomic_init(&mapping->buffer.references, 1);
-    return &mapping->buffer;
-}
 
 struct arrow_batch *body_file_map(struct body_file *file, const struct body_place *place,
                                   const struct arrow_batch *batch)

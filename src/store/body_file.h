@@ -15,6 +15,7 @@
 #include "arrow/batch.h"
 #include "base/cleanup.h"
 #include "base/metric.h"
+#include "event/lock.h"
 
 /* How much may be on disk, and what is; shared by all files of a store. */
 struct disk_budget {
@@ -28,6 +29,9 @@ struct disk_budget {
 struct body_file {
     atomic_int references;
     int fd;
+    bool is_temporary;
+    struct lock lock;           /* guards `window` and its count of references */
+    struct body_window *window; /* the last one that was opened, while anybody uses it */
     struct disk_budget *budget;
     atomic_uint_fast64_t size;
     atomic_size_t charged;
@@ -48,6 +52,8 @@ MUST_CHECK enum status body_file_open_temporary(const char *folder, struct disk_
 /* A new file of that name, or the present one (whose size is charged). */
 MUST_CHECK enum status body_file_open(const char *path, bool is_new, struct disk_budget *budget,
                                       struct body_file **out_file, struct error *error);
+/* Gives a part of its charge back. */
+void body_file_discharge(struct body_file *file, size_t bytes);
 struct body_file *body_file_ref(struct body_file *file);
 void body_file_unref(struct body_file *file);
 CLEANUP_FUNCTION(struct body_file *, body_file_unref)
@@ -63,7 +69,8 @@ MUST_CHECK enum status body_file_append(struct body_file *file, const struct arr
  * the one that was written there. */
 struct arrow_batch *body_file_map(struct body_file *file, const struct body_place *place,
                                   const struct arrow_batch *batch);
-/* A mapping of `size` bytes from `offset` on, as a buffer; NULL as above. */
+/* A mapping of `size` bytes from `offset` on, as a buffer; NULL as above. A place of a temporary file is
+ * mapped once: its part of the disk goes with the buffer. */
 struct buffer *body_file_map_bytes(struct body_file *file, uint64_t offset, size_t size);
 /* Forgets what was appended behind `size`; nobody else appends meanwhile. */
 void body_file_cut(struct body_file *file, uint64_t size);

@@ -12,17 +12,8 @@
  * Batches stand in one array by position. A dataset that is transient, or became so, frees what all
  * its readers have read; the array then keeps the freed prefix as a base and moves down.
  *
- * Why producers cannot wait for each other for ever: a dataset that has a reader and holds no batch
- * may always append one, whatever the bounds say. A producer that finds no room first lets the store
- * drop finished results, then turns its own dataset transient, which frees what its own readers have
- * read. So with a reader it depends on its own readers alone, never on another dataset: a reader that
- * reads on lets its producer go on, one batch at a time if the store is full. The price is one batch
- * per producer above the bound. A producer without a reader, or whose readers stand still, waits until
- * one comes, reads, leaves or cancels, or until other bytes come free: whoever gives bytes back, or
- * makes a dataset droppable, has all producers that wait for the store look again.
- *
  * Threads: any; locks and their order are in state.h. Owns: batches, schema reference, its texts.
- * Leaves out: the table and dropping (store.c), readers (reader.c), spilling.
+ * Leaves out: appending (append.c), the table and dropping (store.c), readers (reader.c).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "store/state.h"
@@ -92,10 +83,10 @@ static void destroy(struct dataset *dataset)
     if (dataset->is_kept) {
         leave_kept(dataset);
         journal_close(dataset->journal);
-        body_file_unref(dataset->locked.spill);
         lock_finish(&dataset->commit_lock);
     }
     dataset_discard(dataset);
+    body_file_unref(dataset->locked.spill);
     if (dataset->locked.slots != dataset->locked.inline_slots)
         free(dataset->locked.slots);
     arrow_schema_unref(dataset->schema);
@@ -263,154 +254,6 @@ void dataset_discard(struct dataset *dataset)
     lock_give(&dataset->locked.lock);
     if (!is_read)
         free_below(dataset, true);
-}
-
-/* --- append ---------------------------------------------------------------------------------- */
-
-/* Room for one more slot: the freed prefix is reused once it is half of the array, so that a long
- * transient stream stays small and each move is paid for by as many appends. */
-static void reserve_slot(struct dataset *dataset)
-{
-    size_t used = dataset->locked.count - dataset->locked.slots_base;
-    size_t freed = dataset->locked.base - dataset->locked.slots_base;
-    size_t capacity = dataset->locked.slots_capacity;
-    if (used < capacity)
-        return;
-    struct arrow_batch **slots = dataset->locked.slots;
-    if (freed >= capacity / 2) {
-        memmove(slots, slots + freed, (used - freed) * sizeof(struct arrow_batch *));
-        dataset->locked.slots_base = dataset->locked.base;
-        return;
-    }
-    bool is_inline = slots == dataset->locked.inline_slots;
-    slots = memory_resize(is_inline ? NULL : slots, capacity * 2, sizeof(struct arrow_batch *));
-    if (is_inline)
-        memcpy(slots, dataset->locked.inline_slots, sizeof(dataset->locked.inline_slots));
-    dataset->locked.slots = slots;
-    dataset->locked.slots_capacity = capacity * 2;
-}
-
-void dataset_add(struct dataset *dataset, struct arrow_batch *batch, size_t cost)
-{
-    reserve_slot(dataset);
-    dataset->locked.slots[dataset->locked.count - dataset->locked.slots_base] = batch;
-    dataset->locked.count++;
-    dataset->locked.held_bytes += cost;
-    dataset->locked.bytes += batch->body_bytes;
-    dataset->locked.rows += batch->rows;
-}
-
-enum append_answer { APPENDED, REFUSED, DATASET_FULL, STORE_FULL };
-
-/* Charges the batch if the bounds allow it. `force`: the store has dropped what it could. */
-static enum append_answer try_charge(struct dataset *dataset, size_t cost, bool force)
-{
-    size_t held = dataset->locked.held_bytes;
-    size_t held_max = dataset->held_bytes_max;
-    bool is_empty = dataset->locked.base == dataset->locked.count;
-    if (!is_empty && (held > held_max || cost > held_max - held))
-        return DATASET_FULL;
-    if (store_charge(dataset->store, cost))
-        return APPENDED;
-    if (!force || !is_empty || dataset->locked.reader_count == 0)
-        return STORE_FULL;
-    store_charge_always(dataset->store, cost);
-    return APPENDED;
-}
-
-/* One attempt, with the lock. */
-static enum append_answer try_append(struct dataset *dataset, struct arrow_batch *batch, bool force,
-                                     struct dataset_wakes *out_wakes)
-{
-    size_t cost = dataset_batch_cost(batch);
-    out_wakes->count = 0;
-    if (dataset->locked.state == DATASET_FAILED)
-        return REFUSED;
-    assert(dataset->locked.state == DATASET_OPEN);
-    enum append_answer answer = try_charge(dataset, cost, force);
-    if (answer != APPENDED)
-        return answer;
-    dataset_add(dataset, batch, cost);
-    dataset_collect_wakes(dataset, out_wakes);
-    return APPENDED;
-}
-
-/* Turns the dataset transient and frees what was read, or sleeps until something changed since
- * `retry` was cleared. Without a lock. */
-static void make_room_or_sleep(struct dataset *dataset)
-{
-    struct dataset_freed freed;
-    lock_take(&dataset->locked.lock);
-    dataset->locked.is_transient = true;
-    (void)dataset_take_batches(dataset, dataset_read_floor(dataset), &freed);
-    while (!dataset->locked.retry) {
-        dataset->locked.sleepers++;
-        condition_wait(&dataset->locked.changed, &dataset->locked.lock);
-        dataset->locked.sleepers--;
-    }
-    lock_give(&dataset->locked.lock);
-    dataset_release(dataset, &freed);
-}
-
-/* Appends as soon as there is room; APPENDED or REFUSED. Without a lock. */
-static enum append_answer append_slowly(struct dataset *dataset, struct arrow_batch *batch,
-                                        enum append_answer answer, struct dataset_wakes *out_wakes)
-{
-    struct store *store = dataset->store;
-    bool has_joined = false;
-    for (;;) {
-        if (answer == STORE_FULL && !has_joined) {
-            store_join_waiting(store, dataset);
-            has_joined = true;
-        }
-        lock_take(&dataset->locked.lock);
-        dataset->locked.retry = false;
-        lock_give(&dataset->locked.lock);
-        /* What comes free from here on sets `retry`, so that nothing is missed before the sleep. */
-        if (answer == STORE_FULL)
-            store_make_room(store, dataset_batch_cost(batch));
-        lock_take(&dataset->locked.lock);
-        answer = try_append(dataset, batch, true, out_wakes);
-        lock_give(&dataset->locked.lock);
-        if (answer == APPENDED || answer == REFUSED)
-            break;
-        if (answer == DATASET_FULL || has_joined)
-            make_room_or_sleep(dataset);
-    }
-    if (has_joined)
-        store_leave_waiting(store, dataset);
-    return answer;
-}
-
-enum status dataset_append(struct dataset *dataset, struct arrow_batch *batch, struct error *error)
-{
-    struct dataset_wakes wakes;
-    lock_take(&dataset->locked.lock);
-    enum append_answer answer = try_append(dataset, batch, false, &wakes);
-    lock_give(&dataset->locked.lock);
-    if (answer == DATASET_FULL || answer == STORE_FULL)
-        answer = append_slowly(dataset, batch, answer, &wakes);
-    if (answer == APPENDED) {
-        dataset_post_wakes(dataset, &wakes);
-        return STATUS_OK;
-    }
-    arrow_batch_unref(batch);
-    /* Set once and never changed, so it may be read without the lock. */
-    if (error)
-        *error = *dataset->locked.error;
-    return dataset->locked.error->status;
-}
-
-void dataset_expect(struct dataset *dataset, size_t bytes)
-{
-    if (dataset->held_bytes_max <= DATASET_TRANSIENT_BYTES ||
-        bytes <= dataset->store->dataset_bytes_max / 2)
-        return;
-    lock_take(&dataset->locked.lock);
-    dataset->locked.is_transient = true;
-    dataset->held_bytes_max = size_min(dataset->held_bytes_max, DATASET_TRANSIENT_BYTES);
-    lock_give(&dataset->locked.lock);
-    dataset_trim(dataset);
 }
 
 /* --- the end --------------------------------------------------------------------------------- */

@@ -4,15 +4,17 @@
  * The datasets stand in a list, least recently read first. From the first that has one, a batch is
  * taken, written to the dataset's temporary file (a durable one has it on disk already) and replaced by the
  * same batch as a mapping; who reads notices nothing. Several threads may do this at once: each claims the
- * position that it moves. Small batches stay, since a mapping costs as much as they do.
+ * position that it moves. Small batches stay, since a mapping costs as much as they do. Batches of results go there before they are appended (append.c).
  *
- * Runs on: threads that put. Owns: nothing that outlives a call. SPDX-License-Identifier: Apache-2.0
+ * Runs on: threads that put or append. Owns: nothing that outlives a call. SPDX-License-Identifier: Apache-2.0
  */
 #include "store/state.h"
 
 #include "base/checked.h"
 
 #define SPILL_BODY_BYTES_MIN ((size_t)16 << 10)
+/* One result may take this part of the disk for datasets. */
+#define RESULT_DISK_SHARE 4
 
 /* A batch that may go, with references. */
 struct claim {
@@ -75,6 +77,38 @@ static enum status file_of(struct dataset *dataset, struct body_file **out_file,
     return STATUS_OK;
 }
 
+static enum status write_to_disk(struct dataset *dataset, struct arrow_batch *batch,
+                                 struct arrow_batch **out_mapped, struct error *error)
+{
+    struct body_file *file;
+    struct body_place place;
+    TRY(file_of(dataset, &file, error));
+    TRY(body_file_append(file, batch, &place, error));
+    *out_mapped = body_file_map(file, &place, batch);
+    if (!*out_mapped)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                         "the system allows no more mappings (vm.max_map_count)");
+    return STATUS_OK;
+}
+
+/* A result's part of the disk is bounded, so that a few slow readers leave room for what is kept. */
+static bool may_overflow(struct dataset *dataset, const struct arrow_batch *batch)
+{
+    const struct store *store = dataset->store;
+    LOCKED(&dataset->locked.lock);
+    const struct body_file *file = dataset->locked.spill;
+    size_t on_disk = file ? atomic_load(&file->charged) : 0;
+    return store->spill_folder && is_worth_it(batch) &&
+           on_disk + batch->body_bytes <= store->disk.bytes_max / RESULT_DISK_SHARE;
+}
+
+bool dataset_spill_batch(struct dataset *dataset, struct arrow_batch *batch,
+                         struct arrow_batch **out_mapped)
+{
+    return may_overflow(dataset, batch) &&
+           write_to_disk(dataset, batch, out_mapped, NULL) == STATUS_OK;
+}
+
 /* The batch as a mapping. */
 static enum status move_to_disk(const struct claim *claim, struct arrow_batch **out_mapped,
                                 struct error *error)
@@ -89,15 +123,7 @@ static enum status move_to_disk(const struct claim *claim, struct arrow_batch **
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,
                          "the memory for datasets is used up, and there is no folder to spill to; "
                          "drop datasets, or give more by --dataset-memory or --data-dir");
-    struct body_file *file;
-    struct body_place place;
-    TRY(file_of(dataset, &file, error));
-    TRY(body_file_append(file, claim->batch, &place, error));
-    *out_mapped = body_file_map(file, &place, claim->batch);
-    if (!*out_mapped)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                         "the system allows no more mappings (vm.max_map_count)");
-    return STATUS_OK;
+    return write_to_disk(dataset, claim->batch, out_mapped, error);
 }
 
 /* Puts the mapping in the batch's place, unless the batch is gone; what is left over is freed. */

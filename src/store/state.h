@@ -118,6 +118,7 @@ struct dataset {
         int64_t rows;
         size_t spill_next;       /* position of the next batch that may go to disk */
         struct body_file *spill; /* NULL until the first one went */
+        size_t overflow_end;     /* behind the last batch that was appended on disk */
         struct arrow_batch *inline_slots[DATASET_INLINE_SLOTS];
     } locked;
 };
@@ -182,6 +183,10 @@ void dataset_discard(struct dataset *dataset);
 bool dataset_try_ref(struct dataset *dataset);
 /* With the dataset's lock: adds a batch that was charged with `cost`. Its reference is taken over. */
 void dataset_add(struct dataset *dataset, struct arrow_batch *batch, size_t cost);
+
+/* Without a lock: writes the batch to the dataset's temporary file. False when there is no disk for it. */
+bool dataset_spill_batch(struct dataset *dataset, struct arrow_batch *batch,
+                         struct arrow_batch **out_mapped);
 
 /* --- the store's side ------------------------------------------------------------------------ */
 

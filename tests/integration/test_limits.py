@@ -40,6 +40,24 @@ def test_engine_memory_is_bounded_and_its_end_is_an_error(start_server):
     assert server.value("SELECT 1") == 1
 
 
+def test_a_reader_that_stands_still_does_not_hold_its_query_slot(start_server):
+    server = start_server("--dataset-memory", "64MiB", "--query-slots", "1")
+    rows = 4_000_000
+    sql = f"SELECT i, repeat('s', 100) AS s FROM range({rows}) t(i)"
+    with server.flight() as client:
+        info = client.get_flight_info(flight_sql.query_descriptor(sql))
+        reader = client.do_get(info.endpoints[0].ticket)
+        first = reader.read_chunk().data
+        assert server.value("SELECT 1") == 1
+        (result,) = server.rows("SELECT state, disk_bytes FROM volley.datasets WHERE disk_bytes > 0")
+        assert result["state"] == "complete"
+        rest = reader.read_all()
+    table = pa.concat_tables([pa.Table.from_batches([first]), rest])
+    assert table.column("i").to_pylist() == list(range(rows))
+    assert set(table.column("s").unique().to_pylist()) == {"s" * 100}
+    wait_until(lambda: server.value("SELECT sum(disk_bytes) FROM volley.datasets") in (0, None))
+
+
 def test_a_stalled_reader_costs_its_budget_and_no_more(start_server):
     server = start_server("--dataset-memory", "64MiB", "--io-threads", "1", "--query-slots", "4")
     rows = 4_000_000
