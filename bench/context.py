@@ -19,8 +19,15 @@ from processes import (REPOSITORY, Server, free_ports, run_json, start_python, s
 CACHE = Path(os.environ.get("VOLLEY_CACHE", REPOSITORY / ".cache"))
 TABLE = "SELECT * FROM lineitem"
 AGAIN_BYTES = 1 << 30
+MEBIBYTE = 1 << 20
 # Peers whose program may be missing on this machine, and where it is built or installed.
-BUILT_PEERS = {"grpc-go": "health", "tonic": "health-tonic", "grpc-c++": "health-cpp"}
+BUILT_PEERS = {"grpc-go": "health", "tonic": "health-tonic", "grpc-c++": "health-cpp",
+               "arrow-rs": "flight-tonic"}
+HEALTH_PEERS = ("grpc-go", "tonic", "grpc-c++")
+# Flight servers with a table of their own; with "-store" behind the name one that only takes uploads.
+FLIGHT_PEERS = ("pyarrow", "arrow-go", "arrow-rs")
+STORE = "-store"
+MEBIBYTE_ROWS = MEBIBYTE // 32
 FETCH = REPOSITORY / "bench" / "clients" / "fetch.py"
 
 
@@ -108,7 +115,7 @@ class Context:
             server = self.start_volley(name, purpose)
         elif name in ("nginx", "h2o", "nginx-logged", "h2o-logged"):
             server = web_peers.start(self, kind, is_logged=purpose == "logged")
-        elif name in BUILT_PEERS:
+        elif name in HEALTH_PEERS:
             server = Server(name, [self.built / BUILT_PEERS[name]], self.folder,
                             prints_port=True).read_port()
         else:
@@ -125,6 +132,8 @@ class Context:
             return start_volley(self.folder, name, "--database", self.folder / "insert-volley.duckdb")
         if purpose == "quiet":
             return start_volley(self.folder, name, "--log-level", "warning")
+        if purpose == "spilled":
+            return start_volley(self.folder, name, "--dataset-memory", "128MiB")
         if purpose.startswith("tls"):
             certificate, key = self.certificate
             return start_volley(self.folder, name, "--tls-cert", certificate, "--tls-key", key,
@@ -133,17 +142,25 @@ class Context:
         return start_volley(self.folder, name)
 
     def start_data_peer(self, name):
-        folder, size = self.folder, str(AGAIN_BYTES)
+        folder = self.folder
+        if name.removesuffix(STORE) in FLIGHT_PEERS:
+            return self.start_flight_peer(name)
         if name == "standin":
             return start_python(folder, name, "standin.py", self.copy_of_table(name))
         if name == "standin-insert":
             return start_python(folder, name, "standin.py", folder / "insert-standin.duckdb")
-        if name == "pyarrow":
-            return start_python(folder, name, "pyarrow_server.py", size)
         if name == "roapi":
             return start_roapi(folder, self.table[1], free_ports(2))
-        command = {"arrow-go": ["server", size], "raw": ["raw", "serve", size]}[name]
-        return Server(name, [self.built / command[0], *command[1:]], folder,
+        return Server(name, [self.built / "raw", "serve", AGAIN_BYTES], folder,
+                      prints_port=True).read_port()
+
+    def start_flight_peer(self, name):
+        peer = name.removesuffix(STORE)
+        size = MEBIBYTE if name.endswith(STORE) else AGAIN_BYTES
+        if peer == "pyarrow":
+            return start_python(self.folder, name, "pyarrow_server.py", str(size))
+        command = {"arrow-go": ["server", size], "arrow-rs": ["flight-tonic", size, MEBIBYTE_ROWS]}[peer]
+        return Server(name, [self.built / command[0], *command[1:]], self.folder,
                       prints_port=True).read_port()
 
     def stop(self):

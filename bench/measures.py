@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import datasets
 import transport
 from context import AGAIN_BYTES, FETCH, TABLE, numbers
 from measuring import MEBIBYTE, Measure, client_cpu, small_grpc_calls, watched
@@ -248,4 +249,4 @@ def all_measures(context):
         single_inserts(context, "update", "StatementExecuteUpdate (1 call)",
                        [("rows/s, three times the stand-in's 258", "per_second", None, ">=", 774)]),
         start_up(context)]
-    return [*measures, *transport.all_measures(context)]
+    return [*measures, *datasets.all_measures(context), *transport.all_measures(context)]

@@ -21,6 +21,7 @@ COLUMNS = {
     "batches": ("messages", 0, None),
     "peak_mib": ("peak RSS MiB", 0, None),
     "above_mib": ("peak RSS above the start MiB", 0, None),
+    "beyond_mib": ("peak RSS beyond the data MiB", 0, None),
     "per_cpu_second": ("per CPU second", 0, True),
     "plain_cpu_per_gb": ("without TLS", 3, None),
     "cipher_cpu_per_gb": ("the cipher alone", 3, None),

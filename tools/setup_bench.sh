@@ -27,13 +27,13 @@ peers_in_go() {
     (cd "$bench/peers/go" && GOFLAGS=-mod=readonly GOTOOLCHAIN=local go build -o "$built/" ./...)
 }
 
-peer_in_rust() {
+peers_in_rust() {
     local folder=$built/rust
     mkdir -p "$folder" &&
         cp -r "$bench/peers/rust/Cargo.toml" "$bench/peers/rust/src" "$folder/" &&
         cargo build --quiet --release --manifest-path "$folder/Cargo.toml" \
             --target-dir "$folder/target" >&2 &&
-        cp "$folder/target/release/health-tonic" "$built/" &&
+        cp "$folder/target/release/health-tonic" "$folder/target/release/flight-tonic" "$built/" &&
         sed -n '/^name = "tonic"$/{n;s/^version = "\(.*\)"$/\1/p}' "$folder/Cargo.lock" \
             >"$built/tonic.version"
 }
@@ -58,6 +58,7 @@ web_peers() {
 native_programs() {
     gcc -O2 -Wall -Wextra -o "$built/raw" "$bench/native/raw.c" &&
         gcc -O2 -Wall -Wextra -o "$built/idle" "$bench/native/idle.c" -lssl -lcrypto -lpthread &&
+        gcc -O2 -Wall -Wextra -o "$built/feed" "$bench/native/feed.c" -lnghttp2 &&
         gcc -O2 -Wall -Wextra -shared -fPIC -o "$built/libdrain.so" "$bench/native/drain.c"
 }
 
@@ -67,8 +68,8 @@ once bench-python "$bench/requirements.txt" "$repository/tests/requirements.txt"
 once bench-go "$bench"/peers/go/*/*.go "$bench"/peers/go/go.* -- peers_in_go
 once bench-native "$bench"/native/*.c -- native_programs
 if command -v cargo >/dev/null; then
-    once bench-rust "$bench"/peers/rust/Cargo.toml "$bench"/peers/rust/src/*.rs -- peer_in_rust ||
-        say "the peer in Rust could not be built: it is left out"
+    once bench-rust "$bench"/peers/rust/Cargo.toml "$bench"/peers/rust/src/*.rs -- peers_in_rust ||
+        say "the peers in Rust could not be built: they are left out"
 fi
 if command -v g++ >/dev/null && pkg-config --exists grpc++; then
     once bench-cpp "$bench"/peers/cpp/health.cc -- peer_in_cpp ||

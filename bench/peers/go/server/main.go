@@ -3,7 +3,8 @@
 // usage: server BYTES
 //
 // Prints its port. The ticket is the number of rows in a batch; DoGet streams the whole table in
-// batches of that size, made once at start. ListActions answers one action.
+// batches of that size, made once at start. DoPut keeps every batch until the action `drop`. ListActions
+// answers one action.
 //
 // SPDX-License-Identifier: Apache-2.0
 package main
@@ -12,7 +13,9 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime/debug"
 	"strconv"
+	"sync"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -32,6 +35,8 @@ var schema = arrow.NewSchema([]arrow.Field{
 type server struct {
 	flight.BaseFlightServer
 	table arrow.RecordBatch
+	lock  sync.Mutex
+	kept  [][]arrow.RecordBatch
 }
 
 func newTable(rows int64) arrow.RecordBatch {
@@ -64,6 +69,35 @@ func (s *server) DoGet(ticket *flight.Ticket, stream flight.FlightService_DoGetS
 			return err
 		}
 	}
+	return nil
+}
+
+func (s *server) DoPut(stream flight.FlightService_DoPutServer) error {
+	reader, err := flight.NewRecordReader(stream)
+	if err != nil {
+		return err
+	}
+	defer reader.Release()
+	var batches []arrow.RecordBatch
+	for reader.Next() {
+		batch := reader.RecordBatch()
+		batch.Retain()
+		batches = append(batches, batch)
+	}
+	if reader.Err() != nil {
+		return reader.Err()
+	}
+	s.lock.Lock()
+	s.kept = append(s.kept, batches)
+	s.lock.Unlock()
+	return stream.Send(&flight.PutResult{})
+}
+
+func (s *server) DoAction(_ *flight.Action, _ flight.FlightService_DoActionServer) error {
+	s.lock.Lock()
+	s.kept = nil
+	s.lock.Unlock()
+	debug.FreeOSMemory() // the next upload is to find the server as this one did
 	return nil
 }
 
