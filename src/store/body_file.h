@@ -72,6 +72,8 @@ struct arrow_batch *body_file_map(struct body_file *file, const struct body_plac
 /* A mapping of `size` bytes from `offset` on, as a buffer; NULL as above. A place of a temporary file is
  * mapped once: its part of the disk goes with the buffer. */
 struct buffer *body_file_map_bytes(struct body_file *file, uint64_t offset, size_t size);
+/* Has the system read a batch that is a mapping, without waiting for it; does nothing for another one. */
+void body_file_prefetch(const struct arrow_batch *batch);
 /* Forgets what was appended behind `size`; nobody else appends meanwhile. */
 void body_file_cut(struct body_file *file, uint64_t size);
 /* Has everything written reach the disk (fdatasync). An error is final: what was written since the last

@@ -10,6 +10,7 @@
  */
 #include "store/body_file.h"
 
+#include "arrow/batch.h"
 #include "base/checked.h"
 #include "base/memory.h"
 
@@ -119,4 +120,16 @@ struct buffer *body_file_map_bytes(struct body_file *file, uint64_t offset, size
     range->buffer.release = release;
     atomic_init(&range->buffer.references, 1);
     return &range->buffer;
+}
+
+void body_file_prefetch(const struct arrow_batch *batch)
+{
+    const struct buffer *buffer = NULL;
+    for (size_t i = 0; i < batch->schema->buffer_count && !buffer; i++)
+        buffer = batch->buffers[i].owner;
+    if (!buffer || buffer->release != release)
+        return;
+    uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uint8_t *start = (uint8_t *)((uintptr_t)buffer->data & ~(page_bytes - 1));
+    (void)madvise(start, (size_t)(buffer->data - start) + buffer->size, MADV_WILLNEED);
 }

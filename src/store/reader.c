@@ -57,16 +57,20 @@ static bool reader_is_ready(const struct dataset_reader *reader)
            reader->position >= reader->end;
 }
 
-/* The batch at the reader's position, with a reference, or NULL. With the dataset's lock. */
-static struct arrow_batch *take_batch(struct dataset_reader *reader, struct dataset_freed *freed)
+/* The batch at the reader's position, with a reference, or NULL. With the dataset's lock. A next batch that
+ * is on disk goes to `out_next`, with a reference, to be asked for in time: whoever sends it seldom waits. */
+static struct arrow_batch *take_batch(struct dataset_reader *reader, struct dataset_freed *freed,
+                                      struct arrow_batch **out_next)
 {
     struct dataset *dataset = reader->dataset;
     size_t position = reader->position;
     if (position < dataset->locked.base || position >= dataset->locked.count ||
         position >= reader->end)
         return NULL;
-    struct arrow_batch *batch = dataset->locked.slots[position - dataset->locked.slots_base];
-    arrow_batch_ref(batch);
+    struct arrow_batch **slot = &dataset->locked.slots[position - dataset->locked.slots_base];
+    struct arrow_batch *batch = arrow_batch_ref(slot[0]);
+    if (position + 1 < dataset->locked.count && slot[1]->memory_bytes < slot[1]->body_bytes)
+        *out_next = arrow_batch_ref(slot[1]);
     reader->position++;
     if (dataset->locked.is_transient)
         (void)dataset_take_batches(dataset, dataset_read_floor(dataset), freed);
@@ -80,7 +84,8 @@ enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step
     struct dataset_freed freed;
     freed.count = 0;
     lock_take(&dataset->locked.lock);
-    struct arrow_batch *batch = take_batch(reader, &freed);
+    struct arrow_batch *next = NULL;
+    struct arrow_batch *batch = take_batch(reader, &freed, &next);
     bool is_past = reader->position >= reader->end;
     enum dataset_state state = is_past ? DATASET_COMPLETE : dataset->locked.state;
     const struct error *failure = dataset->locked.error;
@@ -90,6 +95,10 @@ enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step
     }
     lock_give(&dataset->locked.lock);
 
+    if (next) {
+        body_file_prefetch(next);
+        arrow_batch_unref(next);
+    }
     if (batch) {
         if (freed.count > 0)
             dataset_release(dataset, &freed);
