@@ -25,6 +25,7 @@ go_clients() {
     (cd "$clients/go" && export GOFLAGS=-mod=readonly GOTOOLCHAIN=local &&
         go build -o "$built/flightsql-go" . &&
         go build -o "$built/grpc-go" ./raw &&
+        go build -o "$built/arrow-go" ./ipc &&
         go build -o "$built/h2spec" github.com/summerwind/h2spec/cmd/h2spec &&
         go build -o "$built/grpcurl" github.com/fullstorydev/grpcurl/cmd/grpcurl)
 }
@@ -39,17 +40,27 @@ jdbc_driver() {
     javac -d "$built/java" "$clients/java/FlightSqlClient.java"
 }
 
-grpc_java() {
-    local folder=$built/grpc-java
+# java_program FOLDER POM CHECKSUMS SOURCE: the jars of the POM, checked, and the program compiled
+# against them.
+java_program() {
+    local folder=$1 pom=$2 checksums=$3 source=$4
     rm -rf "$folder"
     mkdir -p "$folder/jars"
-    mvn --batch-mode --quiet --file "$clients/java/pom.xml" \
+    mvn --batch-mode --quiet --file "$pom" \
         org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
         -DincludeScope=runtime -DoutputDirectory="$folder/jars" >&2 ||
-        fail "Maven could not fetch grpc-java"
-    (cd "$folder/jars" && sha256sum --check --quiet --strict "$clients/java/grpc.sha256") >&2 ||
-        fail "a jar of grpc-java has another checksum than tests/clients/java/grpc.sha256"
-    javac -cp "$folder/jars/*" -d "$folder" "$clients/java/GrpcJava.java"
+        fail "Maven could not fetch the jars of $pom"
+    (cd "$folder/jars" && sha256sum --check --quiet --strict "$checksums") >&2 ||
+        fail "a jar has another checksum than $checksums"
+    javac -cp "$folder/jars/*" -d "$folder" "$source"
+}
+
+grpc_java() {
+    java_program "$built/grpc-java" "$clients"/java/{pom.xml,grpc.sha256,GrpcJava.java}
+}
+
+arrow_java() {
+    java_program "$built/arrow-java" "$clients"/java/ipc/{pom.xml,arrow.sha256,ArrowJava.java}
 }
 
 grpc_js() {
@@ -66,7 +77,8 @@ rust_clients() {
         cargo build --quiet --manifest-path "$folder/Cargo.toml" \
             --target-dir "$folder/target" >&2 &&
         cp "$folder/target/debug/flightsql-rust" "$built/flightsql-rust" &&
-        cp "$folder/target/debug/grpc_tonic" "$built/grpc-tonic"
+        cp "$folder/target/debug/grpc_tonic" "$built/grpc-tonic" &&
+        cp "$folder/target/debug/arrow_ipc" "$built/arrow-rust"
 }
 
 "$repository/tools/setup_build.sh" tests
@@ -74,7 +86,7 @@ rust_clients() {
 once python "$repository/tests/requirements.txt" -- python_environment
 
 if command -v go >/dev/null && version_at_least go1.25 "$(GOTOOLCHAIN=local go env GOVERSION)"; then
-    once go "$clients"/go/*.go "$clients"/go/raw/*.go "$clients"/go/go.* -- go_clients ||
+    once go "$clients"/go/*.go "$clients"/go/{raw,ipc}/*.go "$clients"/go/go.* -- go_clients ||
         fail "the Go clients could not be built"
 else
     say "Go >= 1.25 is not here: the Go clients, h2spec and grpcurl are left out"
@@ -84,8 +96,10 @@ if command -v mvn >/dev/null && command -v javac >/dev/null; then
         fail "the JDBC client could not be prepared"
     once grpc-java "$clients"/java/{GrpcJava.java,pom.xml,grpc.sha256} -- grpc_java ||
         fail "grpc-java could not be prepared"
+    once arrow-java "$clients"/java/ipc/{ArrowJava.java,pom.xml,arrow.sha256} -- arrow_java ||
+        fail "Arrow Java could not be prepared"
 else
-    say "a JDK with Maven is not here: the JDBC client and grpc-java are left out"
+    say "a JDK with Maven is not here: the JDBC client, grpc-java and Arrow Java are left out"
 fi
 if command -v npm >/dev/null && command -v node >/dev/null; then
     once grpc-js "$clients"/js/{package.json,package-lock.json,.npmrc,grpc_js.js} -- grpc_js ||

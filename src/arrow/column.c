@@ -18,6 +18,12 @@ struct cursor {
     size_t buffer;
 };
 
+/* Not NULL: values without bytes have an address as well. */
+static const uint8_t *start_of(const struct slice *slice)
+{
+    return slice->len > 0 ? slice->ptr : arrow_zeros;
+}
+
 static void open_buffers(struct cursor *cursor, struct arrow_column *column)
 {
     const struct arrow_layout *layout = arrow_field_layout(column->field);
@@ -32,11 +38,11 @@ static void open_buffers(struct cursor *cursor, struct arrow_column *column)
         case ARROW_ROLE_UNION_OFFSETS:
         case ARROW_ROLE_SIZES:
         case ARROW_ROLE_LARGE_SIZES:
-            column->bytes = slice->ptr;
+            column->bytes = start_of(slice);
             column->bytes_size = slice->len;
             break;
         default:
-            column->values = slice->ptr;
+            column->values = start_of(slice);
         }
     }
 }

@@ -36,7 +36,8 @@ struct arrow_column {
     const struct arrow_column *dictionary; /* the values of a dictionary column */
 };
 
-/* The columns of a batch, field_count of them, in the arena; they live as long as batch and arena. */
+/* The columns of a batch, field_count of them, in the arena; they live as long as batch and arena. Values
+ * and bytes that a type has are never NULL. */
 struct arrow_column *arrow_columns_open(const struct arrow_batch *batch, struct arena *arena);
 
 static inline bool arrow_column_is_null(const struct arrow_column *column, int64_t row)

@@ -87,10 +87,13 @@ void ipc_file_finish(struct ipc_file *file);
 
 /* To be copied from ipc_limits_default and changed. */
 struct ipc_limits {
-    size_t metadata_bytes_max;   /* 4 MiB */
-    size_t body_bytes_max;       /* 256 MiB */
-    int64_t rows_max;            /* 2^24 per batch */
-    size_t decoded_bytes_max;    /* 1 GiB per batch after decompression */
+    size_t metadata_bytes_max;       /* 4 MiB: of a schema */
+    size_t batch_metadata_bytes_max; /* 1 MiB: of any other message */
+    size_t body_bytes_max;           /* 256 MiB */
+    uint64_t messages_max;           /* 2^24 per stream */
+    int64_t rows_max;                /* 2^24 per batch */
+    size_t decoded_bytes_max;    /* 1 GiB per batch once decompressed; nor more than 1 MiB and 1000
+                                        times its body */
     int64_t cells_max;           /* 2^31: rows times fields; values of list views in all */
     size_t fields_max;           /* 10,000, nested ones included; no more */
     size_t depth_max;            /* 64; no more */

@@ -16,7 +16,9 @@
 
 const struct ipc_limits ipc_limits_default = {
     .metadata_bytes_max = (size_t)4 << 20,
+    .batch_metadata_bytes_max = (size_t)1 << 20,
     .body_bytes_max = (size_t)256 << 20,
+    .messages_max = (uint64_t)1 << 24,
     .rows_max = (int64_t)1 << 24,
     .decoded_bytes_max = (size_t)1 << 30,
     .cells_max = (int64_t)1 << 31,
@@ -29,6 +31,7 @@ struct ipc_decoder *ipc_decoder_create(const struct ipc_limits *limits)
 {
     struct ipc_decoder *decoder = NEW(struct ipc_decoder);
     decoder->limits = *limits;
+    decoder->messages_left = limits->messages_max;
     decoder->dictionary_bytes_left = limits->dictionary_bytes_max;
     decoder->decompressor = compress_frame_decoder_create();
     return decoder;
@@ -179,11 +182,23 @@ static enum status check_sizes(const struct ipc_decoder *decoder, struct slice m
     return STATUS_OK;
 }
 
+/* Each message costs something, however little is in it. */
+static enum status count_message(struct ipc_decoder *decoder, struct error *error)
+{
+    if (decoder->messages_left == 0)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                         "Arrow stream: more than %llu messages; send more rows in a batch",
+                         (unsigned long long)decoder->limits.messages_max);
+    decoder->messages_left--;
+    return STATUS_OK;
+}
+
 static enum status decode_message(struct ipc_decoder *decoder, struct slice metadata,
                                   struct slice body, struct arrow_batch **out_batch,
                                   struct error *error)
 {
     struct ipc_message message;
+    TRY(count_message(decoder, error));
     TRY(check_sizes(decoder, metadata, body, error));
     TRY(ipc_parse_message(&message, metadata, body.len, error));
     if (message.kind == IPC_KIND_SCHEMA)
@@ -191,6 +206,10 @@ static enum status decode_message(struct ipc_decoder *decoder, struct slice meta
     if (!decoder->announced.schema)
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "Arrow stream: the first message is not a schema");
+    if (metadata.len > decoder->limits.batch_metadata_bytes_max)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                         "Arrow message: metadata of %zu bytes, at most %zu are taken for a batch",
+                         metadata.len, decoder->limits.batch_metadata_bytes_max);
     CLEANUP(slice_finish) struct slice settled = settle_body(decoder, body);
     if (message.kind == IPC_KIND_DICTIONARY)
         return ipc_decoder_take_dictionary(decoder, &message, settled, error);

@@ -31,6 +31,8 @@ struct ipc_message {
 MUST_CHECK enum status ipc_parse_message(struct ipc_message *message, struct slice metadata,
                                          size_t body_bytes, struct error *error);
 
+/* Lowers what a batch may still take once decompressed. */
+MUST_CHECK enum status ipc_take_decoded_bytes(size_t *left, size_t size, struct error *error);
 /* Decompresses one buffer of a compressed body, its length prefix included. *decoded_bytes_left is
  * lowered by what the buffer takes. */
 MUST_CHECK enum status ipc_decompress(struct compress_frame_decoder *decoder, int64_t codec,

@@ -19,6 +19,10 @@
 
 #define BUFFER_BYTES 16 /* of a Buffer in the metadata */
 
+/* More than this much from less than a thousandth of it is an attack, not a table. */
+#define RATIO_MAX 1000
+#define RATIO_FREE_BYTES ((size_t)1 << 20)
+
 struct buffer_walk {
     const struct ipc_batch_source *source;
     struct ipc_buffers *out;
@@ -126,10 +130,7 @@ static enum status join_parts(struct buffer_walk *walk, const struct slice *part
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
         size += parts[i].len;
-    if (size > walk->decoded_bytes_left)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                         "Arrow body: the batch is too large once decompressed");
-    walk->decoded_bytes_left -= size;
+    TRY(ipc_take_decoded_bytes(&walk->decoded_bytes_left, size, error));
     walk->out->allocated += size;
     struct buffer *buffer = buffer_create(size);
     size_t at = 0;
@@ -222,6 +223,27 @@ static enum status read_field(struct buffer_walk *walk, const struct arrow_field
     return STATUS_OK;
 }
 
+enum status ipc_take_decoded_bytes(size_t *left, size_t size, struct error *error)
+{
+    if (size > *left)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                         "Arrow body: decompressed, the batch is beyond its limit or grows more "
+                         "than %d times: send fewer rows in a batch, or this one uncompressed",
+                         RATIO_MAX);
+    *left -= size;
+    return STATUS_OK;
+}
+
+/* Of all buffers together: many that claim much from little are no better than one. */
+static size_t find_decoded_bytes_max(const struct ipc_batch_source *source)
+{
+    size_t grown;
+    if (!checked_mul(source->body.len, (size_t)RATIO_MAX, &grown) ||
+        !checked_add(grown, RATIO_FREE_BYTES, &grown))
+        grown = SIZE_MAX;
+    return size_min(source->limits->decoded_bytes_max, grown);
+}
+
 enum status ipc_read_buffers(const struct ipc_batch_source *source, const struct flat_table *table,
                              int64_t codec, struct ipc_buffers *out, struct error *error)
 {
@@ -229,7 +251,7 @@ enum status ipc_read_buffers(const struct ipc_batch_source *source, const struct
     struct buffer_walk walk = {.source = source,
                                .out = out,
                                .codec = codec,
-                               .decoded_bytes_left = source->limits->decoded_bytes_max};
+                               .decoded_bytes_left = find_decoded_bytes_max(source)};
     flat_table_vector(table, IPC_BATCH_BUFFERS, BUFFER_BYTES, &walk.wire);
     TRY(flat_reader_check(table->reader, error));
     TRY(read_part_counts(&walk, table, error));

@@ -16,6 +16,8 @@
 
 /* Each dictionary has a schema of its own, so that what is in several of them is there several times. */
 #define DICTIONARY_DEPTH_MAX 4
+/* The tables and references of a dictionary column that nothing shares take more. */
+#define DICTIONARY_BYTES_MIN 64
 #define TEXT_REPEATED_MAX 2 /* writers may share a string between a few fields */
 
 struct schema_parse {
@@ -24,6 +26,7 @@ struct schema_parse {
     const struct arrow_field **dictionary_fields;
     size_t dictionary_count;
     size_t dictionary_capacity;
+    size_t dictionaries_max;
     size_t fields_max;
     size_t fields_left;
     size_t depth_max;
@@ -162,6 +165,9 @@ static enum status parse_dictionary(struct schema_parse *parse, const struct fla
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,
                          "Arrow schema: more than %d dictionaries in each other are not taken",
                          DICTIONARY_DEPTH_MAX);
+    if (parse->dictionary_count == parse->dictionaries_max)
+        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                         "Arrow schema: it repeats more dictionaries than the message has");
     if (!may_share(parse, field, id))
         return ipc_field_fault(field, error, "shares a dictionary with a field of another type");
     keep_dictionary(parse, field, id);
@@ -299,6 +305,7 @@ enum status ipc_parse_schema(const struct flat_table *table, size_t metadata_byt
         .fields_max = fields_max,
         .fields_left = fields_max,
         .depth_max = size_min(limits->depth_max, ARROW_DEPTH_MAX),
+        .dictionaries_max = metadata_bytes / DICTIONARY_BYTES_MIN,
         .text_left = TEXT_REPEATED_MAX * metadata_bytes,
     };
     TRY(parse_fields(&parse, &fields, parse.schema->fields, 1, error));

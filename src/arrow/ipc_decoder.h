@@ -16,6 +16,7 @@ struct ipc_decoder {
     struct arrow_schema *schema;       /* of the last batch; NULL: none was made */
     bool schema_is_stale;              /* dictionaries came since it was made */
     struct arrow_batch **dictionaries; /* as they are now, by index; without rows: did not come */
+    uint64_t messages_left;
     size_t dictionary_bytes_left;
     size_t uncharged_bytes; /* of dictionaries and schemas that no batch has been charged with */
     struct compress_frame_decoder *decompressor;

@@ -2,9 +2,8 @@
  * ipc_decompress.c — one buffer of a compressed body at a time.
  *
  * A buffer starts with the length it has when decompressed, or -1 when it travels as it is. That length
- * is a claim: it is held against the batch's budget and against the size of what is compressed before
- * anything is allocated, and the frame must give exactly as much and end where the buffer ends
- * (compress/frame.c). Runs on the thread that decodes. Follows Arrow format/Message.fbs BodyCompression.
+ * is a claim: it is held against the batch's budget before anything is allocated, and the frame must give
+ * exactly as much and end where the buffer ends (compress/frame.c). Runs on the thread that decodes. Follows Arrow format/Message.fbs BodyCompression.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "arrow/ipc_decode.h"
@@ -12,26 +11,10 @@
 #include "arrow/ipc_format.h"
 
 #define PREFIX_BYTES 8
-/* More than this much from less than a thousandth of it is an attack, not a table. */
-#define RATIO_MAX 1000
-#define RATIO_FREE_BYTES ((size_t)1 << 20)
 
 static enum status fault(struct error *error, const char *what)
 {
     return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow body: a compressed buffer %s", what);
-}
-
-static enum status check_claim(size_t size, size_t frame_size, size_t *decoded_bytes_left,
-                               struct error *error)
-{
-    if (size > *decoded_bytes_left)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                         "Arrow body: the batch is too large once decompressed");
-    if (size > RATIO_FREE_BYTES && size / RATIO_MAX > frame_size)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                         "Arrow body: a buffer claims to grow more than %d times", RATIO_MAX);
-    *decoded_bytes_left -= size;
-    return STATUS_OK;
 }
 
 enum status ipc_decompress(struct compress_frame_decoder *decoder, int64_t codec,
@@ -54,7 +37,7 @@ enum status ipc_decompress(struct compress_frame_decoder *decoder, int64_t codec
         *out = SLICE_EMPTY;
         return STATUS_OK;
     }
-    TRY(check_claim((size_t)claim, frame.len, decoded_bytes_left, error));
+    TRY(ipc_take_decoded_bytes(decoded_bytes_left, (size_t)claim, error));
     CLEANUP(buffer_unref) struct buffer *buffer = buffer_create((size_t)claim);
     enum compress_format format = codec == IPC_CODEC_LZ4_FRAME ? COMPRESS_LZ4 : COMPRESS_ZSTD;
     struct error reason = ERROR_NONE;

@@ -4,8 +4,8 @@
  *     "ARROW1" 0 0, schema, dictionaries, batches, end of stream, footer, its length, "ARROW1"
  *
  * A dictionary may grow on the way, not be replaced. The footer needs only the lengths of what was
- * written, so a file is made while it is sent, and also without its batches at hand. Any thread. Owns the lists of blocks and
- * references to schemas. Follows Arrow format/File.fbs.
+ * written, so a file is made while it is sent, and also without its batches at hand. Any thread. Owns the
+ * lists of blocks and references to schemas. Follows Arrow format/File.fbs.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "arrow/ipc_encode.h"

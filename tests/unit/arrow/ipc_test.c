@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "arrow/ipc.h"
+#include "base/memory.h"
 #include "sample.h"
 
 static struct slice join_body(const struct arrow_batch *batch)
@@ -217,8 +218,8 @@ static void limits_hold(void **state)
     struct arrow_schema *schema = sample_schema_of(STR("x"), ARROW_UTF8, NULL);
     CLEANUP(arrow_batch_unref) struct arrow_batch *batch = sample_batch_create(schema, 100, 0);
     CLEANUP(slice_finish) struct slice body = join_body(batch);
-    struct ipc_limits cases[6];
-    for (size_t i = 0; i < 6; i++)
+    struct ipc_limits cases[8];
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
         cases[i] = ipc_limits_default;
     cases[0].metadata_bytes_max = schema->message.len - 1;
     cases[1].body_bytes_max = body.len - 1;
@@ -226,7 +227,9 @@ static void limits_hold(void **state)
     cases[3].cells_max = 99;
     cases[4].fields_max = 0;
     cases[5].depth_max = 0;
-    for (size_t i = 0; i < 6; i++) {
+    cases[6].batch_metadata_bytes_max = batch->header.len - 1;
+    cases[7].messages_max = 1;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         CLEANUP(ipc_decoder_destroy) struct ipc_decoder *decoder = ipc_decoder_create(&cases[i]);
         enum status status = decode_one(decoder, schema->message, SLICE_EMPTY);
         if (status == STATUS_OK)

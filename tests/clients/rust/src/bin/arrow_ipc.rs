@@ -1,4 +1,4 @@
-//! Compares Arrow IPC streams with arrow-rs and writes them again: `arrow-rust FOLDER`.
+//! Compares Arrow IPC streams with arrow-rs and writes them again: `arrow_ipc FOLDER`.
 //!
 //! For each NAME.wanted in the folder it reads that stream and NAME.got, compares them, writes NAME.out
 //! from what it got, and prints one JSON object: {"name", "result", "message"}; the result is "equal",
@@ -79,7 +79,7 @@ fn run(base: &Path) -> (&'static str, String) {
 
 fn main() {
     std::panic::set_hook(Box::new(|_| {}));
-    let folder = std::env::args().nth(1).expect("usage: arrow-rust FOLDER");
+    let folder = std::env::args().nth(1).expect("usage: arrow_ipc FOLDER");
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
         .expect("the folder can be read")
         .map(|entry| entry.expect("an entry").path())
