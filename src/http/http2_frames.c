@@ -125,6 +125,7 @@ static void judge_block(struct http2_server *server, const struct head *head)
     struct http2_frames *frames = &server->frames;
     const struct http_limits *limits = http_connection_limits(server->connection);
     if (head->type == NGHTTP2_HEADERS) {
+        server->connection->head_started_ns = http2_server_now_ns(server);
         frames->block_bytes = 0;
         frames->continuations = 0;
     } else if (++frames->continuations > limits->continuations_max) {
@@ -344,6 +345,19 @@ static bool is_listening(const struct http2_server *server)
     return !server->http2.failed && !server->violation && !server->frames.is_deaf;
 }
 
+static bool is_in_head(const struct http2_frames *frames)
+{
+    bool is_head = frames->head[3] == NGHTTP2_HEADERS || frames->head[3] == NGHTTP2_CONTINUATION;
+    return frames->in_block || (is_head && frames->payload_left > 0);
+}
+
+/* Told by the bytes: nghttp2 does not report the end of a head that it rejects. */
+static void note_head_ended(struct http2_server *server)
+{
+    if (server->settings_seen && !is_in_head(&server->frames))
+        server->connection->head_started_ns = 0;
+}
+
 void http2_frames_receive(struct http_connection *connection, const uint8_t *bytes, size_t size)
 {
     struct http2_server *server = http2_server_of(connection);
@@ -357,5 +371,6 @@ void http2_frames_receive(struct http_connection *connection, const uint8_t *byt
     if (server->violation)
         return;
     feed(server, &input, size);
+    note_head_ended(server);
     collect_replies(server);
 }

@@ -42,8 +42,6 @@ static void refuse_stream(struct http2_server *server, int32_t id)
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user_data)
 {
     struct http2_server *server = server_of(user_data);
-    if (server->connection->head_started_ns == 0)
-        server->connection->head_started_ns = http2_server_now_ns(server);
     server->head_stream = NULL;
     if (frame->headers.cat != NGHTTP2_HCAT_REQUEST || is_full(server))
         return 0;
@@ -223,7 +221,6 @@ static void receive_request(struct http2_server *server, const nghttp2_frame *fr
 
 static void receive_headers(struct http2_server *server, const nghttp2_frame *frame)
 {
-    server->connection->head_started_ns = 0;
     if (frame->headers.cat == NGHTTP2_HCAT_REQUEST)
         receive_request(server, frame);
     else if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
@@ -246,8 +243,6 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         http2_keepalive_receive(server, frame);
         break;
     case NGHTTP2_SETTINGS:
-        if (!server->settings_seen)
-            server->connection->head_started_ns = 0;
         server->settings_seen = true;
         break;
     default:

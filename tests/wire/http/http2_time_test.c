@@ -283,6 +283,31 @@ static void gives_up_on_a_head_that_does_not_end(void **state)
     talk_close(&talk);
 }
 
+/* A head that nghttp2 rejects has ended all the same. */
+static void lets_a_rejected_head_be_over(void **state)
+{
+    (void)state;
+    static const char *const rejected[] = {"connection: close", "te: gzip",
+                                           "content-length: 5\ncontent-length: 6"};
+    struct http_limits limits = http_limits_default;
+    limits.header_timeout_ms = 5;
+    limits.keepalive_time_ms = 20;
+    for (size_t i = 0; i < ARRAY_COUNT(rejected); i++) {
+        struct talk talk;
+        talk_open(&talk, &limits);
+        frames_add_request(&talk.frames, 1, "GET", "/wait", NULL, true);
+        frames_add_request(&talk.frames, 3, "GET", "/text", rejected[i], true);
+        frames_send(&talk.frames, &talk.peer);
+        FRAMES_EXPECT(&talk.peer, "RST 3 1");
+        answer_pings(&talk, 1); /* asked for long after the head's time */
+        assert_int_equal(peer_strikes(&talk.peer, "header_timeout"), 0);
+        buf_clear(&talk.peer.sent);
+        peer_answer(&talk.peer);
+        FRAMES_EXPECT(&talk.peer, "HEADERS 1 200; DATA 1 4 end");
+        talk_close(&talk);
+    }
+}
+
 /* A client that half-closes cannot go on with it: there is nothing to wait for. */
 static void gives_up_at_once_on_a_client_that_ends_within_a_head(void **state)
 {
@@ -394,6 +419,7 @@ int main(void)
         cmocka_unit_test(asks_an_old_connection_to_go),
         cmocka_unit_test(ends_an_old_connection_s_requests_after_the_grace),
         cmocka_unit_test(gives_up_on_a_head_that_does_not_end),
+        cmocka_unit_test(lets_a_rejected_head_be_over),
         cmocka_unit_test(gives_up_at_once_on_a_client_that_ends_within_a_head),
         cmocka_unit_test(answers_what_is_complete_before_it_gives_up),
         cmocka_unit_test(cancels_a_request_whose_body_comes_too_slowly),
