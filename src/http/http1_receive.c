@@ -362,20 +362,31 @@ static size_t process(struct http1_server *server, struct str bytes)
     return used;
 }
 
-static void drop_pending(struct buf *pending, size_t used)
+/* A pipeline of small requests is taken from the front without moving what is behind. */
+static void drop_pending(struct http1_server *server, size_t used)
 {
-    if (used == pending->len) {
-        buf_finish(pending);
+    server->pending_at += used;
+    if (server->pending_at < server->pending.len)
         return;
+    buf_finish(&server->pending);
+    server->pending_at = 0;
+}
+
+static void add_pending(struct http1_server *server, const uint8_t *bytes, size_t size)
+{
+    struct buf *pending = &server->pending;
+    if (server->pending_at > 0) {
+        pending->len -= server->pending_at;
+        memmove(pending->ptr, pending->ptr + server->pending_at, pending->len);
+        server->pending_at = 0;
     }
-    memmove(pending->ptr, pending->ptr + used, pending->len - used);
-    pending->len -= used;
+    buf_append(pending, bytes, size);
 }
 
 void http1_receive_pending(struct http1_server *server)
 {
     if (server->pending.len > 0)
-        drop_pending(&server->pending, process(server, buf_str(&server->pending)));
+        drop_pending(server, process(server, http1_pending(server)));
 }
 
 void http1_receive(struct http_connection *connection, const uint8_t *bytes, size_t size)
@@ -387,7 +398,7 @@ void http1_receive(struct http_connection *connection, const uint8_t *bytes, siz
     if (used == size)
         return;
     bool had_pending = server->pending.len > 0;
-    buf_append(&server->pending, bytes + used, size - used);
+    add_pending(server, bytes + used, size - used);
     if (server->pending.failed)
         http_connection_close(connection);
     else if (had_pending)

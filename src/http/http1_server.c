@@ -40,7 +40,7 @@ static bool wants_input(const struct http1_server *server)
     bool is_in_body = server->state == HTTP1_BODY || server->state == HTTP1_TUNNEL;
     if (is_in_body && server->stream)
         return server->stream->unconsumed_bytes < limits->stream_window_bytes;
-    return server->state != HTTP1_ANSWER || server->pending.len < PENDING_BYTES_MAX;
+    return server->state != HTTP1_ANSWER || http1_pending(server).len < PENDING_BYTES_MAX;
 }
 
 static bool http1_produce(struct http_connection *connection)

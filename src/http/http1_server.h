@@ -21,7 +21,8 @@ struct http1_server {
     llhttp_t parser;
     enum http1_state state;
     struct http_stream *stream; /* the request; NULL in HTTP1_HEAD */
-    struct buf pending;         /* bytes not parsed yet */
+    struct buf pending;         /* bytes not parsed yet, from pending_at on */
+    size_t pending_at;
     size_t scanned;             /* pending bytes looked at for the end of the head */
     size_t idle_body_bytes;     /* bytes of the body's framing since its last content */
     const char *framing;        /* where the body's framing goes on, while llhttp parses it */
@@ -43,6 +44,12 @@ struct http1_server {
 static inline struct http1_server *http1_server_of(const struct http_connection *connection)
 {
     return (struct http1_server *)connection->protocol_state;
+}
+
+/* What the client sent ahead. */
+static inline struct str http1_pending(const struct http1_server *server)
+{
+    return str_slice(buf_str(&server->pending), server->pending_at, server->pending.len);
 }
 
 /* --- http1_receive.c --------------------------------------------------------------------------- */

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #define BULK_COUNT 64
+#define PIPELINED 1000
 #define SEND_NS (NANOSECONDS_PER_MILLISECOND / 10)
 /* What fits into one round's turns and into the one that was under way, generously. */
 #define SENDS_BEFORE_MAX 16
@@ -25,6 +26,7 @@ struct bulk {
 struct scene {
     struct peer peer;
     struct bulk bulks[BULK_COUNT];
+    size_t count;
     unsigned sends;
 };
 
@@ -43,7 +45,7 @@ static ssize_t take_slowly(struct http_wire *wire, const struct iovec *iovecs, s
     while (clock_now_ns() < end_ns)
         continue;
     scene->sends++;
-    for (size_t i = 0; i < BULK_COUNT; i++)
+    for (size_t i = 0; i < scene->count; i++)
         scene->bulks[i].sends += &scene->bulks[i].connection->wire == wire;
     size_t taken = 0;
     for (size_t i = 0; i < count; i++)
@@ -51,13 +53,13 @@ static ssize_t take_slowly(struct http_wire *wire, const struct iovec *iovecs, s
     return (ssize_t)taken;
 }
 
-static void scene_open(struct scene *scene)
+static void scene_open_with(struct scene *scene, size_t count, const char *request)
 {
-    static const char request[] = "GET /big HTTP/1.1\r\nhost: a\r\n\r\n";
     *scene = (struct scene){0};
     peer_open(&scene->peer, NULL, false);
     struct http_server *server = scene->peer.server;
-    for (size_t i = 0; i < BULK_COUNT; i++) {
+    scene->count = count;
+    for (size_t i = 0; i < count; i++) {
         struct bulk *bulk = &scene->bulks[i];
         assert_true(http_server_take_connection(server));
         assert_int_equal(http_connection_create(&server->loops[0], &scene->peer.door, -1, false,
@@ -66,6 +68,11 @@ static void scene_open(struct scene *scene)
         bulk->connection->wire.send = take_slowly;
         http_wire_input(&bulk->connection->wire, (const uint8_t *)request, strlen(request));
     }
+}
+
+static void scene_open(struct scene *scene)
+{
+    scene_open_with(scene, BULK_COUNT, "GET /big HTTP/1.1\r\nhost: a\r\n\r\n");
 }
 
 static void serves_a_small_answer_before_the_rest_of_large_ones(void **state)
@@ -101,6 +108,33 @@ static void serves_large_answers_in_turn(void **state)
     }
     assert_true(least > 0);
     assert_true(most - least <= SENDS_BEFORE_MAX);
+    peer_close(&scene.peer);
+}
+
+/* What a client sends ahead keeps nobody waiting, small as each answer is. */
+static void serves_others_beside_a_long_pipeline(void **state)
+{
+    (void)state;
+    static const char request[] = "GET /text HTTP/1.1\r\nhost: a\r\n\r\n";
+    static struct scene scene;
+    struct buf pipeline;
+    scene_open_with(&scene, 1, "GET /text HTTP/1.1\r\nhost: a\r\n\r\n");
+    struct bulk *first = &scene.bulks[0];
+    buf_init(&pipeline, (size_t)1 << 20);
+    for (unsigned i = 0; i < PIPELINED; i++)
+        buf_append_text(&pipeline, request);
+    http_wire_input(&first->connection->wire, pipeline.ptr, pipeline.len);
+    for (unsigned round = 0; round < 20; round++) {
+        unsigned before = scene.sends;
+        http_wire_input(&scene.peer.connection->wire, (const uint8_t *)request, strlen(request));
+        while (scene.peer.sent.len == 0)
+            loop_run_once(scene.peer.loop, 0);
+        assert_true(scene.sends - before <= 2 * SENDS_BEFORE_MAX);
+        buf_clear(&scene.peer.sent);
+    }
+    while (first->sends < PIPELINED + 1)
+        loop_run_once(scene.peer.loop, 0);
+    buf_finish(&pipeline);
     peer_close(&scene.peer);
 }
 
@@ -147,6 +181,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(serves_a_small_answer_before_the_rest_of_large_ones),
         cmocka_unit_test(serves_large_answers_in_turn),
+        cmocka_unit_test(serves_others_beside_a_long_pipeline),
         cmocka_unit_test(serves_a_small_answer_before_other_streams_large_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
