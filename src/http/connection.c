@@ -186,8 +186,6 @@ static void count_bytes(struct http_connection *connection)
 {
     uint64_t sent = http_output_sent(&connection->wire.output);
     uint64_t received = connection->wire.received_bytes;
-    if (sent > connection->counted_sent)
-        connection->moved_ns = loop_now_ns(connection->wire.loop);
     if (connection->door->bytes_sent && sent > connection->counted_sent)
         metric_add(connection->door->bytes_sent, (double)(sent - connection->counted_sent));
     if (connection->door->bytes_received && received > connection->counted_received)

@@ -92,7 +92,6 @@ struct http_connection {
     uint64_t idle_since_ns;     /* when the last request ended */
     uint64_t close_deadline_ns; /* the peer's time to close; 0 while not shut */
     uint64_t heard_ns;          /* when the peer last sent something */
-    uint64_t moved_ns;          /* when bytes last left */
     uint64_t waiting_since_ns;  /* bytes are queued since then; 0: none are */
     uint64_t age_deadline_ns;   /* when it is old enough to drain */
     uint64_t grace_deadline_ns; /* when it ends although requests still run */

@@ -56,7 +56,7 @@ bool http_connection_waits(const struct http_connection *connection)
 
 uint64_t http_connection_sign_ns(const struct http_connection *connection)
 {
-    uint64_t moved_ns = later(connection->moved_ns, connection->waiting_since_ns);
+    uint64_t moved_ns = later(connection->wire.progress_ns, connection->waiting_since_ns);
     return later(connection->heard_ns, moved_ns);
 }
 
@@ -86,7 +86,7 @@ static uint64_t stall_deadline_ns(const struct http_connection *connection)
         return CLOCK_NEVER;
     uint64_t start_ns = signs_count(connection)
                             ? http_connection_sign_ns(connection)
-                            : later(connection->moved_ns, connection->waiting_since_ns);
+                            : later(connection->wire.progress_ns, connection->waiting_since_ns);
     return http_after_ms(start_ns, limits->write_stall_timeout_ms);
 }
 
@@ -266,7 +266,6 @@ void http_connection_start_clock(struct http_connection *connection)
     connection->head_started_ns = now_ns;
     connection->idle_since_ns = now_ns;
     connection->heard_ns = now_ns;
-    connection->moved_ns = now_ns;
     connection->grace_deadline_ns = CLOCK_NEVER;
     connection->age_deadline_ns = CLOCK_NEVER;
     if (limits->connection_age_ms > 0)

@@ -188,6 +188,8 @@ static bool send_once(struct http_wire *wire, const struct iovec *iovecs, size_t
         return false;
     }
     *out_sent = (size_t)size;
+    if (size > 0)
+        wire->progress_ns = loop_now_ns(wire->loop);
     wire->blocked = (size_t)size < wanted;
     return !wire->blocked;
 }
@@ -263,7 +265,6 @@ void http_wire_send(struct http_wire *wire)
     if (wire->blocked || wire->broken)
         return;
     if (has_output(wire)) {
-        wire->progress_ns = loop_now_ns(wire->loop);
         if (wire->tls)
             send_encrypted(wire);
         else

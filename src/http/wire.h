@@ -51,7 +51,7 @@ struct http_wire {
     bool blocked;   /* wait until the socket takes bytes again */
     bool shutting;  /* our side closes when the last byte has left */
     bool abrupt;    /* close with a reset, so that the peer cannot take what it has for complete */
-    uint64_t progress_ns;    /* when bytes last left or could have left */
+    uint64_t progress_ns;    /* when the socket last took bytes */
     uint64_t received_bytes; /* since the start */
 };
 

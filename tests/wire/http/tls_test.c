@@ -295,6 +295,33 @@ static void bulk_is_intact(void **state)
     secure_close(&secure);
 }
 
+/* A batch of ciphertext may take a slow reader longer than a stall: each byte that it takes counts. */
+static void a_slow_reader_is_no_stalled_one(void **state)
+{
+    struct secure secure;
+    secure_open(&secure, NULL, "\x08http/1.1");
+    assert_true(shake(&secure));
+    write_text(&secure, "GET /big HTTP/1.1\r\nhost: a\r\n\r\n");
+    secure.peer.take_max = 1000;
+    deliver(&secure);
+    struct http_connection *connection = secure.peer.connection;
+    uint64_t sent = http_output_sent(&connection->wire.output);
+    /* As if all that was long ago. */
+    connection->wire.progress_ns = 1;
+    connection->waiting_since_ns = 1;
+    peer_take(&secure.peer, 1000);
+    loop_run_once(secure.peer.loop, 0);
+    assert_true(peer_is_open(&secure.peer));
+    assert_int_equal(http_output_sent(&connection->wire.output), sent);
+    connection->wire.progress_ns = 1;
+    peer_take(&secure.peer, 0);
+    http_connection_arm_all(connection);
+    loop_run_once(secure.peer.loop, 0);
+    assert_false(peer_is_open(&secure.peer));
+    assert_int_equal(peer_strikes(&secure.peer, "write_stall"), 1);
+    secure_close(&secure);
+}
+
 /* --- ends ---------------------------------------------------------------------------------------- */
 
 static void says_goodbye(void **state)
@@ -447,6 +474,7 @@ int main(void)
         cmocka_unit_test(survives_any_cut),
         cmocka_unit_test(a_response_has_left_when_its_ciphertext_has),
         cmocka_unit_test(bulk_is_intact),
+        cmocka_unit_test(a_slow_reader_is_no_stalled_one),
         cmocka_unit_test(says_goodbye),
         cmocka_unit_test(an_abort_is_no_goodbye),
         cmocka_unit_test(a_goodbye_ends_the_input),
