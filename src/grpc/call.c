@@ -19,7 +19,7 @@
  * a call that breaks the protocol has no effect.
  *
  * Decompressing a request message and compressing a response message are done in steps, one per turn
- * of the loop (on_turn).
+ * of the loop (on_turn); a call with many small messages goes on in a later turn, too.
  *
  * Runs on the request's loop. Owns the inbox, the packer, the response metadata and the deadline's timer.
  * Leaves out: how a call is made of a request (call_begin.c), what is written (response.c) and reported
@@ -34,6 +34,8 @@
 
 #include "base/memory.h"
 
+/* What a call may do before others have their turn: functions of its method that are called. */
+#define STEPS_MAX 64
 /* How long after its deadline a client may take to read or to leave. */
 #define PATIENCE_NS (50 * NANOSECONDS_PER_MILLISECOND)
 
@@ -319,12 +321,22 @@ static enum status step_output(struct call *call, bool *out_moved, struct error 
     return STATUS_OK;
 }
 
+/* Goes on in the next round of the loop. */
+static void take_turn_later(struct call *call)
+{
+    loop_post(call->public.loop, &call->turn);
+}
+
 static void advance(struct call *call)
 {
     struct error error;
     error_clear(&error);
     bool moved = true;
-    while (moved && call->state == CALL_LIVE && !call->busy) {
+    for (unsigned step = 0; moved && call->state == CALL_LIVE && !call->busy; step++) {
+        if (step == STEPS_MAX) {
+            take_turn_later(call);
+            return;
+        }
         enum status status = step_input(call, &moved, &error);
         if (status == STATUS_OK && !moved)
             status = step_output(call, &moved, &error);
@@ -339,7 +351,7 @@ void call_advance(struct call *call)
 {
     advance(call);
     if (call->state == CALL_LIVE && (inbox_is_busy(&call->inbox) || packer_is_busy(&call->packer)))
-        loop_post(call->public.loop, &call->turn);
+        take_turn_later(call);
 }
 
 static enum status take_turn(struct call *call, struct error *error)
@@ -389,13 +401,18 @@ void call_set_callbacks(struct call *call)
 
 /* --- what http tells ------------------------------------------------------------------------ */
 
-/* Assembles what the bytes complete and acts on it; leaves in *bytes what has to be deferred. */
+/* Assembles what the bytes complete and acts on it; leaves in *bytes what has to be deferred: what
+ * comes after a message that waits, for its method or for the call's next turn. */
 static enum status read_body(struct call *call, struct str *bytes, struct error *error)
 {
-    while (bytes->len > 0 && call->state == CALL_LIVE && inbox_has_room(&call->inbox)) {
+    for (unsigned step = 0;
+         bytes->len > 0 && call->state == CALL_LIVE && inbox_has_room(&call->inbox); step++) {
         align_messages(call);
         TRY(inbox_read(&call->inbox, bytes, error));
-        call_advance(call);
+        if (step < STEPS_MAX)
+            call_advance(call);
+        else
+            take_turn_later(call);
     }
     if (bytes->len > 0 && call->state == CALL_LIVE && has_one_request(call))
         return error_set(error, STATUS_UNIMPLEMENTED,

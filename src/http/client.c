@@ -54,10 +54,11 @@ void http_client_add_header(struct http_client_request *request, struct str name
 {
     request->header_bytes += name.len + value.len + 32;
     if (request->header_bytes > HEADER_BYTES_MAX) {
-        if (!request->failed && request->attached)
-            request->client->protocol->reset(request);
+        bool goes_on = !request->failed && request->attached;
         http_client_fail(request, STATUS_RESOURCE_EXHAUSTED,
                          "the response's headers exceed %zu bytes", HEADER_BYTES_MAX);
+        if (goes_on)
+            request->client->protocol->reset(request); /* which may free it */
         return;
     }
     append_header(request, request->head_complete ? &request->trailers : &request->headers, name,

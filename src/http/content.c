@@ -16,7 +16,6 @@
 #include "http/date.h"
 
 #include <assert.h>
-#include <string.h>
 
 #define STEP_BYTES ((size_t)256 << 10)
 #define TURN_BYTES ((size_t)1 << 20)
@@ -212,6 +211,13 @@ static void decide(const struct http_request *request, const struct http_content
         answer->status = 416;
 }
 
+/* With 304 goes what a cache may have to change, not what tells of the bytes (RFC 9110, 15.4.5). */
+static bool belongs_to(unsigned status, struct str name)
+{
+    return status != 304 || str_equal(name, STR("content-location")) ||
+           !str_starts_with(name, STR("content-"));
+}
+
 static void describe(struct http_request *request, const struct http_content_head *head,
                      uint64_t size, struct answer *answer)
 {
@@ -219,9 +225,9 @@ static void describe(struct http_request *request, const struct http_content_hea
     answer->headers =
         ARENA_NEW_ARRAY(arena, struct http_header, head->header_count + OWN_HEADERS_MAX);
     bool has_content = answer->status == 200 || answer->status == 206;
-    if (has_content && head->header_count > 0) {
-        memcpy(answer->headers, head->headers, head->header_count * sizeof(*head->headers));
-        answer->count = head->header_count;
+    for (size_t i = 0; i < head->header_count && (has_content || answer->status == 304); i++) {
+        if (belongs_to(answer->status, head->headers[i].name))
+            answer->headers[answer->count++] = head->headers[i];
     }
     if (answer->status != 416 && head->etag.len > 0)
         add_header(answer, STR("etag"), arena_printf(arena, "\"%.*s\"", STR_ARGS(head->etag)));

@@ -156,7 +156,9 @@ static enum status check_page(const struct http_cors *cors, const struct http_re
                               struct error *error)
 {
     struct str origin = origin_header(request);
-    if (is_safe_method(request->method) || (!origin.ptr && !is_from_another_site(request)))
+    /* A WebSocket opens with a GET, and browsers ask nobody before they let a page read what comes. */
+    bool is_harmless = is_safe_method(request->method) && request->protocol.len == 0;
+    if (is_harmless || (!origin.ptr && !is_from_another_site(request)))
         return STATUS_OK;
     if (is_listed(cors, origin) || is_own_page(request, origin))
         return STATUS_OK;

@@ -62,7 +62,7 @@ static int on_value_complete(llhttp_t *parser)
     http_client_add_header(state->current, buf_str(&state->name), str_trim(buf_str(&state->value)));
     buf_clear(&state->name);
     buf_clear(&state->value);
-    return state->current->failed ? -1 : 0;
+    return !state->current || state->current->failed ? -1 : 0;
 }
 
 static bool is_interim(const llhttp_t *parser)
@@ -151,9 +151,10 @@ static void http1_client_receive(struct http_client *client, const uint8_t *byte
             client->no_new_requests = true;
         complete_response(state);
     } else if (result != HPE_OK) {
-        http_client_fail(state->current, STATUS_UNAVAILABLE, "%s sent a malformed response: %s",
-                         client->address, llhttp_get_error_reason(&state->parser));
         client->wire.broken = true;
+        if (state->current)
+            http_client_fail(state->current, STATUS_UNAVAILABLE, "%s sent a malformed response: %s",
+                             client->address, llhttp_get_error_reason(&state->parser));
     }
 }
 

@@ -135,6 +135,9 @@ bool http2_session_pump(struct http2_session *session)
         if (size <= 0)
             return size == 0 && session->output->bytes >= session->output_bytes_max;
         http_output_copy(session->output, bytes, (size_t)size);
+        if (session->end_position)
+            *session->end_position = session->output->appended;
+        session->end_position = NULL;
     }
     return false;
 }

@@ -21,6 +21,9 @@ struct http2_session {
     /* Of a stream that nghttp2 knows and that was looked at last, where the role keeps track of that;
      * NULL: none. */
     struct http_body *recent;
+    /* Where the position goes at which the bytes end that nghttp2 is about to hand out; NULL: nobody
+     * asked. */
+    uint64_t *end_position;
 };
 
 /* For fields whose bytes stay where they are until the frame is packed or its stream closed. */

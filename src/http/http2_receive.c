@@ -279,6 +279,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
         if (error_code == NGHTTP2_NO_ERROR)
             return 0;
         server->finishing_count--;
+        server->http2.end_position = NULL;
     }
     http_stream_close(stream, HTTP_CLOSE_CANCELLED);
     http_stream_destroy(stream);

@@ -12,15 +12,24 @@
 /* What a response may have before it stands behind those of others that are smaller. */
 #define SMALL_ANSWER_BYTES ((uint64_t)64 << 10)
 
-static void note_end_framed(struct http2_server *server, int32_t id)
+/* DATA is in the output by now; nghttp2 hands the bytes of HEADERS out after this. */
+static void note_end_framed(struct http2_server *server, int32_t id, uint8_t type)
 {
     struct http_stream *stream = http2_server_stream(server, id);
     if (!stream || stream->body.aborted)
         return;
     stream->end_framed = true;
     stream->end_position = server->http2.output->appended;
+    if (type == NGHTTP2_HEADERS)
+        server->http2.end_position = &stream->end_position;
     list_append(&server->finishing, &stream->end_link);
     server->finishing_count++;
+}
+
+/* A reset that a handler may have asked for. */
+static bool may_be_own(uint32_t error_code)
+{
+    return error_code == NGHTTP2_INTERNAL_ERROR || error_code == NGHTTP2_CANCEL;
 }
 
 /* Counts what the client's errors cost; handlers' own resets and refusals are no errors. */
@@ -32,8 +41,7 @@ static void note_reset(struct http2_server *server, const nghttp2_frame *frame)
         http_connection_strike(server->connection, HTTP_STRIKE_WINDOW_OVERFLOW);
     if (error_code == NGHTTP2_NO_ERROR || error_code == NGHTTP2_REFUSED_STREAM)
         return;
-    bool may_be_own = error_code == NGHTTP2_INTERNAL_ERROR || error_code == NGHTTP2_CANCEL;
-    if (may_be_own && server->own_resets > 0)
+    if (may_be_own(error_code) && server->own_resets > 0)
         server->own_resets--;
     else
         http2_budget_spend(server, HTTP2_BUDGET_SERVER_RESETS);
@@ -81,7 +89,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     }
     http2_keepalive_sent(server);
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM)
-        note_end_framed(server, frame->hd.stream_id);
+        note_end_framed(server, frame->hd.stream_id, frame->hd.type);
     return 0;
 }
 
@@ -90,6 +98,9 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
                              void *user_data)
 {
     struct http2_server *server = CONTAINER_OF(user_data, struct http2_server, http2);
+    if (frame->hd.type == NGHTTP2_RST_STREAM && may_be_own(frame->rst_stream.error_code) &&
+        server->own_resets > 0)
+        server->own_resets--;
     bool stream_is_gone =
         result == NGHTTP2_ERR_STREAM_CLOSED || result == NGHTTP2_ERR_STREAM_CLOSING;
     if (frame->hd.type != NGHTTP2_HEADERS || stream_is_gone)

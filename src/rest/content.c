@@ -61,16 +61,17 @@ bool rest_content_settle(struct rest_exchange *exchange)
     struct str tag = arena_printf(request->arena, "\"%.*s\"", STR_ARGS(reply->etag));
     const struct http_content_head head = content_head(exchange);
     unsigned status = http_content_check(request, &head);
-    const struct http_header header = {STR("etag"), tag};
-    if (status == 200) {
-        rest_add_header(exchange, header.name, header.value);
+    rest_add_header(exchange, STR("etag"), tag);
+    if (status == 200)
         return false;
-    }
     if (status == 412) {
-        refuse(request, status, &header, 1);
+        refuse(request, status, NULL, 0);
         return true;
     }
+    struct http_header headers[REST_REPLY_HEADERS_MAX + REST_CORS_HEADERS_MAX];
+    size_t count = rest_put_headers(exchange, headers);
+    count += rest_cors_headers(exchange, headers + count);
     http_response_compressible(request);
-    http_respond(request, status, &header, 1, true);
+    http_respond(request, status, headers, count, true);
     return true;
 }

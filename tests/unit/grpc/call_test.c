@@ -115,6 +115,42 @@ static void test_empty_exchange(void **state)
     assert_int_equal(fixture->fake->body.len, 0);
 }
 
+/* Thousands of tiny messages in one read are no reason to keep others waiting. */
+static void test_many_small_messages_take_turns(void **state)
+{
+    struct fixture *fixture = *state;
+    static const uint8_t messages[1000 * 5];
+    begin(fixture, "/test.S/Upload");
+    open_call(fixture);
+    fake_request_body(fixture->fake, messages, sizeof(messages));
+    assert_in_range(fixture->probe.received, 1, 100);
+    fake_request_end(fixture->fake);
+    for (int before = 0; before < fixture->probe.received && before < 1000;) {
+        before = fixture->probe.received;
+        loop_run_once(fixture->loop, 0);
+        assert_in_range(fixture->probe.received, before, before + 100);
+    }
+    assert_int_equal(fixture->probe.received, 1000);
+    assert_int_equal(fixture->fake->consumed_bytes, sizeof(messages));
+    assert_ok(fixture);
+}
+
+static void test_many_small_responses_take_turns(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->probe.response = STR_EMPTY;
+    fixture->probe.responses = 150;
+    begin(fixture, "/test.S/Download");
+    open_call(fixture);
+    SEND(fixture, "\0\0\0\0\0");
+    fake_request_end(fixture->fake);
+    assert_in_range(fixture->probe.asked, 1, 100);
+    loop_run_once(fixture->loop, 0);
+    loop_run_once(fixture->loop, 0);
+    assert_int_equal(fixture->probe.asked, 151);
+    assert_ok(fixture);
+}
+
 static void test_blocking_unary(void **state)
 {
     struct fixture *fixture = *state;
@@ -400,6 +436,8 @@ int main(void)
         TEST(test_upload),
         TEST(test_exchange),
         TEST(test_empty_exchange),
+        TEST(test_many_small_messages_take_turns),
+        TEST(test_many_small_responses_take_turns),
         TEST(test_blocking_unary),
         TEST(test_blocking_exchange_bounds_what_it_holds),
         TEST(test_download_waits_for_room),

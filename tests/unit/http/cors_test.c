@@ -78,6 +78,49 @@ static void pages_of_other_origins_have_no_effect(void **state)
         check(&rows[i], origins, 1);
 }
 
+/* Whatever the method, a conversation is more than a look. */
+static void pages_of_other_origins_open_no_conversation(void **state)
+{
+    static const struct {
+        const char *method;
+        const char *origin; /* NULL: none */
+        const char *site;   /* the same */
+        bool taken;
+    } rows[] = {
+        {"GET", NULL, NULL, true},
+        {"GET", "http://localhost:8000", NULL, true},
+        {"GET", "http://app.example", NULL, true},
+        {"GET", "http://evil.example", NULL, false},
+        {"GET", "null", NULL, false},
+        {"GET", NULL, "cross-site", false},
+        {"CONNECT", "http://evil.example", NULL, false},
+    };
+    static const struct str listed = {.ptr = "http://app.example",
+                                      .len = sizeof("http://app.example") - 1};
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct http_header headers[2];
+        size_t count = 0;
+        if (rows[i].origin)
+            headers[count++] = (struct http_header){STR("origin"), str_of(rows[i].origin)};
+        if (rows[i].site)
+            headers[count++] = (struct http_header){STR("sec-fetch-site"), str_of(rows[i].site)};
+        struct http_request request = {
+            .method = str_of(rows[i].method),
+            .scheme = STR("http"),
+            .authority = STR("localhost:8000"),
+            .protocol = STR("websocket"),
+            .peer = STR(LOCAL),
+            .headers = {.items = headers, .count = count},
+            .arena = &arena,
+        };
+        const struct http_cors cors = {.origins = &listed, .origin_count = 1};
+        struct error error = ERROR_NONE;
+        assert_int_equal(http_cors_check(&cors, &request, &error) == STATUS_OK, rows[i].taken);
+    }
+}
+
 static void loopback_has_only_its_own_names(void **state)
 {
     static const struct str origins[] = {
@@ -226,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pages_of_other_origins_have_no_effect),
+        cmocka_unit_test(pages_of_other_origins_open_no_conversation),
         cmocka_unit_test(loopback_has_only_its_own_names),
         cmocka_unit_test(a_star_takes_all),
         cmocka_unit_test(pages_without_an_origin),

@@ -75,14 +75,18 @@ static struct http_source make_source(struct peer *peer, struct str path)
 static void on_request(const struct http_handler *handler, struct http_request *request)
 {
     struct peer *peer = handler->context;
-    static const struct http_header type = {STR("content-type"), STR("text/plain")};
+    static const struct http_header headers[] = {
+        {STR("content-type"), STR("text/plain")},
+        {STR("vary"), STR("accept")},
+        {STR("content-location"), STR("/there")},
+    };
     bool is_plain = str_equal(request->path, STR("/plain"));
     const struct http_content_head head = {
         .etag = is_plain ? STR_EMPTY : STR("tag"),
         .modified_seconds = is_plain ? 0 : 784111777,
         .compressible = str_equal(request->path, STR("/packed")),
-        .headers = &type,
-        .header_count = 1,
+        .headers = headers,
+        .header_count = str_equal(request->path, STR("/located")) ? ARRAY_COUNT(headers) : 1,
     };
     struct http_source source = make_source(peer, request->path);
     peer->last = request;
@@ -181,6 +185,9 @@ static void answers_with_the_whole_or_a_part(void **state)
          "HTTP/1.1 304 Not Modified\r\n" VALIDATORS "\r\n"},
         {"HEAD", "/text", "If-None-Match: \"tag\"\r\n",
          "HTTP/1.1 304 Not Modified\r\n" VALIDATORS "\r\n"},
+        {"GET", "/located", "If-None-Match: \"tag\"\r\n",
+         "HTTP/1.1 304 Not Modified\r\nvary: accept\r\ncontent-location: /there\r\n" VALIDATORS
+         "\r\n"},
         {"GET", "/text", "If-Match: \"old\"\r\n",
          "HTTP/1.1 412 Precondition Failed\r\n" VALIDATORS "content-length: 0\r\n\r\n"},
         {"GET", "/empty", "",

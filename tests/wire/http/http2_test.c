@@ -71,6 +71,28 @@ static void answers_requests(void **state)
     talk_close(&talk);
 }
 
+/* A client that is cut off before the trailers did not get the answer. */
+static void an_answer_is_done_when_its_last_byte_has_left(void **state)
+{
+    (void)state;
+    static const char *const paths[] = {"/stream", "/empty"}; /* end in HEADERS, both */
+    for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
+        struct talk talk;
+        talk_open(&talk, NULL, false);
+        frames_add_request(&talk.frames, 1, "GET", paths[i], NULL, true);
+        talk.peer.take_max = 0;
+        frames_send(&talk.frames, &talk.peer);
+        size_t waiting = talk.peer.connection->wire.output.bytes;
+        while (--waiting > 0)
+            peer_take(&talk.peer, 1);
+        assert_int_equal(talk.peer.connection->wire.output.bytes, 1);
+        assert_null(strstr((const char *)talk.peer.events.ptr, "close"));
+        peer_take(&talk.peer, 1);
+        assert_non_null(strstr((const char *)talk.peer.events.ptr, "close done"));
+        talk_close(&talk);
+    }
+}
+
 static void answers_byte_by_byte(void **state)
 {
     (void)state;
@@ -467,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sends_settings_as_soon_as_the_version_is_known),
         cmocka_unit_test(answers_requests),
+        cmocka_unit_test(an_answer_is_done_when_its_last_byte_has_left),
         cmocka_unit_test(answers_byte_by_byte),
         cmocka_unit_test(echoes_padded_and_empty_frames),
         cmocka_unit_test(takes_request_trailers_for_the_end),
