@@ -13,16 +13,19 @@
 
 #include "base/buf.h"
 #include "base/memory.h"
+#include "engine/dataset_filter.h"
 #include "engine/gate.h"
 #include "store/name.h"
 
 #include <assert.h>
 #include <ctype.h>
 
-#define READER "system.main.batch("
-/* dataset.x becomes no more than this many times longer: bytes may be escaped, and the last element
- * stands in it twice. */
-#define GROWTH_MAX 8
+#define FUNCTION "batch"
+#define READER "system.main." FUNCTION "("
+#define HINT ", hint := "
+/* A text becomes no more than this many times longer: bytes may be escaped, the last element stands in it
+ * twice, and conditions once more, their quotes doubled. */
+#define GROWTH_MAX 12
 
 /* Keywords of the engine that are no alias without AS: the reserved ones, and those of functions and
  * types. */
@@ -81,21 +84,6 @@ static bool is_name(const struct sql_token *token)
     return token->kind == SQL_WORD || token->kind == SQL_QUOTED_NAME;
 }
 
-/* The name without its quotes. */
-static struct str name_of(struct arena *arena, const struct sql_token *token)
-{
-    struct str text = token->text;
-    if (token->kind != SQL_QUOTED_NAME || text.len < 2)
-        return text;
-    char *name = arena_new(arena, text.len);
-    size_t size = 0;
-    for (size_t i = 1; i + 1 < text.len; i++) {
-        name[size++] = text.ptr[i];
-        i += text.ptr[i] == '"';
-    }
-    return str_make(name, size);
-}
-
 /* --- where a table may stand -------------------------------------------------------------------- */
 
 /* What is known inside one pair of brackets, or outside of all. */
@@ -118,6 +106,7 @@ struct replacer {
     struct sql_token before; /* the token before the present one, and the one before that */
     struct sql_token earlier;
     bool is_aliased; /* alias: table */
+    bool is_barred;  /* no hints */
     size_t depth;
     struct clause clauses[SQL_NESTING_MAX + 2];
 };
@@ -208,6 +197,7 @@ struct reference {
     size_t offset;
     size_t end;
     bool has_alias;
+    struct str hint;
 };
 
 static bool token_names_catalog(const struct sql_token *token)
@@ -218,6 +208,30 @@ static bool token_names_catalog(const struct sql_token *token)
     return is_name(token) && str_equal_nocase(text, STR(DATASET_CATALOG_NAME));
 }
 
+static bool is_alias(const struct sql_token *token)
+{
+    return is_word(token, "as") || token->kind == SQL_QUOTED_NAME ||
+           (token->kind == SQL_WORD && !sql_word_is_no_alias(token->text));
+}
+
+/* What the WHERE behind a table that has the FROM for itself says about its columns. */
+static struct str find_hint(const struct replacer *replacer, const struct sql_tokenizer *behind,
+                            struct str name)
+{
+    struct sql_tokenizer ahead = *behind;
+    struct sql_tokenizer where = ahead;
+    struct sql_token next = sql_tokenizer_next(&ahead);
+    if (replacer->is_barred || replacer->is_aliased || !is_word(&replacer->before, "from"))
+        return STR_EMPTY;
+    if (is_alias(&next)) {
+        if (is_word(&next, "as"))
+            next = sql_tokenizer_next(&ahead);
+        name = sql_token_name(replacer->arena, &next);
+        where = ahead;
+    }
+    return dataset_filter_hint(replacer->arena, where, name);
+}
+
 /* Reads on from the token `dataset`; false when what follows makes it something else. */
 static bool reference_read(struct replacer *replacer, const struct sql_token *token,
                            struct reference *out_reference)
@@ -226,27 +240,29 @@ static bool reference_read(struct replacer *replacer, const struct sql_token *to
     struct str elements[DATASET_PATH_ELEMENTS_MAX];
     size_t count = 0;
     size_t end = 0;
+    struct sql_tokenizer before_next = ahead;
     struct sql_token next = sql_tokenizer_next(&ahead);
     while (is_symbol(&next, '.') && count < DATASET_PATH_ELEMENTS_MAX) {
         next = sql_tokenizer_next(&ahead);
         if (!is_name(&next))
             return false;
-        elements[count++] = name_of(replacer->arena, &next);
+        elements[count++] = sql_token_name(replacer->arena, &next);
         end = next.offset + next.text.len;
+        before_next = ahead;
         next = sql_tokenizer_next(&ahead);
     }
     *out_reference = (struct reference){
         .elements = count,
         .offset = token->offset,
         .end = end,
-        .has_alias = replacer->is_aliased || is_word(&next, "as") || next.kind == SQL_QUOTED_NAME ||
-                     (next.kind == SQL_WORD && !sql_word_is_no_alias(next.text)),
+        .has_alias = replacer->is_aliased || is_alias(&next),
     };
     if (count == 0 || is_bracket(&next, "(.") ||
         dataset_path_join(replacer->arena, elements, count, &out_reference->path, NULL) !=
             STATUS_OK)
         return false;
     out_reference->last = elements[count - 1];
+    out_reference->hint = find_hint(replacer, &before_next, elements[count - 1]);
     return true;
 }
 
@@ -259,6 +275,14 @@ static void append_quoted(struct buf *sql, struct str text, char quote)
             buf_append_byte(sql, (uint8_t)quote);
     }
     buf_append_byte(sql, (uint8_t)quote);
+}
+
+static void append_hint(struct buf *sql, struct str hint)
+{
+    if (hint.len == 0)
+        return;
+    buf_append_text(sql, HINT);
+    append_quoted(sql, hint, '\'');
 }
 
 static struct sql_edit *edit_add(struct replacer *replacer)
@@ -295,6 +319,7 @@ static void reference_replace(struct replacer *replacer, const struct reference 
         buf_append_text(sql, "FROM ");
     buf_append_text(sql, READER);
     append_quoted(sql, reference->path, '\'');
+    append_hint(sql, reference->hint);
     buf_append_byte(sql, ')');
     if (!reference->has_alias && !is_shown) {
         buf_append_text(sql, " AS ");
@@ -321,6 +346,29 @@ static void reference_take(struct replacer *replacer, const struct reference *re
     }
 }
 
+/* batch('a/b') gets its hint. */
+static void function_take(struct replacer *replacer, const struct sql_token *token)
+{
+    struct sql_tokenizer ahead = replacer->tokenizer;
+    struct sql_token open = sql_tokenizer_next(&ahead);
+    struct sql_token name = sql_tokenizer_next(&ahead);
+    struct sql_token close = sql_tokenizer_next(&ahead);
+    if (!is_word(token, FUNCTION) || !is_symbol(&open, '(') || name.kind != SQL_STRING ||
+        !is_symbol(&close, ')'))
+        return;
+    struct str hint = find_hint(replacer, &ahead, STR(FUNCTION));
+    if (hint.len == 0)
+        return;
+    copy_until(replacer, close.offset);
+    size_t target = replacer->sql.len;
+    append_hint(&replacer->sql, hint);
+    *edit_add(replacer) = (struct sql_edit){
+        .source = close.offset,
+        .target = target,
+        .target_size = replacer->sql.len - target,
+    };
+}
+
 /* alias: table, where a table may stand. */
 static bool takes_alias(const struct replacer *replacer, const struct sql_token *token)
 {
@@ -344,6 +392,8 @@ static void replace_all(struct replacer *replacer)
             if (is_table && token_names_catalog(&token) &&
                 reference_read(replacer, &token, &reference))
                 reference_take(replacer, &reference);
+            else if (is_table)
+                function_take(replacer, &token);
             follow_clauses(replacer, &token, is_table);
             replacer->is_aliased = false;
         }
@@ -352,9 +402,8 @@ static void replace_all(struct replacer *replacer)
     }
 }
 
-static bool mentions_catalog(struct str sql)
+static bool mentions(struct str sql, struct str name)
 {
-    struct str name = STR(DATASET_CATALOG_NAME);
     for (size_t i = 0; i + name.len <= sql.len; i++)
         if ((sql.ptr[i] | 0x20) == name.ptr[0] &&
             str_equal_nocase(str_slice(sql, i, i + name.len), name))
@@ -367,13 +416,14 @@ void dataset_names_replace(struct arena *arena, struct str sql,
                            struct dataset_names *out_names)
 {
     *out_names = (struct dataset_names){.source = sql, .sql = sql};
-    if (!mentions_catalog(sql))
+    if (!mentions(sql, STR(DATASET_CATALOG_NAME)) && !mentions(sql, STR(FUNCTION)))
         return;
     struct replacer *replacer = NEW(struct replacer);
     replacer->arena = arena;
     replacer->exists = exists;
     replacer->context = context;
     replacer->names = out_names;
+    replacer->is_barred = dataset_filter_is_barred(sql);
     buf_init(&replacer->sql, (sql.len + 1) * GROWTH_MAX);
     sql_tokenizer_init(&replacer->tokenizer, sql);
     replace_all(replacer);

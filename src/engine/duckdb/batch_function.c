@@ -12,16 +12,21 @@
  * statement ends. Rows come in order where one thread reads, which is what the engine does wherever order
  * matters. The engine's own errors lose their kind on the way out; ours wait at the connection.
  *
- * Bind runs on a worker, the rest on the engine's threads. Leaves out filters, which the C API does not
- * hand down. Source: DuckDB's C API, table functions. SPDX-License-Identifier: Apache-2.0
+ * Bind runs on a worker, the rest on the engine's threads. Filters come by the text of
+ * the statement (dataset_filter.h), since the C API hands none down. Source: DuckDB's C API, table functions. SPDX-License-Identifier: Apache-2.0
  */
 #include "base/checked.h"
 #include "base/memory.h"
-#include "engine/duckdb/scan.h"
+#include "engine/duckdb/scan_filter.h"
 #include "engine/duckdb/state.h"
 
 /* Rows that a thread takes at once; more threads than that many rows each are not asked for. */
 #define PART_ROWS_MAX INT64_C(122880)
+/* Rows left out in one call: between calls the engine sees whether the statement was stopped. */
+#define SKIPPED_ROWS_MAX ((size_t)1 << 22)
+
+/* What the WHERE says (dataset_filter.h). */
+#define HINT_PARAMETER "hint"
 
 struct batch_bind {
     struct engine *engine;
@@ -29,7 +34,9 @@ struct batch_bind {
     struct arena arena;
     struct str name;
     struct arrow_schema *schema;
+    const char **names; /* of the columns */
     struct scan_plan *plans;
+    struct scan_filter filter;
 };
 
 /* What all threads of one scan share. */
@@ -57,6 +64,7 @@ struct batch_local {
     struct arrow_column *columns;
     int64_t row;
     int64_t end;
+    size_t skipped; /* rows, since some were last given */
     struct scan_filler filler;
 };
 
@@ -86,18 +94,34 @@ static uint64_t bind_connection_number(duckdb_bind_info info)
     return number;
 }
 
+/* The text of a value, which is taken over, in the arena; empty: none. */
+static struct str value_take_text(struct arena *arena, duckdb_value value)
+{
+    char *text = !value || duckdb_is_null_value(value) ? NULL : duckdb_get_varchar(value);
+    struct str copy = arena_copy(arena, str_of(text));
+    duckdb_free(text);
+    duckdb_destroy_value(&value);
+    return copy;
+}
+
 static enum status bind_take_name(duckdb_bind_info info, struct arena *arena, struct str *out_name,
                                   struct error *error)
 {
-    duckdb_value value = duckdb_bind_get_parameter(info, 0);
-    char *name = duckdb_is_null_value(value) ? NULL : duckdb_get_varchar(value);
-    *out_name = arena_copy(arena, str_of(name));
-    duckdb_free(name);
-    duckdb_destroy_value(&value);
+    *out_name = value_take_text(arena, duckdb_bind_get_parameter(info, 0));
     if (out_name->len > 0)
         return STATUS_OK;
     return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
                           "batch() needs the id or the path of a dataset: batch('a/b')");
+}
+
+static void bind_take_hint(duckdb_bind_info info, struct batch_bind *bind)
+{
+    struct dataset_filter filter;
+    struct str hint =
+        value_take_text(&bind->arena, duckdb_bind_get_named_parameter(info, HINT_PARAMETER));
+    dataset_filter_read(&bind->arena, hint, &filter);
+    scan_filter_make(&bind->arena, &filter, bind->plans, bind->names, bind->schema->field_count,
+                     &bind->filter);
 }
 
 static enum status bind_dataset(duckdb_bind_info info, struct batch_bind *bind, struct error *error)
@@ -111,6 +135,7 @@ static enum status bind_dataset(duckdb_bind_info info, struct batch_bind *bind, 
         return error_set(error, STATUS_FAILED_PRECONDITION,
                          "dataset '%.*s' has no columns that SQL could read", STR_ARGS(bind->name));
     TRY(scan_plans_make(&bind->arena, bind->schema, &bind->plans, error));
+    bind->names = scan_names(&bind->arena, bind->schema->fields, bind->schema->field_count);
     dataset_facts(dataset, &facts);
     /* Called exact, it is taken as an estimate, which is what it is: the dataset may grow. */
     duckdb_bind_set_cardinality(info, (idx_t)facts.rows, true);
@@ -120,9 +145,8 @@ static enum status bind_dataset(duckdb_bind_info info, struct batch_bind *bind, 
 static void bind_add_columns(duckdb_bind_info info, struct batch_bind *bind)
 {
     size_t count = bind->schema->field_count;
-    const char **names = scan_names(&bind->arena, bind->schema->fields, count);
     for (size_t i = 0; i < count; i++)
-        duckdb_bind_add_result_column(info, names[i], scan_plan_type(&bind->plans[i]));
+        duckdb_bind_add_result_column(info, bind->names[i], scan_plan_type(&bind->plans[i]));
 }
 
 static void batch_bind(duckdb_bind_info info)
@@ -140,6 +164,7 @@ static void batch_bind(duckdb_bind_info info)
     }
     if (connection && connection->uses)
         dataset_uses_add(connection->uses, bind->name, bind->schema);
+    bind_take_hint(info, bind);
     bind_add_columns(info, bind);
     duckdb_bind_set_bind_data(info, STEAL(bind), batch_bind_destroy);
 }
@@ -316,13 +341,29 @@ static enum status fill_chunk(const struct batch_scan *scan, struct batch_local 
     return STATUS_OK;
 }
 
+/* The next rows that are not left out; *out_count is 0 at the end. */
+static enum status scan_next_rows(struct batch_scan *scan, struct batch_local *local,
+                                  size_t *out_count, struct error *error)
+{
+    const struct scan_filter *filter = &scan->bind->filter;
+    for (;; local->row += (int64_t)*out_count, local->skipped += *out_count) {
+        if (!local->batch || local->row >= local->end)
+            TRY(local_take_part(scan, local, error));
+        int64_t left = local->batch ? local->end - local->row : 0;
+        *out_count = size_min((size_t)left, duckdb_vector_size());
+        if (*out_count == 0 || local->skipped >= SKIPPED_ROWS_MAX ||
+            scan_filter_takes(filter, local->columns, local->row, *out_count))
+            break;
+    }
+    local->skipped = 0;
+    return STATUS_OK;
+}
+
 static enum status scan_next_chunk(struct batch_scan *scan, struct batch_local *local,
                                    duckdb_data_chunk output, struct error *error)
 {
-    if (!local->batch || local->row >= local->end)
-        TRY(local_take_part(scan, local, error));
-    int64_t left = local->batch ? local->end - local->row : 0;
-    size_t count = size_min((size_t)left, duckdb_vector_size());
+    size_t count;
+    TRY(scan_next_rows(scan, local, &count, error));
     TRY(fill_chunk(scan, local, output, count, error));
     local->row += (int64_t)count;
     duckdb_data_chunk_set_size(output, count);
@@ -347,6 +388,7 @@ enum status batch_function_register(struct engine *engine, duckdb_connection con
     duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
     duckdb_table_function_set_name(function, BATCH_FUNCTION);
     duckdb_table_function_add_parameter(function, text);
+    duckdb_table_function_add_named_parameter(function, HINT_PARAMETER, text);
     duckdb_table_function_set_extra_info(function, engine, NULL);
     duckdb_table_function_set_bind(function, batch_bind);
     duckdb_table_function_set_init(function, batch_init);
