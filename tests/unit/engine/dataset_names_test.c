@@ -167,6 +167,109 @@ static void test_unknown_names(void **state)
     assert_int_equal(names.unknown_elements, 2);
 }
 
+#define A_HINT(hint) "FROM @'a', hint := '" hint "') AS \"a\" "
+
+static void test_hints(void **state)
+{
+    (void)state;
+    expect("FROM dataset.a WHERE x > 5", A_HINT("x > 5") "WHERE x > 5");
+    expect("FROM dataset.a WHERE a.x>=-5.5 LIMIT 3", A_HINT("x>=-5.5") "WHERE a.x>=-5.5 LIMIT 3");
+    expect("FROM dataset.a AS \"o\" WHERE O.\"x y\" = 'it' AND other.y < 3",
+           "FROM @'a', hint := '\"x y\" = ''it''') AS \"o\" "
+           "WHERE O.\"x y\" = 'it' AND other.y < 3");
+    expect(
+        "FROM dataset.a WHERE 5 < x AND f(y) AND z BETWEEN 1 AND 2 AND w",
+        A_HINT("5 < x AND z BETWEEN 1 AND 2") "WHERE 5 < x AND f(y) AND z BETWEEN 1 AND 2 AND w");
+    expect("FROM dataset.a WHERE (x = 1 AND (y = DATE '2024-01-01'))",
+           A_HINT("x = 1 AND y = DATE ''2024-01-01''") "WHERE (x = 1 AND (y = DATE '2024-01-01'))");
+    expect("FROM dataset.a WHERE (x = 1 OR y = 2) AND z = 3",
+           A_HINT("z = 3") "WHERE (x = 1 OR y = 2) AND z = 3");
+    expect("SELECT (SELECT 1 FROM dataset.a WHERE x = 1), y FROM t WHERE z = 2",
+           "SELECT (SELECT 1 " A_HINT("x = 1") "WHERE x = 1), y FROM t WHERE z = 2");
+    expect("FROM batch('a') WHERE x = 1 ORDER BY y",
+           "FROM batch('a', hint := 'x = 1') WHERE x = 1 ORDER BY y");
+    expect("FROM batch('a') b WHERE b.x = 1 AND batch.x = 2",
+           "FROM batch('a', hint := 'x = 1') b WHERE b.x = 1 AND batch.x = 2");
+}
+
+static void no_hint(const char *where)
+{
+    char sql[256];
+    snprintf(sql, sizeof(sql), "FROM batch('a') %s", where);
+    unchanged(sql);
+}
+
+/* Where AND joins something else, the name is not sure to be a column, or rows may not be left out. */
+static void test_no_hints(void **state)
+{
+    static const char *const conditions[] = {
+        "WHERE x = 1 OR y = 2",
+        "WHERE y = 1 AND x = 1 OR z",
+        "WHERE CASE WHEN x = 1 AND y = 2 THEN a AND z = 3 END",
+        "WHERE x -> y AND z = 1",
+        "WHERE x = 1 + 1",
+        "WHERE x = 1::DOUBLE",
+        "WHERE x + 1 = 2",
+        "WHERE x <> 1",
+        "WHERE x != 1",
+        "WHERE x = y",
+        "WHERE x = ?",
+        "WHERE NOT x = 1",
+        "WHERE x = 1 = true",
+        "WHERE x NOT BETWEEN 1 AND 2",
+        "WHERE x BETWEEN 1 AND 2 + 3",
+        "WHERE y BETWEEN x AND 5 > 4",
+        "WHERE x BETWEEN 1 AND 'a'",
+        "WHERE x = E'a\\n'",
+        "WHERE x = 'it''s'",
+        "WHERE x = 'a'\n'b'",
+        "WHERE x = 1e5",
+        "WHERE x = 1_000",
+        "WHERE t.x = 1",
+        "WHERE a.x.y = 1",
+        "WHERE current_date = '2024-01-01'",
+        "WHERE x IN (1, 2)",
+        "WHERE x = INTERVAL '1' DAY",
+        "(b) WHERE x = 1",
+        "AS t(x) WHERE x = 1",
+        "JOIN t USING (x) WHERE x = 1",
+        ", t WHERE x = 1",
+        "WHERE x = 1 USING SAMPLE 10 ROWS",
+        "TABLESAMPLE 10% WHERE x = 1",
+        "SELECT x WHERE x = 1",
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof(conditions) / sizeof(conditions[0]); i++)
+        no_hint(conditions[i]);
+    unchanged("FROM t, batch('a') WHERE x = 1");
+    unchanged("FROM b : batch('a') WHERE x = 1");
+    unchanged("DELETE FROM t USING batch('a') WHERE x = 1");
+    unchanged("CREATE MACRO f(x) AS TABLE FROM batch('a') WHERE x = 1");
+    unchanged("FROM batch(name) WHERE x = 1");
+}
+
+/* Conditions without end, or nested without end, are left to the engine. */
+static void test_hints_of_long_texts(void **state)
+{
+    (void)state;
+    CLEANUP(arena_finish) struct arena arena;
+    struct dataset_names names;
+    char sql[8192];
+    char open[401] = {0};
+    char close[401] = {0};
+    arena_init(&arena);
+    int size = snprintf(sql, sizeof(sql), "FROM batch('a') WHERE ");
+    for (int i = 0; i < 400; i++)
+        size += snprintf(sql + size, sizeof(sql) - (size_t)size, "%sx%d = 1", i ? " AND " : "", i);
+    dataset_names_replace(&arena, str_of(sql), everything_exists, NULL, &names);
+    assert_int_equal(names.edit_count, 0);
+    memset(open, '(', 400);
+    memset(close, ')', 400);
+    snprintf(sql, sizeof(sql), "FROM batch('a') WHERE %s x = 1 %s AND y = 2", open, close);
+    dataset_names_replace(&arena, str_of(sql), everything_exists, NULL, &names);
+    assert_true(str_find_str(names.sql, STR("batch('a', hint := 'y = 2')")) > 0);
+}
+
 /* The engine's position of `word` in what it got, told as one in what the client sent. */
 static int64_t mended_position(const char *sql, const char *word)
 {
@@ -190,6 +293,8 @@ static void test_positions(void **state)
     assert_int_equal(mended_position("FROM dataset.a x, dataset.b JOIN wrong", "wrong"), 33);
     assert_int_equal(mended_position("FROM dataset.a x, dataset.b JOIN t", "batch('b')"), 18);
     assert_int_equal(mended_position("TABLE dataset.a", "batch"), 0);
+    assert_int_equal(mended_position("FROM batch('a') WHERE x = 1 AND wrong", "wrong"), 32);
+    assert_int_equal(mended_position("FROM dataset.a WHERE x = 'y' AND wrong", "wrong"), 33);
 }
 
 static void test_excerpts(void **state)
@@ -236,10 +341,17 @@ static void test_keywords(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_paths),         cmocka_unit_test(test_aliases),
-        cmocka_unit_test(test_places),        cmocka_unit_test(test_other_places),
-        cmocka_unit_test(test_unknown_names), cmocka_unit_test(test_positions),
-        cmocka_unit_test(test_excerpts),      cmocka_unit_test(test_keywords),
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_aliases),
+        cmocka_unit_test(test_places),
+        cmocka_unit_test(test_other_places),
+        cmocka_unit_test(test_unknown_names),
+        cmocka_unit_test(test_positions),
+        cmocka_unit_test(test_excerpts),
+        cmocka_unit_test(test_keywords),
+        cmocka_unit_test(test_hints),
+        cmocka_unit_test(test_no_hints),
+        cmocka_unit_test(test_hints_of_long_texts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
