@@ -38,6 +38,7 @@
 #include "server/datasets.h"
 #include "server/io_threads.h"
 #include "server/samples.h"
+#include "server/startup_pages.h"
 #include "server/transport.h"
 #include "server/transport_limits.h"
 #include "server/views.h"
@@ -528,6 +529,7 @@ enum status server_run(const struct settings *settings, const struct server_relo
     loop_post(io_threads_loops(server->housekeeping)[0], &server->start_sweep);
     TRY(io_threads_start(server->io, "io", error));
     log_listening(server);
+    startup_pages_release();
     TRY(announce(settings, server->addresses, server->address_count, error));
     loop_run(server->loop);
     if (server->failure.status != STATUS_OK)
