@@ -159,6 +159,14 @@ static void wait_for_room(struct dataset *dataset, struct addition *addition, ui
         overflow(dataset, addition);
 }
 
+/* Results that may go first, then kept datasets to disk. Where neither helps the producer waits. */
+static void make_room_in_store(struct store *store, size_t cost)
+{
+    store_make_room(store, cost);
+    enum status status = store->spill_folder ? store_spill(store, cost, NULL) : STATUS_OK;
+    (void)status;
+}
+
 static void forget_changes(struct dataset *dataset)
 {
     LOCKED(&dataset->locked.lock);
@@ -181,7 +189,7 @@ static enum append_answer append_slowly(struct dataset *dataset, struct addition
         /* What comes free from here on sets `retry`, so that nothing is missed before the sleep. */
         forget_changes(dataset);
         if (answer == STORE_FULL)
-            store_make_room(store, dataset_batch_cost(addition->batch));
+            make_room_in_store(store, dataset_batch_cost(addition->batch));
         answer = try_append(dataset, addition);
         if (answer == APPENDED || answer == REFUSED)
             break;

@@ -2,8 +2,9 @@
  * body_file.c — appends batches to a file and maps them back.
  *
  * A batch takes its place by one atomic addition and is written there by pwritev, so that writers do
- * not wait for each other. The budget is charged before a byte is written; now and then the file system
- * is asked how much it has left, since others fill it too.
+ * not wait for each other. The budget is charged before a byte is written, and the file system is asked
+ * how much it has left, since others fill it too. In a temporary file a place is whole pages, which are
+ * punched out when nothing refers to them any more.
  *
  * Runs on: any thread but I/O loops. Owns: the descriptor and its charge. Leaves out: when to spill
  * (spill.c), what makes a file durable (journal.c), mapping (body_mapping.c). SPDX-License-Identifier: Apache-2.0
@@ -25,6 +26,8 @@
 
 #define IOVECS_MAX 256
 #define FILE_MODE 0600
+/* Of a place in a temporary file: what every file system here can punch out. */
+#define PLACE_BYTES ((size_t)4096)
 
 /* --- opening ----------------------------------------------------------------------------------- */
 
@@ -44,13 +47,13 @@ static struct body_file *create(int fd, struct disk_budget *budget, size_t size)
 {
     struct body_file *file = NEW(struct body_file);
     atomic_init(&file->references, 1);
-    lock_init(&file->lock);
     file->fd = fd;
     file->budget = budget;
     atomic_init(&file->size, size);
     atomic_init(&file->charged, size);
     atomic_fetch_add(&budget->bytes, size);
     budget_count(budget, (double)size);
+    lock_init(&file->locked.lock);
     return file;
 }
 
@@ -92,23 +95,33 @@ void body_file_unref(struct body_file *file)
 {
     if (!file || atomic_fetch_sub_explicit(&file->references, 1, memory_order_acq_rel) > 1)
         return;
-    (void)close(file->fd);
+    body_file_rest(file);
+    body_window_unref(file->locked.window);
     budget_give(file->budget, atomic_load(&file->charged));
-    lock_finish(&file->lock);
+    lock_finish(&file->locked.lock);
     free(file);
 }
 
-void body_file_discharge(struct body_file *file, size_t bytes)
+void body_file_rest(struct body_file *file)
 {
-    atomic_fetch_sub(&file->charged, bytes);
-    budget_give(file->budget, bytes);
+    if (file->fd >= 0)
+        (void)close(file->fd);
+    file->fd = -1;
+}
+
+enum status body_file_wake(struct body_file *file, const char *path, struct error *error)
+{
+    if (file->fd < 0)
+        file->fd = open(path, O_RDWR | O_CLOEXEC);
+    return file->fd < 0 ? error_set_errno(error, errno, "cannot open '%s'", path) : STATUS_OK;
 }
 
 void body_file_cut(struct body_file *file, uint64_t size)
 {
     uint64_t present = atomic_exchange(&file->size, size);
     size_t cut = present > size ? (size_t)(present - size) : 0;
-    body_file_discharge(file, cut);
+    atomic_fetch_sub(&file->charged, cut);
+    budget_give(file->budget, cut);
     /* Where even this fails, the next batch is written over what was to be cut. */
     int result = ftruncate(file->fd, (off_t)size);
     (void)result;
@@ -135,9 +148,7 @@ static bool leaves_too_little(const struct body_file *file, size_t bytes)
     return free_bytes < kept_bytes || free_bytes - kept_bytes < bytes;
 }
 
-/* Charges the budget and finds a place at the end. */
-static enum status take_place(struct body_file *file, size_t bytes, uint64_t *out_offset,
-                              struct error *error)
+enum status body_file_charge(struct body_file *file, size_t bytes, struct error *error)
 {
     struct disk_budget *budget = file->budget;
     size_t now = atomic_load(&budget->bytes);
@@ -146,13 +157,44 @@ static enum status take_place(struct body_file *file, size_t bytes, uint64_t *ou
             return refuse(error, "the disk space for datasets is used up");
     } while (!atomic_compare_exchange_weak(&budget->bytes, &now, now + bytes));
     budget_count(budget, (double)bytes);
-    if (leaves_too_little(file, bytes)) {
-        budget_give(budget, bytes);
+    atomic_fetch_add(&file->charged, bytes);
+    return STATUS_OK;
+}
+
+static void discharge(struct body_file *file, size_t bytes)
+{
+    atomic_fetch_sub(&file->charged, bytes);
+    budget_give(file->budget, bytes);
+}
+
+size_t body_file_place_bytes(const struct body_file *file, size_t bytes)
+{
+    return file->is_temporary ? align_up(bytes, PLACE_BYTES) : bytes;
+}
+
+/* Charges the budget and finds a place at the end. */
+static enum status take_place(struct body_file *file, size_t bytes, uint64_t *out_offset,
+                              struct error *error)
+{
+    size_t taken = body_file_place_bytes(file, bytes);
+    TRY(body_file_charge(file, taken, error));
+    if (leaves_too_little(file, taken)) {
+        discharge(file, taken);
         return refuse(error, "the disk of the datasets is nearly full");
     }
-    atomic_fetch_add(&file->charged, bytes);
-    *out_offset = atomic_fetch_add(&file->size, bytes);
+    *out_offset = atomic_fetch_add(&file->size, taken);
     return STATUS_OK;
+}
+
+void body_file_give_place(struct body_file *file, uint64_t offset, size_t size)
+{
+    if (!file->is_temporary)
+        return;
+    /* Where this fails the bytes go with the file. */
+    int result =
+        fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size);
+    (void)result;
+    discharge(file, size);
 }
 
 /* --- writing ----------------------------------------------------------------------------------- */
@@ -192,14 +234,25 @@ static enum status write_all(const struct body_file *file, uint64_t offset, stru
     return STATUS_OK;
 }
 
+/* Finds a place for the message and writes it there; `message` is used up. */
+static enum status append_message(struct body_file *file, struct slices *message,
+                                  uint64_t *out_offset, struct error *error)
+{
+    size_t size = message->bytes;
+    TRY(take_place(file, size, out_offset, error));
+    enum status status = write_all(file, *out_offset, message, error);
+    if (status != STATUS_OK)
+        body_file_give_place(file, *out_offset, body_file_place_bytes(file, size));
+    return status;
+}
+
 enum status body_file_append_bytes(struct body_file *file, struct slice bytes, struct error *error)
 {
     uint64_t offset = 0;
-    TRY(take_place(file, bytes.len, &offset, error));
     CLEANUP(slices_finish) struct slices message;
     slices_init(&message);
     slices_append(&message, slice_ref(bytes));
-    return write_all(file, offset, &message, error);
+    return append_message(file, &message, &offset, error);
 }
 
 static uint32_t checksum_of(const struct slices *message)
@@ -224,8 +277,7 @@ enum status body_file_append(struct body_file *file, const struct arrow_batch *b
         .body_bytes = batch->body_bytes,
         .rows = batch->rows,
     };
-    TRY(take_place(file, message.bytes, &place.offset, error));
-    TRY(write_all(file, place.offset, &message, error));
+    TRY(append_message(file, &message, &place.offset, error));
     *out_place = place;
     return STATUS_OK;
 }
@@ -235,16 +287,4 @@ enum status body_file_sync(const struct body_file *file, struct error *error)
     if (fdatasync(file->fd) != 0)
         return error_set_errno(error, errno, "cannot bring a dataset's file to disk");
     return STATUS_OK;
-}
-
-/* --- mapping ----------------------------------------------------------------------------------- */
-
-struct arrow_batch *body_file_map(struct body_file *file, const struct body_place *place,
-                                  const struct arrow_batch *batch)
-{
-    assert(place->body_bytes == batch->body_bytes);
-    CLEANUP(buffer_unref)
-    struct buffer *buffer =
-        body_file_map_bytes(file, place->offset + place->metadata_bytes, (size_t)place->body_bytes);
-    return buffer ? arrow_batch_relocate(batch, buffer->data, buffer) : NULL;
 }

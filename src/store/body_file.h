@@ -2,11 +2,12 @@
  * body_file.h — a file of record batches as IPC messages, written once, read through mappings.
  *
  * A temporary one has no name: it is where batches go that memory has no room for, and a crash leaves
- * nothing of it. A named one is a dataset's own Arrow IPC stream. Batches are appended by any number
- * of threads, each at a place of its own; a batch on file can be had as a batch whose buffers are a
- * mapping of it, which keeps the file open as long as they live.
+ * nothing of it. What is no longer used of it is given back to the disk at once. A named one is a
+ * dataset's own Arrow IPC stream; between writes it need not hold a descriptor. Batches are appended by
+ * any number of threads, each at a place of its own; a batch on file can be had as a batch whose buffers
+ * are a mapping of it. Batches that stand near each other share one mapping.
  *
- * Threads: append and map any; create, open and close one. SPDX-License-Identifier: Apache-2.0
+ * Threads: append and map any; create, open, rest and cut one. SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
@@ -25,16 +26,23 @@ struct disk_budget {
     struct metric *metric; /* a gauge of `bytes`; may be NULL */
 };
 
-/* Refcounted: its maker and each mapping hold one. The last one closes it and gives its charge back. */
+/* Smaller bodies stay in memory: a mapping costs about as much. */
+#define BODY_FILE_MAPPED_BYTES_MIN ((size_t)16 << 10)
+
+struct body_window;
+
+/* Refcounted: its maker and each mapped batch hold one. The last one closes it and gives its charge back. */
 struct body_file {
     atomic_int references;
-    int fd;
+    int fd; /* -1: it rests */
     bool is_temporary;
-    struct lock lock;           /* guards `window` and its count of references */
-    struct body_window *window; /* the last one that was opened, while anybody uses it */
     struct disk_budget *budget;
     atomic_uint_fast64_t size;
     atomic_size_t charged;
+    struct {
+        struct lock lock;
+        struct body_window *window; /* the mapping made last; NULL: none yet */
+    } locked;
 };
 
 /* Where a batch stands in a file. */
@@ -52,12 +60,19 @@ MUST_CHECK enum status body_file_open_temporary(const char *folder, struct disk_
 /* A new file of that name, or the present one (whose size is charged). */
 MUST_CHECK enum status body_file_open(const char *path, bool is_new, struct disk_budget *budget,
                                       struct body_file **out_file, struct error *error);
-/* Gives a part of its charge back. */
-void body_file_discharge(struct body_file *file, size_t bytes);
 struct body_file *body_file_ref(struct body_file *file);
 void body_file_unref(struct body_file *file);
 CLEANUP_FUNCTION(struct body_file *, body_file_unref)
 
+/* Gives the descriptor of a named file up, until body_file_wake: what is mapped stays. */
+void body_file_rest(struct body_file *file);
+MUST_CHECK enum status body_file_wake(struct body_file *file, const char *path,
+                                      struct error *error);
+
+void body_window_unref(struct body_window *window);
+
+/* Charges bytes on disk that belong to the file without being in it; given back with the file. */
+MUST_CHECK enum status body_file_charge(struct body_file *file, size_t bytes, struct error *error);
 /* Appends bytes that are no batch (a schema message). */
 MUST_CHECK enum status body_file_append_bytes(struct body_file *file, struct slice bytes,
                                               struct error *error);
@@ -65,12 +80,16 @@ MUST_CHECK enum status body_file_append_bytes(struct body_file *file, struct sli
  * file is then as long as it was as far as its readers know. Blocks. */
 MUST_CHECK enum status body_file_append(struct body_file *file, const struct arrow_batch *batch,
                                         struct body_place *out_place, struct error *error);
+/* What stands there is not needed any more; only in temporary files, where `size` is body_file_place_bytes. */
+void body_file_give_place(struct body_file *file, uint64_t offset, size_t size);
+/* What a message of that size takes. */
+size_t body_file_place_bytes(const struct body_file *file, size_t bytes);
 /* The batch at a place as a mapping; NULL when the system has no room for one more mapping. `batch` is
- * the one that was written there. */
+ * the one that was written there. In a temporary file its place is free again when the mapping goes; also
+ * where there is none. */
 struct arrow_batch *body_file_map(struct body_file *file, const struct body_place *place,
                                   const struct arrow_batch *batch);
-/* A mapping of `size` bytes from `offset` on, as a buffer; NULL as above. A place of a temporary file is
- * mapped once: its part of the disk goes with the buffer. */
+/* A mapping of `size` bytes from `offset` on, as a buffer that tells no size; NULL as above. */
 struct buffer *body_file_map_bytes(struct body_file *file, uint64_t offset, size_t size);
 /* Has the system read a batch that is a mapping, without waiting for it; does nothing for another one. */
 void body_file_prefetch(const struct arrow_batch *batch);

@@ -1,10 +1,10 @@
 /*
  * body_mapping.c — the bytes of a body file in memory, as buffers.
  *
- * The system allows a process some ten thousand mappings, and batches may be small. So a file is mapped in
- * windows, and the batches in a window share it: the last of them unmaps it. A window reaches beyond what
- * was written; nobody looks there. What a temporary file held for a buffer is given back to the disk when
- * the buffer goes: nobody else knows the place.
+ * Processes may have 65,530 mappings, so a batch does not get one of its own: a window of the file is
+ * mapped, also beyond its present end, and serves the batches that come to stand in it. A mapped batch
+ * refers to a range of a window, which holds the window and the file. In a temporary file nobody else knows
+ * the place: it is given back to the disk when the range goes.
  *
  * Runs on: any thread. Owns: windows. SPDX-License-Identifier: Apache-2.0
  */
@@ -14,112 +14,124 @@
 #include "base/checked.h"
 #include "base/memory.h"
 
-#include <fcntl.h>
+#include <assert.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define WINDOW_BYTES ((uint64_t)64 << 20)
+/* A window has at least the first size, and grows with its file up to the second. */
+#define WINDOW_BYTES_MIN ((size_t)1 << 20)
+#define WINDOW_BYTES_MAX ((size_t)64 << 20)
 
 struct body_window {
-    size_t references; /* guarded by the file's lock */
-    struct body_file *file;
+    atomic_int references; /* its file's, while it is the last one, and its ranges' */
+    uint64_t offset;
+    size_t size;
     uint8_t *address;
-    uint64_t start; /* in the file */
+};
+
+/* What a mapped batch refers to. */
+struct range {
+    struct buffer buffer;
+    struct body_window *window;
+    struct body_file *file;
+    uint64_t offset; /* of the place that is given back; in temporary files */
     size_t size;
 };
 
-/* One range of a window as a buffer. */
-struct mapped_range {
-    struct buffer buffer;
-    struct body_window *window;
-};
+/* --- windows ----------------------------------------------------------------------------------- */
 
-static bool covers(const struct body_window *window, uint64_t offset, size_t size)
+void body_window_unref(struct body_window *window)
 {
-    return window && offset >= window->start && size <= window->size &&
-           offset - window->start <= window->size - size;
+    if (!window || atomic_fetch_sub_explicit(&window->references, 1, memory_order_acq_rel) > 1)
+        return;
+    (void)munmap(window->address, window->size);
+    free(window);
 }
 
-static struct body_window *open_window(struct body_file *file, uint64_t offset, size_t size)
+static void release_range(struct buffer *buffer)
+{
+    struct range *range = CONTAINER_OF(buffer, struct range, buffer);
+    body_file_give_place(range->file, range->offset, range->size);
+    body_window_unref(range->window);
+    body_file_unref(range->file);
+    free(range);
+}
+
+static bool is_within(const struct body_window *window, uint64_t offset, size_t size)
+{
+    return window && offset >= window->offset && offset - window->offset <= window->size &&
+           size <= window->size - (size_t)(offset - window->offset);
+}
+
+static struct body_window *open_window(const struct body_file *file, uint64_t offset, size_t size)
 {
     uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     uint64_t start = offset / page_bytes * page_bytes;
-    size_t needed = (size_t)(offset - start) + size_max(size, 1);
-    size_t mapped = size_max(needed, file->is_temporary ? WINDOW_BYTES : 0);
+    size_t wanted =
+        size_min(size_max(WINDOW_BYTES_MIN, (size_t)atomic_load(&file->size)), WINDOW_BYTES_MAX);
+    size_t mapped = align_up(size_max(wanted, (size_t)(offset - start) + size), page_bytes);
     void *address = mmap(NULL, mapped, PROT_READ, MAP_SHARED, file->fd, (off_t)start);
     if (address == MAP_FAILED)
         return NULL;
     struct body_window *window = NEW(struct body_window);
-    *window = (struct body_window){
-        .references = 1, .file = body_file_ref(file), .address = address, .start = start};
+    atomic_init(&window->references, 1);
+    window->offset = start;
     window->size = mapped;
+    window->address = address;
     return window;
 }
 
-/* One reference to a window with that range; NULL when the system has no room for one more. */
-static struct body_window *window_at(struct body_file *file, uint64_t offset, size_t size)
+/* A reference to a window that has these bytes, or NULL. */
+static struct body_window *window_of(struct body_file *file, uint64_t offset, size_t size)
 {
-    LOCKED(&file->lock);
-    if (covers(file->window, offset, size)) {
-        file->window->references++;
-        return file->window;
+    LOCKED(&file->locked.lock);
+    if (!is_within(file->locked.window, offset, size)) {
+        struct body_window *window = open_window(file, offset, size);
+        if (!window)
+            return NULL;
+        body_window_unref(file->locked.window);
+        file->locked.window = window;
     }
-    struct body_window *window = open_window(file, offset, size);
-    if (window)
-        file->window = window;
-    return window;
+    atomic_fetch_add_explicit(&file->locked.window->references, 1, memory_order_relaxed);
+    return file->locked.window;
 }
 
-static void leave_window(struct body_window *window)
+/* A mapping of [offset, offset + size) that gives [place, place + place_size) back. */
+static struct buffer *map_range(struct body_file *file, uint64_t offset, size_t size,
+                                uint64_t place, size_t place_size)
 {
-    struct body_file *file = window->file;
-    lock_take(&file->lock);
-    bool is_last = --window->references == 0;
-    if (is_last && file->window == window)
-        file->window = NULL;
-    lock_give(&file->lock);
-    if (!is_last)
-        return;
-    (void)munmap(window->address, window->size);
-    free(window);
-    body_file_unref(file);
-}
-
-/* The whole pages of the range go back to the disk. */
-static void give_back(struct body_file *file, uint64_t offset, size_t size)
-{
-    uint64_t page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
-    uint64_t start = (offset + page_bytes - 1) / page_bytes * page_bytes;
-    uint64_t end = (offset + size) / page_bytes * page_bytes;
-    if (start < end && fallocate(file->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)start,
-                                 (off_t)(end - start)) == 0)
-        body_file_discharge(file, (size_t)(end - start));
-}
-
-static void release(struct buffer *buffer)
-{
-    struct mapped_range *range = CONTAINER_OF(buffer, struct mapped_range, buffer);
-    struct body_window *window = range->window;
-    if (window->file->is_temporary)
-        give_back(window->file, window->start + (uint64_t)(buffer->data - window->address),
-                  buffer->size);
-    leave_window(window);
-    free(range);
+    struct body_window *window = window_of(file, offset, size);
+    if (!window)
+        return NULL;
+    struct range *range = NEW(struct range);
+    range->window = window;
+    range->file = body_file_ref(file);
+    range->offset = place;
+    range->size = place_size;
+    range->buffer.data = window->address + (offset - window->offset);
+    range->buffer.release = release_range;
+    atomic_init(&range->buffer.references, 1);
+    return &range->buffer;
 }
 
 struct buffer *body_file_map_bytes(struct body_file *file, uint64_t offset, size_t size)
 {
-    struct body_window *window = window_at(file, offset, size);
-    if (!window)
-        return NULL;
-    struct mapped_range *range = NEW(struct mapped_range);
-    range->window = window;
-    range->buffer.data = window->address + (offset - window->start);
-    range->buffer.size = size;
-    range->buffer.release = release;
-    atomic_init(&range->buffer.references, 1);
-    return &range->buffer;
+    return map_range(file, offset, size, offset, size);
+}
+
+struct arrow_batch *body_file_map(struct body_file *file, const struct body_place *place,
+                                  const struct arrow_batch *batch)
+{
+    assert(place->body_bytes == batch->body_bytes);
+    size_t body_bytes = (size_t)place->body_bytes;
+    size_t taken = body_file_place_bytes(file, place->metadata_bytes + body_bytes);
+    CLEANUP(buffer_unref)
+    struct buffer *buffer =
+        map_range(file, place->offset + place->metadata_bytes, body_bytes, place->offset, taken);
+    if (!buffer)
+        body_file_give_place(file, place->offset, taken);
+    return buffer ? arrow_batch_relocate(batch, buffer->data, buffer) : NULL;
 }
 
 void body_file_prefetch(const struct arrow_batch *batch)

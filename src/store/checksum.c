@@ -1,7 +1,10 @@
 /*
  * checksum.c — CRC32C, 8 bytes at a time by instruction, else bit by bit.
  *
- * All processors of the last fifteen years have the instruction; the slow way is for the rest.
+ * The instruction takes three cycles and a new one may start in each: long inputs are read as three blocks
+ * side by side. The checksums of the first two are then shifted over what follows them, which is a
+ * multiplication without carries by a constant. All processors of the last fifteen years have both; the
+ * slow way is for the rest.
  *
  * Runs on: any thread. Owns: nothing. Source: RFC 3720, appendix B.4. SPDX-License-Identifier: Apache-2.0
  */
@@ -10,7 +13,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#if defined(__aarch64__)
+#if defined(__x86_64__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
 #include <arm_acle.h>
 #include <sys/auxv.h>
 #endif
@@ -29,23 +34,55 @@ static uint32_t by_bits(uint32_t crc, const uint8_t *bytes, size_t size)
 
 #if defined(__x86_64__)
 
+/* Bytes of each of three blocks. */
+#define BLOCK_BYTES ((size_t)2048)
+/* x^(8 n - 33) modulo the polynomial, reflected, for n of one block and of two. */
+#define SHIFT_ONE UINT32_C(0xA51B6135)
+#define SHIFT_TWO UINT32_C(0x82F89C77)
+
 static bool has_instruction(void)
 {
-    return __builtin_cpu_supports("sse4.2") != 0;
+    return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("pclmul");
 }
 
-__attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, const uint8_t *bytes,
-                                                                 size_t size)
+static inline uint64_t word_at(const uint8_t *bytes)
+{
+    uint64_t word;
+    memcpy(&word, bytes, sizeof(word));
+    return word;
+}
+
+__attribute__((target("sse4.2,pclmul"))) static uint64_t shift(uint64_t crc, uint32_t by)
+{
+    __m128i product =
+        _mm_clmulepi64_si128(_mm_cvtsi64_si128((long long)crc), _mm_cvtsi32_si128((int)by), 0);
+    return (uint64_t)_mm_cvtsi128_si64(product);
+}
+
+__attribute__((target("sse4.2,pclmul"))) static uint64_t of_three_blocks(uint64_t crc,
+                                                                         const uint8_t *bytes)
+{
+    uint64_t second = 0;
+    uint64_t third = 0;
+    for (size_t i = 0; i < BLOCK_BYTES; i += sizeof(uint64_t)) {
+        crc = _mm_crc32_u64(crc, word_at(bytes + i));
+        second = _mm_crc32_u64(second, word_at(bytes + BLOCK_BYTES + i));
+        third = _mm_crc32_u64(third, word_at(bytes + 2 * BLOCK_BYTES + i));
+    }
+    return _mm_crc32_u64(0, shift(crc, SHIFT_TWO) ^ shift(second, SHIFT_ONE)) ^ third;
+}
+
+__attribute__((target("sse4.2,pclmul"))) static uint32_t
+by_instruction(uint32_t crc, const uint8_t *bytes, size_t size)
 {
     uint64_t wide = crc;
-    for (; size >= sizeof(uint64_t); size -= sizeof(uint64_t), bytes += sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, bytes, sizeof(word));
-        wide = __builtin_ia32_crc32di(wide, word);
-    }
+    for (; size >= 3 * BLOCK_BYTES; size -= 3 * BLOCK_BYTES, bytes += 3 * BLOCK_BYTES)
+        wide = of_three_blocks(wide, bytes);
+    for (; size >= sizeof(uint64_t); size -= sizeof(uint64_t), bytes += sizeof(uint64_t))
+        wide = _mm_crc32_u64(wide, word_at(bytes));
     crc = (uint32_t)wide;
     for (size_t i = 0; i < size; i++)
-        crc = __builtin_ia32_crc32qi(crc, bytes[i]);
+        crc = _mm_crc32_u8(crc, bytes[i]);
     return crc;
 }
 

@@ -86,7 +86,6 @@ static void destroy(struct dataset *dataset)
         lock_finish(&dataset->commit_lock);
     }
     dataset_discard(dataset);
-    body_file_unref(dataset->locked.spill);
     if (dataset->locked.slots != dataset->locked.inline_slots)
         free(dataset->locked.slots);
     arrow_schema_unref(dataset->schema);
@@ -131,7 +130,7 @@ void dataset_facts(struct dataset *dataset, struct dataset_facts *out_facts)
         .durability = dataset->durability,
         .ttl_ms = dataset->ttl_ms,
         .disk_bytes = (dataset->journal ? journal_bytes(dataset->journal) : 0) +
-                      (dataset->locked.spill ? atomic_load(&dataset->locked.spill->charged) : 0),
+                      dataset->locked.spilled_bytes,
         .batches = dataset->locked.count,
         .rows = dataset->locked.rows,
         .bytes = dataset->locked.bytes,
@@ -212,6 +211,9 @@ bool dataset_take_batches(struct dataset *dataset, size_t end, struct dataset_fr
         struct arrow_batch **slot =
             &dataset->locked.slots[dataset->locked.base - dataset->locked.slots_base];
         out_freed->bytes += dataset_batch_cost(*slot);
+        if ((*slot)->memory_bytes < (*slot)->body_bytes)
+            dataset->locked.spilled_bytes -=
+                size_min(dataset->locked.spilled_bytes, (*slot)->body_bytes);
         out_freed->batches[out_freed->count++] = STEAL(*slot);
         dataset->locked.base++;
     }
@@ -254,6 +256,30 @@ void dataset_discard(struct dataset *dataset)
     lock_give(&dataset->locked.lock);
     if (!is_read)
         free_below(dataset, true);
+}
+
+/* --- another body ------------------------------------------------------------------------------ */
+
+bool dataset_replace(struct dataset *dataset, size_t position, const struct arrow_batch *expected,
+                     struct arrow_batch *batch)
+{
+    struct arrow_batch *unused = batch;
+    size_t saved = 0;
+    lock_take(&dataset->locked.lock);
+    bool is_there = position >= dataset->locked.base && position < dataset->locked.count;
+    struct arrow_batch **slot =
+        is_there ? &dataset->locked.slots[position - dataset->locked.slots_base] : NULL;
+    if (slot && (!expected || *slot == expected) &&
+        dataset_batch_cost(batch) < dataset_batch_cost(*slot)) {
+        unused = *slot;
+        *slot = batch;
+        saved = dataset_batch_cost(unused) - dataset_batch_cost(batch);
+        dataset->locked.held_bytes -= saved;
+    }
+    lock_give(&dataset->locked.lock);
+    arrow_batch_unref(unused);
+    store_discharge(dataset->store, saved);
+    return saved > 0;
 }
 
 /* --- the end --------------------------------------------------------------------------------- */

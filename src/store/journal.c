@@ -13,6 +13,7 @@
 
 #include "arrow/ipc.h"
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "store/checksum.h"
@@ -100,15 +101,36 @@ struct journal *journal_new(const char *folder, const char *name)
     return journal;
 }
 
+void journal_rest(struct journal *journal)
+{
+    if (journal->index_fd >= 0)
+        (void)close(journal->index_fd);
+    journal->index_fd = -1;
+    if (journal->batches)
+        body_file_rest(journal->batches);
+}
+
+static enum status wake(struct journal *journal, struct error *error)
+{
+    if (journal->is_broken)
+        return error_set(error, STATUS_DATA_LOSS,
+                         "'%s' could not be brought to disk and takes nothing more",
+                         journal->batches_path);
+    if (journal->index_fd < 0)
+        journal->index_fd = open(journal->index_path, O_RDWR | O_CLOEXEC);
+    if (journal->index_fd < 0)
+        return error_set_errno(error, errno, "cannot open '%s'", journal->index_path);
+    return body_file_wake(journal->batches, journal->batches_path, error);
+}
+
 void journal_close(struct journal *journal)
 {
     if (!journal)
         return;
+    journal_rest(journal);
     body_file_unref(journal->batches);
-    if (journal->index_fd >= 0)
-        (void)close(journal->index_fd);
     lock_finish(&journal->lock);
-    free(journal->places);
+    free(journal->pending);
     free(journal->folder);
     free(journal->batches_path);
     free(journal->index_path);
@@ -135,6 +157,12 @@ static enum status sync_folder(const struct journal *journal, struct error *erro
     if (result != 0)
         return error_set_errno(error, saved_errno, "cannot bring '%s' to disk", journal->folder);
     return STATUS_OK;
+}
+
+void journal_sync_names(const struct journal *journal)
+{
+    if (journal && journal->durability == DATASET_ON_DISK)
+        (void)sync_folder(journal, NULL);
 }
 
 static enum status append_schema(struct journal *journal, const struct arrow_schema *schema,
@@ -173,67 +201,123 @@ enum status journal_create(const char *folder, struct disk_budget *budget,
 
 /* --- writing ----------------------------------------------------------------------------------- */
 
-void journal_note_place(struct journal *journal, const struct body_place *place)
+static void note_pending(struct journal *journal, const struct body_place *place)
 {
-    if (journal->place_count == journal->place_capacity) {
-        journal->place_capacity = size_max(64, journal->place_capacity * 2);
-        journal->places =
-            memory_resize(journal->places, journal->place_capacity, sizeof(struct body_place));
+    if (journal->pending_count == journal->pending_capacity) {
+        journal->pending_capacity = size_max(16, journal->pending_capacity * 2);
+        journal->pending =
+            memory_resize(journal->pending, journal->pending_capacity, sizeof(struct body_place));
     }
-    journal->places[journal->place_count++] = *place;
+    journal->pending[journal->pending_count++] = *place;
+}
+
+static void forget_pending(struct journal *journal)
+{
+    free(journal->pending);
+    journal->pending = NULL;
+    journal->pending_count = 0;
+    journal->pending_capacity = 0;
 }
 
 static enum status append_locked(struct journal *journal, const struct arrow_batch *batch,
+                                 struct arrow_batch **out_mapped, struct error *error)
+{
+    struct body_place place;
+    TRY(body_file_charge(journal->batches, sizeof(struct journal_record), error));
+    TRY(body_file_append(journal->batches, batch, &place, error));
+    note_pending(journal, &place);
+    *out_mapped = batch->body_bytes >= BODY_FILE_MAPPED_BYTES_MIN
+                      ? body_file_map(journal->batches, &place, batch)
+                      : NULL;
+    return STATUS_OK;
+}
+
+static struct journal_record record_of(const struct body_place *place)
+{
+    struct journal_record record = {
+        .kind = JOURNAL_BATCH,
+        .metadata_bytes = place->metadata_bytes,
+        .offset = place->offset,
+        .body_bytes = place->body_bytes,
+        .rows = place->rows,
+        .checksum = place->checksum,
+    };
+    record.record_checksum = journal_record_checksum(&record);
+    return record;
+}
+
+static struct journal_record commit_record(const struct journal *journal, struct journal_life life,
+                                           int64_t rows)
+{
+    struct journal_record record = {
+        .kind = JOURNAL_COMMIT,
+        .metadata_bytes = life.replaces ? 1 : 0,
+        .offset = atomic_load(&journal->batches->size),
+        .rows = rows,
+        .body_bytes = life.ttl_ms,
+        .expires_us = life.expires_us,
+        .batches = journal->committed_count + journal->pending_count,
+        .at_us = clock_wall_us(),
+    };
+    record.record_checksum = journal_record_checksum(&record);
+    return record;
+}
+
+/* Where a commit without batches goes: over the one before the last such. */
+static enum status write_renewal(struct journal *journal, const struct journal_record *record,
                                  struct error *error)
 {
-    if (journal->is_broken)
-        return error_set(error, STATUS_DATA_LOSS,
-                         "'%s' could not be brought to disk and takes nothing more",
-                         journal->batches_path);
-    struct body_place place;
-    TRY(body_file_append(journal->batches, batch, &place, error));
-    journal_note_place(journal, &place);
-    return STATUS_OK;
+    uint64_t end = journal->index_bytes;
+    if (journal->renewal_count < JOURNAL_RENEWAL_PLACES)
+        TRY(body_file_charge(journal->batches, sizeof(*record), error));
+    else
+        journal->index_bytes -=
+            (JOURNAL_RENEWAL_PLACES - journal->renewal_count % JOURNAL_RENEWAL_PLACES) *
+            sizeof(*record);
+    enum status status = write_index(journal, record, sizeof(*record), error);
+    if (status != STATUS_OK || journal->renewal_count >= JOURNAL_RENEWAL_PLACES)
+        journal->index_bytes = end;
+    if (status == STATUS_OK)
+        journal->renewal_count++;
+    return status;
+}
+
+static enum status write_batches(struct journal *journal, const struct journal_record *commit,
+                                 struct error *error)
+{
+    size_t count = journal->pending_count;
+    uint64_t before = journal->index_bytes;
+    TRY(body_file_charge(journal->batches, sizeof(*commit), error));
+    struct journal_record *records = NEW_ARRAY(struct journal_record, count + 1);
+    for (size_t i = 0; i < count; i++)
+        records[i] = record_of(&journal->pending[i]);
+    records[count] = *commit;
+    enum status status = write_index(journal, records, (count + 1) * sizeof(*records), error);
+    free(records);
+    if (status != STATUS_OK)
+        journal->index_bytes = before;
+    else
+        journal->renewal_count = 0;
+    return status;
 }
 
 static enum status write_records(struct journal *journal, struct journal_life life,
                                  struct error *error)
 {
-    size_t first = journal->committed_count;
-    size_t count = journal->place_count - first;
-    struct journal_record *records = NEW_ARRAY(struct journal_record, count + 1);
     int64_t rows = journal->committed_rows;
-    for (size_t i = 0; i < count; i++) {
-        const struct body_place *place = &journal->places[first + i];
-        records[i] = (struct journal_record){
-            .kind = JOURNAL_BATCH,
-            .metadata_bytes = place->metadata_bytes,
-            .offset = place->offset,
-            .body_bytes = place->body_bytes,
-            .rows = place->rows,
-            .checksum = place->checksum,
-        };
-        records[i].record_checksum = journal_record_checksum(&records[i]);
-        rows += place->rows;
-    }
-    records[count] = (struct journal_record){
-        .kind = JOURNAL_COMMIT,
-        .offset = atomic_load(&journal->batches->size),
-        .rows = rows,
-        .body_bytes = life.ttl_ms,
-        .expires_us = life.expires_us,
-        .batches = journal->place_count,
-    };
-    records[count].record_checksum = journal_record_checksum(&records[count]);
-    uint64_t before = journal->index_bytes;
-    enum status status = write_index(journal, records, (count + 1) * sizeof(*records), error);
-    free(records);
-    if (status != STATUS_OK) {
-        journal->index_bytes = before;
-        return status;
-    }
-    journal->committed_count = journal->place_count;
+    for (size_t i = 0; i < journal->pending_count; i++)
+        rows += journal->pending[i].rows;
+    const struct journal_record commit = commit_record(journal, life, rows);
+    bool is_renewal = journal->pending_count == 0 && journal->published_us > 0;
+    TRY(is_renewal ? write_renewal(journal, &commit, error)
+                   : write_batches(journal, &commit, error));
+    journal->committed_count = commit.batches;
     journal->committed_rows = rows;
+    if (journal->published_us == 0) {
+        journal->published_us = commit.at_us;
+        journal->replaces = life.replaces;
+    }
+    forget_pending(journal);
     return STATUS_OK;
 }
 
@@ -262,46 +346,58 @@ static enum status commit_locked(struct journal *journal, struct journal_life li
 }
 
 enum status journal_append(struct journal *journal, const struct arrow_batch *batch,
-                           struct error *error)
+                           struct arrow_batch **out_mapped, struct error *error)
 {
     LOCKED(&journal->lock);
-    return append_locked(journal, batch, error);
+    TRY(wake(journal, error));
+    return append_locked(journal, batch, out_mapped, error);
 }
 
 enum status journal_commit(struct journal *journal, struct journal_life life, struct error *error)
 {
     LOCKED(&journal->lock);
-    return commit_locked(journal, life, error);
-}
-
-enum status journal_extend(struct journal *journal, struct arrow_batch *const *batches,
-                           size_t count, struct journal_life life, struct error *error)
-{
-    LOCKED(&journal->lock);
-    uint64_t size = atomic_load(&journal->batches->size);
-    size_t place_count = journal->place_count;
-    enum status status = STATUS_OK;
-    for (size_t i = 0; i < count && status == STATUS_OK; i++)
-        status = append_locked(journal, batches[i], error);
-    if (status == STATUS_OK)
-        status = commit_locked(journal, life, error);
-    if (status != STATUS_OK && journal->committed_count <= place_count) {
-        journal->place_count = place_count;
-        body_file_cut(journal->batches, size);
-    }
+    TRY(wake(journal, error));
+    enum status status = commit_locked(journal, life, error);
+    journal_rest(journal);
     return status;
 }
 
-struct arrow_batch *journal_map(struct journal *journal, size_t position,
-                                const struct arrow_batch *batch)
+static enum status extend_locked(struct journal *journal, struct arrow_batch **batches,
+                                 size_t count, struct journal_life life, struct error *error)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct arrow_batch *mapped = NULL;
+        TRY(append_locked(journal, batches[i], &mapped, error));
+        if (!mapped)
+            continue;
+        arrow_batch_unref(batches[i]);
+        batches[i] = mapped;
+    }
+    return commit_locked(journal, life, error);
+}
+
+enum status journal_extend(struct journal *journal, struct arrow_batch **batches, size_t count,
+                           struct journal_life life, struct error *error)
 {
     LOCKED(&journal->lock);
-    if (position >= journal->place_count)
-        return NULL;
-    return body_file_map(journal->batches, &journal->places[position], batch);
+    TRY(wake(journal, error));
+    uint64_t size = atomic_load(&journal->batches->size);
+    enum status status = extend_locked(journal, batches, count, life, error);
+    if (status != STATUS_OK && journal->pending_count > 0) {
+        forget_pending(journal);
+        body_file_cut(journal->batches, size);
+    }
+    journal_rest(journal);
+    return status;
+}
+
+bool journal_prevails(const struct journal *journal, const struct journal *other)
+{
+    bool is_later = journal->published_us > other->published_us;
+    return (is_later ? journal : other)->replaces == is_later;
 }
 
 size_t journal_bytes(const struct journal *journal)
 {
-    return (size_t)atomic_load(&journal->batches->size) + (size_t)journal->index_bytes;
+    return atomic_load(&journal->batches->charged);
 }

@@ -13,20 +13,24 @@ struct journal {
     char *batches_path;
     char *index_path;
     struct body_file *batches;
-    int index_fd;
     enum dataset_durability durability;
-    struct lock lock; /* guards what follows */
-    uint64_t index_bytes;
-    struct body_place *places; /* of all batches, by position */
-    size_t place_count;
-    size_t place_capacity;
-    size_t committed_count;
+    struct lock lock;           /* guards what follows */
+    int index_fd;               /* -1 between writes */
+    uint64_t index_bytes;       /* up to the end of what counts */
+    struct body_place *pending; /* of the batches that no commit covers yet */
+    size_t pending_count;
+    size_t pending_capacity;
+    size_t committed_count; /* batches */
     int64_t committed_rows;
-    bool has_name;  /* the files' names are on disk */
-    bool is_broken; /* a sync failed */
+    int64_t published_us;   /* wall time of the first commit; 0: none yet */
+    bool replaces;          /* said that commit */
+    uint64_t renewal_count; /* commits without batches since the last one with */
+    bool has_name;          /* the files' names are on disk */
+    bool is_broken;         /* a sync failed */
 };
 
-/* No files yet; index_fd is -1. */
+/* No files yet. */
 struct journal *journal_new(const char *folder, const char *name);
-void journal_note_place(struct journal *journal, const struct body_place *place);
+/* Gives the descriptors up until the next write. */
+void journal_rest(struct journal *journal);
 uint32_t journal_record_checksum(const struct journal_record *record);

@@ -26,6 +26,8 @@
 
 #define INDEX_BYTES_MAX ((size_t)1 << 30)
 #define NAME_BYTES_MAX 256
+/* Files up to this size are read into memory: processes may have 65,530 mappings. */
+#define SMALL_FILE_BYTES_MAX ((size_t)256 << 10)
 /* Continuation marker and length of an encapsulated message. */
 #define PREFIX_BYTES 8
 
@@ -42,8 +44,12 @@ struct reading {
     struct journal *journal;
     uint8_t *index;
     size_t index_size;
-    size_t at;           /* in the index */
-    uint64_t file_bytes; /* of the .arrows file, that the last commit covers */
+    size_t at;                 /* in the index */
+    uint64_t file_bytes;       /* of the .arrows file, that the last commit covers */
+    int64_t renewed_us;        /* wall time of the commit whose life counts */
+    struct body_place *places; /* of the batches, by position */
+    size_t place_count;
+    size_t place_capacity;
     struct journal_found found;
 };
 
@@ -54,6 +60,7 @@ static void reading_finish(struct reading *reading)
     free(reading->found.batches);
     arrow_schema_unref(reading->found.schema);
     journal_close(reading->journal);
+    free(reading->places);
     free(reading->index);
 }
 CLEANUP_IN_PLACE(struct reading, reading_finish)
@@ -65,6 +72,20 @@ static enum status damaged(struct error *error, const char *what)
 
 /* --- index ------------------------------------------------------------------------------------- */
 
+static bool read_bytes(int fd, uint8_t *bytes, size_t size)
+{
+    size_t filled = 0;
+    while (filled < size) {
+        ssize_t got = pread(fd, bytes + filled, size - filled, (off_t)filled);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return false;
+        filled += (size_t)got;
+    }
+    return true;
+}
+
 static enum status read_whole(int fd, uint8_t **out_bytes, size_t *out_size, struct error *error)
 {
     struct stat facts;
@@ -73,19 +94,11 @@ static enum status read_whole(int fd, uint8_t **out_bytes, size_t *out_size, str
     size_t size = (size_t)facts.st_size;
     if (size > INDEX_BYTES_MAX)
         return damaged(error, "its index is too large");
-    uint8_t *bytes = memory_new(size_max(size, 1));
-    size_t filled = 0;
-    while (filled < size) {
-        ssize_t got = pread(fd, bytes + filled, size - filled, (off_t)filled);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        filled += (size_t)got;
-    }
-    *out_bytes = bytes;
-    *out_size = filled;
-    return STATUS_OK;
+    *out_bytes = memory_new(size_max(size, 1));
+    *out_size = size;
+    return read_bytes(fd, *out_bytes, size)
+               ? STATUS_OK
+               : error_set(error, STATUS_UNAVAILABLE, "its index cannot be read from disk");
 }
 
 static bool take_text(struct reading *reading, uint32_t size, struct str *out_text)
@@ -97,12 +110,22 @@ static bool take_text(struct reading *reading, uint32_t size, struct str *out_te
     return true;
 }
 
+/* A crash came while the files were made. */
+static bool is_head_cut(const struct reading *reading)
+{
+    struct journal_head_record record;
+    if (reading->index_size < sizeof(record))
+        return true;
+    memcpy(&record, reading->index, sizeof(record));
+    uint64_t texts = (uint64_t)record.id_bytes + record.path_bytes + record.owner_bytes;
+    return memcmp(record.magic, JOURNAL_MAGIC, sizeof(record.magic)) == 0 &&
+           reading->index_size - sizeof(record) < texts + sizeof(uint32_t);
+}
+
 static enum status read_head(struct reading *reading, struct error *error)
 {
     struct journal_head_record record;
     struct journal_head *head = &reading->found.head;
-    if (reading->index_size < sizeof(record))
-        return damaged(error, "its index has no head");
     memcpy(&record, reading->index, sizeof(record));
     reading->at = sizeof(record);
     if (memcmp(record.magic, JOURNAL_MAGIC, sizeof(record.magic)) != 0)
@@ -136,16 +159,40 @@ static bool take_record(struct reading *reading, struct journal_record *out_reco
     return true;
 }
 
-static void note_batch(struct journal *journal, const struct journal_record *record)
+static void note_batch(struct reading *reading, const struct journal_record *record)
 {
-    const struct body_place place = {
+    if (reading->place_count == reading->place_capacity) {
+        reading->place_capacity = size_max(16, reading->place_capacity * 2);
+        reading->places =
+            memory_resize(reading->places, reading->place_capacity, sizeof(struct body_place));
+    }
+    reading->places[reading->place_count++] = (struct body_place){
         .offset = record->offset,
         .metadata_bytes = record->metadata_bytes,
         .checksum = record->checksum,
         .body_bytes = record->body_bytes,
         .rows = record->rows,
     };
-    journal_note_place(journal, &place);
+}
+
+static void note_commit(struct reading *reading, const struct journal_record *record)
+{
+    struct journal *journal = reading->journal;
+    bool is_renewal = journal->published_us > 0 && reading->place_count == journal->committed_count;
+    journal->renewal_count = is_renewal ? journal->renewal_count + 1 : 0;
+    journal->committed_count = reading->place_count;
+    journal->committed_rows = record->rows;
+    if (journal->published_us == 0) {
+        journal->published_us = record->at_us;
+        journal->replaces = record->metadata_bytes != 0;
+    }
+    reading->file_bytes = record->offset;
+    /* Of two renewals the second in the file may be the older one. */
+    if (is_renewal && record->at_us < reading->renewed_us)
+        return;
+    reading->renewed_us = record->at_us;
+    reading->found.head.ttl_ms = record->body_bytes;
+    reading->found.expires_us = record->expires_us;
 }
 
 static void read_records(struct reading *reading)
@@ -155,45 +202,67 @@ static void read_records(struct reading *reading)
     size_t committed_at = reading->at;
     while (take_record(reading, &record)) {
         if (record.kind == JOURNAL_BATCH) {
-            note_batch(journal, &record);
-        } else if (record.kind == JOURNAL_COMMIT && record.batches == journal->place_count) {
-            journal->committed_count = journal->place_count;
-            journal->committed_rows = record.rows;
-            reading->found.head.ttl_ms = record.body_bytes;
-            reading->found.expires_us = record.expires_us;
-            reading->file_bytes = record.offset;
+            note_batch(reading, &record);
+        } else if (record.kind == JOURNAL_COMMIT && record.batches == reading->place_count) {
+            note_commit(reading, &record);
             committed_at = reading->at;
         } else {
             break;
         }
     }
-    journal->place_count = journal->committed_count;
+    reading->place_count = journal->committed_count;
     journal->index_bytes = committed_at;
 }
 
 /* --- batches ----------------------------------------------------------------------------------- */
 
+/* The bytes of a .arrows file that count; their owner tells no size. */
+static enum status read_file(const struct reading *reading, struct slice *out_file,
+                             struct error *error)
+{
+    struct body_file *batches = reading->journal->batches;
+    size_t size = (size_t)reading->file_bytes;
+    struct buffer *buffer = NULL;
+    if (size > SMALL_FILE_BYTES_MAX) {
+        buffer = body_file_map_bytes(batches, 0, size);
+        if (!buffer)
+            return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                             "the system allows no more mappings (vm.max_map_count)");
+    } else {
+        buffer = buffer_create(size);
+        buffer->size = 0;
+        if (!read_bytes(batches->fd, buffer->data, size)) {
+            buffer_unref(buffer);
+            return error_set(error, STATUS_UNAVAILABLE, "it cannot be read from disk");
+        }
+    }
+    *out_file = slice_make(buffer->data, size, buffer);
+    return STATUS_OK;
+}
+
 /* The message at `offset`: metadata and where the body starts. */
-static enum status read_message(const struct buffer *file, uint64_t offset, struct slice *metadata,
+static enum status read_message(struct slice file, uint64_t offset, struct slice *metadata,
                                 uint64_t *out_body, struct error *error)
 {
-    if (offset > file->size || file->size - offset < PREFIX_BYTES)
+    if (offset > file.len || file.len - offset < PREFIX_BYTES)
         return damaged(error, "a message is behind the end of its file");
     uint32_t words[2];
-    memcpy(words, file->data + offset, sizeof(words));
+    memcpy(words, file.ptr + offset, sizeof(words));
     uint64_t start = offset + PREFIX_BYTES;
-    if (words[0] != UINT32_MAX || words[1] > file->size - start)
+    if (words[0] != UINT32_MAX || words[1] > file.len - start)
         return damaged(error, "a message has a wrong length");
-    *metadata = slice_make(file->data + start, words[1], (struct buffer *)file);
+    *metadata = slice_make(file.ptr + start, words[1], file.owner);
     *out_body = start + words[1];
     return STATUS_OK;
 }
 
 /* Schema and dictionaries: what stands before the first batch. */
-static enum status read_schema(struct buffer *file, struct ipc_decoder *decoder, uint64_t end,
+static enum status read_schema(struct slice file, struct ipc_decoder *decoder, uint64_t end,
                                struct error *error)
 {
     uint64_t offset = 0;
+    if (end > file.len)
+        return damaged(error, "its first batch is behind the end of its file");
     while (offset < end) {
         struct slice metadata;
         uint64_t body = 0;
@@ -203,58 +272,57 @@ static enum status read_schema(struct buffer *file, struct ipc_decoder *decoder,
         if (body_bytes > end || body > end - body_bytes)
             return damaged(error, "its schema runs into its batches");
         struct arrow_batch *none = NULL;
-        TRY(ipc_decode(decoder, metadata, slice_make(file->data + body, body_bytes, file), &none,
-                       error));
+        TRY(ipc_decode(decoder, metadata, slice_make(file.ptr + body, body_bytes, file.owner),
+                       &none, error));
         offset = body + body_bytes;
     }
     return ipc_decoder_schema(decoder) ? STATUS_OK : damaged(error, "it has no schema");
 }
 
-static enum status read_batch(struct buffer *file, struct ipc_decoder *decoder,
+static enum status read_batch(struct slice file, struct ipc_decoder *decoder,
                               const struct body_place *place, struct arrow_batch **out_batch,
                               struct error *error)
 {
     uint64_t size;
     if (!checked_add(place->body_bytes, (uint64_t)place->metadata_bytes, &size) ||
-        place->offset > file->size || size > file->size - place->offset ||
+        place->offset > file.len || size > file.len - place->offset ||
         place->metadata_bytes < PREFIX_BYTES)
         return damaged(error, "a batch is behind the end of its file");
-    const uint8_t *start = file->data + place->offset;
+    const uint8_t *start = file.ptr + place->offset;
     if (checksum_crc32c(0, start, (size_t)size) != place->checksum)
         return damaged(error, "a batch has a wrong checksum");
     struct slice metadata;
     uint64_t body = 0;
     TRY(read_message(file, place->offset, &metadata, &body, error));
     TRY(ipc_decode(decoder, metadata,
-                   slice_make(start + place->metadata_bytes, (size_t)place->body_bytes, file),
+                   slice_make(start + place->metadata_bytes, (size_t)place->body_bytes, file.owner),
                    out_batch, error));
     return *out_batch ? STATUS_OK : damaged(error, "a record of its index names no batch");
 }
 
 static enum status read_batches(struct reading *reading, struct error *error)
 {
-    struct journal *journal = reading->journal;
-    size_t count = journal->place_count;
-    uint64_t schema_end = count > 0 ? journal->places[0].offset : reading->file_bytes;
-    CLEANUP(buffer_unref)
-    struct buffer *file = body_file_map_bytes(journal->batches, 0, (size_t)reading->file_bytes);
-    if (!file)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, "it cannot be mapped into memory");
+    size_t count = reading->place_count;
+    uint64_t schema_end = count > 0 ? reading->places[0].offset : reading->file_bytes;
+    CLEANUP(slice_finish) struct slice file = SLICE_EMPTY;
+    TRY(read_file(reading, &file, error));
     CLEANUP(ipc_decoder_destroy)
     struct ipc_decoder *decoder = ipc_decoder_create(&ipc_limits_default);
     TRY(read_schema(file, decoder, schema_end, error));
     reading->found.batches = NEW_ARRAY(struct arrow_batch *, size_max(count, 1));
     for (size_t i = 0; i < count; i++) {
-        TRY(read_batch(file, decoder, &journal->places[i], &reading->found.batches[i], error));
+        TRY(read_batch(file, decoder, &reading->places[i], &reading->found.batches[i], error));
         reading->found.batch_count++;
     }
+    if (count > 0 && file.len <= SMALL_FILE_BYTES_MAX)
+        reading->found.batches[0]->memory_bytes += file.len;
     reading->found.schema = arrow_schema_ref(ipc_decoder_schema(decoder));
     return STATUS_OK;
 }
 
 /* --- one dataset ------------------------------------------------------------------------------- */
 
-static enum status open_files(struct recovery *recovery, const char *name, struct reading *reading,
+static enum status open_index(struct recovery *recovery, const char *name, struct reading *reading,
                               struct error *error)
 {
     struct journal *journal = journal_new(recovery->folder, name);
@@ -263,11 +331,30 @@ static enum status open_files(struct recovery *recovery, const char *name, struc
     journal->index_fd = open(journal->index_path, O_RDWR | O_CLOEXEC);
     if (journal->index_fd < 0)
         return error_set_errno(error, errno, "cannot open its index");
-    TRY(read_whole(journal->index_fd, &reading->index, &reading->index_size, error));
+    return read_whole(journal->index_fd, &reading->index, &reading->index_size, error);
+}
+
+static enum status read_index(struct reading *reading, struct error *error)
+{
+    if (is_head_cut(reading)) /* so nothing was committed */
+        return STATUS_OK;
     TRY(read_head(reading, error));
-    journal->durability = reading->found.head.durability;
+    reading->journal->durability = reading->found.head.durability;
     read_records(reading);
-    return body_file_open(journal->batches_path, false, recovery->budget, &journal->batches, error);
+    return STATUS_OK;
+}
+
+static enum status open_batches(struct recovery *recovery, struct reading *reading,
+                                struct error *error)
+{
+    struct journal *journal = reading->journal;
+    TRY(body_file_open(journal->batches_path, false, recovery->budget, &journal->batches, error));
+    if (reading->file_bytes > atomic_load(&journal->batches->size))
+        return damaged(error, "its file is shorter than its index says");
+    /* Where there is no room the files stay, and nothing is added to them. */
+    if (body_file_charge(journal->batches, (size_t)journal->index_bytes, NULL) != STATUS_OK)
+        LOG(recovery->log, LOG_WARNING, "datasets found take more than spill-disk allows");
+    return STATUS_OK;
 }
 
 static void cut_tails(struct recovery *recovery, struct reading *reading)
@@ -284,37 +371,49 @@ static void cut_tails(struct recovery *recovery, struct reading *reading)
     (void)result; /* records behind the last commit are written over */
 }
 
-static void set_aside(struct recovery *recovery, const struct journal *journal,
-                      const struct error *error)
+/* What is wrong in itself is set aside; what the system refuses now may be there at the next start. */
+static void give_up(struct recovery *recovery, const struct journal *journal,
+                    const struct error *error)
 {
     char path[NAME_BYTES_MAX + 4096];
     const char *const paths[] = {journal->index_path, journal->batches_path};
-    for (size_t i = 0; i < ARRAY_COUNT(paths); i++) {
+    bool is_damaged = error->status == STATUS_DATA_LOSS ||
+                      error->status == STATUS_INVALID_ARGUMENT || error->status == STATUS_NOT_FOUND;
+    for (size_t i = 0; i < ARRAY_COUNT(paths) && is_damaged; i++) {
         int length = snprintf(path, sizeof(path), "%s" JOURNAL_DAMAGED_SUFFIX, paths[i]);
         if (length > 0 && (size_t)length < sizeof(path))
             (void)rename(paths[i], path);
     }
-    LOG(recovery->log, LOG_ERROR, "dataset cannot be read",
+    LOG(recovery->log, LOG_ERROR,
+        is_damaged ? "damaged dataset set aside" : "dataset cannot be read now",
         LOG_STR("file", str_of(journal->batches_path)), LOG_STR("error", str_of(error->message)));
+}
+
+static enum status read_dataset(struct recovery *recovery, struct reading *reading,
+                                struct error *error)
+{
+    TRY(open_batches(recovery, reading, error));
+    cut_tails(recovery, reading);
+    TRY(read_batches(reading, error));
+    journal_rest(reading->journal);
+    return STATUS_OK;
 }
 
 static void recover_one(struct recovery *recovery, const char *name)
 {
     CLEANUP(reading_finish) struct reading reading = {0};
     struct error error = ERROR_NONE;
-    enum status status = open_files(recovery, name, &reading, &error);
+    enum status status = open_index(recovery, name, &reading, &error);
+    if (status == STATUS_OK)
+        status = read_index(&reading, &error);
     if (status == STATUS_OK && reading.file_bytes == 0) { /* it never committed */
         journal_unlink(reading.journal);
         return;
     }
-    if (status == STATUS_OK && reading.file_bytes > atomic_load(&reading.journal->batches->size))
-        status = damaged(&error, "its file is shorter than its index says");
-    if (status == STATUS_OK) {
-        cut_tails(recovery, &reading);
-        status = read_batches(&reading, &error);
-    }
+    if (status == STATUS_OK)
+        status = read_dataset(recovery, &reading, &error);
     if (status != STATUS_OK) {
-        set_aside(recovery, reading.journal, &error);
+        give_up(recovery, reading.journal, &error);
         return;
     }
     reading.found.journal = STEAL(reading.journal);

@@ -234,6 +234,19 @@ static enum status charge(struct store *store, size_t cost, struct error *error)
     return STATUS_OK;
 }
 
+/* The file's pages are the batch's memory from then on, where that is worth it. */
+static enum status write_to_journal(struct journal *journal, struct arrow_batch **batch,
+                                    struct error *error)
+{
+    struct arrow_batch *mapped = NULL;
+    TRY(journal_append(journal, *batch, &mapped, error));
+    if (!mapped)
+        return STATUS_OK;
+    arrow_batch_unref(*batch);
+    *batch = mapped;
+    return STATUS_OK;
+}
+
 enum status put_append(struct put *put, struct arrow_batch *batch, struct error *error)
 {
     CLEANUP(arrow_batch_unref) struct arrow_batch *taken = batch;
@@ -241,13 +254,14 @@ enum status put_append(struct put *put, struct arrow_batch *batch, struct error 
     assert(!put->is_committed);
     TRY(check_bounds(put, batch->body_bytes, error));
     if (staged->journal)
-        TRY(journal_append(staged->journal, batch, error));
-    size_t cost = dataset_batch_cost(batch);
+        TRY(write_to_journal(staged->journal, &taken, error));
+    size_t cost = dataset_batch_cost(taken);
+    size_t body_bytes = taken->body_bytes;
     TRY(charge(put->store, cost, error));
     LOCKED(&staged->locked.lock);
     dataset_add(staged, STEAL(taken), cost);
-    atomic_fetch_add(&staged->account->bytes, batch->body_bytes);
-    put->bytes += batch->body_bytes;
+    atomic_fetch_add(&staged->account->bytes, body_bytes);
+    put->bytes += body_bytes;
     return STATUS_OK;
 }
 
@@ -301,11 +315,15 @@ static enum status publish(struct put *put, struct dataset **out_dropped, struct
 static enum status commit_new(struct put *put, struct error *error)
 {
     struct dataset *dropped = NULL;
+    struct journal_life life = life_from_now(put->staged->ttl_ms);
+    life.replaces = put->mode == PUT_REPLACE;
     if (put->staged->journal)
-        TRY(journal_commit(put->staged->journal, life_from_now(put->staged->ttl_ms), error));
+        TRY(journal_commit(put->staged->journal, life, error));
     TRY(publish(put, &dropped, error));
-    if (dropped)
+    if (dropped) {
         store_finish_dropped(dropped);
+        journal_sync_names(put->staged->journal);
+    }
     return STATUS_OK;
 }
 
@@ -321,12 +339,32 @@ static void move_batches(struct dataset *staged, struct dataset *target,
     }
     atomic_fetch_add(&target->account->bytes, staged->locked.bytes);
     atomic_fetch_sub(&staged->account->bytes, staged->locked.bytes);
+    target->locked.spilled_bytes += staged->locked.spilled_bytes;
+    staged->locked.spilled_bytes = 0;
     staged->locked.base = staged->locked.count;
     staged->locked.held_bytes = 0;
     staged->locked.bytes = 0;
     dataset_collect_wakes(target, out_wakes);
     lock_give(&target->locked.lock);
     lock_give(&staged->locked.lock);
+}
+
+/* A reference to each of the first `count` batches. */
+static struct arrow_batch **take_batches(struct dataset *staged, size_t count)
+{
+    struct arrow_batch **batches = NEW_ARRAY(struct arrow_batch *, size_max(count, 1));
+    LOCKED(&staged->locked.lock);
+    for (size_t i = 0; i < count; i++)
+        batches[i] = arrow_batch_ref(staged->locked.slots[i]);
+    return batches;
+}
+
+/* Frees the references, and what memory the batches in the places need more than these. */
+static void put_back_batches(struct dataset *staged, struct arrow_batch **batches, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        dataset_replace(staged, i, NULL, batches[i]);
+    free(batches);
 }
 
 static enum status extend_journal(struct put *put, uint64_t ttl_ms, struct error *error)
@@ -336,16 +374,10 @@ static enum status extend_journal(struct put *put, uint64_t ttl_ms, struct error
         return STATUS_OK;
     /* Nobody else adds to the staged dataset; a spill may replace its batches meanwhile. */
     size_t count = staged->locked.count;
-    struct arrow_batch **batches = NEW_ARRAY(struct arrow_batch *, size_max(count, 1));
-    lock_take(&staged->locked.lock);
-    for (size_t i = 0; i < count; i++)
-        batches[i] = arrow_batch_ref(staged->locked.slots[i]);
-    lock_give(&staged->locked.lock);
+    struct arrow_batch **batches = take_batches(staged, count);
     enum status status =
         journal_extend(put->target->journal, batches, count, life_from_now(ttl_ms), error);
-    for (size_t i = 0; i < count; i++)
-        arrow_batch_unref(batches[i]);
-    free(batches);
+    put_back_batches(staged, batches, count);
     return status;
 }
 
@@ -470,11 +502,14 @@ static void receive_found(void *context, struct journal_found *found)
     }
     arrow_schema_unref(found->schema);
     int64_t left_us = found->expires_us - clock_wall_us();
-    if (left_us <= 0 || rival_of(store, dataset)) {
+    struct dataset *rival = rival_of(store, dataset);
+    if (left_us <= 0 || (rival && !journal_prevails(dataset->journal, rival->journal))) {
         journal_unlink(dataset->journal);
         dataset_unref(dataset);
         return;
     }
+    if (rival)
+        dataset_drop(rival);
     lock_take(&store->locked.lock);
     store_enter(store, dataset);
     lock_take(&dataset->locked.lock);

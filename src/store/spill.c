@@ -2,19 +2,22 @@
  * spill.c — makes room in memory by putting batches of kept datasets on disk.
  *
  * The datasets stand in a list, least recently read first. From the first that has one, a batch is
- * taken, written to the dataset's temporary file (a durable one has it on disk already) and replaced by the
- * same batch as a mapping; who reads notices nothing. Several threads may do this at once: each claims the
- * position that it moves. Small batches stay, since a mapping costs as much as they do. Batches of results go there before they are appended (append.c).
+ * taken, written to a segment and replaced by the same batch as a mapping; who reads notices nothing. A
+ * segment is a temporary file that datasets share: each batch gives its place back to the disk when it goes,
+ * and a full segment goes with its last one. Several threads may do this at once: each claims the
+ * position that it moves. Small batches stay, since a mapping costs as much as they do; those of durable
+ * datasets are mappings already (journal.c). Batches of results go there before they are appended (append.c).
  *
- * Runs on: threads that put or append. Owns: nothing that outlives a call. SPDX-License-Identifier: Apache-2.0
+ * Runs on: threads that put, and producers of results. Owns: nothing that outlives a call.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "store/state.h"
 
 #include "base/checked.h"
 
-#define SPILL_BODY_BYTES_MIN ((size_t)16 << 10)
 /* One result may take this part of the disk for datasets. */
 #define RESULT_DISK_SHARE 4
+#define SEGMENT_BYTES ((uint64_t)256 << 20)
 
 /* A batch that may go, with references. */
 struct claim {
@@ -25,7 +28,8 @@ struct claim {
 
 static bool is_worth_it(const struct arrow_batch *batch)
 {
-    return batch->body_bytes >= SPILL_BODY_BYTES_MIN && batch->memory_bytes >= batch->body_bytes;
+    return batch->body_bytes >= BODY_FILE_MAPPED_BYTES_MIN &&
+           batch->memory_bytes >= batch->body_bytes;
 }
 
 /* With the store's lock. */
@@ -57,38 +61,48 @@ static bool claim_one(struct store *store, struct claim *out_claim)
     return false;
 }
 
-static enum status file_of(struct dataset *dataset, struct body_file **out_file,
-                           struct error *error)
+/* The claim failed: its batch may go another time. */
+static void unclaim(const struct claim *claim)
 {
-    struct store *store = dataset->store;
-    lock_take(&dataset->locked.lock);
-    *out_file = dataset->locked.spill;
-    lock_give(&dataset->locked.lock);
-    if (*out_file)
-        return STATUS_OK;
-    struct body_file *fresh = NULL;
-    TRY(body_file_open_temporary(store->spill_folder, &store->disk, &fresh, error));
-    lock_take(&dataset->locked.lock);
-    if (!dataset->locked.spill)
-        dataset->locked.spill = STEAL(fresh);
-    *out_file = dataset->locked.spill;
-    lock_give(&dataset->locked.lock);
-    body_file_unref(fresh);
+    LOCKED(&claim->dataset->locked.lock);
+    claim->dataset->locked.spill_next =
+        size_min(claim->dataset->locked.spill_next, claim->position);
+}
+
+/* The segment that is being filled, one reference. */
+static enum status take_segment(struct store *store, struct body_file **out_segment,
+                                struct error *error)
+{
+    LOCKED(&store->spill.lock);
+    struct body_file *segment = store->spill.segment;
+    if (!segment || atomic_load(&segment->size) >= SEGMENT_BYTES) {
+        struct body_file *fresh = NULL;
+        TRY(body_file_open_temporary(store->spill_folder, &store->disk, &fresh, error));
+        body_file_unref(segment);
+        store->spill.segment = segment = fresh;
+    }
+    *out_segment = body_file_ref(segment);
     return STATUS_OK;
 }
 
-static enum status write_to_disk(struct dataset *dataset, struct arrow_batch *batch,
+static enum status write_to_disk(struct store *store, const struct arrow_batch *batch,
                                  struct arrow_batch **out_mapped, struct error *error)
 {
-    struct body_file *file;
+    CLEANUP(body_file_unref) struct body_file *segment = NULL;
     struct body_place place;
-    TRY(file_of(dataset, &file, error));
-    TRY(body_file_append(file, batch, &place, error));
-    *out_mapped = body_file_map(file, &place, batch);
+    TRY(take_segment(store, &segment, error));
+    TRY(body_file_append(segment, batch, &place, error));
+    *out_mapped = body_file_map(segment, &place, batch);
     if (!*out_mapped)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,
                          "the system allows no more mappings (vm.max_map_count)");
     return STATUS_OK;
+}
+
+static void count_spilled(struct dataset *dataset, const struct arrow_batch *batch)
+{
+    LOCKED(&dataset->locked.lock);
+    dataset->locked.spilled_bytes += batch->body_bytes;
 }
 
 /* A result's part of the disk is bounded, so that a few slow readers leave room for what is kept. */
@@ -96,58 +110,30 @@ static bool may_overflow(struct dataset *dataset, const struct arrow_batch *batc
 {
     const struct store *store = dataset->store;
     LOCKED(&dataset->locked.lock);
-    const struct body_file *file = dataset->locked.spill;
-    size_t on_disk = file ? atomic_load(&file->charged) : 0;
     return store->spill_folder && is_worth_it(batch) &&
-           on_disk + batch->body_bytes <= store->disk.bytes_max / RESULT_DISK_SHARE;
+           dataset->locked.spilled_bytes + batch->body_bytes <=
+               store->disk.bytes_max / RESULT_DISK_SHARE;
 }
 
 bool dataset_spill_batch(struct dataset *dataset, struct arrow_batch *batch,
                          struct arrow_batch **out_mapped)
 {
-    return may_overflow(dataset, batch) &&
-           write_to_disk(dataset, batch, out_mapped, NULL) == STATUS_OK;
+    if (!may_overflow(dataset, batch) ||
+        write_to_disk(dataset->store, batch, out_mapped, NULL) != STATUS_OK)
+        return false;
+    count_spilled(dataset, batch);
+    return true;
 }
 
 /* The batch as a mapping. */
-static enum status move_to_disk(const struct claim *claim, struct arrow_batch **out_mapped,
-                                struct error *error)
+static enum status move_to_disk(struct store *store, const struct arrow_batch *batch,
+                                struct arrow_batch **out_mapped, struct error *error)
 {
-    struct dataset *dataset = claim->dataset;
-    *out_mapped = NULL;
-    if (dataset->journal)
-        *out_mapped = journal_map(dataset->journal, claim->position, claim->batch);
-    if (*out_mapped)
-        return STATUS_OK;
-    if (!dataset->store->spill_folder)
+    if (!store->spill_folder)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,
                          "the memory for datasets is used up, and there is no folder to spill to; "
                          "drop datasets, or give more by --dataset-memory or --data-dir");
-    return write_to_disk(dataset, claim->batch, out_mapped, error);
-}
-
-/* Puts the mapping in the batch's place, unless the batch is gone; what is left over is freed. */
-static void replace(const struct claim *claim, struct arrow_batch *mapped)
-{
-    struct dataset *dataset = claim->dataset;
-    size_t before = dataset_batch_cost(claim->batch);
-    size_t after = dataset_batch_cost(mapped);
-    struct arrow_batch *unused = mapped;
-    size_t saved = 0;
-    lock_take(&dataset->locked.lock);
-    bool is_there = claim->position >= dataset->locked.base &&
-                    claim->position < dataset->locked.count && after < before;
-    struct arrow_batch **slot =
-        is_there ? &dataset->locked.slots[claim->position - dataset->locked.slots_base] : NULL;
-    if (slot && *slot == claim->batch) {
-        unused = *slot;
-        *slot = mapped;
-        saved = before - after;
-        dataset->locked.held_bytes -= saved;
-    }
-    lock_give(&dataset->locked.lock);
-    arrow_batch_unref(unused);
-    store_discharge(dataset->store, saved);
+    return write_to_disk(store, batch, out_mapped, error);
 }
 
 static bool is_short(const struct store *store, size_t bytes)
@@ -166,9 +152,11 @@ enum status store_spill(struct store *store, size_t bytes, struct error *error)
                              "them expire sooner, or give more by --dataset-memory",
                              store->memory_bytes_max);
         struct arrow_batch *mapped = NULL;
-        enum status status = move_to_disk(&claim, &mapped, error);
-        if (status == STATUS_OK)
-            replace(&claim, mapped);
+        enum status status = move_to_disk(store, claim.batch, &mapped, error);
+        if (status != STATUS_OK)
+            unclaim(&claim);
+        else if (dataset_replace(claim.dataset, claim.position, claim.batch, mapped))
+            count_spilled(claim.dataset, claim.batch);
         arrow_batch_unref(claim.batch);
         dataset_unref(claim.dataset);
         TRY(status);

@@ -34,6 +34,10 @@ struct store {
     char *kept_folder;  /* NULL: nothing is durable */
     struct log *log;
     struct disk_budget disk;
+    struct {
+        struct lock lock;          /* the innermost one */
+        struct body_file *segment; /* where spilled batches go now; NULL until the first one */
+    } spill;
     bool is_closing; /* files stay while the last datasets go; one thread is left then */
     size_t memory_bytes_max;
     size_t dataset_bytes_max;
@@ -116,9 +120,9 @@ struct dataset {
         size_t held_bytes;
         size_t bytes; /* bodies appended */
         int64_t rows;
-        size_t spill_next;       /* position of the next batch that may go to disk */
-        struct body_file *spill; /* NULL until the first one went */
-        size_t overflow_end;     /* behind the last batch that was appended on disk */
+        size_t spill_next;    /* position of the next batch that may go to disk */
+        size_t spilled_bytes; /* bodies that are there, but those of a durable one */
+        size_t overflow_end;  /* behind the last batch that was appended on disk */
         struct arrow_batch *inline_slots[DATASET_INLINE_SLOTS];
     } locked;
 };
@@ -184,9 +188,13 @@ bool dataset_try_ref(struct dataset *dataset);
 /* With the dataset's lock: adds a batch that was charged with `cost`. Its reference is taken over. */
 void dataset_add(struct dataset *dataset, struct arrow_batch *batch, size_t cost);
 
-/* Without a lock: writes the batch to the dataset's temporary file. False when there is no disk for it. */
+/* Without a lock: writes the batch of a result to a temporary file. False when there is no disk for it. */
 bool dataset_spill_batch(struct dataset *dataset, struct arrow_batch *batch,
                          struct arrow_batch **out_mapped);
+/* Without a lock: puts `batch`, which is taken over, in the place of the same one at `position` if that needs
+ * more memory, and gives the difference back. `expected`: what has to be there; NULL: anything. */
+bool dataset_replace(struct dataset *dataset, size_t position, const struct arrow_batch *expected,
+                     struct arrow_batch *batch);
 
 /* --- the store's side ------------------------------------------------------------------------ */
 

@@ -69,6 +69,7 @@ struct store *store_create(const struct store_options *options)
     store->disk.free_percent_min = DISK_FREE_PERCENT_MIN;
     if (options->metrics)
         open_metrics(store, options->metrics);
+    lock_init(&store->spill.lock);
     lock_init(&store->locked.lock);
     map_init(&store->locked.table);
     map_init(&store->locked.paths);
@@ -308,8 +309,10 @@ void dataset_drop(struct dataset *dataset)
     lock_give(&store->locked.lock);
     if (!was_named)
         return;
-    if (!store->is_closing)
+    if (!store->is_closing) {
         journal_unlink(dataset->journal);
+        journal_sync_names(dataset->journal);
+    }
     dataset_unref(dataset);
 }
 
@@ -364,6 +367,8 @@ void store_destroy(struct store *store)
     map_finish(&store->locked.owners);
     free(store->spill_folder);
     free(store->kept_folder);
+    body_file_unref(store->spill.segment);
+    lock_finish(&store->spill.lock);
     lock_finish(&store->locked.lock);
     free(store);
 }

@@ -64,7 +64,7 @@ def held(server):
     """What the store holds: datasets, bytes in memory, bytes on disk."""
     samples = server.metrics()
     return (samples['volley_live_objects{kind="dataset"}'], samples['volley_dataset_bytes{where="memory"}'],
-            samples["volley_dataset_disk_bytes"])
+            samples['volley_dataset_bytes{where="disk"}'])
 
 
 def files(server):
