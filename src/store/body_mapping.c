@@ -136,12 +136,11 @@ struct arrow_batch *body_file_map(struct body_file *file, const struct body_plac
 
 void body_file_prefetch(const struct arrow_batch *batch)
 {
-    const struct buffer *buffer = NULL;
-    for (size_t i = 0; i < batch->schema->buffer_count && !buffer; i++)
-        buffer = batch->buffers[i].owner;
-    if (!buffer || buffer->release != release)
+    const struct slice *first = NULL;
+    for (size_t i = 0; i < batch->schema->buffer_count && !first; i++)
+        first = batch->buffers[i].owner ? &batch->buffers[i] : NULL;
+    if (!first || first->owner->release != release_range)
         return;
-    uintptr_t page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uint8_t *start = (uint8_t *)((uintptr_t)buffer->data & ~(page_bytes - 1));
-    (void)madvise(start, (size_t)(buffer->data - start) + buffer->size, MADV_WILLNEED);
+    size_t before = (uintptr_t)first->ptr % (uintptr_t)sysconf(_SC_PAGESIZE);
+    (void)madvise((void *)(first->ptr - before), before + batch->body_bytes, MADV_WILLNEED);
 }
