@@ -148,6 +148,8 @@ enum ipc_stream_step { IPC_STREAM_BATCH, IPC_STREAM_MORE, IPC_STREAM_END };
 MUST_CHECK enum status ipc_stream_reader_next(struct ipc_stream_reader *reader,
                                               enum ipc_stream_step *out_step,
                                               struct arrow_batch **out_batch, struct error *error);
+/* True at the beginning and behind each message: no part of one waits. */
+bool ipc_stream_reader_is_between(const struct ipc_stream_reader *reader);
 struct arrow_schema *ipc_stream_reader_schema(const struct ipc_stream_reader *reader);
 
 /* Reads a whole file, whose batches are where its footer says. */

@@ -66,6 +66,11 @@ void ipc_stream_reader_use_mappings(struct ipc_stream_reader *reader)
     ipc_decoder_use_mappings(reader->decoder);
 }
 
+bool ipc_stream_reader_is_between(const struct ipc_stream_reader *reader)
+{
+    return reader->state == STREAM_PREFIX && reader->waiting.bytes == 0;
+}
+
 struct arrow_schema *ipc_stream_reader_schema(const struct ipc_stream_reader *reader)
 {
     return ipc_decoder_schema(reader->decoder);

@@ -89,6 +89,12 @@ static enum status status_of_errno(int number)
     return STATUS_INTERNAL;
 }
 
+/* A full disk has a code of its own. */
+static const char *code_of_errno(int number)
+{
+    return number == ENOSPC || number == EDQUOT ? "STORAGE_FULL" : NULL;
+}
+
 enum status error_set_errno(struct error *error, int saved_errno, const char *format, ...)
 {
     char what[ERROR_MESSAGE_MAX];
@@ -97,8 +103,9 @@ enum status error_set_errno(struct error *error, int saved_errno, const char *fo
     size_t length = format_message(what, format, arguments);
     va_end(arguments);
     char reason[128];
-    return error_set(error, status_of_errno(saved_errno), "%.*s: %s", (int)length, what,
-                     strerror_r(saved_errno, reason, sizeof(reason)));
+    return error_set_code(error, status_of_errno(saved_errno), code_of_errno(saved_errno),
+                          "%.*s: %s", (int)length, what,
+                          strerror_r(saved_errno, reason, sizeof(reason)));
 }
 
 static const char *const status_names[STATUS_COUNT] = {

@@ -118,7 +118,8 @@ unsigned http_content_check(const struct http_request *request,
 }
 
 /* A range goes with the bytes that the client has already, or not at all. */
-static bool range_applies(const struct http_request *request, const struct http_content_head *head)
+bool http_content_range_applies(const struct http_request *request,
+                                const struct http_content_head *head)
 {
     struct str condition = str_trim(http_headers_get(&request->headers, STR("if-range")));
     if (condition.len == 0)
@@ -202,7 +203,7 @@ static void decide(const struct http_request *request, const struct http_content
     answer->status = http_content_check(request, head);
     struct str range = http_headers_get(&request->headers, STR("range"));
     if (answer->status != 200 || !range.ptr || !str_equal(request->method, STR("GET")) ||
-        !range_applies(request, head))
+        !http_content_range_applies(request, head))
         return;
     enum http_range_kind kind = http_range_parse(range, size, &answer->range);
     if (kind == HTTP_RANGE_PART)
@@ -236,7 +237,8 @@ static void describe(struct http_request *request, const struct http_content_hea
         add_header(answer, STR("last-modified"), http_date_format(head->modified_seconds, date));
     }
     if (has_content) {
-        add_header(answer, STR("accept-ranges"), STR("bytes"));
+        add_header(answer, STR("accept-ranges"),
+                   head->range_units ? str_of(head->range_units) : STR("bytes"));
         add_header(answer, STR("content-length"),
                    arena_printf(arena, "%llu", (unsigned long long)answer->range.size));
     }

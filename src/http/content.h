@@ -34,6 +34,7 @@ struct http_source http_source_file(int fd, uint64_t size);
 struct http_content_head {
     struct str etag; /* opaque part, without quotes; empty: none. Another one for other bytes. */
     int64_t modified_seconds; /* since 1970; 0: unknown */
+    const char *range_units;  /* accept-ranges; NULL: "bytes" */
     bool compressible; /* see http_response_compressible; ranges are cut from the plain bytes */
     const struct http_header *headers; /* to be added: content-type, ... */
     size_t header_count;
@@ -56,6 +57,10 @@ bool http_content_is_broken(const struct http_content *content, struct error *er
 /* The conditions of a request against what there is: 200, 304 or 412. */
 unsigned http_content_check(const struct http_request *request,
                             const struct http_content_head *head);
+
+/* Whether the Range of a request is to be heeded: its If-Range holds, or there is none. */
+bool http_content_range_applies(const struct http_request *request,
+                                const struct http_content_head *head);
 
 struct http_range {
     uint64_t first;

@@ -25,6 +25,12 @@ static bool read_coding(const struct http_request *input, enum compress_format *
     return true;
 }
 
+bool rest_body_coding(const struct http_request *input, enum compress_format *out_format)
+{
+    bool is_known;
+    return read_coding(input, out_format, &is_known) && is_known;
+}
+
 enum status rest_body_check(struct rest_exchange *exchange, struct error *error)
 {
     enum compress_format format;

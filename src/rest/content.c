@@ -30,6 +30,7 @@ static struct http_content_head content_head(const struct rest_exchange *exchang
         .etag = reply->etag,
         .modified_seconds = reply->modified_seconds,
         .compressible = reply->compressible,
+        .range_units = reply->range_units,
         .refuse = refuse,
     };
 }

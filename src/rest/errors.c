@@ -37,11 +37,12 @@ static const struct status_row status_rows[STATUS_COUNT] = {
 
 /* Codes whose HTTP status is not that of their enum status. */
 static const struct status_row code_rows[] = {
-    {422, "VALIDATION_ERROR"},      {406, "NOT_ACCEPTABLE"},      {415, "UNSUPPORTED_MEDIA_TYPE"},
-    {405, "METHOD_NOT_ALLOWED"},    {413, "PAYLOAD_TOO_LARGE"},   {507, "STORAGE_FULL"},
-    {403, "STATEMENT_NOT_ALLOWED"}, {503, "SHUTTING_DOWN"},       {404, "TABLE_NOT_FOUND"},
-    {400, "QUERY_SYNTAX_ERROR"},    {429, "QUEUE_FULL"},          {409, "RESULT_NOT_READY"},
-    {410, "RESULT_EXPIRED"},        {412, "PRECONDITION_FAILED"}, {416, "RANGE_NOT_SATISFIABLE"},
+    {422, "VALIDATION_ERROR"},       {406, "NOT_ACCEPTABLE"},    {415, "UNSUPPORTED_MEDIA_TYPE"},
+    {405, "METHOD_NOT_ALLOWED"},     {413, "PAYLOAD_TOO_LARGE"}, {507, "STORAGE_FULL"},
+    {403, "STATEMENT_NOT_ALLOWED"},  {503, "SHUTTING_DOWN"},     {404, "TABLE_NOT_FOUND"},
+    {400, "QUERY_SYNTAX_ERROR"},     {429, "QUEUE_FULL"},        {409, "RESULT_NOT_READY"},
+    {422, "DATA_VALIDATION_FAILED"}, {410, "RESULT_EXPIRED"},    {412, "PRECONDITION_FAILED"},
+    {416, "RANGE_NOT_SATISFIABLE"},
 };
 
 const char *rest_error_code(const struct error *error)

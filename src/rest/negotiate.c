@@ -1,9 +1,9 @@
 /*
  * negotiate.c — in which format a result leaves.
  *
- * `?format=` wins over the body's `format`, that over `Accept`; without a wish it is JSON. Among the
- * types of an Accept header the one with the highest weight wins, the first of equals. Runs on the loop
- * or a worker.
+ * `?format=` wins over the body's `format`, that over `Accept`; without a wish a result is JSON and a dataset an
+ * Arrow stream. Among the types of an Accept header the one with the highest weight wins, the first of equals.
+ * Runs on the loop or a worker.
  * Source: RFC 9110 section 12.5.1. SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
@@ -20,7 +20,28 @@ static const struct {
     {"arrow-file", REST_ARROW_FILE, "application/vnd.apache.arrow.file"},
     {"ndjson", REST_NDJSON, "application/x-ndjson"},
     {"csv", REST_CSV, "text/csv"},
+    {"parquet", REST_PARQUET, "application/vnd.apache.parquet"},
 };
+
+/* What a route offers: the formats of the table but the last one, or all. */
+struct offer {
+    size_t count;
+    enum rest_format usual; /* without a wish */
+};
+static const struct offer result_offer = {.count = ARRAY_COUNT(formats) - 1, .usual = REST_JSON};
+static const struct offer dataset_offer = {.count = ARRAY_COUNT(formats), .usual = REST_ARROW};
+
+bool rest_format_find(struct str text, enum rest_format *out)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
+        if (str_equal(text, str_of(formats[i].name)) ||
+            str_equal_nocase(text, str_of(formats[i].media_type))) {
+            *out = formats[i].format;
+            return true;
+        }
+    }
+    return false;
+}
 
 const char *rest_format_media_type(enum rest_format format)
 {
@@ -65,7 +86,35 @@ static double range_weight(struct str parameters)
     return 1.0;
 }
 
-static enum status negotiate_accept(struct str accept, enum rest_format *out, struct error *error)
+/* What a range of Accept stands for: the usual format where that is covered, else the first one that is. */
+static bool find_covered(const struct offer *offer, struct str range, enum rest_format *out)
+{
+    *out = offer->usual;
+    if (range_covers(range, str_of(rest_format_media_type(offer->usual))))
+        return true;
+    for (size_t i = 0; i < offer->count; i++) {
+        *out = formats[i].format;
+        if (range_covers(range, str_of(formats[i].media_type)))
+            return true;
+    }
+    return false;
+}
+
+static enum status refuse(const struct offer *offer, const char *what, struct str text,
+                          bool as_types, struct error *error)
+{
+    CLEANUP(buf_finish) struct buf list;
+    buf_init(&list, ERROR_MESSAGE_MAX);
+    for (size_t i = 0; i < offer->count; i++)
+        buf_printf(&list, "%s%s", i > 0 ? ", " : "",
+                   as_types ? formats[i].media_type : formats[i].name);
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
+                          "%s '%.*s'; the %s are %.*s", what, STR_ARGS(str_slice(text, 0, 256)),
+                          as_types ? "types" : "formats", STR_ARGS(buf_str(&list)));
+}
+
+static enum status negotiate_accept(const struct offer *offer, struct str accept,
+                                    enum rest_format *out, struct error *error)
 {
     double best = 0;
     struct str rest = accept;
@@ -73,51 +122,51 @@ static enum status negotiate_accept(struct str accept, enum rest_format *out, st
         struct str member = str_split(&rest, ',');
         struct str range = str_trim(str_split(&member, ';'));
         double weight = range_weight(member);
-        if (weight <= best)
+        enum rest_format format;
+        if (weight <= best || !find_covered(offer, range, &format))
             continue;
-        for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
-            if (range_covers(range, str_of(formats[i].media_type))) {
-                *out = formats[i].format;
-                best = weight;
-                break;
-            }
-        }
+        *out = format;
+        best = weight;
     }
-    if (best > 0)
-        return STATUS_OK;
-    return error_set_code(error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
-                          "cannot answer with '%.*s'; the types are application/json, "
-                          "application/vnd.apache.arrow.stream, "
-                          "application/vnd.apache.arrow.file, application/x-ndjson, text/csv",
-                          STR_ARGS(accept));
+    return best > 0 ? STATUS_OK : refuse(offer, "cannot answer with", accept, true, error);
 }
 
-static enum status find_format(struct str name, enum rest_format *out, struct error *error)
+static enum status find_format(const struct offer *offer, struct str name, enum rest_format *out,
+                               struct error *error)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(formats); i++) {
+    for (size_t i = 0; i < offer->count; i++) {
         if (str_equal(name, str_of(formats[i].name))) {
             *out = formats[i].format;
             return STATUS_OK;
         }
     }
-    return error_set_code(
-        error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
-        "unknown format '%.*s'; the formats are json, arrow, arrow-file, ndjson, csv",
-        STR_ARGS(name));
+    return refuse(offer, "unknown format", name, false, error);
+}
+
+static enum status negotiate(const struct rest_exchange *exchange, const struct offer *offer,
+                             struct str body_format, enum rest_format *out, struct error *error)
+{
+    struct str name;
+    if (http_query_get(exchange->input, STR("format"), &name))
+        return find_format(offer, name, out, error);
+    if (body_format.len > 0)
+        return find_format(offer, body_format, out, error);
+    struct str accept = http_headers_get(&exchange->input->headers, STR("accept"));
+    if (str_trim(accept).len == 0) {
+        *out = offer->usual;
+        return STATUS_OK;
+    }
+    return negotiate_accept(offer, accept, out, error);
 }
 
 enum status rest_negotiate(const struct rest_exchange *exchange, struct str body_format,
                            enum rest_format *out, struct error *error)
 {
-    struct str name;
-    if (http_query_get(exchange->input, STR("format"), &name))
-        return find_format(name, out, error);
-    if (body_format.len > 0)
-        return find_format(body_format, out, error);
-    struct str accept = http_headers_get(&exchange->input->headers, STR("accept"));
-    if (str_trim(accept).len == 0) {
-        *out = REST_JSON;
-        return STATUS_OK;
-    }
-    return negotiate_accept(accept, out, error);
+    return negotiate(exchange, &result_offer, body_format, out, error);
+}
+
+enum status rest_negotiate_dataset(const struct rest_exchange *exchange, enum rest_format *out,
+                                   struct error *error)
+{
+    return negotiate(exchange, &dataset_offer, STR_EMPTY, out, error);
 }

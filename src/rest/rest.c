@@ -20,6 +20,9 @@
 static void exchange_free(struct rest_exchange *exchange)
 {
     http_work_end(exchange->left);
+    rest_intake_destroy(exchange->intake);
+    rest_upload_destroy(exchange->upload);
+    rest_part_destroy(exchange->reply.part);
     query_unref(exchange->reply.query);
     if (exchange->reply.source.release)
         exchange->reply.source.release(exchange->reply.source.context);
@@ -73,8 +76,7 @@ static void fail(struct rest_exchange *exchange)
     rest_respond_error(exchange, &exchange->error);
 }
 
-/* The handler returned: answers, unless the client left meanwhile. */
-static void answer(struct rest_exchange *exchange)
+void rest_answer(struct rest_exchange *exchange)
 {
     struct buf *text = &exchange->reply.text;
     if (exchange->status == STATUS_OK)
@@ -83,7 +85,7 @@ static void answer(struct rest_exchange *exchange)
         fail(exchange);
     else if (exchange->reply.source.read)
         rest_content_begin(exchange);
-    else if (exchange->reply.query && !rest_content_settle(exchange))
+    else if ((exchange->reply.query || exchange->reply.part) && !rest_content_settle(exchange))
         rest_stream_begin(exchange);
     else if (!exchange->request->responded)
         respond_text(exchange);
@@ -103,8 +105,13 @@ static void run_handler(struct rest_exchange *exchange)
 
 static void worker_run(struct work *work)
 {
+    run_handler(CONTAINER_OF(work, struct rest_exchange, work));
+}
+
+static void run_work(struct work *work)
+{
     struct rest_exchange *exchange = CONTAINER_OF(work, struct rest_exchange, work);
-    run_handler(exchange);
+    exchange->run(work);
     loop_post(exchange->copy.loop, &exchange->worked);
 }
 
@@ -123,7 +130,7 @@ static void worker_done(struct loop_task *task)
     struct rest_exchange *exchange = CONTAINER_OF(task, struct rest_exchange, worked);
     exchange->working = false;
     if (exchange->request)
-        answer(exchange);
+        exchange->done(exchange);
     else
         abandon(exchange);
 }
@@ -167,24 +174,51 @@ static void start_handler(struct rest_exchange *exchange)
 {
     if (!exchange->route->blocking) {
         run_handler(exchange);
-        answer(exchange);
+        rest_answer(exchange);
         return;
     }
     copy_input(exchange);
+    (void)rest_work(exchange, worker_run, rest_answer);
+}
+
+bool rest_work(struct rest_exchange *exchange, void (*run)(struct work *work),
+               void (*done)(struct rest_exchange *exchange))
+{
+    assert(!exchange->working);
+    exchange->run = run;
+    exchange->done = done;
     exchange->working = true;
-    if (workers_submit(exchange->rest->options.workers, &exchange->work, &exchange->error) !=
-        STATUS_OK) {
-        exchange->working = false;
-        fail(exchange);
-    }
+    if (workers_submit(exchange->rest->options.workers, &exchange->work, &exchange->error) ==
+        STATUS_OK)
+        return true;
+    exchange->working = false;
+    fail(exchange);
+    return false;
+}
+
+/* What the path takes, or the server ("*"). */
+static void respond_options(struct rest_exchange *exchange, struct str allow)
+{
+    struct http_request *request = exchange->request;
+    struct str methods = allow.len > 0
+                             ? arena_printf(request->arena, "%.*s, OPTIONS", STR_ARGS(allow))
+                             : STR("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
+    struct http_header headers[1 + REST_CORS_HEADERS_MAX] = {{STR("allow"), methods}};
+    size_t count = 1 + rest_cors_headers(exchange, headers + 1);
+    http_respond(request, 204, headers, count, true);
 }
 
 /* No route: tells whether the path or only the method is wrong. */
 static void refuse_route(struct rest_exchange *exchange, struct str allow)
 {
     struct http_request *request = exchange->request;
+    bool asks_options = str_equal(request->method, STR("OPTIONS"));
     if (http_cors_is_preflight(request)) {
         http_cors_respond_preflight(exchange->rest->options.cors, request);
+        return;
+    }
+    if (asks_options && (allow.len > 0 || str_equal(request->path, STR("*")))) {
+        respond_options(exchange, allow);
         return;
     }
     if (allow.len > 0)
@@ -212,7 +246,7 @@ static struct rest_exchange *exchange_create(struct rest *rest, struct http_requ
     exchange->error = ERROR_NONE;
     exchange->reply.http_status = 200;
     exchange->reply.content_type = "application/json";
-    exchange->work.run = worker_run;
+    exchange->work.run = run_work;
     exchange->worked = LOOP_TASK_INIT(worker_done);
     buf_init(&exchange->body, REST_BODY_BYTES_MAX);
     buf_init(&exchange->reply.text, REST_REPLY_BYTES_MAX);
@@ -228,8 +262,29 @@ static enum status check_head(struct rest_exchange *exchange, struct error *erro
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
                               "accept-encoding takes none of the codings there are: zstd, gzip, "
                               "identity");
-    if (exchange->route && exchange->route->takes_body)
+    if (exchange->route && (exchange->route->takes_body || exchange->route->receive))
         return rest_body_check(exchange, error);
+    return STATUS_OK;
+}
+
+static enum status take_parameter(struct rest_exchange *exchange, struct str parameter)
+{
+    if (rest_pattern_is_open(str_of(exchange->route->pattern))) {
+        exchange->parameter = arena_copy(&exchange->arena, parameter);
+        return STATUS_OK;
+    }
+    return parameter.len == 0 ? STATUS_OK
+                              : http_percent_decode(&exchange->arena, parameter, false,
+                                                    &exchange->parameter, &exchange->error);
+}
+
+static enum status begin(struct rest_exchange *exchange)
+{
+    if (!exchange->route->begin)
+        return STATUS_OK;
+    copy_input(exchange);
+    TRY(exchange->route->begin(exchange, &exchange->error));
+    rest_intake_begin(exchange);
     return STATUS_OK;
 }
 
@@ -250,15 +305,17 @@ static void rest_on_request(const struct http_handler *handler, struct http_requ
         refuse_route(exchange, allow);
         return;
     }
-    if (parameter.len > 0 &&
-        http_percent_decode(&exchange->arena, parameter, false, &exchange->parameter,
-                            &exchange->error) != STATUS_OK)
+    if (take_parameter(exchange, parameter) != STATUS_OK || begin(exchange) != STATUS_OK)
         fail(exchange);
 }
 
 static void rest_on_body(struct http_request *request, const uint8_t *bytes, size_t size)
 {
     struct rest_exchange *exchange = request->state;
+    if (exchange->intake && !request->responded) {
+        rest_intake_add(exchange->intake, bytes, size);
+        return;
+    }
     http_consume(request, size);
     if (request->responded || !exchange->route->takes_body)
         return;
@@ -273,7 +330,11 @@ static void rest_on_body(struct http_request *request, const uint8_t *bytes, siz
 static void rest_on_body_end(struct http_request *request)
 {
     struct rest_exchange *exchange = request->state;
-    if (!request->responded)
+    if (request->responded)
+        return;
+    if (exchange->intake)
+        rest_intake_end(exchange->intake);
+    else
         start_handler(exchange);
 }
 

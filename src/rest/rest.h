@@ -12,14 +12,18 @@
 #include "engine/query.h"
 #include "event/workers.h"
 #include "http/cors.h"
+#include "store/store.h"
 
 struct rest;
 
 struct rest_options {
     struct engine *engine;
     struct queries *queries;
-    struct workers *workers; /* for handlers that block */
-    struct log *log;         /* may be NULL */
+    struct store *store;
+    uint64_t batch_ttl_ms;    /* of datasets whose sender names none */
+    struct str upload_folder; /* for bodies that the engine has to read; empty: none */
+    struct workers *workers;  /* for handlers that block */
+    struct log *log;          /* may be NULL */
     struct metrics *metrics;
     const char *version;
     const struct http_cors *cors; /* the pages that may use the door; NULL: none */

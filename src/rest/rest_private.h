@@ -16,7 +16,9 @@
 #include <stdatomic.h>
 
 #include "arrow/row_writer.h"
+#include "compress/format.h"
 #include "http/content.h"
+#include "store/part_stream.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
@@ -25,7 +27,14 @@
 /* A reply that is built whole. */
 #define REST_REPLY_BYTES_MAX ((size_t)64 << 20)
 
-enum rest_format { REST_ARROW, REST_ARROW_FILE, REST_JSON, REST_NDJSON, REST_CSV };
+enum rest_format {
+    REST_ARROW,
+    REST_ARROW_FILE,
+    REST_JSON,
+    REST_NDJSON,
+    REST_CSV,
+    REST_PARQUET, /* of datasets only */
+};
 /* Headers of a reply beside those that every one has. */
 #define REST_REPLY_HEADERS_MAX 8
 
@@ -39,11 +48,13 @@ struct rest_reply {
     struct http_header headers[REST_REPLY_HEADERS_MAX]; /* see rest_add_header */
     size_t header_count;
     struct buf text;
-    struct query *query; /* one reference: its rows are streamed in `format` */
+    struct query *query;      /* one reference: its rows are streamed in `format` */
+    struct part_stream *part; /* rows that are there, on the heap: streamed in `format` */
     enum rest_format format;
     bool integers_as_text;
     bool keep_result;          /* the result stays after the response */
     struct http_source source; /* bytes of known size; `read` NULL: none */
+    const char *range_units;   /* of the source's accept-ranges; NULL: "bytes" */
     struct str etag;           /* of the source or the rows; empty: none */
     int64_t modified_seconds;
     bool compressible; /* the source; text and rows of text always are */
@@ -51,12 +62,18 @@ struct rest_reply {
 
 struct rest_route {
     const char *method;
-    const char *pattern; /* "/v1/queries/{id}": one parameter at most, a whole segment */
+    /* "/v1/queries/{id}": one parameter at most, a whole segment; "{path...}" at the end: all segments that
+     * follow, as they were sent. */
+    const char *pattern;
     bool blocking;
     bool takes_body;
     bool problem_json; /* errors as RFC 9457 (section 5) instead of the seeds' form */
     const char *summary;
     enum status (*handle)(struct rest_exchange *exchange, struct error *error);
+    /* Of a route whose body is not collected but taken while it comes (intake.c): `begin` looks at the head, on
+     * the loop; `receive` gets bytes of the body, on a worker, and `handle` is called behind the last. */
+    enum status (*begin)(struct rest_exchange *exchange, struct error *error);
+    enum status (*receive)(struct rest_exchange *exchange, struct slice bytes, struct error *error);
 };
 extern const struct rest_route rest_routes[];
 extern const size_t rest_route_count;
@@ -70,18 +87,22 @@ struct rest_exchange {
     struct http_request copy;         /* of a blocking route: outlives the request */
     struct arena arena;               /* the exchange's own: the copy, what handlers allocate */
     const struct rest_route *route;   /* NULL: none matched */
-    struct str parameter;             /* the value of the pattern's parameter, decoded */
+    struct str parameter; /* the value of the pattern's parameter, decoded unless it is a path */
     struct buf body;
     enum status status; /* the handler's outcome */
     struct error error;
     struct rest_reply reply;
     struct rest_stream *stream;
+    struct rest_intake *intake;
+    struct rest_upload *upload; /* of a dataset */
     struct http_content *content;
-    struct work work;        /* the handler on a worker */
-    struct loop_task worked; /* back on the loop */
-    bool working;            /* the worker has the exchange; on_loop */
-    struct http_work *left;  /* that work, once the request is over */
-    int64_t rows;            /* for the log line */
+    struct work work; /* on a worker: */
+    void (*run)(struct work *work);
+    struct loop_task worked; /* back on the loop: */
+    void (*done)(struct rest_exchange *exchange);
+    bool working;           /* the worker has the exchange; on_loop */
+    struct http_work *left; /* that work, once the request is over */
+    int64_t rows;           /* for the log line */
     uint64_t fingerprint;
 };
 
@@ -114,6 +135,9 @@ const char *rest_error_code(const struct error *error);
 const struct rest_route *rest_route_find(struct arena *arena, struct str method, struct str path,
                                          struct str *out_parameter, struct str *out_allow);
 
+/* True when the parameter stands for all segments that follow. */
+bool rest_pattern_is_open(struct str pattern);
+
 /* rest.c: adds a header to the reply, also to one that is an error; the texts are constant or in an arena of
  * the exchange. */
 void rest_add_header(struct rest_exchange *exchange, struct str name, struct str value);
@@ -122,8 +146,29 @@ size_t rest_put_headers(const struct rest_exchange *exchange, struct http_header
 
 /* body.c: UNSUPPORTED_MEDIA_TYPE (and the accept-encoding header) for a body in an unknown coding. */
 MUST_CHECK enum status rest_body_check(struct rest_exchange *exchange, struct error *error);
+/* Whether the body is coded, and how; after rest_body_check. */
+bool rest_body_coding(const struct http_request *input, enum compress_format *out_format);
 /* Replaces a coded body by what it says; takes its time: on a worker. */
 MUST_CHECK enum status rest_body_decode(struct rest_exchange *exchange, struct error *error);
+
+/* intake.c: takes the body of a route with `receive`. */
+void rest_intake_begin(struct rest_exchange *exchange);
+void rest_intake_add(struct rest_intake *intake, const uint8_t *bytes, size_t size);
+void rest_intake_end(struct rest_intake *intake);
+/* NULL is allowed. */
+void rest_intake_destroy(struct rest_intake *intake);
+
+/* rest.c: hands the exchange to a worker, which runs `run`; `done` comes back on the loop unless the client
+ * left meanwhile. False: the workers take no more, and the exchange was answered with that. */
+bool rest_work(struct rest_exchange *exchange, void (*run)(struct work *work),
+               void (*done)(struct rest_exchange *exchange));
+/* The handler is through: answers. */
+void rest_answer(struct rest_exchange *exchange);
+
+/* dataset_put.c: frees an upload and what it brought, on a worker if that takes a while. NULL is allowed. */
+void rest_upload_destroy(struct rest_upload *upload);
+/* stream.c: NULL is allowed. */
+void rest_part_destroy(struct part_stream *part);
 
 /* parameters.c: refuses query parameters that are not among the names. */
 MUST_CHECK enum status rest_check_parameters(const struct http_request *input,
@@ -134,11 +179,16 @@ MUST_CHECK enum status rest_check_parameters(const struct http_request *input,
 /* `body_format`: the format that the request body names, or empty. */
 MUST_CHECK enum status rest_negotiate(const struct rest_exchange *exchange, struct str body_format,
                                       enum rest_format *out, struct error *error);
+/* The same for datasets: without a wish they leave as they are kept, and also as Parquet. */
+MUST_CHECK enum status rest_negotiate_dataset(const struct rest_exchange *exchange,
+                                              enum rest_format *out, struct error *error);
+/* The format of a media type or of a name as in `?format=`; false for another one. */
+bool rest_format_find(struct str text, enum rest_format *out);
 const char *rest_format_media_type(enum rest_format format);
 /* As in `?format=`. */
 const char *rest_format_name(enum rest_format format);
 
-/* stream.c: answers with the rows of exchange->reply.query; starts the query. */
+/* stream.c: answers with the rows of exchange->reply.query, which is started, or of reply.part. */
 void rest_stream_begin(struct rest_exchange *exchange);
 void rest_stream_writable(struct rest_stream *stream);
 /* The client is gone or all was sent: stops the query if it runs, frees the stream. */
@@ -153,8 +203,12 @@ void rest_release_result(const struct rest_reply *reply, bool over, const struct
 void rest_content_begin(struct rest_exchange *exchange);
 bool rest_content_settle(struct rest_exchange *exchange);
 
-/* result_source.c: the bytes of a finished result as an Arrow stream or file. NOT_FOUND, code RESULT_EXPIRED,
- * when the result is not kept. */
+/* result_source.c: the bytes of the first `count` batches of a dataset as an Arrow stream or file. The reader,
+ * which is taken over, stands at its beginning. UNIMPLEMENTED when dictionaries change on the way. */
+MUST_CHECK enum status rest_batches_source(struct dataset *dataset, struct dataset_reader *reader,
+                                           size_t count, enum rest_format format,
+                                           struct http_source *out_source, struct error *error);
+/* The bytes of a finished result. NOT_FOUND, code RESULT_EXPIRED, when it is not kept. */
 MUST_CHECK enum status rest_result_source(struct query *query, enum rest_format format,
                                           struct http_source *out_source, struct error *error);
 /* The same error without the bytes. */
@@ -190,3 +244,11 @@ enum status rest_queries_list(struct rest_exchange *exchange, struct error *erro
 enum status rest_queries_events(struct rest_exchange *exchange, struct error *error);
 enum status rest_query_result(struct rest_exchange *exchange, struct error *error);
 enum status rest_queries_delete(struct rest_exchange *exchange, struct error *error);
+enum status rest_datasets_list(struct rest_exchange *exchange, struct error *error);
+enum status rest_dataset_get(struct rest_exchange *exchange, struct error *error);
+enum status rest_dataset_delete(struct rest_exchange *exchange, struct error *error);
+enum status rest_dataset_change(struct rest_exchange *exchange, struct error *error);
+enum status rest_dataset_begin(struct rest_exchange *exchange, struct error *error);
+enum status rest_dataset_receive(struct rest_exchange *exchange, struct slice bytes,
+                                 struct error *error);
+enum status rest_dataset_put(struct rest_exchange *exchange, struct error *error);

@@ -1,5 +1,5 @@
 /*
- * result_source.c — a finished result as bytes that can be had from any offset on: an Arrow stream or file.
+ * result_source.c — a finished result or a kept dataset as bytes from any offset on: an Arrow stream or file.
  *
  * The size of each batch's message is known without making it, so a row of offsets is all that is needed
  * to find the batch that an offset falls into; that batch is then sent by reference. The dataset's batches
@@ -94,14 +94,14 @@ static enum status next_batch(struct result_source *source, struct arrow_batch *
     return error_set(error, STATUS_INTERNAL, "a complete result lacks a batch");
 }
 
-/* Notes that the result was read to its end, as a reader of rows would. */
+/* Notes that the result was read to its end, as a reader of rows would. A kept dataset may have grown. */
 static void mark_read(struct result_source *source)
 {
     enum dataset_step step;
-    struct arrow_batch *batch = NULL;
+    CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
     if (dataset_reader_position(source->reader) == source->count &&
         dataset_reader_next(source->reader, &step, &batch, NULL) == STATUS_OK)
-        assert(step == DATASET_END);
+        assert(step != DATASET_WAIT);
 }
 
 static enum status source_read(void *context, uint64_t offset, size_t size_max, struct slices *out,
@@ -197,19 +197,15 @@ enum status rest_result_check(struct query *query, struct error *error)
     return open_kept(query, &reader, error);
 }
 
-enum status rest_result_source(struct query *query, enum rest_format format,
-                               struct http_source *out_source, struct error *error)
+enum status rest_batches_source(struct dataset *dataset, struct dataset_reader *reader,
+                                size_t count, enum rest_format format,
+                                struct http_source *out_source, struct error *error)
 {
-    struct dataset *dataset = query_dataset(query);
-    struct dataset_reader *reader;
-    TRY(open_kept(query, &reader, error));
-    struct dataset_facts facts;
-    dataset_facts(dataset, &facts);
     struct result_source *source = NEW(struct result_source);
     source->dataset = dataset_ref(dataset);
     source->reader = reader;
-    source->count = facts.batches;
-    source->offsets = NEW_ARRAY(uint64_t, facts.batches + 1);
+    source->count = count;
+    source->offsets = NEW_ARRAY(uint64_t, count + 1);
     slices_init(&source->begin);
     slices_init(&source->end);
     enum status status =
@@ -225,4 +221,15 @@ enum status rest_result_source(struct query *query, enum rest_format format,
         .release = source_release,
     };
     return STATUS_OK;
+}
+
+enum status rest_result_source(struct query *query, enum rest_format format,
+                               struct http_source *out_source, struct error *error)
+{
+    struct dataset *dataset = query_dataset(query);
+    struct dataset_reader *reader;
+    TRY(open_kept(query, &reader, error));
+    struct dataset_facts facts;
+    dataset_facts(dataset, &facts);
+    return rest_batches_source(dataset, reader, facts.batches, format, out_source, error);
 }

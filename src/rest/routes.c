@@ -2,7 +2,7 @@
  * routes.c — the table of routes, and the look-up in it.
  *
  * The table is short, so a look-up walks it; of patterns that match alike the first counts. A pattern may
- * have one parameter, a whole segment in braces. Runs on the loop. SPDX-License-Identifier: Apache-2.0
+ * have one parameter: a whole segment in braces, or all that follow. Runs on the loop. SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
 
@@ -33,9 +33,29 @@ const struct rest_route rest_routes[] = {
      .blocking = true, .problem_json = true, .summary = "The rows of a statement that is done"},
     {.method = "DELETE", .pattern = "/v1/queries/{id}", .handle = rest_queries_delete,
      .problem_json = true, .summary = "Stop a statement"},
+    {.method = "GET", .pattern = "/v1/datasets", .handle = rest_datasets_list, .blocking = true,
+     .problem_json = true, .summary = "The datasets that are kept, page by page"},
+    {.method = "GET", .pattern = "/v1/datasets/{path...}", .handle = rest_dataset_get,
+     .blocking = true, .problem_json = true, .summary = "The rows of a dataset"},
+    {.method = "PUT", .pattern = "/v1/datasets/{path...}", .begin = rest_dataset_begin,
+     .receive = rest_dataset_receive, .handle = rest_dataset_put, .problem_json = true,
+     .summary = "Make or replace a dataset"},
+    {.method = "POST", .pattern = "/v1/datasets/{path...}", .begin = rest_dataset_begin,
+     .receive = rest_dataset_receive, .handle = rest_dataset_put, .problem_json = true,
+     .summary = "Append to a dataset, or make it"},
+    {.method = "PATCH", .pattern = "/v1/datasets/{path...}", .handle = rest_dataset_change,
+     .blocking = true, .takes_body = true, .problem_json = true,
+     .summary = "Change how long a dataset is kept"},
+    {.method = "DELETE", .pattern = "/v1/datasets/{path...}", .handle = rest_dataset_delete,
+     .blocking = true, .problem_json = true, .summary = "Drop a dataset"},
 };
 /* clang-format on */
 const size_t rest_route_count = ARRAY_COUNT(rest_routes);
+
+bool rest_pattern_is_open(struct str pattern)
+{
+    return str_ends_with(pattern, STR("...}"));
+}
 
 /* True when `path` has the shape of `pattern`; the parameter's text as sent in *out_parameter. */
 static bool pattern_matches(struct str pattern, struct str path, struct str *out_parameter)
@@ -49,7 +69,7 @@ static bool pattern_matches(struct str pattern, struct str path, struct str *out
         path.len <= prefix.len + suffix.len)
         return false;
     struct str value = str_slice(path, prefix.len, path.len - suffix.len);
-    if (str_find(value, '/') >= 0)
+    if (str_find(value, '/') >= 0 && !rest_pattern_is_open(pattern))
         return false;
     *out_parameter = value;
     return true;

@@ -1,12 +1,12 @@
 /*
- * stream.c — the rows of a query as an HTTP response body, pulled as the client reads.
+ * stream.c — the rows of a query or a dataset as an HTTP response body, pulled as the client reads.
  *
  * The head waits for the first batch, the end or an error, so that a statement that fails before its
  * first row gets its proper status. After the first byte an error breaks the response visibly. Arrow
  * batches are sent by reference; text is written in pieces, of which the first comes at once and every
  * later one when it is its turn.
  *
- * Runs on the request's loop. Owns: the reader, one batch. Not done here: running the query
+ * Runs on the request's loop. Owns: the reader (part), one batch. Not done here: running the query
  * (engine/query.c), waiting for room (http). SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
@@ -21,8 +21,9 @@
 
 struct rest_stream {
     struct rest_exchange *exchange;
-    struct query *query;
-    struct dataset_reader *reader;
+    struct query *query;       /* NULL: the rows of a dataset */
+    struct part_stream *part;  /* where rows come from */
+    struct arrow_schema *sent; /* of the batch before; NULL: only the stream's beginning was sent */
     struct loop_task wake;     /* the dataset or the query has news */
     struct http_piece piece;   /* our turn to write text */
     struct row_writer *writer; /* NULL: Arrow */
@@ -63,17 +64,18 @@ static void respond(struct rest_stream *stream)
     struct http_request *request = exchange->request;
     struct http_header headers[3 + REST_REPLY_HEADERS_MAX + REST_CORS_HEADERS_MAX] = {
         {STR("content-type"), str_of(rest_format_media_type(exchange->reply.format))},
-        {STR("volley-query-id"), query_id(stream->query)},
     };
-    size_t count = 2;
-    if (exchange->reply.keep_result)
+    size_t count = 1;
+    if (stream->query)
+        headers[count++] = (struct http_header){STR("volley-query-id"), query_id(stream->query)};
+    if (stream->query && exchange->reply.keep_result)
         headers[count++] = (struct http_header){STR("content-location"), result_path(stream)};
     count += rest_put_headers(exchange, headers + count);
     count += rest_cors_headers(exchange, headers + count);
     choose_coding(stream);
     stream->head_sent = true;
     stream->over = str_equal(request->method, STR("HEAD"));
-    http_respond(request, 200, headers, count, stream->over);
+    http_respond(request, exchange->reply.http_status, headers, count, stream->over);
 }
 
 static void send_head(struct rest_stream *stream)
@@ -88,9 +90,9 @@ static void send_head(struct rest_stream *stream)
     CLEANUP(slices_finish) struct slices body;
     slices_init(&body);
     if (is_file(stream))
-        ipc_file_begin(&stream->file, &body, query_schema(stream->query));
+        ipc_file_begin(&stream->file, &body, stream->part->schema);
     else
-        ipc_stream_begin(&body, query_schema(stream->query));
+        ipc_stream_begin(&body, stream->part->schema);
     http_write(stream->exchange->request, &body);
 }
 
@@ -187,7 +189,9 @@ static void send_batch(struct rest_stream *stream, struct arrow_batch *batch)
     if (is_file(stream))
         ipc_file_batch(&stream->file, &body, batch);
     else
-        ipc_stream_batch(&body, batch);
+        ipc_stream_batch_after(&body, batch, stream->sent ? stream->sent : stream->part->schema);
+    arrow_schema_unref(stream->sent);
+    stream->sent = arrow_schema_ref(batch->schema);
     http_write(stream->exchange->request, &body);
 }
 
@@ -212,7 +216,7 @@ static bool step(struct rest_stream *stream)
     struct error error = ERROR_NONE;
     enum dataset_step what;
     CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
-    if (dataset_reader_next(stream->reader, &what, &batch, &error) != STATUS_OK) {
+    if (part_stream_next(stream->part, &what, &batch, &error) != STATUS_OK) {
         break_off(stream, &error);
         return false;
     }
@@ -259,7 +263,7 @@ static void pump(struct rest_stream *stream)
     struct http_request *request = stream->exchange->request;
     if (stream->over)
         return;
-    if (query_schema(stream->query)->field_count == 0) {
+    if (stream->query && query_schema(stream->query)->field_count == 0) {
         if (query_is_over(stream->query))
             respond_count(stream);
         return;
@@ -275,36 +279,48 @@ static void on_wake(struct loop_task *task)
     pump(CONTAINER_OF(task, struct rest_stream, wake));
 }
 
-static struct row_writer *text_writer(const struct rest_exchange *exchange)
+static struct row_writer *text_writer(const struct rest_exchange *exchange,
+                                      struct arrow_schema *schema)
 {
     static const enum row_format row_formats[] = {
         [REST_JSON] = ROW_JSON, [REST_NDJSON] = ROW_NDJSON, [REST_CSV] = ROW_CSV};
     const struct rest_reply *reply = &exchange->reply;
     if (reply->format == REST_ARROW || reply->format == REST_ARROW_FILE)
         return NULL;
-    return row_writer_create(row_formats[reply->format], query_schema(reply->query),
-                             reply->integers_as_text);
+    return row_writer_create(row_formats[reply->format], schema, reply->integers_as_text);
+}
+
+/* Reads the query's result from its first row on, and has it run. */
+static enum status begin_query(struct rest_stream *stream, struct error *error)
+{
+    struct dataset_part whole = DATASET_PART_WHOLE;
+    struct loop *loop = stream->exchange->request->loop;
+    stream->part = NEW(struct part_stream);
+    TRY(part_stream_open(stream->part, query_dataset(stream->query), &whole, 0, loop, &stream->wake,
+                         error));
+    return query_start(stream->query, loop, &stream->wake, error);
 }
 
 void rest_stream_begin(struct rest_exchange *exchange)
 {
     struct rest_stream *stream = NEW(struct rest_stream);
-    struct loop *loop = exchange->request->loop;
+    struct error error = ERROR_NONE;
     stream->exchange = exchange;
-    stream->query = query_ref(exchange->reply.query);
     stream->wake = LOOP_TASK_INIT(on_wake);
     stream->piece.make = on_turn;
-    stream->writer = text_writer(exchange);
+    stream->part = STEAL(exchange->reply.part);
     buf_init(&stream->text, REST_REPLY_BYTES_MAX);
     exchange->stream = stream;
-    exchange->fingerprint = query_fingerprint(stream->query);
-
-    struct error error = ERROR_NONE;
-    if (dataset_reader_open(query_dataset(stream->query), 0, loop, &stream->wake, &stream->reader,
-                            &error) != STATUS_OK ||
-        query_start(stream->query, loop, &stream->wake, &error) != STATUS_OK) {
-        break_off(stream, &error);
-        return;
+    if (exchange->reply.query) {
+        stream->query = query_ref(exchange->reply.query);
+        exchange->fingerprint = query_fingerprint(stream->query);
+        stream->writer = text_writer(exchange, query_schema(stream->query));
+        if (begin_query(stream, &error) != STATUS_OK) {
+            break_off(stream, &error);
+            return;
+        }
+    } else {
+        stream->writer = text_writer(exchange, stream->part->schema);
     }
     pump(stream);
 }
@@ -321,18 +337,29 @@ void rest_release_result(const struct rest_reply *reply, bool over, const struct
         dataset_drop(query_dataset(reply->query));
 }
 
+void rest_part_destroy(struct part_stream *part)
+{
+    if (!part)
+        return;
+    part_stream_finish(part);
+    free(part);
+}
+
 void rest_stream_close(struct rest_stream *stream)
 {
     if (!stream)
         return;
     struct error reason = ERROR_NONE;
     error_set(&reason, STATUS_CANCELLED, "the client left before the result was sent");
-    query_forget(stream->query, &stream->wake);
-    rest_release_result(&stream->exchange->reply, stream->over, &reason);
-    dataset_reader_close(stream->reader);
+    if (stream->query) {
+        query_forget(stream->query, &stream->wake);
+        rest_release_result(&stream->exchange->reply, stream->over, &reason);
+    }
+    rest_part_destroy(stream->part);
     loop_task_cancel(stream->exchange->request->loop, &stream->wake);
     http_piece_forget(&stream->piece);
     query_unref(stream->query);
+    arrow_schema_unref(stream->sent);
     ipc_file_finish(&stream->file);
     row_writer_destroy(stream->writer);
     arrow_batch_unref(stream->batch);

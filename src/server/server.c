@@ -274,6 +274,9 @@ static enum status open_doors(struct server *server, struct error *error)
     server->rest = rest_create(&(struct rest_options){
         .engine = server->engine,
         .queries = server->queries,
+        .store = server->store,
+        .batch_ttl_ms = server->settings->batch_ttl_ms,
+        .upload_folder = data_folder_temporary(server->folder),
         .workers = server->workers,
         .log = server->log,
         .metrics = server->metrics,

@@ -131,10 +131,10 @@ void body_file_cut(struct body_file *file, uint64_t size)
 
 static enum status refuse(struct error *error, const char *what)
 {
-    return error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                     "%s; drop datasets, let them expire sooner, or give more by --spill-disk and "
-                     "--spill-dir",
-                     what);
+    return error_set_code(error, STATUS_RESOURCE_EXHAUSTED, "STORAGE_FULL",
+                          "%s; drop datasets, let them expire sooner, or give more by --spill-disk "
+                          "and --spill-dir",
+                          what);
 }
 
 static bool leaves_too_little(const struct body_file *file, size_t bytes)

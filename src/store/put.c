@@ -28,6 +28,8 @@ struct put {
     struct dataset *target; /* NULL: the staged one becomes the dataset */
     size_t bytes;           /* bodies so far */
     bool is_committed;
+    bool is_new;                           /* nothing had the name when it was committed */
+    const struct put_condition *condition; /* NULL: none */
     char new_id[RANDOM_UUID_SIZE];
 };
 
@@ -99,6 +101,18 @@ static enum status not_kept(const struct dataset *present, struct error *error)
     return error_set(error, STATUS_INVALID_ARGUMENT,
                      "'%.*s' is the result of a statement; put under another name",
                      STR_ARGS(present->id));
+}
+
+/* `dataset` NULL: there is none. */
+static enum status check_condition(const struct put_condition *condition, struct dataset *dataset,
+                                   struct error *error)
+{
+    if (!condition)
+        return STATUS_OK;
+    struct dataset_facts facts;
+    if (dataset)
+        dataset_facts(dataset, &facts);
+    return condition->check(condition, dataset ? &facts : NULL, error);
 }
 
 /* What the mode says about the present dataset (NULL: none). *out_appends: its end is where to put. */
@@ -187,10 +201,12 @@ enum status put_begin(struct store *store, const struct put_options *options, st
     put->store = store;
     put->mode = options->mode;
     put->ttl_ms = options->ttl_ms;
+    put->condition = options->condition;
     random_uuid(put->new_id);
     CLEANUP(dataset_unref)
     struct dataset *present = find_present(store, options->id, options->path);
     bool appends = false;
+    TRY(check_condition(options->condition, present, error));
     TRY(check_mode(options, present, &appends, error));
     if (appends)
         put->target = STEAL(present);
@@ -293,6 +309,8 @@ static enum status publish(struct put *put, struct dataset **out_dropped, struct
     LOCKED(&store->locked.lock);
     struct dataset *rival = rival_of(store, staged);
     bool is_over = rival && store_is_expired(rival, clock_now_ns());
+    put->is_new = !rival || is_over;
+    TRY(check_condition(put->condition, put->is_new ? NULL : rival, error));
     if (rival && !is_over && (put->mode != PUT_REPLACE || !rival->is_kept))
         return error_set(error, STATUS_ALREADY_EXISTS,
                          "dataset '%.*s' was created by somebody else meanwhile; put again",
@@ -409,7 +427,9 @@ static enum status commit_append(struct put *put, struct error *error)
     struct dataset_wakes wakes = {.count = 0};
     uint64_t ttl_ms = put->ttl_ms > 0 ? put->ttl_ms : target->ttl_ms;
     lock_take(&target->commit_lock);
-    enum status status = extend_journal(put, ttl_ms, error);
+    enum status status = check_condition(put->condition, target, error);
+    if (status == STATUS_OK)
+        status = extend_journal(put, ttl_ms, error);
     if (status == STATUS_OK)
         status = add_to_target(put, ttl_ms, &wakes, error);
     lock_give(&target->commit_lock);
@@ -431,10 +451,13 @@ enum status put_commit(struct put *put, struct put_result *out_result, struct er
     *out_result = (struct put_result){
         .id = dataset->id,
         .path = dataset->path,
+        .is_new = put->is_new,
         .rows = rows,
         .batches = batches,
         .total_batches = facts.batches,
         .total_rows = facts.rows,
+        .total_bytes = facts.bytes,
+        .created_us = facts.created_us,
         .durability = dataset->durability,
         .expires_us = facts.expires_us,
     };
@@ -474,6 +497,26 @@ enum status dataset_renew(struct dataset *dataset, uint64_t ttl_ms, struct error
     if (dataset->journal)
         TRY(journal_commit(dataset->journal, life_from_now(new_ttl_ms), error));
     return renew(dataset, new_ttl_ms, error);
+}
+
+static bool is_named(struct dataset *dataset)
+{
+    LOCKED(&dataset->store->locked.lock);
+    return dataset->named.is_named;
+}
+
+enum status dataset_drop_if(struct dataset *dataset, const struct put_condition *condition,
+                            struct error *error)
+{
+    if (!dataset->is_kept)
+        return not_kept(dataset, error);
+    LOCKED(&dataset->commit_lock);
+    if (!is_named(dataset))
+        return error_set(error, STATUS_NOT_FOUND, "dataset '%.*s' was dropped meanwhile",
+                         STR_ARGS(dataset->id));
+    TRY(check_condition(condition, dataset, error));
+    dataset_drop(dataset);
+    return STATUS_OK;
 }
 
 /* --- start ------------------------------------------------------------------------------------- */

@@ -22,6 +22,14 @@ enum put_mode {
     PUT_REPLACE, /* takes the name over; readers of the old one end in peace */
 };
 
+/* What there has to be for a put or a drop to happen. Asked with a lock of the store held, at the beginning and
+ * again in the moment of truth: must not block or call the store. */
+struct put_condition {
+    /* `present`: what there is now; NULL: nothing. An error is handed on. */
+    enum status (*check)(const struct put_condition *condition, const struct dataset_facts *present,
+                         struct error *error);
+};
+
 struct put_options {
     struct str id;   /* of a dataset without a path; empty: a new UUID */
     struct str path; /* canonical (name.h); empty: none */
@@ -29,8 +37,9 @@ struct put_options {
     struct str owner;
     uint64_t ttl_ms;         /* 0: that of the dataset appended to, else ttl_default_ms */
     uint64_t ttl_default_ms; /* 0: 1 h */
-    enum dataset_durability durability; /* of a new dataset; one appended to keeps its own */
-    struct arrow_schema *schema;        /* a reference is taken */
+    enum dataset_durability durability;    /* of a new dataset; one appended to keeps its own */
+    struct arrow_schema *schema;           /* a reference is taken */
+    const struct put_condition *condition; /* NULL: none; lives as long as the put */
 };
 
 #define PUT_TTL_DEFAULT_MS (UINT64_C(3600) * 1000)
@@ -38,10 +47,13 @@ struct put_options {
 struct put_result {
     struct str id; /* these two live as long as the put */
     struct str path;
+    bool is_new;  /* there was none of that name */
     int64_t rows; /* of this put */
     size_t batches;
     size_t total_batches; /* of the dataset, behind this put */
     int64_t total_rows;
+    size_t total_bytes;
+    int64_t created_us;
     enum dataset_durability durability;
     int64_t expires_us;
 };
@@ -59,3 +71,6 @@ MUST_CHECK enum status put_commit(struct put *put, struct put_result *out_result
 /* Frees the put, and what it brought unless it was committed. NULL is allowed. */
 void put_destroy(struct put *put);
 CLEANUP_FUNCTION(struct put *, put_destroy)
+/* dataset_drop of a kept dataset if the condition holds (NULL: in any case). NOT_FOUND when it is gone already. */
+MUST_CHECK enum status dataset_drop_if(struct dataset *dataset,
+                                       const struct put_condition *condition, struct error *error);

@@ -1,0 +1,48 @@
+/*
+ * dataset.h — what the files of /v1/datasets share: names, versions, conditions, the object that answers show.
+ *
+ * Private to rest. SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "rest/rest_private.h"
+#include "store/put.h"
+#include "store/put_wishes.h"
+
+/* What a URL names: one of the two. */
+struct dataset_name {
+    struct str id;
+    struct str path; /* canonical */
+};
+/* Reads exchange->parameter. Texts are in the exchange's arena. INVALID_ARGUMENT, code VALIDATION_ERROR. */
+MUST_CHECK enum status rest_dataset_name(struct rest_exchange *exchange,
+                                         struct dataset_name *out_name, struct error *error);
+/* The kept dataset that exchange->parameter names, one reference. */
+MUST_CHECK enum status rest_dataset_find(struct rest_exchange *exchange,
+                                         struct dataset **out_dataset, struct error *error);
+/* Whether it is none of a client's business. */
+bool rest_dataset_is_hidden(const struct dataset_facts *facts);
+/* "/v1/datasets/..." of a dataset, in the arena. */
+struct str rest_dataset_url(struct arena *arena, struct str id, struct str path);
+
+/* The opaque part of the entity tag of a dataset as an Arrow stream: another one for other rows. */
+struct str rest_dataset_version(struct arena *arena, struct str id, int64_t created_us,
+                                size_t batches);
+/* Of another form of it: the version, this and the form's name. */
+#define REST_VERSION_FORM '+'
+
+/* The If-Match and If-None-Match of a request that changes a dataset. */
+struct rest_condition {
+    struct put_condition condition;
+    const struct http_request *input;
+};
+/* `input` stays as long as the condition is used. Returns NULL when the request has no condition. */
+const struct put_condition *rest_condition_init(struct rest_condition *condition,
+                                                const struct http_request *input);
+
+/* The text of an option: a query parameter `<name>` or a header `volley-<name>`; empty: not given. */
+struct str rest_option(const struct rest_exchange *exchange, const char *name);
+/* {"id", "path", "rows", ...}; with its columns if `schema`. */
+void rest_write_dataset(struct rest_exchange *exchange, struct json_writer *json,
+                        const struct dataset_facts *facts, const struct arrow_schema *schema);
+void rest_write_time(struct json_writer *json, const char *key, int64_t time_us);
