@@ -1,5 +1,5 @@
 /*
- * slab.c — carves buffers out of blocks of 32 MiB.
+ * slab.c — carves buffers out of large blocks.
  *
  * The slab and each buffer of a block hold a reference to it. The headers of buffers are on the heap, so
  * that what is freed is whole pages. When only the slab itself still holds its block, it begins again at

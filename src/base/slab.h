@@ -11,7 +11,7 @@
 
 #include "base/buffer.h"
 
-#define SLAB_BLOCK_BYTES ((size_t)32 << 20)
+#define SLAB_BLOCK_BYTES ((size_t)128 << 20)
 
 struct slab {
     struct slab_block *block; /* NULL: none yet */
