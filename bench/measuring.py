@@ -88,6 +88,7 @@ def h2load(context, server, url, calls, *options):
         found = re.search(r"finished in ([\d.]+)(us|ms|s), ([\d.]+) req/s", output)
         sample["seconds"] = float(found.group(1)) * UNITS[found.group(2)]
         sample["per_second"] = float(found.group(3))
+        sample["received"] = int(re.search(r"\((\d+)\) data", output).group(1))
         return sample
 
     sample = watched(server, load)

@@ -59,6 +59,14 @@ def table(kind):
     return pa.RecordBatch.from_arrays(columns, list("abcd"))
 
 
+def batches(kind, batch_bytes):
+    """The table in batches of that size, each with memory of its own."""
+    values, rows = table(kind), batch_bytes // BYTES_PER_ROW
+    return [pa.RecordBatch.from_arrays(
+        [pa.concat_arrays([column.slice(start, rows)]) for column in values.columns],
+        schema=values.schema) for start in range(0, values.num_rows, rows)]
+
+
 def serialized(batch, options):
     sink = pa.BufferOutputStream()
     with pa.ipc.new_stream(sink, batch.schema, options=options) as writer:
@@ -66,23 +74,18 @@ def serialized(batch, options):
         schema_end = sink.tell()
         writer.write_batch(batch)
         batch_end = sink.tell()
-    return sink.getvalue().slice(schema_end, batch_end - schema_end)
+    return memoryview(sink.getvalue())[schema_end:batch_end]
 
 
 def write_upload(folder, name, descriptor, batch_bytes, kind="counting", compression=None):
     """(head, body): the descriptor with the schema, and FILE_BYTES of batches of that size."""
     head, body = folder / f"{name}.head", folder / f"{name}.body"
     if not head.exists():
-        values = table(kind)
         options = pa.ipc.IpcWriteOptions(compression=compression)
-        rows = batch_bytes // BYTES_PER_ROW
         with open(body, "wb") as file:
-            for start in range(0, values.num_rows, rows):
-                batch = pa.RecordBatch.from_arrays(
-                    [pa.concat_arrays([column.slice(start, rows)]) for column in values.columns],
-                    schema=values.schema)
-                file.write(flight_data(memoryview(serialized(batch, options))))
-        head.write_bytes(flight_data(memoryview(values.schema.serialize()), descriptor))
+            for batch in batches(kind, batch_bytes):
+                file.write(flight_data(serialized(batch, options)))
+        head.write_bytes(flight_data(memoryview(table(kind).schema.serialize()), descriptor))
     return head, body
 
 

@@ -58,6 +58,7 @@ web_peers() {
 native_programs() {
     gcc -O2 -Wall -Wextra -o "$built/raw" "$bench/native/raw.c" &&
         gcc -O2 -Wall -Wextra -o "$built/idle" "$bench/native/idle.c" -lssl -lcrypto -lpthread &&
+        gcc -O2 -Wall -Wextra -o "$built/codec" "$bench/native/codec.c" -llz4 -lzstd &&
         gcc -O2 -Wall -Wextra -o "$built/feed" "$bench/native/feed.c" -lnghttp2 &&
         gcc -O2 -Wall -Wextra -shared -fPIC -o "$built/libdrain.so" "$bench/native/drain.c"
 }

@@ -4,6 +4,7 @@ usage: fetch.py LIBRARY sql ADDRESS STATEMENT [NAME=VALUE...]     GetFlightInfo 
        fetch.py LIBRARY again ADDRESS STATEMENT [NAME=VALUE...]   a DoGet of a finished result
        fetch.py LIBRARY ticket ADDRESS TICKET                     a DoGet of a plain ticket
        fetch.py LIBRARY duckdb DATABASE STATEMENT                 DuckDB in this process
+       fetch.py LIBRARY arrow BYTES STATEMENT                     DuckDB over the pyarrow table `input`
 
 LIBRARY is the built native/drain.c; NAME=VALUE are call headers. Prints one JSON object: seconds,
 rows, batches, and this process's CPU seconds during them.
@@ -17,10 +18,13 @@ import time
 from pathlib import Path
 
 import duckdb
+import pyarrow
 import pyarrow.flight
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "integration"))
+sys.path[:0] = [str(Path(__file__).resolve().parents[2] / "tests" / "integration"),
+                str(Path(__file__).resolve().parents[1])]
 import flight_sql  # noqa: E402
+import messages  # noqa: E402
 
 BATCH_ROWS = 122_880  # DuckDB's own row groups
 
@@ -77,11 +81,37 @@ def of_duckdb(database, statement):
     return warm, read
 
 
+def copied(batch):
+    """The same values at another place: a table as large as its bytes."""
+    return pyarrow.RecordBatch.from_arrays(
+        [pyarrow.concat_arrays([column, column.slice(0, 0)]) for column in batch.columns],
+        schema=batch.schema)
+
+
+def of_arrow(size, statement):
+    """Over batches of 1 MiB as the benchmark's uploads have them."""
+    rows = messages.table("counting").num_rows
+    batches = messages.batches("counting", 1 << 20) * (size // (rows * messages.BYTES_PER_ROW))
+    connection = duckdb.connect()
+    connection.register("input", pyarrow.Table.from_batches([copied(batch) for batch in batches]))
+
+    def read(_=None):
+        return connection.execute(statement).fetch_record_batch(BATCH_ROWS)
+
+    def warm():
+        for _ in read():
+            pass
+
+    return warm, read
+
+
 def main():
     library = ctypes.CDLL(sys.argv[1])
     kind, place, text, *headers = sys.argv[2:]
     if kind == "duckdb":
         prepare, read = of_duckdb(place, text)
+    elif kind == "arrow":
+        prepare, read = of_arrow(int(place), text)
     else:
         prepare, read = of_flight(kind, place, text, headers)
     prepared = prepare()

@@ -1,8 +1,9 @@
 /*
- * raw.c — what a bare loopback send costs: the floor below every server.
+ * raw.c — what a bare loopback send and a bare write cost: the floor below every server.
  *
  * usage: raw serve BYTES         prints its port, then sends BYTES to each connection, one at a time
  *        raw fetch PORT          reads a connection to its end and prints the bytes
+ *        raw write FILE BYTES    writes BYTES to a new file; prints its seconds and CPU seconds as JSON
  *
  * Sends 1 MiB writes out of a buffer as large as the data (so that it comes from memory, as a server's
  * batches do) with the kernel's default socket buffers; reads into 1 MiB. One thread; owns its sockets.
@@ -10,11 +11,13 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PIECE ((size_t)1 << 20)
@@ -79,12 +82,42 @@ static int fetch(int port)
     return 0;
 }
 
+static double seconds_of(clockid_t clock)
+{
+    struct timespec now;
+    clock_gettime(clock, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+static int write_file(const char *path, size_t size)
+{
+    char *bytes = malloc(size);
+    int file = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (!bytes || file < 0)
+        return fail(path);
+    memset(bytes, 7, size);
+    double start = seconds_of(CLOCK_MONOTONIC), cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
+    for (size_t written = 0; written < size;) {
+        size_t piece = size - written < PIECE ? size - written : PIECE;
+        ssize_t count = write(file, bytes + written, piece);
+        if (count <= 0)
+            return fail("write");
+        written += (size_t)count;
+    }
+    printf("{\"seconds\": %.6f, \"cpu\": %.6f}\n", seconds_of(CLOCK_MONOTONIC) - start,
+           seconds_of(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+    close(file);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "serve") == 0)
         return serve((size_t)strtoull(argv[2], NULL, 10));
     if (argc == 3 && strcmp(argv[1], "fetch") == 0)
         return fetch((int)strtol(argv[2], NULL, 10));
-    fprintf(stderr, "usage: raw serve BYTES | raw fetch PORT\n");
+    if (argc == 4 && strcmp(argv[1], "write") == 0)
+        return write_file(argv[2], (size_t)strtoull(argv[3], NULL, 10));
+    fprintf(stderr, "usage: raw serve BYTES | raw fetch PORT | raw write FILE BYTES\n");
     return 2;
 }
