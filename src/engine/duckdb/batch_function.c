@@ -134,7 +134,7 @@ static enum status bind_dataset(duckdb_bind_info info, struct batch_bind *bind, 
     if (bind->schema->field_count == 0)
         return error_set(error, STATUS_FAILED_PRECONDITION,
                          "dataset '%.*s' has no columns that SQL could read", STR_ARGS(bind->name));
-    TRY(scan_plans_make(&bind->arena, bind->schema, &bind->plans, error));
+    bind->plans = scan_plans_make(&bind->arena, bind->schema);
     bind->names = scan_names(&bind->arena, bind->schema->fields, bind->schema->field_count);
     dataset_facts(dataset, &facts);
     /* Called exact, it is taken as an estimate, which is what it is: the dataset may grow. */
@@ -187,9 +187,9 @@ static void batch_scan_destroy(void *pointer)
 static enum status scan_open_reader(struct batch_scan *scan, int64_t *out_rows, struct error *error)
 {
     const struct batch_bind *bind = scan->bind;
-    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
-    struct dataset_facts facts;
-    TRY(dataset_find_readable(bind->engine, bind->name, &dataset, error));
+    struct dataset_use use;
+    TRY(dataset_use_find(bind->engine, scan->connection, bind->name, &use, error));
+    CLEANUP(dataset_unref) struct dataset *dataset = use.dataset;
     if (!arrow_schema_equal(dataset_schema(dataset), bind->schema))
         return error_set(
             error, STATUS_ABORTED,
@@ -197,13 +197,13 @@ static enum status scan_open_reader(struct batch_scan *scan, int64_t *out_rows, 
             "was prepared: send it again",
             STR_ARGS(bind->name));
     TRY(dataset_reader_open(dataset, 0, NULL, NULL, &scan->reader, error));
-    dataset_facts(dataset, &facts);
-    dataset_reader_end_at(scan->reader, facts.batches);
-    *out_rows = facts.rows;
+    dataset_reader_end_at(scan->reader, use.batches);
+    *out_rows = use.rows;
     return STATUS_OK;
 }
 
-static void scan_take_columns(struct batch_scan *scan, duckdb_init_info info)
+static enum status scan_take_columns(struct batch_scan *scan, duckdb_init_info info,
+                                     struct error *error)
 {
     size_t field_count = scan->bind->schema->field_count;
     scan->column_count = duckdb_init_get_column_count(info);
@@ -212,9 +212,14 @@ static void scan_take_columns(struct batch_scan *scan, duckdb_init_info info)
         size_t index = duckdb_init_get_column_index(info, i);
         /* count(*) needs no column; the engine then gives an index beyond the last one. */
         scan->columns[i] = index < field_count ? index : SIZE_MAX;
-        if (index < field_count && scan_plan_points(&scan->bind->plans[index]))
-            scan->holds_batches = true;
+        if (index >= field_count)
+            continue;
+        const struct scan_plan *plan = &scan->bind->plans[index];
+        if (plan->refusal.ptr)
+            return error_set(error, STATUS_UNIMPLEMENTED, "%.*s", STR_ARGS(plan->refusal));
+        scan->holds_batches = scan->holds_batches || scan_plan_points(plan);
     }
+    return STATUS_OK;
 }
 
 static void batch_init(duckdb_init_info info)
@@ -226,12 +231,12 @@ static void batch_init(duckdb_init_info info)
     scan->bind = duckdb_init_get_bind_data(info);
     scan->connection = connection_find(scan->bind->engine, scan->bind->connection_number);
     duckdb_init_set_init_data(info, scan, batch_scan_destroy);
-    if (scan_open_reader(scan, &rows, &error) != STATUS_OK) {
+    if (scan_open_reader(scan, &rows, &error) != STATUS_OK ||
+        scan_take_columns(scan, info, &error) != STATUS_OK) {
         connection_note_cause(scan->connection, &error);
         duckdb_init_set_error(info, error.message);
         return;
     }
-    scan_take_columns(scan, info);
     duckdb_init_set_max_threads(info, (idx_t)(rows / PART_ROWS_MAX + 1));
 }
 

@@ -2,7 +2,8 @@
  * dataset_uses.c — finding the datasets that statements read, and knowing whether they still fit.
  *
  * A prepared statement is good for the columns that its datasets had; which rows they hold is looked up
- * when it runs. Any thread; a list belongs to its statement. SPDX-License-Identifier: Apache-2.0
+ * when it runs, once for all of its scans: they start one after the other, and what is put meanwhile must
+ * not be seen by some of them only. Any thread; a list belongs to its statement. SPDX-License-Identifier: Apache-2.0
  */
 #include "base/memory.h"
 #include "engine/duckdb/state.h"
@@ -49,15 +50,75 @@ enum status dataset_find_readable(struct engine *engine, struct str name,
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     struct dataset_facts facts;
     if (!engine->store || store_find_name(engine->store, name, &dataset, NULL) != STATUS_OK)
-        return error_set_code(error, STATUS_NOT_FOUND, "NOT_FOUND",
-                              "there is no dataset '%.*s': it expired, was dropped or never existed",
-                              STR_ARGS(name));
+        return error_set_code(
+            error, STATUS_NOT_FOUND, "NOT_FOUND",
+            "there is no dataset '%.*s': it expired, was dropped or never existed", STR_ARGS(name));
     dataset_facts(dataset, &facts);
     if (facts.state != DATASET_COMPLETE)
         return error_set(error, STATUS_FAILED_PRECONDITION,
                          "dataset '%.*s' is %s: SQL reads complete ones only", STR_ARGS(name),
                          dataset_state_name(facts.state));
     *out_dataset = STEAL(dataset);
+    return STATUS_OK;
+}
+
+/* --- one run ------------------------------------------------------------------------------------ */
+
+/* A dataset that cannot be read is left for its scan to tell. */
+static void use_pin(struct dataset_use *use, struct engine *engine)
+{
+    struct dataset_facts facts;
+    if (dataset_find_readable(engine, str_of(use->name), &use->dataset, NULL) != STATUS_OK)
+        return;
+    dataset_facts(use->dataset, &facts);
+    use->batches = facts.batches;
+    use->rows = facts.rows;
+}
+
+void dataset_uses_pin(struct dataset_uses *uses, struct connection *connection)
+{
+    for (size_t i = 0; i < uses->count; i++)
+        use_pin(&uses->items[i], connection->engine);
+    LOCKED(&connection->locked.lock);
+    connection->locked.reads = uses;
+}
+
+void dataset_uses_unpin(struct dataset_uses *uses, struct connection *connection)
+{
+    lock_take(&connection->locked.lock);
+    connection->locked.reads = NULL;
+    lock_give(&connection->locked.lock);
+    for (size_t i = 0; i < uses->count; i++)
+        dataset_unref(STEAL(uses->items[i].dataset));
+}
+
+/* The first of a name counts, however often it was read. */
+static bool use_find_pinned(struct connection *connection, struct str name,
+                            struct dataset_use *out_use)
+{
+    LOCKED(&connection->locked.lock);
+    const struct dataset_uses *uses = connection->locked.reads;
+    for (size_t i = 0; uses && i < uses->count; i++) {
+        if (!uses->items[i].dataset || !str_equal(str_of(uses->items[i].name), name))
+            continue;
+        *out_use = uses->items[i];
+        dataset_ref(out_use->dataset);
+        return true;
+    }
+    return false;
+}
+
+enum status dataset_use_find(struct engine *engine, struct connection *connection, struct str name,
+                             struct dataset_use *out_use, struct error *error)
+{
+    struct dataset_facts facts;
+    if (connection && use_find_pinned(connection, name, out_use))
+        return STATUS_OK;
+    *out_use = (struct dataset_use){0};
+    TRY(dataset_find_readable(engine, name, &out_use->dataset, error));
+    dataset_facts(out_use->dataset, &facts);
+    out_use->batches = facts.batches;
+    out_use->rows = facts.rows;
     return STATUS_OK;
 }
 

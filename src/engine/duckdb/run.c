@@ -192,9 +192,11 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
     TRY(statement_refresh(statement, error));
     note_write(statement, last->class);
     struct run run = run_of(statement, keeps_rows ? &writer : NULL);
+    dataset_uses_pin(&statement->uses, run.connection);
     enum status status = keeps_rows && run_copy_is_better(statement)
                              ? run_copy(&run, error)
                              : run_stream(&run, statement->prepared, error);
+    dataset_uses_unpin(&statement->uses, run.connection);
     *out_rows = keeps_rows ? writer.rows : has_rows ? run.dropped : -1;
     if (statement->kind == STATEMENT_UPDATE)
         *out_rows = run.changed;

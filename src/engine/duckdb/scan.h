@@ -15,6 +15,7 @@
  *      arrow.uuid, arrow.json, arrow.bool8 UUID, JSON, BOOLEAN
  *      dictionaries, run-end encoding      their values
  *      fixed_size_list, up to 100,000      ARRAY, else LIST
+ *      struct or union without fields      nothing: a column with one cannot be read
  *
  * Private to engine/duckdb. SPDX-License-Identifier: Apache-2.0
  */
@@ -47,6 +48,7 @@ struct scan_plan {
     struct scan_plan *children;
     size_t child_count;
     struct scan_plan *values; /* of a dictionary or of runs */
+    struct str refusal;       /* why the column cannot be read; NULL: it can */
 };
 
 /* Rows of a column, and where they go. */
@@ -75,10 +77,9 @@ struct scan_filler {
 void scan_filler_init(struct scan_filler *filler);
 void scan_filler_finish(struct scan_filler *filler);
 
-/* The plans of all fields of a schema, in the arena; they own DuckDB types until scan_plans_finish, also
- * after a failure. UNIMPLEMENTED naming the field for what DuckDB cannot hold. */
-MUST_CHECK enum status scan_plans_make(struct arena *arena, const struct arrow_schema *schema,
-                                       struct scan_plan **out_plans, struct error *error);
+/* The plans of all fields of a schema, in the arena; they own DuckDB types until scan_plans_finish. A column
+ * that DuckDB cannot hold has a refusal, which names it and its type, and must not be filled. */
+struct scan_plan *scan_plans_make(struct arena *arena, const struct arrow_schema *schema);
 void scan_plans_finish(struct scan_plan *plans, size_t count);
 /* The engine's type of the column. */
 static inline duckdb_logical_type scan_plan_type(const struct scan_plan *plan)

@@ -8,6 +8,7 @@
  * Any thread; the plans are the caller's. Source: Arrow Schema.fbs, canonical extensions; DuckDB's types.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "base/buf.h"
 #include "base/memory.h"
 #include "engine/duckdb/duckdb_copy.h"
 #include "engine/duckdb/scan.h"
@@ -15,6 +16,9 @@
 /* What the engine's DECIMAL and ARRAY take. */
 #define DECIMAL_DIGITS_MAX 38
 #define ARRAY_SIZE_MAX 100000
+
+/* What is told of a type that cannot be read. */
+#define TYPE_TEXT_BYTES_MAX 200
 
 #define SECONDS_PER_DAY INT64_C(86400)
 
@@ -238,8 +242,7 @@ static enum status plan_make_members(struct arena *arena, struct scan_plan *plan
     TRY(plan_make_children(arena, plan, error));
     if (plan->child_count == 0)
         return error_set(error, STATUS_UNIMPLEMENTED,
-                         "column '%.*s': the engine has no struct or union without fields",
-                         STR_ARGS(field->name));
+                         "the engine has no struct or union without fields");
     const char **member_names = scan_names(arena, field->children, field->child_count);
     duckdb_logical_type *members = ARENA_NEW_ARRAY(arena, duckdb_logical_type, plan->child_count);
     for (size_t i = 0; i < plan->child_count; i++)
@@ -328,24 +331,39 @@ static enum status plan_make(struct arena *arena, const struct arrow_field *fiel
     }
     const struct scan_type *type = type_find(field);
     if (!type)
-        return error_set(error, STATUS_UNIMPLEMENTED,
-                         "column '%.*s': the engine reads no column of this type",
-                         STR_ARGS(field->name));
+        return error_set(error, STATUS_UNIMPLEMENTED, "the engine has no such type");
     plan_make_flat(plan, type);
     return STATUS_OK;
 }
 
 /* --- plans -------------------------------------------------------------------------------------- */
 
-enum status scan_plans_make(struct arena *arena, const struct arrow_schema *schema,
-                            struct scan_plan **out_plans, struct error *error)
+static struct str refusal_of(struct arena *arena, const struct arrow_field *field,
+                             const struct error *cause)
+{
+    CLEANUP(buf_finish) struct buf type;
+    buf_init(&type, TYPE_TEXT_BYTES_MAX);
+    arrow_field_type_text(field, &type);
+    return arena_printf(arena, "column '%.*s' of type %.*s: %s; name the columns that are wanted",
+                        STR_ARGS(field->name), STR_ARGS(buf_str(&type)), cause->message);
+}
+
+struct scan_plan *scan_plans_make(struct arena *arena, const struct arrow_schema *schema)
 {
     struct scan_plan *plans = ARENA_NEW_ARRAY(arena, struct scan_plan, schema->field_count);
     memset(plans, 0, schema->field_count * sizeof(*plans));
-    *out_plans = plans;
-    for (size_t i = 0; i < schema->field_count; i++)
-        TRY(plan_make(arena, &schema->fields[i], &plans[i], error));
-    return STATUS_OK;
+    for (size_t i = 0; i < schema->field_count; i++) {
+        struct error cause = ERROR_NONE;
+        if (plan_make(arena, &schema->fields[i], &plans[i], &cause) == STATUS_OK)
+            continue;
+        scan_plans_finish(&plans[i], 1);
+        plans[i] = (struct scan_plan){
+            .field = &schema->fields[i],
+            .type = duckdb_create_logical_type(DUCKDB_TYPE_SQLNULL),
+            .refusal = refusal_of(arena, &schema->fields[i], &cause),
+        };
+    }
+    return plans;
 }
 
 void scan_plans_finish(struct scan_plan *plans, size_t count)

@@ -96,6 +96,7 @@ struct connection {
         struct lock lock;
         struct condition left;
         bool is_entered;
+        const struct dataset_uses *reads; /* of the statement that runs; NULL: none */
         struct error cause; /* that a function of ours gave the engine; STATUS_OK: none */
     } locked;
 };
@@ -191,6 +192,9 @@ MUST_CHECK enum status parts_make(struct engine *engine, struct str sql, struct 
 struct dataset_use {
     char *name; /* id or path */
     struct arrow_schema *schema;
+    struct dataset *dataset; /* while the statement runs: what it reads, a reference; else NULL */
+    size_t batches;          /* of it, so many: what came later is for later statements */
+    int64_t rows;
 };
 
 struct dataset_uses {
@@ -201,6 +205,14 @@ void dataset_uses_add(struct dataset_uses *uses, struct str name, struct arrow_s
 void dataset_uses_clear(struct dataset_uses *uses);
 /* True when the datasets of these names have the columns that they had. */
 bool dataset_uses_are_current(const struct dataset_uses *uses, struct engine *engine);
+/* Has all scans of one run read the same: what the datasets hold now. */
+void dataset_uses_pin(struct dataset_uses *uses, struct connection *connection);
+void dataset_uses_unpin(struct dataset_uses *uses, struct connection *connection);
+/* What a scan on that connection (NULL: none of ours) reads of a name, with one reference to the dataset in
+ * out_use, whose name is not set. Errors of dataset_find_readable. */
+MUST_CHECK enum status dataset_use_find(struct engine *engine, struct connection *connection,
+                                        struct str name, struct dataset_use *out_use,
+                                        struct error *error);
 /* The dataset of an id or a path, one reference. NOT_FOUND; FAILED_PRECONDITION for one that is not
  * complete. */
 MUST_CHECK enum status dataset_find_readable(struct engine *engine, struct str name,

@@ -67,7 +67,6 @@ static void table_bind(duckdb_bind_info info)
 {
     struct engine *engine = duckdb_bind_get_extra_info(info);
     const struct engine_table *table = bind_find_table(engine, info);
-    struct error error = ERROR_NONE;
     if (!table) {
         duckdb_bind_set_error(info, "there is no system table of that name");
         return;
@@ -76,10 +75,7 @@ static void table_bind(duckdb_bind_info info)
     bind->table = table;
     arena_init(&bind->arena);
     duckdb_bind_set_bind_data(info, bind, table_bind_destroy);
-    if (scan_plans_make(&bind->arena, table->schema, &bind->plans, &error) != STATUS_OK) {
-        duckdb_bind_set_error(info, error.message);
-        return;
-    }
+    bind->plans = scan_plans_make(&bind->arena, table->schema);
     const char **names =
         scan_names(&bind->arena, table->schema->fields, table->schema->field_count);
     for (size_t i = 0; i < table->schema->field_count; i++)

@@ -339,6 +339,34 @@ static void test_cached_statements(void **state)
     test_execute(*state, "DROP SCHEMA dataset CASCADE");
 }
 
+static void append_again(void *context)
+{
+    for (int i = 0; i < 40; i++)
+        put(context, "growing", PUT_APPEND, "i", 0, 1);
+}
+
+/* All scans of a statement read the same rows, though they start one after the other. */
+static void test_growing_while_read(void **state)
+{
+    struct thread *thread;
+    put(*state, "growing", PUT_REPLACE, "i", 0, 1);
+    assert_int_equal(thread_start("put", 0, append_again, *state, &thread, NULL), STATUS_OK);
+    for (int i = 0; i < 40; i++) {
+        test_rows(*state,
+                  "SELECT (SELECT count(*) FROM dataset.growing WHERE i >= 0) = "
+                  "(SELECT count(t) FROM batch('growing')), "
+                  "(SELECT count(*) FROM dataset.growing) = count(*) "
+                  "FROM dataset.growing a JOIN (FROM batch('growing') LIMIT 1) b ON b.i < 1",
+                  "true|true");
+        test_rows(*state,
+                  "SELECT count(*) FROM (SELECT count(*) AS n FROM dataset.growing GROUP BY i) "
+                  "WHERE n != (SELECT count(*) FROM dataset.growing WHERE i = 0)",
+                  "0");
+    }
+    thread_join(thread);
+    test_rows(*state, "SELECT count(*) FROM dataset.growing", "410000");
+}
+
 /* A reader ends in peace when its dataset is dropped under it. */
 static void test_dropped_while_read(void **state)
 {
@@ -406,6 +434,7 @@ int main(void)
         cmocka_unit_test(test_dropped_meanwhile),
         cmocka_unit_test(test_replaced_meanwhile),
         cmocka_unit_test(test_cached_statements),
+        cmocka_unit_test(test_growing_while_read),
         cmocka_unit_test(test_dropped_while_read),
         cmocka_unit_test(test_threads),
     };
