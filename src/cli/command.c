@@ -8,8 +8,8 @@
 #include "cli/command.h"
 
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "base/str.h"
-#include "settings/nearest.h"
 
 #include <stdarg.h>
 #include <stdio.h>

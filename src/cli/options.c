@@ -8,9 +8,9 @@
 #include "cli/options.h"
 
 #include "base/buf.h"
+#include "base/nearest.h"
 #include "http/url.h"
 #include "settings/flags.h"
-#include "settings/nearest.h"
 #include "settings/value.h"
 
 #include <stdlib.h>

@@ -97,7 +97,7 @@ struct clause {
 struct replacer {
     struct arena *arena;
     struct sql_tokenizer tokenizer;
-    bool (*exists)(void *context, struct str path);
+    struct str (*find)(void *context, struct arena *arena, struct str path);
     void *context;
     struct dataset_names *names;
     struct buf sql;
@@ -306,7 +306,8 @@ static void copy_until(struct replacer *replacer, size_t end)
 }
 
 /* TABLE x is FROM x, and what DESCRIBE and the like take besides names is a query. */
-static void reference_replace(struct replacer *replacer, const struct reference *reference)
+static void reference_replace(struct replacer *replacer, const struct reference *reference,
+                              struct str path)
 {
     static const char *const shows[] = {"describe", "desc", "show", "summarize", NULL};
     bool is_shown = is_one_of(&replacer->before, shows);
@@ -318,7 +319,7 @@ static void reference_replace(struct replacer *replacer, const struct reference 
     if (is_shown || is_table)
         buf_append_text(sql, "FROM ");
     buf_append_text(sql, READER);
-    append_quoted(sql, reference->path, '\'');
+    append_quoted(sql, path, '\'');
     append_hint(sql, reference->hint);
     buf_append_byte(sql, ')');
     if (!reference->has_alias && !is_shown) {
@@ -337,8 +338,9 @@ static void reference_replace(struct replacer *replacer, const struct reference 
 static void reference_take(struct replacer *replacer, const struct reference *reference)
 {
     struct dataset_names *names = replacer->names;
-    if (replacer->exists(replacer->context, reference->path)) {
-        reference_replace(replacer, reference);
+    struct str path = replacer->find(replacer->context, replacer->arena, reference->path);
+    if (path.len > 0) {
+        reference_replace(replacer, reference, path);
     } else if (names->unknown.len == 0) {
         names->unknown = reference->path;
         names->unknown_elements = reference->elements;
@@ -412,15 +414,15 @@ static bool mentions(struct str sql, struct str name)
 }
 
 void dataset_names_replace(struct arena *arena, struct str sql,
-                           bool (*exists)(void *context, struct str path), void *context,
-                           struct dataset_names *out_names)
+                           struct str (*find)(void *context, struct arena *arena, struct str path),
+                           void *context, struct dataset_names *out_names)
 {
     *out_names = (struct dataset_names){.source = sql, .sql = sql};
     if (!mentions(sql, STR(DATASET_CATALOG_NAME)) && !mentions(sql, STR(FUNCTION)))
         return;
     struct replacer *replacer = NEW(struct replacer);
     replacer->arena = arena;
-    replacer->exists = exists;
+    replacer->find = find;
     replacer->context = context;
     replacer->names = out_names;
     replacer->is_barred = dataset_filter_is_barred(sql);

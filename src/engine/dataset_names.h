@@ -31,11 +31,11 @@ struct dataset_names {
     size_t unknown_offset;
 };
 
-/* Replaces the names of datasets, those of which `exists` says so; the new text and all else are the
- * arena's. The text is nested no deeper than SQL_NESTING_MAX (gate_check_text). */
+/* Replaces the names of datasets, those for which `find` has a canonical path; the new text and all else
+ * are the arena's. The text is nested no deeper than SQL_NESTING_MAX (gate_check_text). */
 void dataset_names_replace(struct arena *arena, struct str sql,
-                           bool (*exists)(void *context, struct str path), void *context,
-                           struct dataset_names *out_names);
+                           struct str (*find)(void *context, struct arena *arena, struct str path),
+                           void *context, struct dataset_names *out_names);
 
 /* Has an error's position and its excerpt be about the client's text. */
 void dataset_names_mend_error(const struct dataset_names *names, struct error *error);

@@ -12,7 +12,7 @@
  * Runs on: the thread that starts the process. Owns: nothing.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "settings/nearest.h"
+#include "base/nearest.h"
 #include "settings/source.h"
 
 #include <ctype.h>

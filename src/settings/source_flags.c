@@ -8,8 +8,8 @@
  * Runs on: the thread that starts the process. Owns: nothing.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "base/nearest.h"
 #include "settings/flags.h"
-#include "settings/nearest.h"
 #include "settings/source.h"
 
 struct target {

@@ -11,7 +11,7 @@
  * Spec: YAML 1.1 as libyaml reads it.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "settings/nearest.h"
+#include "base/nearest.h"
 #include "settings/source.h"
 
 #include <yaml.h>

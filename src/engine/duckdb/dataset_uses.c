@@ -3,9 +3,12 @@
  *
  * A prepared statement is good for the columns that its datasets had; which rows they hold is looked up
  * when it runs, once for all of its scans: they start one after the other, and what is put meanwhile must
- * not be seen by some of them only. Any thread; a list belongs to its statement. SPDX-License-Identifier: Apache-2.0
+ * not be seen by some of them only.
+ *
+ * Any thread; a list belongs to its statement. SPDX-License-Identifier: Apache-2.0
  */
 #include "base/memory.h"
+#include "engine/dataset_find.h"
 #include "engine/duckdb/state.h"
 
 void dataset_uses_add(struct dataset_uses *uses, struct str name, struct arrow_schema *schema)
@@ -50,9 +53,7 @@ enum status dataset_find_readable(struct engine *engine, struct str name,
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     struct dataset_facts facts;
     if (!engine->store || store_find_name(engine->store, name, &dataset, NULL) != STATUS_OK)
-        return error_set_code(
-            error, STATUS_NOT_FOUND, "NOT_FOUND",
-            "there is no dataset '%.*s': it expired, was dropped or never existed", STR_ARGS(name));
+        return dataset_refuse_unknown(engine->store, name, error);
     dataset_facts(dataset, &facts);
     if (facts.state != DATASET_COMPLETE)
         return error_set(error, STATUS_FAILED_PRECONDITION,
@@ -122,9 +123,7 @@ enum status dataset_use_find(struct engine *engine, struct connection *connectio
     return STATUS_OK;
 }
 
-bool dataset_path_exists(void *engine, struct str path)
+struct str dataset_path_of(void *engine, struct arena *arena, struct str path)
 {
-    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
-    struct store *store = ((struct engine *)engine)->store;
-    return store && store_find_name(store, path, &dataset, NULL) == STATUS_OK;
+    return dataset_find_path(arena, ((struct engine *)engine)->store, path);
 }

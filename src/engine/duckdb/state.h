@@ -217,8 +217,8 @@ MUST_CHECK enum status dataset_use_find(struct engine *engine, struct connection
  * complete. */
 MUST_CHECK enum status dataset_find_readable(struct engine *engine, struct str name,
                                              struct dataset **out_dataset, struct error *error);
-/* True when a dataset has the path; `engine` is a struct engine. */
-bool dataset_path_exists(void *engine, struct str path);
+/* dataset_find_path for dataset_names_replace; `engine` is a struct engine. */
+struct str dataset_path_of(void *engine, struct arena *arena, struct str path);
 
 struct engine_statement {
     struct engine_session *session;

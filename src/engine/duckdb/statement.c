@@ -9,6 +9,7 @@
  * the session. SPDX-License-Identifier: Apache-2.0
  */
 #include "base/memory.h"
+#include "engine/dataset_find.h"
 #include "engine/duckdb/duckdb_copy.h"
 #include "engine/duckdb/state.h"
 #include "engine/gate.h"
@@ -301,8 +302,8 @@ static struct engine_statement *statement_create(struct engine_session *session,
     struct engine_statement *statement = NEW(struct engine_statement);
     statement->session = engine_session_ref(session);
     arena_init(&statement->arena);
-    dataset_names_replace(&statement->arena, arena_copy(&statement->arena, sql),
-                          dataset_path_exists, session->engine, &statement->names);
+    dataset_names_replace(&statement->arena, arena_copy(&statement->arena, sql), dataset_path_of,
+                          session->engine, &statement->names);
     statement->sql = statement->names.sql;
     if (options)
         statement->options = *options;
@@ -345,9 +346,7 @@ static enum status statement_explain_failure(const struct engine_statement *stat
     if (names->unknown.len == 0 ||
         (error->status != STATUS_NOT_FOUND && names->unknown_elements <= ENGINE_NAME_PARTS_MAX - 1))
         return error->status;
-    error_set_code(error, STATUS_NOT_FOUND, "NOT_FOUND",
-                   "there is no dataset '%.*s': it expired, was dropped or never existed",
-                   STR_ARGS(names->unknown));
+    (void)dataset_refuse_unknown(statement->session->engine->store, names->unknown, error);
     error->position = (int64_t)names->unknown_offset;
     return STATUS_NOT_FOUND;
 }

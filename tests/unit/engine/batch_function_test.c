@@ -132,6 +132,25 @@ static void test_unknown(void **state)
     assert_int_equal(result.error.position, 17);
 }
 
+/* As in all of SQL, case does not matter, unless it tells two datasets apart. */
+static void test_case(void **state)
+{
+    put(*state, "Shop/Letters", PUT_REPLACE, "i", 0, 1);
+    test_rows(*state, "SELECT count(*) FROM DATASET.shop.\"LETTERS\" WHERE letters.I < 5", "5");
+    test_fails(*state, "FROM batch('shop/letters')", STATUS_NOT_FOUND,
+               "there is no dataset 'shop/letters': it expired, was dropped or never existed; did "
+               "you mean 'Shop/Letters'?");
+    put(*state, "shop/letters", PUT_REPLACE, "i", 0, 2);
+    test_rows(*state, "SELECT count(*) FROM dataset.shop.letters", "20000");
+    test_rows(*state, "SELECT count(*) FROM dataset.Shop.Letters", "10000");
+    test_fails(*state, "SELECT count(*) FROM dataset.SHOP.letters", STATUS_NOT_FOUND,
+               "there is no dataset 'SHOP/letters'");
+    test_fails(*state, "SELECT count(*) FROM dataset.shop.lettres", STATUS_NOT_FOUND,
+               "did you mean 'shop/letters'?");
+    drop(*state, "Shop/Letters");
+    drop(*state, "shop/letters");
+}
+
 /* A schema of that name keeps its tables, unless a dataset has their path. */
 static void test_a_schema_called_dataset(void **state)
 {
@@ -424,6 +443,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_deep_paths),
         cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_case),
         cmocka_unit_test(test_a_schema_called_dataset),
         cmocka_unit_test(test_error_positions),
         cmocka_unit_test(test_joins_and_tables),

@@ -8,7 +8,7 @@
  * Spec: optimal string alignment distance (Damerau 1964, restricted).
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "settings/nearest.h"
+#include "base/nearest.h"
 
 #include "base/checked.h"
 

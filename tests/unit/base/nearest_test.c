@@ -2,9 +2,23 @@
  * The name somebody meant.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "support.h"
+#include "base/nearest.h"
 
-#include "settings/nearest.h"
+#include "base/memory.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#define assert_text(text, literal)                                                                 \
+    do {                                                                                           \
+        struct str text_ = (text);                                                                 \
+        if (!str_equal(text_, STR(literal)))                                                       \
+            fail_msg("'%.*s' is not '%s'", STR_ARGS(text_), literal);                              \
+    } while (0)
 
 static struct str nearest(const char *wanted)
 {
