@@ -36,6 +36,8 @@
 
 /* What a call may do before others have their turn: functions of its method that are called. */
 #define STEPS_MAX 64
+/* For a client that came while too much was held. */
+#define RETRY_AFTER_MS 1000
 /* How long after its deadline a client may take to read or to leave. */
 #define PATIENCE_NS (50 * NANOSECONDS_PER_MILLISECOND)
 
@@ -84,11 +86,19 @@ static void call_close(struct call *call)
         call_free(call);
 }
 
+/* Tells what the call keeps of its request; false when that is too much. */
+static bool hold(struct call *call)
+{
+    return !call->request ||
+           http_hold(call->request, inbox_held_bytes(&call->inbox) + call->worker_bytes);
+}
+
 /* Gives the window of bytes back that nobody will read. */
 static void discard_input(struct call *call)
 {
     size_t deferred_bytes = call->inbox.backlog.bytes;
     inbox_finish(&call->inbox);
+    (void)hold(call); /* less is never too much */
     if (call->request && deferred_bytes > 0)
         http_consume(call->request, deferred_bytes);
 }
@@ -99,6 +109,7 @@ static void stop_worker(struct call *call)
     if (!call->busy || !workers_cancel(call->handler->workers, &call->worker->work))
         return;
     slice_finish(&call->worker->message);
+    call->worker_bytes = 0;
     call->busy = false;
 }
 
@@ -187,6 +198,7 @@ static void on_worker_finished(struct loop_task *task)
     struct call *call = worker->call;
     call->busy = false;
     call->waiting = false;
+    call->worker_bytes = 0;
     if (call->state == CALL_ENDED) {
         call_close(call);
         return;
@@ -207,10 +219,12 @@ static enum status submit(struct call *call, struct slice message, bool has_mess
     worker->has_message = has_message;
     worker->half_close = inbox_is_drained(&call->inbox);
     worker->error.status = STATUS_OK;
+    call->worker_bytes = message.len;
     call->busy = true;
     enum status status = workers_submit(call->handler->workers, &worker->work, error);
     if (status != STATUS_OK) {
         call->busy = false;
+        call->worker_bytes = 0;
         slice_finish(&worker->message);
     }
     return status;
@@ -347,9 +361,26 @@ static void advance(struct call *call)
     }
 }
 
+/* What came is kept, or too much: and whether the client owes the rest of a message. */
+static void settle_input(struct call *call)
+{
+    if (call->state != CALL_LIVE)
+        return;
+    http_body_may_pause(call->request, !inbox_is_midway(&call->inbox));
+    if (hold(call))
+        return;
+    struct error error = ERROR_NONE;
+    enum status status =
+        error_set(&error, STATUS_RESOURCE_EXHAUSTED,
+                  "the server holds as many bytes of requests as it may; try again later");
+    error.retry_after_ms = RETRY_AFTER_MS;
+    call_end(call, status, &error);
+}
+
 void call_advance(struct call *call)
 {
     advance(call);
+    settle_input(call);
     if (call->state == CALL_LIVE && (inbox_is_busy(&call->inbox) || packer_is_busy(&call->packer)))
         take_turn_later(call);
 }
@@ -433,6 +464,7 @@ void call_on_body(struct call *call, struct str bytes)
         inbox_defer(&call->inbox, bytes);
         size -= bytes.len;
     }
+    settle_input(call);
     http_consume(call->request, size);
 }
 

@@ -51,6 +51,12 @@ MUST_CHECK enum status frame_reader_read(struct frame_reader *reader, struct str
 /* True when the stream may not end here: part of a message has come. */
 bool frame_reader_is_midway(const struct frame_reader *reader);
 
+/* Bytes of memory that the message in the making takes. */
+static inline size_t frame_reader_held_bytes(const struct frame_reader *reader)
+{
+    return reader->message ? reader->filled : 0;
+}
+
 /* How many bytes the message in the making takes next: of its prefix, or of itself. */
 size_t frame_reader_wanted(const struct frame_reader *reader);
 

@@ -117,14 +117,20 @@ void inbox_defer(struct inbox *inbox, struct str bytes)
 
 /* --- taking ----------------------------------------------------------------------------------- */
 
-static bool is_midway(const struct inbox *inbox)
+bool inbox_is_midway(const struct inbox *inbox)
 {
     return frame_reader_is_midway(&inbox->reader) || base64_is_midway(&inbox->base64);
 }
 
+size_t inbox_held_bytes(const struct inbox *inbox)
+{
+    return frame_reader_held_bytes(&inbox->reader) + unpacker_held_bytes(&inbox->unpacker) +
+           inbox->message.len + inbox->backlog.bytes;
+}
+
 static enum status check_end(const struct inbox *inbox, struct error *error)
 {
-    if (inbox->ended && inbox->backlog.bytes == 0 && is_midway(inbox))
+    if (inbox->ended && inbox->backlog.bytes == 0 && inbox_is_midway(inbox))
         return error_set(error, STATUS_INTERNAL,
                          "the client ended the call in the middle of a message");
     return STATUS_OK;

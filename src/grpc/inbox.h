@@ -55,6 +55,10 @@ MUST_CHECK enum status inbox_take(struct inbox *inbox, struct slice *out_message
                                   size_t *out_consumed, struct error *error);
 /* The client half-closed: INTERNAL when it did so inside a message. */
 MUST_CHECK enum status inbox_end(struct inbox *inbox, struct error *error);
+/* The client has begun a message and owes its rest. */
+bool inbox_is_midway(const struct inbox *inbox);
+/* Bytes of memory that it takes. */
+size_t inbox_held_bytes(const struct inbox *inbox);
 /* True when no message will come any more. */
 static inline bool inbox_is_drained(const struct inbox *inbox)
 {

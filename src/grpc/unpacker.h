@@ -29,6 +29,11 @@ static inline bool unpacker_is_busy(const struct unpacker *unpacker)
 {
     return unpacker->decoder != NULL;
 }
+/* Bytes of memory that it takes. */
+static inline size_t unpacker_held_bytes(const struct unpacker *unpacker)
+{
+    return unpacker->packed.len + unpacker->filled;
+}
 /* Goes on for a bounded time; with *out_done the message is the caller's and the unpacker idle.
  * RESOURCE_EXHAUSTED when it is larger than the limit or grows too much, INTERNAL when it is damaged. */
 MUST_CHECK enum status unpacker_step(struct unpacker *unpacker, struct slice *out_message,

@@ -86,6 +86,8 @@ struct http_connection {
     struct list line_link;  /* http_loop.line */
     size_t body_bytes;      /* queued in streams */
     size_t published_bytes; /* what the server knows to be queued here */
+    size_t held_bytes;      /* of requests' bodies, by handlers */
+    size_t published_held_bytes;
     struct loop_timer timer;
     uint64_t id;
     uint64_t head_started_ns;   /* a head is incomplete since then; 0: none is */
@@ -130,6 +132,7 @@ struct http_stream {
     unsigned refuse_status;  /* 0, or what the head is answered with instead of a handler */
     struct str refuse_text;  /* said with it; empty: nothing */
     size_t unconsumed_bytes; /* given to the handler, not yet consumed */
+    size_t held_bytes;       /* what the handler keeps of the body */
     /* How fast the body comes (connection_time.c). */
     uint64_t body_start_ns;      /* the stretch of time that is looked at */
     uint64_t body_start_bytes;   /* request.bytes_received at its start */

@@ -16,6 +16,7 @@ const struct http_limits http_limits_default = {
     .header_timeout_ms = 10000,
     .body_bytes_per_second_min = KIB,
     .body_grace_ms = 10000,
+    .received_bytes_max = 1024 * MIB,
     .stream_window_bytes = 4 * MIB,
     .connection_window_bytes = 32 * MIB,
     .streams_max = 256,

@@ -89,6 +89,7 @@ struct http_server {
     struct metric *live_gauge;
     atomic_size_t connection_count;
     atomic_size_t queued_bytes; /* response bytes that wait in all connections, about */
+    atomic_size_t held_bytes;   /* of requests' bodies, by handlers, about */
     atomic_size_t request_count;
     atomic_uint_least64_t next_connection_id;
     atomic_size_t loops_to_drain; /* loops that have not yet begun to drain */

@@ -125,6 +125,15 @@ void http_upgrade(struct http_request *request, const struct http_header *header
     http_connection_touch(stream->connection);
 }
 
+void http_body_may_pause(struct http_request *request, bool may_pause)
+{
+    if (request->body_may_pause == may_pause)
+        return;
+    request->body_may_pause = may_pause;
+    if (!may_pause)
+        http_stream_watch_body(http_stream_of(request));
+}
+
 bool http_is_draining(const struct http_request *request)
 {
     return http_stream_of(request)->connection->draining;

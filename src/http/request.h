@@ -92,7 +92,7 @@ struct http_request {
     bool body_ended;        /* on_body_end was called or is about to be */
     /* The body may pause for as long as the client likes: it is a conversation, or between two
      * messages of one. Otherwise it has to keep up a rate (http_limits). True from the start for gRPC
-     * and after http_upgrade; the handler may change it at any time. */
+     * and after http_upgrade; http_body_may_pause changes it. */
     bool body_may_pause;
     bool responded;           /* http_respond was called */
     unsigned response_status; /* what http_respond was given */
@@ -137,6 +137,17 @@ size_t http_writable_bytes(const struct http_request *request);
 size_t http_unsent_bytes(const struct http_request *request);
 /* Gives the sender's flow-control window back for `size` bytes of request body. */
 void http_consume(struct http_request *request, size_t size);
+/* Whether the client may take its time now, or owes the rest of something that it began. */
+void http_body_may_pause(struct http_request *request, bool may_pause);
+/* The handler keeps `size` bytes of the request's body in memory, consumed or not; it tells when that
+ * changes, and when the request is over it counts for nothing. False: all requests together hold more
+ * than the server may (max-received-bytes); the handler frees what it can and ends the request, as
+ * RESOURCE_EXHAUSTED. */
+MUST_CHECK bool http_hold(struct http_request *request, size_t size);
+static inline void http_release(struct http_request *request)
+{
+    (void)!http_hold(request, 0);
+}
 
 /* Work for a request that goes on after its on_close. It counts against the number of requests that
  * the connection may have at once, so that a client which cancels all it starts does not get more of

@@ -20,6 +20,11 @@ static double read_queued_bytes(void *context)
     return (double)atomic_load(&((struct http_server *)context)->queued_bytes);
 }
 
+static double read_held_bytes(void *context)
+{
+    return (double)atomic_load(&((struct http_server *)context)->held_bytes);
+}
+
 static void create_metrics(struct http_server *server)
 {
     static const char *const kind_label[] = {"kind"};
@@ -38,6 +43,9 @@ static void create_metrics(struct http_server *server)
     metrics_gauge_function(server->metrics, "volley_response_queue_bytes",
                            "Bytes of responses that wait for their clients, in all connections.",
                            read_queued_bytes, server);
+    metrics_gauge_function(server->metrics, "volley_request_held_bytes",
+                           "Bytes of requests that are kept in memory, in all connections.",
+                           read_held_bytes, server);
 }
 
 enum status http_server_create(const struct http_server_options *options,

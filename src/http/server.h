@@ -29,6 +29,7 @@ struct http_limits {
     /* Bodies of requests. */
     uint64_t body_bytes_per_second_min; /* 0: none */
     uint64_t body_grace_ms;             /* over which the rate is taken */
+    size_t received_bytes_max;          /* that handlers keep in memory, of all requests together */
     size_t stream_window_bytes;         /* request body bytes in flight per stream */
     size_t connection_window_bytes;
     /* Frames. */
@@ -75,6 +76,7 @@ enum http_strike {
     HTTP_STRIKE_HEADER_COUNT,            /* fields of a head */
     HTTP_STRIKE_HEADER_TIMEOUT,          /* a head or a preface that does not end */
     HTTP_STRIKE_BODY_RATE,               /* a body that comes too slowly */
+    HTTP_STRIKE_RECEIVED_BYTES,          /* bodies that are kept in memory */
     HTTP_STRIKE_STREAMS,                 /* requests of one connection at once */
     HTTP_STRIKE_STREAM_IDS,              /* all stream numbers of a connection are used up */
     HTTP_STRIKE_CONTINUATIONS,

@@ -254,6 +254,7 @@ void http_stream_close(struct http_stream *stream, enum http_close why)
                                   memory_order_relaxed);
         stream->request.handler->on_close(&stream->request, why);
     }
+    http_release(&stream->request);
     http_coder_destroy(STEAL(stream->coder));
     slices_finish(&stream->body.queue);
     http_stream_account(stream);

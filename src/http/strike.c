@@ -23,6 +23,7 @@ static const char *const names[HTTP_STRIKE_COUNT] = {
     [HTTP_STRIKE_HEADER_COUNT] = "header_count",
     [HTTP_STRIKE_HEADER_TIMEOUT] = "header_timeout",
     [HTTP_STRIKE_BODY_RATE] = "body_rate",
+    [HTTP_STRIKE_RECEIVED_BYTES] = "received_bytes",
     [HTTP_STRIKE_STREAMS] = "streams",
     [HTTP_STRIKE_STREAM_IDS] = "stream_ids",
     [HTTP_STRIKE_CONTINUATIONS] = "continuations",

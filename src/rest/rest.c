@@ -320,10 +320,18 @@ static void rest_on_body(struct http_request *request, const uint8_t *bytes, siz
     if (request->responded || !exchange->route->takes_body)
         return;
     buf_append(&exchange->body, bytes, size);
-    if (!exchange->body.failed)
+    bool is_held = http_hold(request, exchange->body.len);
+    if (is_held && !exchange->body.failed)
         return;
-    error_set_code(&exchange->error, STATUS_RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE",
-                   "the request body exceeds %zu bytes", exchange->body.size_max);
+    if (exchange->body.failed)
+        error_set_code(&exchange->error, STATUS_RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE",
+                       "the request body exceeds %zu bytes", exchange->body.size_max);
+    else
+        error_set(&exchange->error, STATUS_RESOURCE_EXHAUSTED,
+                  "the server holds as many bytes of requests as it may; try again later");
+    exchange->error.retry_after_ms = is_held ? 0 : 1000;
+    buf_finish(&exchange->body);
+    http_release(request);
     fail(exchange);
 }
 

@@ -14,6 +14,7 @@ void transport_limits_set(const struct settings_limits *from, struct http_limits
     limits->header_timeout_ms = from->header_timeout_ms;
     limits->body_bytes_per_second_min = from->body_bytes_per_second;
     limits->body_grace_ms = from->body_grace_ms;
+    limits->received_bytes_max = (size_t)from->received_bytes;
     limits->stream_window_bytes = (size_t)from->stream_window_bytes;
     limits->connection_window_bytes = (size_t)from->connection_window_bytes;
     limits->streams_max = (unsigned)from->streams;

@@ -21,7 +21,8 @@ from http2_frames import (
 
 OPEN = PREFACE + frame(SETTINGS, 0, 0) + frame(SETTINGS, ACK, 0)
 LIVE = ("volley_connections", 'volley_live_objects{kind="connection"}',
-        'volley_live_objects{kind="call"}', 'volley_live_objects{kind="buffer"}')
+        'volley_live_objects{kind="call"}', "volley_response_queue_bytes",
+        "volley_request_held_bytes")
 
 
 def strikes(server, budget):
@@ -43,7 +44,7 @@ def own_server(start_server):
     for server, before in started:
         def at_rest():
             now = server.metrics()
-            return all(now.get(name, 0) <= before.get(name, 0) for name in LIVE)
+            return all(now[name] <= before[name] for name in LIVE)
         if server.process.poll() is None:
             wait_until(at_rest, 30, "gauges at rest")
 
@@ -284,6 +285,53 @@ def test_a_slow_body_is_cut_off(own_server):
         peer.send(frame(PING, 0, 0, b"12345678"))
         assert wait_until(lambda: [read for read in [peer.next()] if read[0] == PING], 20)
     assert strikes(server, "body_rate") == 2
+
+
+def test_half_a_message_is_cut_off(own_server):
+    server = own_server("--body-grace", "500ms")
+    with Peer(server) as peer:
+        peer.send(frame(HEADERS, END_HEADERS, 1, grpc_headers("DoPut")),
+                  frame(DATA, 0, 1, b"\0\0\1\0\0" + b"x" * 100))
+        reset = wait_until(lambda: [read for read in [peer.next()] if read[0] == RST_STREAM], 20)
+        assert reset[0][2:] == (1, CANCEL)
+        peer.send(info_call(3))
+        assert wait_until(lambda: [read for read in [peer.next()] if read[2] == 3], 20)
+    assert strikes(server, "body_rate") == 1
+
+
+def test_many_half_messages_hold_bounded_memory(own_server):
+    server = own_server("--max-received-bytes", "32MiB")
+    before = server.resident_bytes()
+    half = b"\0\1\0\0\0" + b"x" * 1_000_000  # of 16 MiB
+    with contextlib.ExitStack() as stack:
+        for _ in range(2):
+            peer = stack.enter_context(Peer(server))
+            for stream in range(1, 201, 2):
+                peer.send(frame(HEADERS, END_HEADERS, stream, grpc_headers("DoPut")),
+                          frame(DATA, 0, stream, half[:1_000_000]))
+        wait_until(lambda: strikes(server, "received_bytes") > 100, 20, "strikes")
+        alive(server)
+        assert server.metrics()["volley_request_held_bytes"] < 34 << 20
+        assert server.resident_bytes() - before < 100 << 20
+    alive(server)
+
+
+def test_bodies_of_queries_hold_bounded_memory(own_server):
+    server = own_server("--max-received-bytes", "16MiB")
+    head = (b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\n"
+            b"content-length: 10000000\r\n\r\n")
+    with contextlib.ExitStack() as stack:
+        answers = []
+        for _ in range(3):
+            connection = stack.enter_context(server.socket())
+            connection.sendall(head + b"-" * 7_000_000)
+            connection.settimeout(2)
+            with contextlib.suppress(TimeoutError):
+                answers.append(connection.recv(1000))
+        assert len(answers) == 1
+        assert answers[0].startswith(b"HTTP/1.1 429 ") and b"\r\nretry-after: 1\r\n" in answers[0]
+        alive(server)
+    assert strikes(server, "received_bytes") == 1
 
 
 def test_a_quiet_stream_is_left_alone(own_server):

@@ -115,6 +115,71 @@ static void test_empty_exchange(void **state)
     assert_int_equal(fixture->fake->body.len, 0);
 }
 
+/* http knows what the call keeps in memory, and when the client owes the rest of a message. */
+static void test_held_bytes(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture, "/test.S/Upload");
+    fixture->fake->request.body_may_pause = true;
+    open_call(fixture);
+    assert_true(fixture->fake->request.body_may_pause);
+    SEND(fixture, "\0\0\0");
+    assert_false(fixture->fake->request.body_may_pause);
+    SEND(fixture, "\0\x20"
+                  "0123456789");
+    assert_int_equal(fixture->fake->held_bytes, 10);
+    assert_false(fixture->fake->request.body_may_pause);
+    SEND(fixture, "0123456789012345678901"
+                  "\0\0\0\0\2a");
+    assert_int_equal(fixture->probe.received, 1);
+    assert_int_equal(fixture->fake->held_bytes, 1);
+    SEND(fixture, "b");
+    assert_int_equal(fixture->fake->held_bytes, 0);
+    assert_true(fixture->fake->request.body_may_pause);
+    fake_request_end(fixture->fake);
+    assert_ok(fixture);
+}
+
+static void test_held_bytes_of_a_worker(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->probe.wait = true;
+    begin(fixture, "/test.S/BlockingExchange");
+    open_call(fixture);
+    hold(&fixture->probe, true);
+    SEND(fixture, "\0\0\0\0\3abc"
+                  "\0\0\0\0\2de"
+                  "\0\0\0\0\1f");
+    wait_until_held(&fixture->probe);
+    assert_int_equal(fixture->fake->held_bytes, 3 + 2 + 6);
+    hold(&fixture->probe, false);
+    run_until_received(fixture, 3);
+    assert_int_equal(fixture->fake->held_bytes, 0);
+    fixture->probe.wait = false;
+    fixture->probe.responses = 0;
+    fake_request_end(fixture->fake);
+    while (fixture->probe.closed == 0)
+        loop_run_once(fixture->loop, -1);
+}
+
+static void test_too_much_is_held(void **state)
+{
+    struct fixture *fixture = *state;
+    begin(fixture, "/test.S/Upload");
+    fixture->fake->held_bytes_max = 20;
+    open_call(fixture);
+    SEND(fixture, "\0\0\0\0\x20"
+                  "01234567890123456789");
+    assert_false(fixture->fake->ended);
+    SEND(fixture, "0");
+    assert_trailers_only(fixture, STATUS_RESOURCE_EXHAUSTED);
+    assert_contains(&fixture->fake->head, "grpc-retry-pushback-ms: 1000\n");
+    assert_int_equal(fixture->fake->held_bytes, 0);
+    assert_int_equal(fixture->probe.cancelled, 1);
+    SEND(fixture, "01234567890");
+    assert_int_equal(fixture->fake->consumed_bytes, 5 + 21 + 11);
+}
+
 /* Thousands of tiny messages in one read are no reason to keep others waiting. */
 static void test_many_small_messages_take_turns(void **state)
 {
@@ -436,6 +501,9 @@ int main(void)
         TEST(test_upload),
         TEST(test_exchange),
         TEST(test_empty_exchange),
+        TEST(test_held_bytes),
+        TEST(test_held_bytes_of_a_worker),
+        TEST(test_too_much_is_held),
         TEST(test_many_small_messages_take_turns),
         TEST(test_many_small_responses_take_turns),
         TEST(test_blocking_unary),

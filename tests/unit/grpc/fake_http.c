@@ -21,6 +21,7 @@ struct fake_request *fake_request_create(struct loop *loop, const char *path)
     buf_init(&fake->head, 1 << 20);
     buf_init(&fake->body, 4 << 20);
     buf_init(&fake->trailers, 1 << 20);
+    fake->held_bytes_max = SIZE_MAX;
     fake->request = (struct http_request){
         .method = STR("POST"),
         .scheme = STR("http"),
@@ -194,4 +195,16 @@ size_t http_unsent_bytes(const struct http_request *request)
 void http_consume(struct http_request *request, size_t size)
 {
     fake_of(request)->consumed_bytes += size;
+}
+
+void http_body_may_pause(struct http_request *request, bool may_pause)
+{
+    request->body_may_pause = may_pause;
+}
+
+bool http_hold(struct http_request *request, size_t size)
+{
+    struct fake_request *fake = fake_of(request);
+    fake->held_bytes = size;
+    return size <= fake->held_bytes_max;
 }

@@ -23,6 +23,8 @@ struct fake_request {
     struct buf trailers; /* the same of each trailer */
     size_t queued_bytes; /* written and not read by the client */
     size_t consumed_bytes;
+    size_t held_bytes;
+    size_t held_bytes_max; /* more is refused */
     bool ended;
     bool trailers_only;
     bool aborted;

@@ -387,6 +387,13 @@ static void waits_for_bodies_that_are_not_due(void **state)
     run_until_sent(&talk, FRAME_PING, opaque);
     assert_int_equal(peer_strikes(&talk.peer, "body_rate"), 0);
     assert_int_equal(http_server_requests(talk.peer.server), 2);
+    /* The conversation is in the middle of a message from now on. */
+    http_body_may_pause(talk.peer.last, false);
+    uint8_t payload[8];
+    run_until_sent(&talk, FRAME_RST_STREAM, payload);
+    assert_int_equal(payload[3], 8);
+    assert_int_equal(peer_strikes(&talk.peer, "body_rate"), 1);
+    assert_int_equal(http_server_requests(talk.peer.server), 1);
     talk_close(&talk);
 }
 
