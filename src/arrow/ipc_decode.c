@@ -33,7 +33,7 @@ struct ipc_decoder *ipc_decoder_create(const struct ipc_limits *limits)
     decoder->limits = *limits;
     decoder->messages_left = limits->messages_max;
     decoder->dictionary_bytes_left = limits->dictionary_bytes_max;
-    decoder->decompressor = compress_frame_decoder_create();
+    decoder->decompressor.frames = compress_frame_decoder_create();
     return decoder;
 }
 
@@ -47,7 +47,8 @@ void ipc_decoder_destroy(struct ipc_decoder *decoder)
     free(decoder->dictionaries);
     arrow_schema_unref(decoder->schema);
     ipc_schema_finish(&decoder->announced);
-    compress_frame_decoder_destroy(decoder->decompressor);
+    compress_frame_decoder_destroy(decoder->decompressor.frames);
+    slab_finish(&decoder->decompressor.slab);
     free(decoder);
 }
 
@@ -155,7 +156,7 @@ static enum status decode_batch(struct ipc_decoder *decoder, struct ipc_message 
     const struct ipc_batch_source source = {
         .limits = &decoder->limits,
         .schema = decoder->schema,
-        .decompressor = decoder->decompressor,
+        .decompressor = &decoder->decompressor,
         .body = body,
         .is_mapped = decoder->is_mapped,
     };

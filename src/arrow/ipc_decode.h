@@ -7,6 +7,7 @@
 
 #include "arrow/flat_reader.h"
 #include "arrow/ipc.h"
+#include "base/slab.h"
 #include "compress/frame.h"
 
 struct ipc_schema {
@@ -33,16 +34,22 @@ MUST_CHECK enum status ipc_parse_message(struct ipc_message *message, struct sli
 
 /* Lowers what a batch may still take once decompressed. */
 MUST_CHECK enum status ipc_take_decoded_bytes(size_t *left, size_t size, struct error *error);
+/* What the bodies of one stream are decompressed with. Where much comes, large buffers share blocks. */
+struct ipc_decompressor {
+    struct compress_frame_decoder *frames;
+    struct slab slab;
+    size_t total_bytes;
+};
 /* Decompresses one buffer of a compressed body, its length prefix included. *decoded_bytes_left is
  * lowered by what the buffer takes. */
-MUST_CHECK enum status ipc_decompress(struct compress_frame_decoder *decoder, int64_t codec,
+MUST_CHECK enum status ipc_decompress(struct ipc_decompressor *decompressor, int64_t codec,
                                       struct slice compressed, size_t *decoded_bytes_left,
                                       struct slice *out, struct error *error);
 
 struct ipc_batch_source {
     const struct ipc_limits *limits;
     struct arrow_schema *schema;
-    struct compress_frame_decoder *decompressor;
+    struct ipc_decompressor *decompressor;
     struct slice body; /* aligned to 8, with an owner */
     bool is_mapped;    /* the body's owner costs nothing */
 };

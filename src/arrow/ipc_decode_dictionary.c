@@ -176,7 +176,7 @@ enum status ipc_decoder_take_dictionary(struct ipc_decoder *decoder, struct ipc_
     const struct ipc_batch_source source = {
         .limits = &decoder->limits,
         .schema = schema,
-        .decompressor = decoder->decompressor,
+        .decompressor = &decoder->decompressor,
         .body = body,
         .is_mapped = decoder->is_mapped,
     };

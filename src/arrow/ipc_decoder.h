@@ -19,7 +19,7 @@ struct ipc_decoder {
     uint64_t messages_left;
     size_t dictionary_bytes_left;
     size_t uncharged_bytes; /* of dictionaries and schemas that no batch has been charged with */
-    struct compress_frame_decoder *decompressor;
+    struct ipc_decompressor decompressor;
 };
 
 MUST_CHECK enum status ipc_decoder_take_schema(struct ipc_decoder *decoder,
