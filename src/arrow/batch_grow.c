@@ -366,17 +366,6 @@ static void grow_field(struct growth *growth, const struct arrow_field *field, s
         grow_field(growth, &field->children[i], ranges_of_child(field, ranges, &column, i));
 }
 
-static struct arrow_batch *first_of(const struct arrow_batch *values)
-{
-    /* A batch may be referenced by who only reads it: nothing but its count changes. */
-    return values->grown_from ? values->grown_from : (struct arrow_batch *)values;
-}
-
-bool arrow_batch_grew_from(const struct arrow_batch *values, const struct arrow_batch *beginning)
-{
-    return first_of(values) == first_of(beginning) && values->rows >= beginning->rows;
-}
-
 struct arrow_batch *arrow_batch_grow(struct arrow_batch *values, const struct arrow_batch *more,
                                      size_t *out_bytes)
 {
@@ -398,20 +387,6 @@ struct arrow_batch *arrow_batch_grow(struct arrow_batch *values, const struct ar
         arrow_batch_unref(grown);
         return NULL;
     }
-    grown->grown_from = arrow_batch_ref(first_of(values));
+    grown->grown_from = arrow_batch_ref(values->grown_from ? values->grown_from : values);
     return grown;
-}
-
-struct arrow_batch *arrow_batch_with_schema(const struct arrow_batch *batch,
-                                            struct arrow_schema *schema)
-{
-    assert(schema->buffer_count == batch->schema->buffer_count);
-    struct slice *buffers = NEW_ARRAY(struct slice, schema->buffer_count + 1);
-    for (size_t i = 0; i < schema->buffer_count; i++)
-        buffers[i] = slice_ref(batch->buffers[i]);
-    struct arrow_batch *same =
-        arrow_batch_create_sharing(schema, batch->rows, batch->nodes, buffers, 0);
-    free(buffers);
-    same->grown_from = arrow_batch_ref(first_of(batch));
-    return same;
 }

@@ -6,11 +6,14 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
 #include "arrow/column.h"
 #include "arrow/row_writer.h"
+#include "base/memory.h"
+#include "column_case.h"
 #include "sample.h"
 
 static struct arrow_schema *create_text_schema(void)
@@ -239,6 +242,111 @@ static void slice_without_nulls_has_no_validity(void **state)
     assert_ptr_equal(last->buffers[2].owner, batch->buffers[2].owner);
 }
 
+/* --- growing ---------------------------------------------------------------------------------------- */
+
+/* Parts of a batch, one behind the other, are the batch again; what was there before stays as it was. */
+static void grow_by_parts(struct arrow_batch *whole, int64_t first, int64_t step)
+{
+    CLEANUP(arrow_batch_unref) struct arrow_batch *grown = arrow_batch_slice(whole, 0, first);
+    for (int64_t row = first; row < whole->rows; row += step) {
+        int64_t count = whole->rows - row < step ? whole->rows - row : step;
+        CLEANUP(arrow_batch_unref) struct arrow_batch *more = arrow_batch_slice(whole, row, count);
+        CLEANUP(arrow_batch_unref) struct arrow_batch *before = STEAL(grown);
+        size_t bytes;
+        grown = arrow_batch_grow(before, more, &bytes);
+        assert_non_null(grown);
+        assert_true(arrow_batch_grew_from(grown, before));
+        assert_false(arrow_batch_grew_from(before, grown));
+        CLEANUP(arrow_batch_unref)
+        struct arrow_batch *expected = arrow_batch_slice(whole, 0, before->rows);
+        case_assert_same_rows(before, expected);
+        case_read_completely(grown);
+    }
+    assert_int_equal(grown->rows, whole->rows);
+    case_assert_same_rows(grown, whole);
+}
+
+static void every_type_grows(void **state)
+{
+    for (size_t i = 0; i < sample_field_count(); i++) {
+        CLEANUP(arrow_schema_unref) struct arrow_schema *schema = sample_schema_create_part(i, 1);
+        for (uint64_t seed = 0; seed < 2; seed++) {
+            CLEANUP(arrow_batch_unref)
+            struct arrow_batch *whole = sample_batch_create(schema, 60, seed);
+            grow_by_parts(whole, 0, 7);
+            grow_by_parts(whole, 1, 1);
+            grow_by_parts(whole, 30, 30);
+        }
+    }
+}
+
+static void small_parts_do_not_copy_all(void **state)
+{
+    CLEANUP(arrow_schema_unref)
+    struct arrow_schema *schema = sample_schema_of(STR("x"), ARROW_BINARY, NULL);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *whole = sample_batch_create(schema, 20000, 0);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *grown = arrow_batch_slice(whole, 0, 1);
+    size_t total = 0;
+    for (int64_t row = 1; row < whole->rows; row++) {
+        CLEANUP(arrow_batch_unref) struct arrow_batch *more = arrow_batch_slice(whole, row, 1);
+        CLEANUP(arrow_batch_unref) struct arrow_batch *before = STEAL(grown);
+        size_t bytes;
+        grown = arrow_batch_grow(before, more, &bytes);
+        total += bytes;
+    }
+    assert_true(total < 8 * whole->body_bytes);
+}
+
+static void two_continuations_of_one_beginning(void **state)
+{
+    CLEANUP(arrow_schema_unref)
+    struct arrow_schema *schema = sample_schema_of(STR("x"), ARROW_UTF8, NULL);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *whole = sample_batch_create(schema, 40, 0);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *start = arrow_batch_slice(whole, 0, 10);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *a = arrow_batch_slice(whole, 10, 15);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *b = arrow_batch_slice(whole, 25, 15);
+    size_t bytes;
+    CLEANUP(arrow_batch_unref) struct arrow_batch *one = arrow_batch_grow(start, a, &bytes);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *first = arrow_batch_grow(one, a, &bytes);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *second = arrow_batch_grow(one, b, &bytes);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *tail = arrow_batch_slice(second, 25, 15);
+    case_assert_same_rows(tail, b);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *other = arrow_batch_slice(first, 25, 15);
+    case_assert_same_rows(other, a);
+}
+
+/* --- projection --------------------------------------------------------------------------------- */
+
+static void columns_are_what_they_were(void **state)
+{
+    CLEANUP(arrow_schema_unref) struct arrow_schema *schema = sample_schema_create();
+    CLEANUP(arrow_batch_unref) struct arrow_batch *batch = sample_batch_create(schema, 33, 1);
+    size_t count = schema->field_count;
+    size_t *columns = NEW_ARRAY(size_t, count);
+    for (size_t i = 0; i < count; i++)
+        columns[i] = count - 1 - i;
+    CLEANUP(arrow_schema_unref)
+    struct arrow_schema *reversed = arrow_schema_project(schema, columns, count);
+    CLEANUP(arrow_batch_unref)
+    struct arrow_batch *part = arrow_batch_project(batch, reversed, columns, count);
+    assert_ptr_equal(part->schema, reversed);
+    CLEANUP(arrow_schema_unref)
+    struct arrow_schema *again = arrow_schema_project(reversed, columns, count);
+    CLEANUP(arrow_batch_unref)
+    struct arrow_batch *back = arrow_batch_project(part, again, columns, count);
+    assert_true(arrow_schema_equal(again, schema));
+    assert_true(sample_batches_equal(back, batch));
+    for (size_t i = 0; i < schema->dictionary_count; i++)
+        assert_ptr_equal(again->dictionaries[i], schema->dictionaries[i]);
+    free(columns);
+    /* No column at all still has rows. */
+    CLEANUP(arrow_schema_unref) struct arrow_schema *none = arrow_schema_project(schema, NULL, 0);
+    CLEANUP(arrow_batch_unref)
+    struct arrow_batch *empty = arrow_batch_project(batch, none, NULL, 0);
+    assert_int_equal(empty->rows, 33);
+    assert_int_equal(none->metadata_count, schema->metadata_count);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -253,6 +361,10 @@ int main(void)
         cmocka_unit_test(slices_of_slices_are_slices),
         cmocka_unit_test(whole_slice_is_the_batch),
         cmocka_unit_test(slice_without_nulls_has_no_validity),
+        cmocka_unit_test(every_type_grows),
+        cmocka_unit_test(small_parts_do_not_copy_all),
+        cmocka_unit_test(two_continuations_of_one_beginning),
+        cmocka_unit_test(columns_are_what_they_were),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -124,3 +124,23 @@ void case_check_patches(struct arrow_schema *schema, size_t at, const int64_t *v
     case_patch(it.header, at, before);
     assert_int_equal(case_decode(&it), STATUS_OK);
 }
+
+static void append_rows(struct arrow_batch *batch, struct buf *out)
+{
+    CLEANUP(row_writer_destroy)
+    struct row_writer *writer = row_writer_create(ROW_NDJSON, batch->schema, false);
+    int64_t row = 0;
+    row_writer_rows(writer, batch, &row, SIZE_MAX, out);
+    assert_false(out->failed);
+}
+
+void case_assert_same_rows(struct arrow_batch *a, struct arrow_batch *b)
+{
+    CLEANUP(buf_finish) struct buf text_a;
+    CLEANUP(buf_finish) struct buf text_b;
+    buf_init(&text_a, (size_t)1 << 24);
+    buf_init(&text_b, (size_t)1 << 24);
+    append_rows(a, &text_a);
+    append_rows(b, &text_b);
+    assert_true(str_equal(buf_str(&text_a), buf_str(&text_b)));
+}

@@ -24,6 +24,9 @@ static inline size_t case_variadic_at(const struct arrow_schema *schema)
  * reader would follow. */
 void case_read_completely(struct arrow_batch *batch);
 
+/* Equal when written as text. */
+void case_assert_same_rows(struct arrow_batch *a, struct arrow_batch *b);
+
 struct column_case {
     struct arrow_schema *schema; /* the caller's */
     struct buffer *header;

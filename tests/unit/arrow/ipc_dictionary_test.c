@@ -1,5 +1,5 @@
 /*
- * ipc_dictionary_test.c — dictionaries that grow, are replaced, are in each other, or should not be there.
+ * ipc_dictionary_test.c — dictionaries that come, grow, are replaced, are in each other, or should not be there.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>
@@ -12,7 +12,6 @@
 
 #include "arrow/ipc.h"
 #include "arrow/ipc_encode.h"
-#include "arrow/row_writer.h"
 #include "base/memory.h"
 #include "column_case.h"
 #include "sample.h"
@@ -53,99 +52,6 @@ static struct ipc_decoder *open_decoder(const struct arrow_schema *schema,
     struct arrow_batch *none = NULL;
     assert_int_equal(feed(decoder, schema->message, SLICE_EMPTY, &none), STATUS_OK);
     return decoder;
-}
-
-static void append_rows(struct arrow_batch *batch, struct buf *out)
-{
-    CLEANUP(row_writer_destroy)
-    struct row_writer *writer = row_writer_create(ROW_NDJSON, batch->schema, false);
-    int64_t row = 0;
-    row_writer_rows(writer, batch, &row, SIZE_MAX, out);
-    assert_false(out->failed);
-}
-
-static void assert_same_rows(struct arrow_batch *a, struct arrow_batch *b)
-{
-    CLEANUP(buf_finish) struct buf text_a;
-    CLEANUP(buf_finish) struct buf text_b;
-    buf_init(&text_a, (size_t)1 << 24);
-    buf_init(&text_b, (size_t)1 << 24);
-    append_rows(a, &text_a);
-    append_rows(b, &text_b);
-    assert_true(str_equal(buf_str(&text_a), buf_str(&text_b)));
-}
-
-/* --- growing ---------------------------------------------------------------------------------------- */
-
-/* Parts of a batch, one behind the other, are the batch again; what was there before stays as it was. */
-static void grow_by_parts(struct arrow_batch *whole, int64_t first, int64_t step)
-{
-    CLEANUP(arrow_batch_unref) struct arrow_batch *grown = arrow_batch_slice(whole, 0, first);
-    for (int64_t row = first; row < whole->rows; row += step) {
-        int64_t count = whole->rows - row < step ? whole->rows - row : step;
-        CLEANUP(arrow_batch_unref) struct arrow_batch *more = arrow_batch_slice(whole, row, count);
-        CLEANUP(arrow_batch_unref) struct arrow_batch *before = STEAL(grown);
-        size_t bytes;
-        grown = arrow_batch_grow(before, more, &bytes);
-        assert_non_null(grown);
-        assert_true(arrow_batch_grew_from(grown, before));
-        assert_false(arrow_batch_grew_from(before, grown));
-        CLEANUP(arrow_batch_unref)
-        struct arrow_batch *expected = arrow_batch_slice(whole, 0, before->rows);
-        assert_same_rows(before, expected);
-        case_read_completely(grown);
-    }
-    assert_int_equal(grown->rows, whole->rows);
-    assert_same_rows(grown, whole);
-}
-
-static void every_type_grows(void **state)
-{
-    for (size_t i = 0; i < sample_field_count(); i++) {
-        CLEANUP(arrow_schema_unref) struct arrow_schema *schema = sample_schema_create_part(i, 1);
-        for (uint64_t seed = 0; seed < 2; seed++) {
-            CLEANUP(arrow_batch_unref)
-            struct arrow_batch *whole = sample_batch_create(schema, 60, seed);
-            grow_by_parts(whole, 0, 7);
-            grow_by_parts(whole, 1, 1);
-            grow_by_parts(whole, 30, 30);
-        }
-    }
-}
-
-static void small_parts_do_not_copy_all(void **state)
-{
-    CLEANUP(arrow_schema_unref)
-    struct arrow_schema *schema = sample_schema_of(STR("x"), ARROW_BINARY, NULL);
-    CLEANUP(arrow_batch_unref) struct arrow_batch *whole = sample_batch_create(schema, 20000, 0);
-    CLEANUP(arrow_batch_unref) struct arrow_batch *grown = arrow_batch_slice(whole, 0, 1);
-    size_t total = 0;
-    for (int64_t row = 1; row < whole->rows; row++) {
-        CLEANUP(arrow_batch_unref) struct arrow_batch *more = arrow_batch_slice(whole, row, 1);
-        CLEANUP(arrow_batch_unref) struct arrow_batch *before = STEAL(grown);
-        size_t bytes;
-        grown = arrow_batch_grow(before, more, &bytes);
-        total += bytes;
-    }
-    assert_true(total < 8 * whole->body_bytes);
-}
-
-static void two_continuations_of_one_beginning(void **state)
-{
-    CLEANUP(arrow_schema_unref)
-    struct arrow_schema *schema = sample_schema_of(STR("x"), ARROW_UTF8, NULL);
-    CLEANUP(arrow_batch_unref) struct arrow_batch *whole = sample_batch_create(schema, 40, 0);
-    CLEANUP(arrow_batch_unref) struct arrow_batch *start = arrow_batch_slice(whole, 0, 10);
-    CLEANUP(arrow_batch_unref) struct arrow_batch *a = arrow_batch_slice(whole, 10, 15);
-    CLEANUP(arrow_batch_unref) struct arrow_batch *b = arrow_batch_slice(whole, 25, 15);
-    size_t bytes;
-    CLEANUP(arrow_batch_unref) struct arrow_batch *one = arrow_batch_grow(start, a, &bytes);
-    CLEANUP(arrow_batch_unref) struct arrow_batch *first = arrow_batch_grow(one, a, &bytes);
-    CLEANUP(arrow_batch_unref) struct arrow_batch *second = arrow_batch_grow(one, b, &bytes);
-    CLEANUP(arrow_batch_unref) struct arrow_batch *tail = arrow_batch_slice(second, 25, 15);
-    assert_same_rows(tail, b);
-    CLEANUP(arrow_batch_unref) struct arrow_batch *other = arrow_batch_slice(first, 25, 15);
-    assert_same_rows(other, a);
 }
 
 /* --- streams ---------------------------------------------------------------------------------------- */
@@ -281,7 +187,7 @@ static void streams_follow_their_batches(void **state)
         CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
         assert_int_equal(ipc_stream_reader_next(reader, &step, &batch, NULL), STATUS_OK);
         assert_int_equal(step, IPC_STREAM_BATCH);
-        assert_same_rows(batch, batches[i]);
+        case_assert_same_rows(batch, batches[i]);
         arrow_batch_unref(batches[i]);
     }
 }
@@ -398,7 +304,7 @@ static void inner_dictionaries_come_first(void **state)
     assert_int_equal(feed_values(decoder, 0, true, inner), STATUS_OK);
     CLEANUP(arrow_batch_unref) struct arrow_batch *after = NULL;
     assert_int_equal(feed_indices(decoder, schema, 0, 1, &after), STATUS_OK);
-    assert_same_rows(batch, after);
+    case_assert_same_rows(batch, after);
     assert_int_equal(feed_outer(decoder, schema, 11, 21), STATUS_OK);
     /* It is replaced by a shorter one: the outer one has to come again. */
     CLEANUP(arrow_batch_unref)
@@ -410,36 +316,6 @@ static void inner_dictionaries_come_first(void **state)
 }
 
 /* --- projection --------------------------------------------------------------------------------------- */
-
-static void columns_are_what_they_were(void **state)
-{
-    CLEANUP(arrow_schema_unref) struct arrow_schema *schema = sample_schema_create();
-    CLEANUP(arrow_batch_unref) struct arrow_batch *batch = sample_batch_create(schema, 33, 1);
-    size_t count = schema->field_count;
-    size_t *columns = NEW_ARRAY(size_t, count);
-    for (size_t i = 0; i < count; i++)
-        columns[i] = count - 1 - i;
-    CLEANUP(arrow_schema_unref)
-    struct arrow_schema *reversed = arrow_schema_project(schema, columns, count);
-    CLEANUP(arrow_batch_unref)
-    struct arrow_batch *part = arrow_batch_project(batch, reversed, columns, count);
-    assert_ptr_equal(part->schema, reversed);
-    CLEANUP(arrow_schema_unref)
-    struct arrow_schema *again = arrow_schema_project(reversed, columns, count);
-    CLEANUP(arrow_batch_unref)
-    struct arrow_batch *back = arrow_batch_project(part, again, columns, count);
-    assert_true(arrow_schema_equal(again, schema));
-    assert_true(sample_batches_equal(back, batch));
-    for (size_t i = 0; i < schema->dictionary_count; i++)
-        assert_ptr_equal(again->dictionaries[i], schema->dictionaries[i]);
-    free(columns);
-    /* No column at all still has rows. */
-    CLEANUP(arrow_schema_unref) struct arrow_schema *none = arrow_schema_project(schema, NULL, 0);
-    CLEANUP(arrow_batch_unref)
-    struct arrow_batch *empty = arrow_batch_project(batch, none, NULL, 0);
-    assert_int_equal(empty->rows, 33);
-    assert_int_equal(none->metadata_count, schema->metadata_count);
-}
 
 static void projections_have_the_dictionaries_of_their_batch(void **state)
 {
@@ -456,15 +332,12 @@ static void projections_have_the_dictionaries_of_their_batch(void **state)
     CLEANUP(arrow_batch_unref)
     struct arrow_batch *projected = arrow_batch_project(batch, part, &column, 1);
     assert_ptr_equal(projected->schema->dictionaries[0], few);
-    assert_same_rows(projected, batch);
+    case_assert_same_rows(projected, batch);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_type_grows),
-        cmocka_unit_test(small_parts_do_not_copy_all),
-        cmocka_unit_test(two_continuations_of_one_beginning),
         cmocka_unit_test(batches_see_the_values_of_their_time),
         cmocka_unit_test(nulls_need_no_dictionary),
         cmocka_unit_test(what_changed_is_sent),
@@ -473,7 +346,6 @@ int main(void)
         cmocka_unit_test(dictionaries_for_ever_are_refused),
         cmocka_unit_test(dictionaries_are_charged),
         cmocka_unit_test(inner_dictionaries_come_first),
-        cmocka_unit_test(columns_are_what_they_were),
         cmocka_unit_test(projections_have_the_dictionaries_of_their_batch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

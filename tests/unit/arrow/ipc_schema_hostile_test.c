@@ -13,120 +13,8 @@
 #include "arrow/ipc.h"
 #include "arrow/ipc_format.h"
 #include "base/memory.h"
+#include "raw_schema.h"
 #include "sample.h"
-
-#define SCALARS_MAX 3
-
-/* A field as it is written: nothing is implied. */
-struct raw_field {
-    const char *name;
-    size_t name_size; /* 0: its length */
-    uint8_t kind;
-    bool no_type;
-    uint8_t scalar_sizes[SCALARS_MAX];
-    int64_t scalars[SCALARS_MAX];
-    const struct raw_field *children;
-    size_t child_count;
-    bool no_children;
-    const int32_t *type_ids;
-    size_t type_id_count;
-    bool is_dictionary;
-    int64_t dictionary_id;
-};
-
-static void write_fields(struct flat_writer *writer, size_t table, size_t slot,
-                         const struct raw_field *fields, size_t count);
-
-static size_t write_type(struct flat_writer *writer, const struct raw_field *field)
-{
-    if (field->kind == ARROW_UNION) {
-        const uint8_t sizes[] = {2, field->type_ids ? 4 : 0};
-        size_t table = flat_writer_table(writer, sizes, 2);
-        flat_writer_set(writer, table, 0, 2, field->scalars[0]);
-        if (field->type_ids) {
-            flat_writer_point(writer, table, 1);
-            flat_writer_int32s(writer, field->type_ids, field->type_id_count);
-        }
-        return table;
-    }
-    size_t table = flat_writer_table(writer, field->scalar_sizes, SCALARS_MAX);
-    for (size_t i = 0; i < SCALARS_MAX; i++) {
-        if (field->scalar_sizes[i])
-            flat_writer_set(writer, table, i, field->scalar_sizes[i], field->scalars[i]);
-    }
-    return table;
-}
-
-static size_t write_field(struct flat_writer *writer, const struct raw_field *field)
-{
-    static const uint8_t dictionary_slots[] = {8};
-    const uint8_t sizes[] = {
-        field->name ? 4 : 0,       1, 1, field->no_type ? 0 : 4, field->is_dictionary ? 4 : 0,
-        field->no_children ? 0 : 4};
-    size_t table = flat_writer_table(writer, sizes, sizeof(sizes));
-    flat_writer_set(writer, table, IPC_FIELD_TYPE_KIND, 1, field->kind);
-    if (field->name) {
-        size_t size = field->name_size ? field->name_size : strlen(field->name);
-        flat_writer_point(writer, table, IPC_FIELD_NAME);
-        flat_writer_string(writer, str_make(field->name, size));
-    }
-    if (!field->no_type)
-        flat_writer_point_table(writer, table, IPC_FIELD_TYPE, write_type(writer, field));
-    if (field->is_dictionary) {
-        size_t dictionary = flat_writer_table(writer, dictionary_slots, 1);
-        flat_writer_set(writer, dictionary, 0, 8, field->dictionary_id);
-        flat_writer_point_table(writer, table, IPC_FIELD_DICTIONARY, dictionary);
-    }
-    if (!field->no_children)
-        write_fields(writer, table, IPC_FIELD_CHILDREN, field->children, field->child_count);
-    return table;
-}
-
-static void write_fields(struct flat_writer *writer, size_t table, size_t slot,
-                         const struct raw_field *fields, size_t count)
-{
-    flat_writer_point(writer, table, slot);
-    size_t first = flat_writer_references(writer, count);
-    for (size_t i = 0; i < count; i++)
-        flat_writer_point_element(writer, first, i, write_field(writer, &fields[i]));
-}
-
-struct raw_schema {
-    int64_t version;
-    uint8_t kind;
-    int64_t endianness;
-    bool no_fields;
-    bool no_header;
-    const struct raw_field *fields;
-    size_t field_count;
-};
-
-static enum status decode_raw(const struct raw_schema *schema)
-{
-    const uint8_t message_slots[] = {2, 1, schema->no_header ? 0 : 4, 8};
-    const uint8_t schema_slots[] = {2, schema->no_fields ? 0 : 4};
-    CLEANUP(flat_writer_finish) struct flat_writer writer;
-    flat_writer_init(&writer);
-    size_t message = flat_writer_table(&writer, message_slots, 4);
-    flat_writer_set(&writer, message, IPC_MESSAGE_VERSION, 2, schema->version);
-    flat_writer_set(&writer, message, IPC_MESSAGE_KIND, 1, schema->kind);
-    size_t table = flat_writer_table(&writer, schema_slots, 2);
-    if (!schema->no_header)
-        flat_writer_point_table(&writer, message, IPC_MESSAGE_HEADER, table);
-    flat_writer_set(&writer, table, IPC_SCHEMA_ENDIANNESS, 2, schema->endianness);
-    if (!schema->no_fields)
-        write_fields(&writer, table, IPC_SCHEMA_FIELDS, schema->fields, schema->field_count);
-    flat_writer_pad(&writer);
-    CLEANUP(slice_finish) struct slice bytes = slice_copy(writer.bytes.ptr, writer.bytes.len);
-    CLEANUP(ipc_decoder_destroy)
-    struct ipc_decoder *decoder = ipc_decoder_create(&ipc_limits_default);
-    struct arrow_batch *batch = NULL;
-    struct error error = ERROR_NONE;
-    enum status status = ipc_decode(decoder, bytes, SLICE_EMPTY, &batch, &error);
-    assert_true(status == STATUS_OK || error.message[0] != '\0');
-    assert_true((ipc_decoder_schema(decoder) != NULL) == (status == STATUS_OK));
-    return status;
-}
 
 static struct raw_schema schema_of(const struct raw_field *fields, size_t count)
 {
@@ -137,7 +25,7 @@ static struct raw_schema schema_of(const struct raw_field *fields, size_t count)
 static enum status decode_field(struct raw_field field)
 {
     struct raw_schema schema = schema_of(&field, 1);
-    return decode_raw(&schema);
+    return raw_schema_decode(&schema);
 }
 
 static const struct raw_field byte_field = {
@@ -149,29 +37,29 @@ static const struct raw_field byte_field = {
 static void messages_are_checked(void **state)
 {
     struct raw_schema schema = schema_of(&byte_field, 1);
-    assert_int_equal(decode_raw(&schema), STATUS_OK);
+    assert_int_equal(raw_schema_decode(&schema), STATUS_OK);
     schema.version = IPC_VERSION_V4;
-    assert_int_equal(decode_raw(&schema), STATUS_OK);
+    assert_int_equal(raw_schema_decode(&schema), STATUS_OK);
     static const int64_t versions[] = {0, 1, 2, 5, -1};
     for (size_t i = 0; i < ARRAY_COUNT(versions); i++) {
         schema.version = versions[i];
-        assert_int_equal(decode_raw(&schema), STATUS_UNIMPLEMENTED);
+        assert_int_equal(raw_schema_decode(&schema), STATUS_UNIMPLEMENTED);
     }
     schema.version = IPC_VERSION_V5;
     schema.endianness = 1;
-    assert_int_equal(decode_raw(&schema), STATUS_UNIMPLEMENTED);
+    assert_int_equal(raw_schema_decode(&schema), STATUS_UNIMPLEMENTED);
     schema.endianness = 0;
     static const uint8_t kinds[] = {0, IPC_KIND_TENSOR, 5, 255};
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
         schema.kind = kinds[i];
-        assert_int_equal(decode_raw(&schema), STATUS_UNIMPLEMENTED);
+        assert_int_equal(raw_schema_decode(&schema), STATUS_UNIMPLEMENTED);
     }
     schema.kind = IPC_KIND_SCHEMA;
     schema.no_fields = true;
-    assert_int_equal(decode_raw(&schema), REFUSED);
+    assert_int_equal(raw_schema_decode(&schema), REFUSED);
     schema.no_fields = false;
     schema.no_header = true;
-    assert_int_equal(decode_raw(&schema), REFUSED);
+    assert_int_equal(raw_schema_decode(&schema), REFUSED);
 }
 
 static void types_are_checked(void **state)
@@ -324,7 +212,7 @@ static enum status decode_depth(size_t depth)
     }
     levels[depth - 1] = byte_field;
     struct raw_schema schema = schema_of(levels, 1);
-    return decode_raw(&schema);
+    return raw_schema_decode(&schema);
 }
 
 static void depth_is_limited(void **state)
@@ -340,15 +228,15 @@ static void fields_are_limited(void **state)
     for (size_t i = 0; i <= ARROW_FIELDS_MAX; i++)
         fields[i] = byte_field;
     struct raw_schema schema = schema_of(fields, ARROW_FIELDS_MAX);
-    assert_int_equal(decode_raw(&schema), STATUS_OK);
+    assert_int_equal(raw_schema_decode(&schema), STATUS_OK);
     schema.field_count++;
-    assert_int_equal(decode_raw(&schema), STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(raw_schema_decode(&schema), STATUS_RESOURCE_EXHAUSTED);
     /* Half at the top, half in one struct, one too many in all. */
     const struct raw_field parts[] = {
         {.name = "a", .kind = ARROW_STRUCT, .children = fields, .child_count = 5000},
         {.name = "b", .kind = ARROW_STRUCT, .children = fields, .child_count = 4999}};
     schema = schema_of(parts, 2);
-    assert_int_equal(decode_raw(&schema), STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(raw_schema_decode(&schema), STATUS_RESOURCE_EXHAUSTED);
     free(fields);
 }
 
@@ -364,9 +252,9 @@ static void dictionaries_are_checked(void **state)
     const struct raw_field shared[] = {text, text};
     const struct raw_field differing[] = {text, other};
     struct raw_schema schema = schema_of(shared, 2);
-    assert_int_equal(decode_raw(&schema), STATUS_OK);
+    assert_int_equal(raw_schema_decode(&schema), STATUS_OK);
     schema = schema_of(differing, 2);
-    assert_int_equal(decode_raw(&schema), REFUSED);
+    assert_int_equal(raw_schema_decode(&schema), REFUSED);
     assert_int_equal(decode_field(list), STATUS_OK);
 }
 
@@ -390,13 +278,13 @@ static void dictionaries_in_dictionaries_are_checked(void **state)
     const struct raw_field same[] = {dictionary_of(&words[0], 1), dictionary_of(&words[0], 1)};
     const struct raw_field differing[] = {dictionary_of(&words[0], 1), dictionary_of(&words[1], 1)};
     struct raw_schema schema = schema_of(same, 2);
-    assert_int_equal(decode_raw(&schema), STATUS_OK);
+    assert_int_equal(raw_schema_decode(&schema), STATUS_OK);
     schema = schema_of(differing, 2);
-    assert_int_equal(decode_raw(&schema), REFUSED);
+    assert_int_equal(raw_schema_decode(&schema), REFUSED);
     /* One that is in itself. */
     words[0].dictionary_id = 1;
     schema = schema_of(same, 1);
-    assert_int_equal(decode_raw(&schema), REFUSED);
+    assert_int_equal(raw_schema_decode(&schema), REFUSED);
     /* Names that look like types. */
     const struct raw_field two[] = {{.name = "a", .kind = ARROW_BOOL},
                                     {.name = "b", .kind = ARROW_BOOL}};
@@ -414,7 +302,7 @@ static void dictionaries_in_dictionaries_are_checked(void **state)
          .is_dictionary = true},
     };
     schema = schema_of(forged, 2);
-    assert_int_equal(decode_raw(&schema), REFUSED);
+    assert_int_equal(raw_schema_decode(&schema), REFUSED);
 }
 
 static void dictionaries_in_each_other_are_limited(void **state)

@@ -6,6 +6,9 @@
 
 #include "arrow/batch.h"
 
+/* Values of each dictionary. */
+#define SAMPLE_DICTIONARY_ROWS 11
+
 /* Every type that is taken, nested ones and dictionaries included. */
 struct arrow_schema *sample_schema_create(void);
 /* The same without the types that the format can express and pyarrow cannot read (none today), with

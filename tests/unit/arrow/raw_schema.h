@@ -1,0 +1,39 @@
+/*
+ * raw_schema.h — Schema messages as they are told, also those that our own writer would never make.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "arrow/ipc.h"
+
+#define RAW_SCALARS_MAX 3
+
+/* A field as it is written: nothing is implied. */
+struct raw_field {
+    const char *name;
+    size_t name_size; /* 0: its length */
+    uint8_t kind;
+    bool no_type;
+    uint8_t scalar_sizes[RAW_SCALARS_MAX];
+    int64_t scalars[RAW_SCALARS_MAX];
+    const struct raw_field *children;
+    size_t child_count;
+    bool no_children;
+    const int32_t *type_ids;
+    size_t type_id_count;
+    bool is_dictionary;
+    int64_t dictionary_id;
+};
+
+struct raw_schema {
+    int64_t version;
+    uint8_t kind;
+    int64_t endianness;
+    bool no_fields;
+    bool no_header;
+    const struct raw_field *fields;
+    size_t field_count;
+};
+
+/* What the decoder says to it. */
+enum status raw_schema_decode(const struct raw_schema *schema);
