@@ -200,6 +200,22 @@ static void skippable_frames_are_no_buffer(void **state)
     assert_int_equal(try_attempt(&attempt), STATUS_INVALID_ARGUMENT);
 }
 
+/* A frame of 4 bytes as they are that asks for a window of 2 GiB: what is decompressed is its own window, so
+ * that none is made, and a reader that made one would refuse this. */
+static void windows_are_not_made(void **state)
+{
+    static const uint8_t frame[] = {0x28, 0xB5, 0x2F, 0xFD, 0x00, 0xA8, 0x21,
+                                    0x00, 0x00, 'a',  'b',  'c',  'd'};
+    struct attempt attempt = {.codec = ZSTD,
+                              .rows = 4,
+                              .claim = 4,
+                              .frame = str_make(frame, sizeof(frame)),
+                              .limits = ipc_limits_default};
+    CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
+    assert_int_equal(decode_attempt(&attempt, &batch), STATUS_OK);
+    assert_memory_equal(batch->buffers[1].ptr, "abcd", 4);
+}
+
 static void minus_one_is_not_compressed(void **state)
 {
     struct attempt attempt = {
@@ -325,6 +341,7 @@ int main(void)
         cmocka_unit_test(claims_are_checked),
         cmocka_unit_test(frames_are_checked),
         cmocka_unit_test(skippable_frames_are_no_buffer),
+        cmocka_unit_test(windows_are_not_made),
         cmocka_unit_test(minus_one_is_not_compressed),
         cmocka_unit_test(other_codecs_are_not_taken),
         cmocka_unit_test(claims_add_up),

@@ -72,6 +72,41 @@ static void nulls_are_counted(void **state)
     assert_int_equal(decode_text(offsets, STR("abc"), STR_EMPTY, 1), STATUS_INVALID_ARGUMENT);
 }
 
+/* 9 rows need two bytes of bits. */
+static void bitmaps_are_long_enough(void **state)
+{
+    CLEANUP(arrow_schema_unref)
+    struct arrow_schema *schema = sample_schema_of(STR("x"), ARROW_BOOL, NULL);
+    const struct arrow_node node = {9, 1};
+    struct str buffers[] = {STR("\xFF\x00"), STR("\xFF\x01")};
+    buffers[0].len = buffers[1].len = 2;
+    assert_int_equal(case_decode_column(schema, 9, &node, buffers), STATUS_OK);
+    buffers[0].len = 1;
+    assert_int_equal(case_decode_column(schema, 9, &node, buffers), STATUS_INVALID_ARGUMENT);
+    buffers[0].len = 2;
+    buffers[1].len = 1;
+    assert_int_equal(case_decode_column(schema, 9, &node, buffers), STATUS_INVALID_ARGUMENT);
+}
+
+static void fill_wide(struct arrow_schema *schema, struct arrow_field *field)
+{
+    field->byte_width = INT32_MAX;
+}
+
+/* Rows times the width of a value are more than was sent, and more than 32 bits. */
+static void widths_do_not_overflow(void **state)
+{
+    CLEANUP(arrow_schema_unref)
+    struct arrow_schema *schema = sample_schema_of(STR("x"), ARROW_FIXED_BINARY, fill_wide);
+    const struct str buffers[] = {STR_EMPTY, STR("few bytes")};
+    static const int64_t rows[] = {1, 2, 3, 1 << 20, 1 << 24};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        const struct arrow_node node = {rows[i], 0};
+        assert_int_equal(case_decode_column(schema, rows[i], &node, buffers),
+                         STATUS_INVALID_ARGUMENT);
+    }
+}
+
 static void fill_decimal(struct arrow_schema *schema, struct arrow_field *field)
 {
     field->bit_width = 128;
@@ -236,6 +271,8 @@ int main(void)
         cmocka_unit_test(offsets_are_checked),
         cmocka_unit_test(utf8_is_checked),
         cmocka_unit_test(nulls_are_counted),
+        cmocka_unit_test(bitmaps_are_long_enough),
+        cmocka_unit_test(widths_do_not_overflow),
         cmocka_unit_test(decimals_stay_within_their_precision),
         cmocka_unit_test(times_are_within_a_day),
         cmocka_unit_test(unions_are_checked),

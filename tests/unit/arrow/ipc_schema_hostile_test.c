@@ -46,9 +46,6 @@ static void messages_are_checked(void **state)
         assert_int_equal(raw_schema_decode(&schema), STATUS_UNIMPLEMENTED);
     }
     schema.version = IPC_VERSION_V5;
-    schema.endianness = 1;
-    assert_int_equal(raw_schema_decode(&schema), STATUS_UNIMPLEMENTED);
-    schema.endianness = 0;
     static const uint8_t kinds[] = {0, IPC_KIND_TENSOR, 5, 255};
     for (size_t i = 0; i < ARRAY_COUNT(kinds); i++) {
         schema.kind = kinds[i];
@@ -60,6 +57,16 @@ static void messages_are_checked(void **state)
     schema.no_fields = false;
     schema.no_header = true;
     assert_int_equal(raw_schema_decode(&schema), REFUSED);
+}
+
+static void big_endian_is_refused(void **state)
+{
+    struct raw_schema schema = schema_of(&byte_field, 1);
+    struct error error = ERROR_NONE;
+    schema.endianness = 1;
+    assert_int_equal(raw_schema_explain(&schema, &error), STATUS_UNIMPLEMENTED);
+    assert_string_equal(error.message,
+                        "Arrow schema: its data is big-endian; only little-endian is taken");
 }
 
 static void types_are_checked(void **state)
@@ -200,6 +207,38 @@ static void names_are_utf8(void **state)
     assert_int_equal(
         decode_field((struct raw_field){.name = "a\0b", .name_size = 3, .kind = ARROW_UTF8}),
         STATUS_OK);
+}
+
+/* Taken as it is, and not repeated as a whole in what is said about it. */
+static void long_names_are_cut_in_errors(void **state)
+{
+    const size_t size = (size_t)1 << 20;
+    char *name = memory_new(size + 1);
+    memset(name, 'n', size);
+    struct raw_field field = {.name = name, .kind = ARROW_UTF8};
+    assert_int_equal(decode_field(field), STATUS_OK);
+    field.kind = ARROW_INT;
+    struct raw_schema schema = schema_of(&field, 1);
+    struct error error = ERROR_NONE;
+    assert_int_equal(raw_schema_explain(&schema, &error), REFUSED);
+    assert_true(strlen(error.message) < 200);
+    assert_non_null(strstr(error.message, "bits wide"));
+    free(name);
+}
+
+static void metadata_is_limited(void **state)
+{
+    assert_int_equal(FIELD(.kind = ARROW_UTF8, .pair_count = 3), STATUS_OK);
+    assert_int_equal(FIELD(.kind = ARROW_UTF8, .pair_count = 10001), STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(FIELD(.kind = ARROW_UTF8, .pair_count = 1000000), STATUS_RESOURCE_EXHAUSTED);
+    /* All of them one table: text and tables may not be told over and over. */
+    assert_int_not_equal(FIELD(.kind = ARROW_UTF8, .pair_count = 10000), STATUS_OK);
+    /* What an extension says of itself is kept, not read. */
+    char *deep = memory_new(10000);
+    memset(deep, '[', 10000);
+    assert_int_equal(
+        FIELD(.kind = ARROW_UTF8, .pair_count = 1, .pair_value = str_make(deep, 10000)), STATUS_OK);
+    free(deep);
 }
 
 static enum status decode_depth(size_t depth)
@@ -388,6 +427,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(messages_are_checked),
+        cmocka_unit_test(big_endian_is_refused),
         cmocka_unit_test(types_are_checked),
         cmocka_unit_test(parameters_are_checked),
         cmocka_unit_test(decimals_are_checked),
@@ -395,6 +435,8 @@ int main(void)
         cmocka_unit_test(run_ends_are_integers),
         cmocka_unit_test(unions_are_checked),
         cmocka_unit_test(names_are_utf8),
+        cmocka_unit_test(long_names_are_cut_in_errors),
+        cmocka_unit_test(metadata_is_limited),
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(fields_are_limited),
         cmocka_unit_test(dictionaries_are_checked),

@@ -298,6 +298,39 @@ static void streams_may_come_in_any_parts(void **state)
     }
 }
 
+/* Nothing is free: a batch without rows is charged, and there is an end to them. */
+static void empty_batches_for_ever(void **state)
+{
+    CLEANUP(arrow_schema_unref) struct arrow_schema *schema = arrow_schema_create(0);
+    arrow_schema_seal(schema, NULL);
+    CLEANUP(arrow_batch_unref) struct arrow_batch *empty = sample_batch_create(schema, 0, 0);
+    assert_true(empty->memory_bytes >= sizeof(*empty) + empty->header.len);
+    CLEANUP(slices_finish) struct slices stream;
+    slices_init(&stream);
+    for (int i = 0; i < 10; i++)
+        ipc_stream_batch(&stream, empty);
+    CLEANUP(slice_finish) struct slice ten = slices_join(&stream);
+    struct ipc_limits limits = ipc_limits_default;
+    limits.messages_max = 1001;
+    CLEANUP(ipc_stream_reader_destroy)
+    struct ipc_stream_reader *reader = ipc_stream_reader_create(&limits);
+    CLEANUP(slice_finish) struct slice start = ipc_encapsulated_schema(schema);
+    ipc_stream_reader_feed(reader, start.ptr, start.len);
+    size_t count = 0;
+    enum status status = STATUS_OK;
+    while (status == STATUS_OK) {
+        enum ipc_stream_step step;
+        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
+        status = ipc_stream_reader_next(reader, &step, &batch, NULL);
+        if (status == STATUS_OK && step == IPC_STREAM_MORE)
+            ipc_stream_reader_feed(reader, ten.ptr, ten.len);
+        count += batch != NULL;
+        assert_true(!batch || batch->memory_bytes >= sizeof(*batch) + batch->header.len);
+    }
+    assert_int_equal(status, STATUS_RESOURCE_EXHAUSTED);
+    assert_int_equal(count, 1000);
+}
+
 static enum status read_prefix(const char *bytes, size_t size)
 {
     CLEANUP(ipc_stream_reader_destroy)
@@ -315,6 +348,8 @@ static enum status read_prefix(const char *bytes, size_t size)
 static void prefixes_are_checked(void **state)
 {
     assert_int_equal(read_prefix("\x10\0\0\0\0\0\0\0", 8), STATUS_INVALID_ARGUMENT);
+    /* A negative length; the marker twice. */
+    assert_int_equal(read_prefix("\xFF\xFF\xFF\xFF\xF8\xFF\xFF\xFF", 8), STATUS_RESOURCE_EXHAUSTED);
     assert_int_equal(read_prefix("\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF", 8), STATUS_RESOURCE_EXHAUSTED);
     assert_int_equal(read_prefix("\xFF\xFF\xFF\xFF\x01\x00\x40\x00", 8), STATUS_RESOURCE_EXHAUSTED);
     assert_int_equal(read_prefix("\xFF\xFF\xFF\xFF\x04\0\0\0\0\0\0\0", 12),
@@ -338,6 +373,7 @@ int main(void)
         cmocka_unit_test(equal_dictionaries_may_come_again),
         cmocka_unit_test(limits_hold),
         cmocka_unit_test(streams_may_come_in_any_parts),
+        cmocka_unit_test(empty_batches_for_ever),
         cmocka_unit_test(prefixes_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

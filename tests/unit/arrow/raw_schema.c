@@ -36,12 +36,30 @@ static size_t write_type(struct flat_writer *writer, const struct raw_field *fie
     return table;
 }
 
+static void write_pairs(struct flat_writer *writer, size_t table, const struct raw_field *field)
+{
+    static const uint8_t pair_slots[] = {4, 4};
+    flat_writer_point(writer, table, IPC_FIELD_METADATA);
+    size_t first = flat_writer_references(writer, field->pair_count);
+    size_t pair = flat_writer_table(writer, pair_slots, 2);
+    for (size_t i = 0; i < field->pair_count; i++)
+        flat_writer_point_element(writer, first, i, pair);
+    flat_writer_point(writer, pair, 0);
+    flat_writer_string(writer, STR("ARROW:extension:metadata"));
+    flat_writer_point(writer, pair, 1);
+    flat_writer_string(writer, field->pair_value);
+}
+
 static size_t write_field(struct flat_writer *writer, const struct raw_field *field)
 {
     static const uint8_t dictionary_slots[] = {8};
-    const uint8_t sizes[] = {
-        field->name ? 4 : 0,       1, 1, field->no_type ? 0 : 4, field->is_dictionary ? 4 : 0,
-        field->no_children ? 0 : 4};
+    const uint8_t sizes[] = {field->name ? 4 : 0,
+                             1,
+                             1,
+                             field->no_type ? 0 : 4,
+                             field->is_dictionary ? 4 : 0,
+                             field->no_children ? 0 : 4,
+                             field->pair_count > 0 ? 4 : 0};
     size_t table = flat_writer_table(writer, sizes, sizeof(sizes));
     flat_writer_set(writer, table, IPC_FIELD_TYPE_KIND, 1, field->kind);
     if (field->name) {
@@ -58,6 +76,8 @@ static size_t write_field(struct flat_writer *writer, const struct raw_field *fi
     }
     if (!field->no_children)
         write_fields(writer, table, IPC_FIELD_CHILDREN, field->children, field->child_count);
+    if (field->pair_count > 0)
+        write_pairs(writer, table, field);
     return table;
 }
 
@@ -71,6 +91,14 @@ static void write_fields(struct flat_writer *writer, size_t table, size_t slot,
 }
 
 enum status raw_schema_decode(const struct raw_schema *schema)
+{
+    struct error error = ERROR_NONE;
+    enum status status = raw_schema_explain(schema, &error);
+    assert_true(status == STATUS_OK || error.message[0] != '\0');
+    return status;
+}
+
+enum status raw_schema_explain(const struct raw_schema *schema, struct error *error)
 {
     const uint8_t message_slots[] = {2, 1, schema->no_header ? 0 : 4, 8};
     const uint8_t schema_slots[] = {2, schema->no_fields ? 0 : 4};
@@ -90,9 +118,7 @@ enum status raw_schema_decode(const struct raw_schema *schema)
     CLEANUP(ipc_decoder_destroy)
     struct ipc_decoder *decoder = ipc_decoder_create(&ipc_limits_default);
     struct arrow_batch *batch = NULL;
-    struct error error = ERROR_NONE;
-    enum status status = ipc_decode(decoder, bytes, SLICE_EMPTY, &batch, &error);
-    assert_true(status == STATUS_OK || error.message[0] != '\0');
+    enum status status = ipc_decode(decoder, bytes, SLICE_EMPTY, &batch, error);
     assert_true((ipc_decoder_schema(decoder) != NULL) == (status == STATUS_OK));
     return status;
 }

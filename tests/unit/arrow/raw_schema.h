@@ -21,6 +21,8 @@ struct raw_field {
     bool no_children;
     const int32_t *type_ids;
     size_t type_id_count;
+    size_t pair_count; /* of metadata, all one table */
+    struct str pair_value;
     bool is_dictionary;
     int64_t dictionary_id;
 };
@@ -37,3 +39,4 @@ struct raw_schema {
 
 /* What the decoder says to it. */
 enum status raw_schema_decode(const struct raw_schema *schema);
+enum status raw_schema_explain(const struct raw_schema *schema, struct error *error);
