@@ -3,7 +3,8 @@
  *
  * A buffer starts with the length it has when decompressed, or -1 when it travels as it is. That length
  * is a claim: it is held against the batch's budget before anything is allocated, and the frame must give
- * exactly as much and end where the buffer ends (compress/frame.c). Runs on the thread that decodes. Follows Arrow format/Message.fbs BodyCompression.
+ * exactly as much and end where the buffer ends (compress/frame.c). Runs on the thread that decodes. Follows
+ * Arrow format/Message.fbs BodyCompression.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "arrow/ipc_decode.h"

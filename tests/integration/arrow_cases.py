@@ -1,6 +1,7 @@
 """Arrays of every type that pyarrow implements.
 
-A case is a function that makes an array of a number of values, from a source of chance, with or without nulls.
+A case is a function that makes an array of a number of values, by a source of chance, with or without
+nulls.
 
 SPDX-License-Identifier: Apache-2.0
 """

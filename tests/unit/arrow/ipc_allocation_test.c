@@ -121,8 +121,7 @@ static void bodies_that_are_announced_take_nothing(void **state)
     CLEANUP(slices_finish) struct slices stream;
     slices_init(&stream);
     ipc_append_encapsulated(&stream, schema->message);
-    ipc_append_encapsulated(&stream,
-                            slice_make(it.header->data, it.header->size, buffer_ref(it.header)));
+    ipc_append_encapsulated(&stream, slice_make(it.header->data, it.header->size, it.header));
     CLEANUP(slice_finish) struct slice joined = slices_join(&stream);
     size_t before = live_bytes;
     most_bytes = live_bytes;

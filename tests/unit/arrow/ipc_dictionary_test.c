@@ -1,5 +1,5 @@
 /*
- * ipc_dictionary_test.c — dictionaries that come, grow, are replaced, are in each other, or should not be there.
+ * ipc_dictionary_test.c — dictionaries that come, are replaced, are in each other, or should not be there.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>
