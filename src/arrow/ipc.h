@@ -119,6 +119,8 @@ MUST_CHECK enum status ipc_decode(struct ipc_decoder *decoder, struct slice meta
 /* How long the body of a message is, by its bare metadata. INVALID_ARGUMENT when that is none. */
 MUST_CHECK enum status ipc_message_body_bytes(struct slice metadata, size_t *out_bytes,
                                               struct error *error);
+/* Whether a message is a record batch whose body is not compressed. */
+bool ipc_message_is_plain_batch(struct slice metadata);
 /* For bodies that are parts of mapped files: batches refer to them however small they are, and are not
  * charged with them (memory_bytes). */
 void ipc_decoder_use_mappings(struct ipc_decoder *decoder);

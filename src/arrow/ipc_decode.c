@@ -112,6 +112,20 @@ enum status ipc_message_body_bytes(struct slice metadata, size_t *out_bytes, str
     return STATUS_OK;
 }
 
+bool ipc_message_is_plain_batch(struct slice metadata)
+{
+    struct flat_reader flat;
+    flat_reader_init(&flat, slice_str(metadata), 3);
+    struct flat_table root = flat_reader_root(&flat);
+    int64_t kind = flat_table_scalar(&root, IPC_MESSAGE_KIND, 1, 0);
+    struct flat_table header = flat_table_child(&root, IPC_MESSAGE_HEADER);
+    if (!flat_table_is_present(&header))
+        return false;
+    struct flat_table compression = flat_table_child(&header, IPC_BATCH_COMPRESSION);
+    return flat_reader_check(&flat, NULL) == STATUS_OK && kind == IPC_KIND_BATCH &&
+           !flat_table_is_present(&compression);
+}
+
 /* The body with its own reference, where columns may stay: owned by somebody, aligned, and most of what
  * the owner has (a batch keeps all of that). */
 static struct slice settle_body(const struct ipc_decoder *decoder, struct slice body)

@@ -89,6 +89,14 @@ static enum status receive_first(struct flight_call *call, const struct flight_d
                                          : begin_upload(call, &target, first, error);
 }
 
+bool do_put_is_quick(struct grpc_call *grpc, struct slice message)
+{
+    const struct flight_call *call = flight_call_of(grpc);
+    CLEANUP(flight_data_finish) struct flight_data data = {0};
+    return call->upload && flight_data_parse(message, &data, NULL) == STATUS_OK &&
+           upload_is_quick(call->upload, &data);
+}
+
 enum status do_put_receive(struct grpc_call *grpc, struct slice message, struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);

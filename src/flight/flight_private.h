@@ -146,6 +146,7 @@ enum status get_schema_receive(struct grpc_call *, struct slice, struct error *)
 enum status get_schema_next(struct grpc_call *, struct slices *, enum grpc_step *, struct error *);
 enum status do_get_receive(struct grpc_call *, struct slice, struct error *);
 enum status do_get_next(struct grpc_call *, struct slices *, enum grpc_step *, struct error *);
+bool do_put_is_quick(struct grpc_call *, struct slice);
 enum status do_put_receive(struct grpc_call *, struct slice, struct error *);
 enum status do_put_half_close(struct grpc_call *, struct error *);
 enum status do_put_next(struct grpc_call *, struct slices *, enum grpc_step *, struct error *);

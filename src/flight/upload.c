@@ -16,6 +16,7 @@
 #include "base/random.h"
 #include "store/name.h"
 
+#define QUICK_FIELDS_MAX 1000
 #define WISHES_BYTES_MAX ((size_t)64 << 10)
 
 struct upload {
@@ -25,7 +26,8 @@ struct upload {
     struct put_options options;
     struct put_wishes wishes;
     struct ipc_decoder *decoder;
-    struct put *put; /* NULL before the first batch */
+    struct put *put;    /* NULL before the first batch */
+    size_t quick_bytes; /* bodies up to this many are done in a moment */
     bool is_committed;
     struct work destroy;
 };
@@ -86,6 +88,47 @@ enum status upload_create(const struct upload_options *options, struct upload **
     return STATUS_OK;
 }
 
+/* --- what takes how long -------------------------------------------------------------------- */
+
+/* What validation has to look at byte by byte, and what it has to follow. */
+enum depth { DEPTH_FIXED, DEPTH_TEXT, DEPTH_NESTED };
+
+static enum depth depth_of(const struct arrow_field *field)
+{
+    switch (field->type) {
+    case ARROW_INT:
+    case ARROW_FLOAT:
+    case ARROW_BOOL:
+    case ARROW_DECIMAL:
+    case ARROW_DATE:
+    case ARROW_TIME:
+    case ARROW_TIMESTAMP:
+    case ARROW_INTERVAL:
+    case ARROW_FIXED_BINARY:
+    case ARROW_DURATION:
+        return field->is_dictionary ? DEPTH_NESTED : DEPTH_FIXED;
+    case ARROW_BINARY:
+    case ARROW_UTF8:
+    case ARROW_LARGE_BINARY:
+    case ARROW_LARGE_UTF8:
+        return field->is_dictionary ? DEPTH_NESTED : DEPTH_TEXT;
+    default:
+        return DEPTH_NESTED;
+    }
+}
+
+static size_t quick_bytes_of(const struct arrow_schema *schema)
+{
+    static const size_t quick_bytes[] = {
+        [DEPTH_FIXED] = (size_t)4 << 20, [DEPTH_TEXT] = (size_t)256 << 10, [DEPTH_NESTED] = 0};
+    enum depth depth = DEPTH_FIXED;
+    for (size_t i = 0; i < schema->field_count; i++) {
+        enum depth other = depth_of(&schema->fields[i]);
+        depth = other > depth ? other : depth;
+    }
+    return schema->field_count <= QUICK_FIELDS_MAX ? quick_bytes[depth] : 0;
+}
+
 /* --- messages ------------------------------------------------------------------------------- */
 
 static enum status begin(struct upload *upload, struct arrow_schema *schema, struct error *error)
@@ -95,6 +138,7 @@ static enum status begin(struct upload *upload, struct arrow_schema *schema, str
         put_wishes_durability(&upload->wishes, upload->options.path.len > 0);
     upload->options.ttl_ms = upload->wishes.ttl_ms;
     upload->options.schema = schema;
+    upload->quick_bytes = quick_bytes_of(schema);
     return put_begin(upload->store, &upload->options, &upload->put, error);
 }
 
@@ -148,6 +192,14 @@ enum status upload_receive(struct upload *upload, const struct flight_data *mess
     if (has_wishes(upload, message, batch))
         TRY(read_metadata(upload, slice_str(message->app_metadata), error));
     return batch ? append(upload, STEAL(batch), error) : STATUS_OK;
+}
+
+bool upload_is_quick(const struct upload *upload, const struct flight_data *message)
+{
+    size_t size = message->data_body.len;
+    return upload->put && size > 0 && size <= upload->quick_bytes &&
+           !put_may_block(upload->put, 2 * size) &&
+           ipc_message_is_plain_batch(message->data_header);
 }
 
 struct arrow_schema *upload_schema(const struct upload *upload)

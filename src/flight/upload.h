@@ -33,6 +33,9 @@ void upload_align(struct grpc_call *call, struct slice message, const struct fli
 /* Takes one message. Metadata before the first batch may be JSON with wishes. */
 MUST_CHECK enum status upload_receive(struct upload *upload, const struct flight_data *message,
                                       struct error *error);
+/* Whether upload_receive would be done with the message in a moment: fewer bytes than it takes to read from
+ * the socket, no decompression, no disk. */
+bool upload_is_quick(const struct upload *upload, const struct flight_data *message);
 /* The schema, or NULL before it came. Not a new reference. */
 struct arrow_schema *upload_schema(const struct upload *upload);
 /* Publishes everything; the texts of the result live as long as the upload. */

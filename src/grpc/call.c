@@ -237,6 +237,12 @@ static void align_messages(struct call *call)
         atomic_load_explicit(&call->public.aligned_offset, memory_order_relaxed);
 }
 
+static bool is_quick(struct call *call, struct slice message)
+{
+    const struct grpc_method *method = call->public.method;
+    return method->is_quick && method->is_quick(&call->public, message);
+}
+
 static enum status deliver_message(struct call *call, struct error *error)
 {
     CLEANUP(slice_finish) struct slice message = SLICE_EMPTY;
@@ -246,7 +252,7 @@ static enum status deliver_message(struct call *call, struct error *error)
     if (consumed_bytes > 0)
         http_consume(call->request, consumed_bytes);
     TRY(status);
-    if (call->worker) {
+    if (call->worker && !is_quick(call, message)) {
         struct slice taken = message;
         message = SLICE_EMPTY;
         return submit(call, taken, true, error);

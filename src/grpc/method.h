@@ -76,6 +76,9 @@ struct grpc_method {
     bool
         keeps_messages; /* for long, as a rule: memory for many large ones is taken in large blocks */
     bool blocking;      /* receive and half_close run on a worker */
+    /* Of a blocking method, may be NULL: whether receive would be done with this message in a moment
+     * and without waiting. It then runs on the loop, which saves two switches of threads. */
+    bool (*is_quick)(struct grpc_call *call, struct slice message);
     /* Fails the call when no complete request message has come by then; 0: it may take for ever. For
      * methods whose first message tells what is wanted: without it a client that only reads would wait for an
      * answer that cannot come. */

@@ -281,6 +281,14 @@ enum status put_append(struct put *put, struct arrow_batch *batch, struct error 
     return STATUS_OK;
 }
 
+bool put_may_block(const struct put *put, size_t bytes)
+{
+    const struct store *store = put->store;
+    size_t now = atomic_load(&store->bytes);
+    return put->staged->journal || now > store->memory_bytes_max ||
+           bytes > store->memory_bytes_max - now;
+}
+
 /* --- commit ------------------------------------------------------------------------------------ */
 
 static struct journal_life life_from_now(uint64_t ttl_ms)

@@ -64,6 +64,8 @@ MUST_CHECK enum status put_begin(struct store *store, const struct put_options *
                                  struct put **out_put, struct error *error);
 /* Takes the batch over, also on failure. RESOURCE_EXHAUSTED naming the bound and the setting. */
 MUST_CHECK enum status put_append(struct put *put, struct arrow_batch *batch, struct error *error);
+/* Whether appending so many bytes might wait for the disk. */
+bool put_may_block(const struct put *put, size_t bytes);
 /* Everything becomes visible at once, as safe as asked for. Errors of put_begin again, where others were
  * faster; then nothing was done. */
 MUST_CHECK enum status put_commit(struct put *put, struct put_result *out_result,
