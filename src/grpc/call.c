@@ -474,6 +474,11 @@ void call_on_body(struct call *call, struct str bytes)
     http_consume(call->request, size);
 }
 
+size_t call_body_place(struct call *call, uint8_t **out_place)
+{
+    return call->state == CALL_LIVE ? inbox_place(&call->inbox, out_place) : 0;
+}
+
 void call_on_body_end(struct call *call)
 {
     if (call->state != CALL_LIVE)

@@ -71,6 +71,7 @@ void call_begin(struct grpc_handler *handler, struct http_request *request,
                 struct method_entry *entry, const struct wire_format *format);
 /* call.c: the http_handler's functions, for requests that carry a call. */
 void call_on_body(struct call *call, struct str bytes);
+size_t call_body_place(struct call *call, uint8_t **out_place);
 void call_on_body_end(struct call *call);
 void call_on_writable(struct call *call);
 void call_on_drain(struct call *call);

@@ -1,7 +1,8 @@
 /*
  * frame.c — gRPC's framing: 5 bytes of prefix, then the message.
  *
- * A message is copied once, from the transport's read buffer to its place. A large one is given
+ * A message is copied once, from the transport's read buffer to its place, and what the transport puts
+ * there by itself not at all. A large one is given
  * memory as its bytes arrive, so that announcing a size costs a sender as much as sending it.
  *
  * Runs on the thread of its owner. Owns the message under construction. Leaves out: decompression.
@@ -112,7 +113,9 @@ enum status frame_reader_read(struct frame_reader *reader, struct str *bytes,
     size_t taken = size_min(reader->size - reader->filled, bytes->len);
     if (taken > 0) {
         reserve(reader, reader->filled + taken);
-        memcpy(reader->message->data + reader->lead + reader->filled, bytes->ptr, taken);
+        uint8_t *place = reader->message->data + reader->lead + reader->filled;
+        if ((const uint8_t *)bytes->ptr != place)
+            memcpy(place, bytes->ptr, taken);
         reader->filled += taken;
         *bytes = str_slice(*bytes, taken, bytes->len);
     }
@@ -125,6 +128,15 @@ enum status frame_reader_read(struct frame_reader *reader, struct str *bytes,
         message ? slice_make(message->data + reader->lead, reader->size, message) : SLICE_EMPTY;
     *out_complete = true;
     return STATUS_OK;
+}
+
+size_t frame_reader_place(struct frame_reader *reader, uint8_t **out_place)
+{
+    if (reader->prefix_len < FRAME_PREFIX_BYTES || reader->filled == reader->size)
+        return 0;
+    reserve(reader, reader->filled + 1);
+    *out_place = reader->message->data + reader->lead + reader->filled;
+    return size_min(reader->message->size - reader->lead, reader->size) - reader->filled;
 }
 
 size_t frame_reader_wanted(const struct frame_reader *reader)

@@ -48,6 +48,9 @@ CLEANUP_IN_PLACE(struct frame_reader, frame_reader_finish)
 MUST_CHECK enum status frame_reader_read(struct frame_reader *reader, struct str *bytes,
                                          struct slice *out_message, bool *out_complete,
                                          struct error *error);
+/* Where the next bytes of the message in the making go and how many may stand there (0: nowhere yet): who
+ * has put them there has frame_reader_read take them, which then does not copy. */
+size_t frame_reader_place(struct frame_reader *reader, uint8_t **out_place);
 /* True when the stream may not end here: part of a message has come. */
 bool frame_reader_is_midway(const struct frame_reader *reader);
 

@@ -110,6 +110,12 @@ enum status inbox_read(struct inbox *inbox, struct str *bytes, struct error *err
     return STATUS_OK;
 }
 
+size_t inbox_place(struct inbox *inbox, uint8_t **out_place)
+{
+    bool is_next = inbox_has_room(inbox) && inbox->backlog.bytes == 0 && !inbox->is_text;
+    return is_next ? frame_reader_place(&inbox->reader, out_place) : 0;
+}
+
 void inbox_defer(struct inbox *inbox, struct str bytes)
 {
     slices_append_copy(&inbox->backlog, bytes.ptr, bytes.len);

@@ -36,6 +36,8 @@ void inbox_finish(struct inbox *inbox);
 /* Takes bytes from the front of *bytes until a message waits or there are no more. With a message
  * waiting nothing is taken. */
 MUST_CHECK enum status inbox_read(struct inbox *inbox, struct str *bytes, struct error *error);
+/* As frame_reader_place: bytes of the message in the making, as they come. */
+size_t inbox_place(struct inbox *inbox, uint8_t **out_place);
 /* Keeps bytes for later. */
 void inbox_defer(struct inbox *inbox, struct str bytes);
 /* A message is being decompressed: inbox_step goes on, once per turn of the loop. */

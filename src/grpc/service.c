@@ -111,6 +111,11 @@ static void on_body(struct http_request *request, const uint8_t *bytes, size_t s
         http_consume(request, size);
 }
 
+static size_t body_place(struct http_request *request, uint8_t **out_place)
+{
+    return request->state ? call_body_place(request->state, out_place) : 0;
+}
+
 static void on_body_end(struct http_request *request)
 {
     if (request->state)
@@ -216,6 +221,7 @@ struct grpc_handler *grpc_handler_create(const struct grpc_options *options)
         .accepts = accepts,
         .on_request = on_request,
         .on_body = on_body,
+        .body_place = body_place,
         .on_body_end = on_body_end,
         .on_writable = on_writable,
         .on_drain = on_drain,

@@ -102,6 +102,14 @@ static void on_input(struct http_wire *wire, const uint8_t *bytes, size_t size)
     http_connection_touch(connection);
 }
 
+static size_t place(struct http_wire *wire, uint8_t **out_place)
+{
+    struct http_connection *connection = CONTAINER_OF(wire, struct http_connection, wire);
+    if (connection->closing || !connection->protocol || !connection->protocol->place)
+        return 0;
+    return connection->protocol->place(connection, out_place);
+}
+
 static void on_input_end(struct http_wire *wire)
 {
     struct http_connection *connection = CONTAINER_OF(wire, struct http_connection, wire);
@@ -226,6 +234,7 @@ static void on_flush(struct http_wire *wire)
 
 static const struct http_wire_owner connection_wire_owner = {
     .on_input = on_input,
+    .place = place,
     .on_input_end = on_input_end,
     .on_flush = on_flush,
     .on_secured = http_connection_on_secured,

@@ -35,6 +35,9 @@ struct http_protocol {
     /* Makes the version's state in connection->protocol_state. */
     void (*start)(struct http_connection *connection);
     void (*receive)(struct http_connection *connection, const uint8_t *bytes, size_t size);
+    /* May be NULL. Where the bytes that come next may be put at once and how many: then receive gets
+     * them from there. 0: nowhere. */
+    size_t (*place)(struct http_connection *connection, uint8_t **out_place);
     void (*receive_end)(struct http_connection *connection);
     /* Frames what waits into the output, up to HTTP_OUTPUT_BYTES_MAX; true when there is more. */
     bool (*produce)(struct http_connection *connection);
@@ -242,6 +245,8 @@ bool http_stream_count_header(struct http_stream *stream, size_t name_bytes, siz
 void http_stream_set_target(struct http_stream *stream, struct str target);
 /* The head is complete: names the request and calls its handler, or answers refuse_status. */
 void http_stream_dispatch(struct http_stream *stream);
+/* As http_handler's body_place. */
+size_t http_stream_body_place(struct http_stream *stream, uint8_t **out_place);
 /* Body bytes for the handler; false when nobody wants them any more. */
 bool http_stream_body(struct http_stream *stream, const uint8_t *bytes, size_t size);
 void http_stream_body_end(struct http_stream *stream);

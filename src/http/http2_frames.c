@@ -358,6 +358,18 @@ static void note_head_ended(struct http2_server *server)
         server->connection->head_started_ns = 0;
 }
 
+size_t http2_frames_body_left(const struct http2_server *server, int32_t *out_stream)
+{
+    const struct http2_frames *frames = &server->frames;
+    if (frames->payload_left == 0 || !is_listening(server))
+        return 0;
+    struct head head = parse_head(frames->head);
+    *out_stream = (int32_t)head.stream;
+    bool is_plain_data =
+        head.type == NGHTTP2_DATA && !(head.flags & NGHTTP2_FLAG_PADDED) && head.stream > 0;
+    return is_plain_data ? frames->payload_left : 0;
+}
+
 void http2_frames_receive(struct http_connection *connection, const uint8_t *bytes, size_t size)
 {
     struct http2_server *server = http2_server_of(connection);

@@ -178,6 +178,15 @@ static void http2_receive(struct http_connection *connection, const uint8_t *byt
     http2_frames_receive(connection, bytes, size);
 }
 
+static size_t http2_place(struct http_connection *connection, uint8_t **out_place)
+{
+    struct http2_server *server = http2_server_of(connection);
+    int32_t id;
+    size_t payload = http2_frames_body_left(server, &id);
+    struct http_stream *stream = payload > 0 ? http2_server_stream(server, id) : NULL;
+    return stream ? size_min(payload, http_stream_body_place(stream, out_place)) : 0;
+}
+
 /* A head that will never be complete. */
 static void drop_head_stream(struct http2_server *server)
 {
@@ -338,6 +347,7 @@ static uint64_t http2_tick(struct http_connection *connection, uint64_t now_ns)
 const struct http_protocol http2_protocol = {
     .start = http2_start,
     .receive = http2_receive,
+    .place = http2_place,
     .receive_end = http2_receive_end,
     .produce = http2_produce,
     .settle = http2_settle,

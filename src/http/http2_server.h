@@ -131,6 +131,8 @@ void http2_budgets_earn(struct http2_server *server, size_t size, bool is_whole)
 
 void http2_frames_start(struct http2_server *server);
 void http2_frames_receive(struct http_connection *connection, const uint8_t *bytes, size_t size);
+/* How much of a DATA frame's bytes is still to come, and for which stream; 0: something else is. */
+size_t http2_frames_body_left(const struct http2_server *server, int32_t *out_stream);
 /* True when the input ends in the middle of a frame or of a header block. */
 bool http2_frames_are_cut(const struct http2_server *server);
 /* We sent RST_STREAM. */

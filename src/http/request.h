@@ -59,6 +59,9 @@ struct http_handler {
     void (*on_request)(const struct http_handler *handler, struct http_request *request);
     /* Body bytes, valid only during the call. Call http_consume(size) now or later. */
     void (*on_body)(struct http_request *request, const uint8_t *bytes, size_t size);
+    /* May be NULL. Where the next body bytes go and how many may stand there: on_body may then get them in
+     * that place, or others from elsewhere. 0: nowhere yet. */
+    size_t (*body_place)(struct http_request *request, uint8_t **out_place);
     /* The client sent its whole body (called for requests without a body too, but for those that
      * on_request upgraded). Neither this nor on_body is called after http_end, http_abort or
      * http_respond with `end`. */

@@ -207,6 +207,14 @@ bool http_stream_body(struct http_stream *stream, const uint8_t *bytes, size_t s
     return true;
 }
 
+size_t http_stream_body_place(struct http_stream *stream, uint8_t **out_place)
+{
+    struct http_request *request = &stream->request;
+    if (!stream->handled || stream->body.ended || !request->handler->body_place)
+        return 0;
+    return request->handler->body_place(request, out_place);
+}
+
 void http_stream_body_end(struct http_stream *stream)
 {
     stream->request.body_ended = true;

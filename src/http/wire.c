@@ -14,6 +14,7 @@
  */
 #include "http/wire.h"
 
+#include "base/checked.h"
 #include "base/memory.h"
 
 #include <errno.h>
@@ -21,6 +22,9 @@
 #include <unistd.h>
 
 #define IOVECS_MAX 1024
+/* Less is not worth a system call of its own. */
+#define PLACE_BYTES_MIN ((size_t)32 << 10)
+#define BEHIND_PLACE_BYTES ((size_t)4 << 10)
 #define SEND_BYTES_MAX ((size_t)1 << 20)
 
 static ssize_t socket_send(struct http_wire *wire, const struct iovec *iovecs, size_t count)
@@ -46,13 +50,44 @@ static void end_input(struct http_wire *wire)
     wire->owner->on_input_end(wire);
 }
 
+static bool may_place(const struct http_wire *wire)
+{
+    return !wire->tls && wire->owner->place;
+}
+
+static ssize_t receive(const struct http_wire *wire, struct iovec iovecs[2])
+{
+    if (iovecs[0].iov_len == 0)
+        return recv(wire->watch.fd, iovecs[1].iov_base, iovecs[1].iov_len, MSG_DONTWAIT);
+    struct msghdr message = {.msg_iov = iovecs, .msg_iovlen = 2};
+    return recvmsg(wire->watch.fd, &message, MSG_DONTWAIT);
+}
+
+static void deliver_placed(struct http_wire *wire, const struct iovec iovecs[2], size_t size)
+{
+    size_t placed = size_min(size, iovecs[0].iov_len);
+    if (placed > 0)
+        http_wire_input(wire, iovecs[0].iov_base, placed);
+    if (size > placed)
+        http_wire_input(wire, iovecs[1].iov_base, size - placed);
+}
+
+/* Once. A large body goes to its place directly; then little is read beyond it, so that the next one's
+ * beginning shows where that goes. */
 static void read_once(struct http_wire *wire)
 {
     uint8_t *buffer = wire->tls ? wire->tls_buffers->input : wire->read_buffer;
     size_t capacity = wire->tls ? TLS_INPUT_BYTES : wire->read_buffer_bytes;
-    ssize_t size = recv(wire->watch.fd, buffer, capacity, MSG_DONTWAIT);
+    uint8_t *place = NULL;
+    size_t place_bytes = may_place(wire) ? wire->owner->place(wire, &place) : 0;
+    if (place_bytes < PLACE_BYTES_MIN)
+        place_bytes = 0;
+    else
+        capacity = BEHIND_PLACE_BYTES;
+    struct iovec iovecs[] = {{place, place_bytes}, {buffer, capacity}};
+    ssize_t size = receive(wire, iovecs);
     if (size > 0) {
-        http_wire_input(wire, buffer, (size_t)size);
+        deliver_placed(wire, iovecs, (size_t)size);
     } else if (size == 0) {
         wire->truncated = wire->tls != NULL;
         end_input(wire);

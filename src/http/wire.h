@@ -22,6 +22,9 @@ struct http_wire;
 
 struct http_wire_owner {
     void (*on_input)(struct http_wire *wire, const uint8_t *bytes, size_t size);
+    /* May be NULL. Where the next bytes may be put at once, and how many (0: nowhere): on_input then gets
+     * them there. Without TLS only. */
+    size_t (*place)(struct http_wire *wire, uint8_t **out_place);
     /* The peer will send nothing more. */
     void (*on_input_end)(struct http_wire *wire);
     void (*on_flush)(struct http_wire *wire);

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "base/checked.h"
+
 #define MESSAGE_BYTES_MAX 1000
 
 static int set_up(void **state)
@@ -151,6 +153,45 @@ static void test_large_message_grows(void **state)
         assert_int_equal(message.ptr[at], (uint8_t)(at >> 16));
 }
 
+static void test_bytes_in_their_place(void **state)
+{
+    const size_t size = (size_t)9 << 20;
+    CLEANUP(frame_reader_finish) struct frame_reader reader;
+    frame_reader_init(&reader, size, STR_EMPTY);
+    reader.aligned_offset = 13;
+    uint8_t *place = NULL;
+    assert_int_equal(frame_reader_place(&reader, &place), 0);
+    assert_int_equal(read_status(&reader, STR("\0\0\x90"), NULL), STATUS_OK);
+    assert_int_equal(frame_reader_place(&reader, &place), 0);
+    assert_int_equal(read_status(&reader, STR("\0\0"), NULL), STATUS_OK);
+    CLEANUP(slice_finish) struct slice message = SLICE_EMPTY;
+    size_t filled = 0;
+    for (unsigned round = 0; filled < size; round++) {
+        /* Never beyond the message, and not all of it at once. */
+        size_t room = frame_reader_place(&reader, &place);
+        assert_in_range(room, 1, size_min(size - filled, (size_t)5 << 20));
+        memset(place, (int)round + 1, room);
+        /* Every other piece comes from elsewhere. */
+        static uint8_t elsewhere[1000];
+        memset(elsewhere, 'e', sizeof(elsewhere));
+        bool is_placed = round % 2 == 0;
+        size_t part = is_placed ? size_min(room, 1 << 20) : size_min(room, sizeof(elsewhere));
+        struct str bytes = str_make(is_placed ? place : elsewhere, part);
+        bool complete;
+        assert_int_equal(frame_reader_read(&reader, &bytes, &message, &complete, NULL), STATUS_OK);
+        assert_int_equal(bytes.len, 0);
+        filled += part;
+        assert_int_equal(complete, filled == size);
+    }
+    assert_int_equal(message.len, size);
+    assert_int_equal(((uintptr_t)message.ptr + 13) % BUFFER_ALIGNMENT, 0);
+    assert_int_equal(message.ptr[0], 1);
+    assert_int_equal(message.ptr[((size_t)1 << 20) - 1], 1);
+    assert_int_equal(message.ptr[(size_t)1 << 20], 'e');
+    assert_int_equal(message.ptr[((size_t)1 << 20) + 1000], 3);
+    assert_int_equal(frame_reader_place(&reader, &place), 0);
+}
+
 static void test_write_prefix(void **state)
 {
     uint8_t prefix[FRAME_PREFIX_BYTES];
@@ -168,6 +209,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_flags, set_up, tear_down),
         cmocka_unit_test(test_large_message_grows),
+        cmocka_unit_test(test_bytes_in_their_place),
         cmocka_unit_test(test_write_prefix),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
