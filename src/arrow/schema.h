@@ -150,6 +150,10 @@ void arrow_field_add_metadata(struct arrow_schema *schema, struct arrow_field *f
 /* A deep copy of `from` into the arena of `schema`. */
 void arrow_field_copy(struct arrow_schema *schema, struct arrow_field *field,
                       const struct arrow_field *from);
+/* References to the dictionaries of a field of `schema` and its children, in the order in which
+ * arrow_schema_seal numbers them; returns how many. At most schema->dictionary_count. */
+size_t arrow_field_dictionaries(const struct arrow_schema *schema, const struct arrow_field *field,
+                                struct arrow_batch **out);
 /* Allocates `count` zeroed children. */
 void arrow_field_add_children(struct arrow_schema *schema, struct arrow_field *field, size_t count);
 

@@ -63,13 +63,12 @@ struct arrow_schema *arrow_schema_with_dictionaries(const struct arrow_schema *s
     return copy;
 }
 
-/* In the order in which arrow_schema_seal numbers them. */
-static size_t collect_dictionaries(const struct arrow_schema *schema,
-                                   const struct arrow_field *field, struct arrow_batch **out)
+size_t arrow_field_dictionaries(const struct arrow_schema *schema, const struct arrow_field *field,
+                                struct arrow_batch **out)
 {
     size_t count = 0;
     for (size_t i = 0; i < field->child_count; i++)
-        count += collect_dictionaries(schema, &field->children[i], out + count);
+        count += arrow_field_dictionaries(schema, &field->children[i], out + count);
     if (field->is_dictionary)
         out[count++] = arrow_batch_ref(schema->dictionaries[field->dictionary_index]);
     return count;
@@ -88,7 +87,7 @@ struct arrow_schema *arrow_schema_project(const struct arrow_schema *schema, con
         taken[columns[i]] = true;
         const struct arrow_field *field = &schema->fields[columns[i]];
         arrow_field_copy(part, &part->fields[i], field);
-        found += collect_dictionaries(schema, field, dictionaries + found);
+        found += arrow_field_dictionaries(schema, field, dictionaries + found);
     }
     free(taken);
     copy_schema_metadata(part, schema);

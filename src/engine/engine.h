@@ -112,6 +112,9 @@ struct engine_result_options {
     size_t message_bytes_max; /* 0: the engine's batch_bytes_max */
     bool plain_dictionaries;  /* dictionaries=off: zone columns as plain utf8 */
     int timestamp_unit; /* enum arrow_unit + 1 for TIMESTAMPTZ columns; 0: the rule of section 7 */
+    /* For tables whose schema a specification gives, 0 elsewhere. Bit i: column i is announced as one
+     * without NULLs; so are the items of all lists. The statement must keep that. */
+    uint64_t required_columns;
 };
 
 /* Checks `sql` (one statement; or several, run in order: the last one's result counts) against the gate

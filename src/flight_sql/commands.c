@@ -16,6 +16,16 @@ static const struct flight_command commands[] = {
     {.type_name = TYPE("CommandPreparedStatementUpdate"), .put = flight_sql_put_prepared},
     {.type_name = TYPE("CommandGetSqlInfo"), .plan = flight_sql_plan_sql_info,
      .fetch = flight_sql_fetch_sql_info},
+    {.type_name = TYPE("CommandGetCatalogs"), .plan = flight_sql_plan_catalogs},
+    {.type_name = TYPE("CommandGetDbSchemas"), .plan = flight_sql_plan_schemas},
+    {.type_name = TYPE("CommandGetTables"), .plan = flight_sql_plan_tables,
+     .fetch = flight_sql_fetch_tables},
+    {.type_name = TYPE("CommandGetTableTypes"), .plan = flight_sql_plan_table_types},
+    {.type_name = TYPE("CommandGetPrimaryKeys"), .plan = flight_sql_plan_primary_keys},
+    {.type_name = TYPE("CommandGetExportedKeys"), .plan = flight_sql_plan_exported_keys},
+    {.type_name = TYPE("CommandGetImportedKeys"), .plan = flight_sql_plan_imported_keys},
+    {.type_name = TYPE("CommandGetCrossReference"), .plan = flight_sql_plan_cross_reference},
+    {.type_name = TYPE("CommandGetXdbcTypeInfo"), .plan = flight_sql_plan_type_info},
 };
 
 static const struct flight_action actions[] = {

@@ -34,5 +34,29 @@ enum status flight_sql_plan_sql_info(struct flight_call *call, struct slice valu
 enum status flight_sql_fetch_sql_info(struct flight_call *call, struct slice value,
                                       struct arrow_batch **out_batch, struct error *error);
 
+/* tables.c */
+enum status flight_sql_plan_catalogs(struct flight_call *call, struct slice value,
+                                     struct flight_plan *out_plan, struct error *error);
+enum status flight_sql_plan_schemas(struct flight_call *call, struct slice value,
+                                    struct flight_plan *out_plan, struct error *error);
+enum status flight_sql_plan_tables(struct flight_call *call, struct slice value,
+                                   struct flight_plan *out_plan, struct error *error);
+enum status flight_sql_fetch_tables(struct flight_call *call, struct slice value,
+                                    struct arrow_batch **out_batch, struct error *error);
+enum status flight_sql_plan_table_types(struct flight_call *call, struct slice value,
+                                        struct flight_plan *out_plan, struct error *error);
+/* keys.c */
+enum status flight_sql_plan_primary_keys(struct flight_call *call, struct slice value,
+                                         struct flight_plan *out_plan, struct error *error);
+enum status flight_sql_plan_exported_keys(struct flight_call *call, struct slice value,
+                                          struct flight_plan *out_plan, struct error *error);
+enum status flight_sql_plan_imported_keys(struct flight_call *call, struct slice value,
+                                          struct flight_plan *out_plan, struct error *error);
+enum status flight_sql_plan_cross_reference(struct flight_call *call, struct slice value,
+                                            struct flight_plan *out_plan, struct error *error);
+/* type_info.c */
+enum status flight_sql_plan_type_info(struct flight_call *call, struct slice value,
+                                      struct flight_plan *out_plan, struct error *error);
+
 /* A transaction id in a request: none can be open, since BeginTransaction is not offered. */
 enum status flight_sql_refuse_transaction(bool present, struct error *error);

@@ -435,6 +435,16 @@ static void seal_schema(struct result_plan *plan, const struct time_zones *zones
     arrow_schema_seal(schema, count ? dictionaries : NULL);
 }
 
+static void require_columns(struct arrow_schema *schema, uint64_t required)
+{
+    for (size_t i = 0; i < schema->field_count && i < 64; i++) {
+        struct arrow_field *field = &schema->fields[i];
+        field->nullable = !(required >> i & 1);
+        if (field->type == ARROW_LIST)
+            field->children[0].nullable = false;
+    }
+}
+
 void result_plan_init(struct result_plan *plan)
 {
     *plan = (struct result_plan){0};
@@ -470,6 +480,8 @@ enum status result_plan_make(struct result_plan *plan, const struct time_zones *
         TRY(make_field(&maker, columns[i].name, columns[i].type, &plan->columns[i],
                        &plan->schema->fields[i]));
     }
+    if (options->required_columns)
+        require_columns(plan->schema, options->required_columns);
     seal_schema(plan, zones);
     return STATUS_OK;
 }
