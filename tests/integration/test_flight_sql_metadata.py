@@ -6,6 +6,7 @@ import flight_sql
 import pyarrow as pa
 import pyarrow.flight
 import pytest
+from harness import Server
 
 SETUP = (
     "CREATE SCHEMA s2",
@@ -21,12 +22,19 @@ SETUP = (
 )
 
 
+@pytest.fixture(scope="module")
+def server(binary, tmp_path_factory):
+    own = Server(binary, tmp_path_factory.mktemp("metadata")).wait_ready()
+    with own.flight() as client:
+        for statement in SETUP:
+            flight_sql.update(client, statement)
+    yield own
+    own.stop()
+
+
 @pytest.fixture
 def client(server):
-    is_new = server.value("SELECT count(*) FROM duckdb_schemas() WHERE schema_name = 's2'") == 0
     with server.flight() as client:
-        for statement in SETUP if is_new else ():
-            flight_sql.update(client, statement)
         yield client
 
 
