@@ -85,6 +85,15 @@ static void take(struct work *work)
 
 static void hand_over(struct rest_intake *intake);
 
+/* Where all requests together hold too much, an upload is broken off: its worker may be at work, which
+ * leaves nobody to answer. */
+static void account(struct rest_intake *intake)
+{
+    struct http_request *request = intake->exchange->request;
+    if (!http_hold(request, intake->came.bytes + intake->given_bytes))
+        http_abort(request);
+}
+
 static void taken(struct rest_exchange *exchange)
 {
     struct rest_intake *intake = exchange->intake;
@@ -93,7 +102,9 @@ static void taken(struct rest_exchange *exchange)
         return;
     }
     http_consume(exchange->request, intake->given_bytes);
+    intake->given_bytes = 0;
     hand_over(intake);
+    account(intake);
 }
 
 static void hand_over(struct rest_intake *intake)
@@ -126,6 +137,7 @@ void rest_intake_add(struct rest_intake *intake, const uint8_t *bytes, size_t si
     else
         slices_append(&intake->came, slice_copy(bytes, size));
     hand_over(intake);
+    account(intake);
 }
 
 void rest_intake_end(struct rest_intake *intake)
