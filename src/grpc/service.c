@@ -52,6 +52,7 @@ static void refuse(struct http_request *request, unsigned status, struct str tex
     CLEANUP(slices_finish) struct slices body;
     slices_init(&body);
     slices_append(&body, slice_of_str(text));
+    http_note_refusal(request, status);
     http_respond(request, status, headers, status == 405 ? 2 : 1, false);
     http_write(request, &body);
     http_end(request, NULL, 0);

@@ -109,6 +109,7 @@ struct http_connection {
     bool closing;              /* no input is taken; closes when the output is out */
     bool struck;               /* a limit was logged */
     bool squeezed;             /* memory is short and this connection was told */
+    bool crowded;              /* its responses fill what it may queue, which was counted */
     struct http_peer *counted; /* the client's address; NULL: not counted */
     char *peer_certificate;    /* subject of the verified client certificate; NULL: none */
     char peer[64];

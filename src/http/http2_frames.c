@@ -25,8 +25,6 @@
 #define SETTINGS_ENTRY_BYTES 6
 #define STREAM_ID_BYTES 4
 #define STREAM_ID_MASK UINT32_C(0x7fffffff)
-/* A client that has used up half of all stream numbers is asked to connect anew. */
-#define STREAM_ID_MAX (UINT32_C(1) << 30)
 /* Of DATA that can be no whole gRPC message and does not end the stream. */
 #define TINY_DATA_BYTES 5
 /* A header block this many times over the limit costs the connection: decoding it is work too. */
@@ -148,7 +146,10 @@ static void judge_headers(struct http2_server *server, const struct head *head)
     if (head->stream % 2 == 0)
         return;
     note_opened(frames, head->stream);
-    if (head->stream < STREAM_ID_MAX || server->connection->draining)
+    /* Numbers are odd; those passed over are used up as well. */
+    uint32_t requests = (head->stream + 1) / 2;
+    if (requests <= http_connection_limits(server->connection)->requests_max ||
+        server->connection->draining)
         return;
     http_connection_strike(server->connection, HTTP_STRIKE_STREAM_IDS);
     http_connection_drain(server->connection);

@@ -20,6 +20,7 @@ const struct http_limits http_limits_default = {
     .stream_window_bytes = 4 * MIB,
     .connection_window_bytes = 32 * MIB,
     .streams_max = 256,
+    .requests_max = 500000000,
     .settings_frames_max = 32,
     .settings_entries_max = 32,
     .pings_max = 1000,

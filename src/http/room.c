@@ -93,9 +93,20 @@ static void wait_for_others(struct http_connection *connection)
         loop_timer_set(home->loop, &home->room_timer, loop_now_ns(home->loop) + LOOK_AGAIN_NS);
 }
 
+/* Counts once that a client leaves more responses unread than its connection may queue. */
+static void note_crowd(struct http_connection *connection)
+{
+    size_t limit = http_connection_limits(connection)->connection_queue_bytes;
+    size_t held = http_connection_queued_bytes(connection);
+    if (held >= limit && !connection->crowded)
+        http_connection_strike(connection, HTTP_STRIKE_QUEUED_BYTES);
+    connection->crowded = held >= limit || (connection->crowded && held > limit / 2);
+}
+
 void http_stream_starve(struct http_stream *stream)
 {
     struct http_connection *connection = stream->connection;
+    note_crowd(connection);
     if (!list_is_linked(&stream->room_link))
         list_append(&connection->starved, &stream->room_link);
     if (http_server_is_short_of_room(connection->home->server))

@@ -25,6 +25,11 @@ static double read_held_bytes(void *context)
     return (double)atomic_load(&((struct http_server *)context)->held_bytes);
 }
 
+static double read_requests(void *context)
+{
+    return (double)http_server_requests(context);
+}
+
 static void create_metrics(struct http_server *server)
 {
     static const char *const kind_label[] = {"kind"};
@@ -46,6 +51,8 @@ static void create_metrics(struct http_server *server)
     metrics_gauge_function(server->metrics, "volley_request_held_bytes",
                            "Bytes of requests that are kept in memory, in all connections.",
                            read_held_bytes, server);
+    metrics_gauge_function(server->metrics, "volley_streams",
+                           "Requests that are not over, in all connections.", read_requests, server);
 }
 
 enum status http_server_create(const struct http_server_options *options,

@@ -34,6 +34,7 @@ struct http_limits {
     size_t connection_window_bytes;
     /* Frames. */
     unsigned streams_max;          /* requests of a connection at once (HTTP/2) */
+    uint32_t requests_max;         /* of a connection in all (HTTP/2); then it drains */
     unsigned settings_frames_max;  /* SETTINGS */
     unsigned settings_entries_max; /* of one SETTINGS */
     unsigned pings_max;            /* PING */

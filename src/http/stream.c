@@ -148,6 +148,7 @@ static void refuse_in_text(struct http_stream *stream)
 
 static void refuse(struct http_stream *stream, unsigned status)
 {
+    http_note_refusal(&stream->request, status);
     if (stream->refuse_text.len > 0) {
         refuse_in_text(stream);
         return;

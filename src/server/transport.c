@@ -63,6 +63,7 @@ void transport_set_options(const struct settings *settings, struct log *log,
         .pair_count = settings->tls_cert.count,
         .client_ca_file = settings->tls_ca.len > 0 ? settings->tls_ca.ptr : NULL,
         .client_auth = client_auths[settings->tls_client_auth],
+        .key_updates_max = settings->limits.tls_key_updates,
     };
     *out_pairs = pairs;
 }

@@ -18,6 +18,7 @@ void transport_limits_set(const struct settings_limits *from, struct http_limits
     limits->stream_window_bytes = (size_t)from->stream_window_bytes;
     limits->connection_window_bytes = (size_t)from->connection_window_bytes;
     limits->streams_max = (unsigned)from->streams;
+    limits->requests_max = (uint32_t)from->connection_requests;
     limits->settings_frames_max = (unsigned)from->settings_frames;
     limits->settings_entries_max = (unsigned)from->settings_entries;
     limits->pings_max = (unsigned)from->pings;

@@ -40,6 +40,8 @@ struct settings_limits {
     uint64_t header_timeout_ms;
     uint64_t body_bytes_per_second; /* at least; 0: none */
     uint64_t body_grace_ms;
+    uint64_t tls_key_updates;
+    uint64_t connection_requests;
     uint64_t received_bytes;
     uint64_t stream_window_bytes;
     uint64_t connection_window_bytes;

@@ -27,6 +27,7 @@
 #define CHAIN_BYTES_MAX (64 << 10)
 /* A client certificate is looked at again at least this often. */
 #define TICKET_SECONDS 3600
+#define KEY_UPDATES_MAX_DEFAULT 32
 #define TICKETS_PER_CONNECTION 1
 
 static const unsigned char session_id_context[] = "volley";
@@ -75,6 +76,7 @@ static struct tls_context *create(bool is_server)
     struct tls_context *context = NEW(struct tls_context);
     atomic_init(&context->references, 1);
     context->is_server = is_server;
+    context->key_updates_max = KEY_UPDATES_MAX_DEFAULT;
     return context;
 }
 
@@ -198,6 +200,8 @@ enum status tls_context_create_server(const struct tls_server_options *options,
                                        sizeof(session_id_context) - 1) != 1 ||
         SSL_CTX_set_num_tickets(handle, TICKETS_PER_CONNECTION) != 1)
         return failed(error);
+    if (options->key_updates_max > 0)
+        context->key_updates_max = options->key_updates_max;
     SSL_CTX_set_timeout(handle, TICKET_SECONDS);
     SSL_CTX_set_cert_cb(handle, on_certificate_wanted, context);
     SSL_CTX_set_alpn_select_cb(handle, on_protocols_offered, NULL);

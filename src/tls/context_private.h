@@ -24,6 +24,7 @@ struct tls_context {
     BIO_METHOD *method; /* of the sessions' BIOs */
     struct tls_certificate *certificates;
     size_t certificate_count;
+    uint64_t key_updates_max; /* of one peer, and one more for each MiB that it sends */
     bool is_server;
 };
 

@@ -30,7 +30,6 @@
 
 /* A peer may ask for new keys so often, and once more for each megabyte it sent; for a new handshake
  * never: a client that asks would not go on without one. */
-#define KEY_UPDATES_MAX 32
 #define KEY_UPDATE_BYTES ((uint64_t)1 << 20)
 /* First bytes of a TLS connection; no message of HTTP begins with one of them. */
 #define ALERT_RECORD 0x15
@@ -115,7 +114,8 @@ void tls_session_fail(struct tls_session *session)
 
 static bool is_over_budget(const struct tls_session *session)
 {
-    return session->key_updates > KEY_UPDATES_MAX + session->plain_bytes / KEY_UPDATE_BYTES ||
+    return session->key_updates >
+               session->context->key_updates_max + session->plain_bytes / KEY_UPDATE_BYTES ||
            session->has_renegotiated;
 }
 

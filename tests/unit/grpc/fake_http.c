@@ -208,3 +208,8 @@ bool http_hold(struct http_request *request, size_t size)
     fake->held_bytes = size;
     return size <= fake->held_bytes_max;
 }
+
+void http_note_refusal(const struct http_request *request, unsigned status)
+{
+    (void)request, (void)status;
+}

@@ -367,6 +367,8 @@ static void gives_up_on_heads_that_never_end(void **state)
     while (peer_is_open(&peer))
         loop_run_once(peer.loop, -1);
     PEER_EXPECT_EVENTS(&peer, "");
+    assert_int_equal(peer_strikes(&peer, "header_timeout"), 1);
+    assert_true(peer_serves_neighbour(&peer));
     peer_close(&peer);
 }
 

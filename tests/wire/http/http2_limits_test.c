@@ -141,6 +141,7 @@ static void gives_up_on_a_preface_that_never_ends(void **state)
     peer_send_text(&peer, "PRI * HTTP/2.0\r\n\r\nSM");
     while (peer_is_open(&peer))
         loop_run_once(peer.loop, -1);
+    assert_int_equal(peer_strikes(&peer, "header_timeout"), 1);
     peer_close(&peer);
 }
 
@@ -304,6 +305,8 @@ static void sends_away_who_makes_us_reset(void **state)
         assert_true(http_server_requests(talk.peer.server) <= 1);
     }
     expect_sent_away(&talk, "too_many_errors");
+    assert_int_equal(peer_strikes(&talk.peer, "server_resets"), 1);
+    assert_true(peer_serves_neighbour(&talk.peer));
     talk_close(&talk);
 }
 

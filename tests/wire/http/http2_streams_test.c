@@ -134,6 +134,26 @@ static void takes_high_numbers_and_then_asks_for_a_new_connection(void **state)
     frames_send(&talk.frames, &talk.peer);
     FRAMES_EXPECT(&talk.peer, "GOAWAY 2147483647 0 ");
     assert_false(peer_is_open(&talk.peer));
+    assert_true(peer_serves_neighbour(&talk.peer));
+    talk_close(&talk);
+}
+
+static void bounds_the_requests_of_a_connection(void **state)
+{
+    (void)state;
+    struct http_limits limits = http_limits_default;
+    limits.requests_max = 2;
+    struct talk talk;
+    talk_open(&talk, &limits);
+    frames_add_request(&talk.frames, 1, "GET", "/text", NULL, true);
+    frames_add_request(&talk.frames, 3, "GET", "/text", NULL, true);
+    frames_send(&talk.frames, &talk.peer);
+    assert_int_equal(peer_strikes(&talk.peer, "stream_ids"), 0);
+    buf_clear(&talk.peer.sent);
+    frames_add_request(&talk.frames, 5, "GET", "/text", NULL, true);
+    frames_send(&talk.frames, &talk.peer);
+    assert_int_equal(peer_strikes(&talk.peer, "stream_ids"), 1);
+    FRAMES_EXPECT(&talk.peer, "GOAWAY 2147483647 0 ; PING; HEADERS 5 200; DATA 5 5 end");
     talk_close(&talk);
 }
 
@@ -326,6 +346,7 @@ int main(void)
         cmocka_unit_test(forgives_frames_for_streams_that_we_reset),
         cmocka_unit_test(does_not_take_numbers_that_were_passed_over),
         cmocka_unit_test(takes_high_numbers_and_then_asks_for_a_new_connection),
+        cmocka_unit_test(bounds_the_requests_of_a_connection),
         cmocka_unit_test(checks_priorities_that_have_no_effect),
         cmocka_unit_test(waits_while_a_window_is_negative),
         cmocka_unit_test(answers_window_overflow_with_flow_control_error),

@@ -46,6 +46,8 @@ static void bounds_what_a_connection_holds(void **state)
     frames_send(&talk.frames, &talk.peer);
     /* Each stream may begin, which is a block of 1 MiB here; no stream gets more. */
     assert_true(http_connection_queued_bytes(talk.peer.connection) <= (8 + 12) * MIB);
+    assert_int_equal(peer_strikes(&talk.peer, "queued_bytes"), 1);
+    assert_true(peer_serves_neighbour(&talk.peer));
     frames_add_request(&talk.frames, 101, "GET", "/text", NULL, true);
     frames_send(&talk.frames, &talk.peer);
     talk.peer.events.len = 0;
