@@ -136,15 +136,9 @@ static enum status move_to_disk(struct store *store, const struct arrow_batch *b
     return write_to_disk(store, batch, out_mapped, error);
 }
 
-static bool is_short(const struct store *store, size_t bytes)
-{
-    size_t now = atomic_load(&store->bytes);
-    return now > store->memory_bytes_max || bytes > store->memory_bytes_max - now;
-}
-
 enum status store_spill(struct store *store, size_t bytes, struct error *error)
 {
-    while (is_short(store, bytes)) {
+    while (store_is_short(store, bytes)) {
         struct claim claim;
         if (!claim_one(store, &claim))
             return error_set(error, STATUS_RESOURCE_EXHAUSTED,

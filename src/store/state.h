@@ -203,6 +203,10 @@ bool store_charge(struct store *store, size_t bytes);
 void store_charge_always(struct store *store, size_t bytes);
 /* Gives bytes back and lets waiting producers look again. Without a lock. */
 void store_discharge(struct store *store, size_t bytes);
+/* Whether `bytes` more do not fit. */
+bool store_is_short(const struct store *store, size_t bytes);
+/* The dataset to drop first, or NULL. With the store's lock. */
+struct dataset *store_find_droppable(struct store *store);
 /* Drops datasets until `bytes` more fit or nothing can be dropped. Without a lock. */
 void store_make_room(struct store *store, size_t bytes);
 /* Drops results that were read to their end, oldest first, until they are within read_bytes_max.

@@ -1,15 +1,9 @@
 /*
- * store.c — the table of datasets, what is dropped when memory or places are short, and time to live.
- *
- * Datasets that are over and have no reader stand in one of two lists, each oldest first: `spent`
- * (read to the end, or failed: nobody can finish those) and `unread`. When bytes or places are short,
- * the first of `spent` goes, then the first of `unread` that has waited for half its time to live. The
- * same datasets stand in a wheel of one list per second, from which the sweep takes what expired, so
- * that neither costs a walk over the table. Bytes are one atomic counter: batches, and for each dataset
- * a fixed overhead, so that many small results are bounded too.
+ * store.c — the table of datasets: what there is, under which names.
  *
  * Threads: any; locks and their order are in state.h. Owns: the table, one reference per named dataset.
- * Leaves out: what a dataset does by itself (dataset.c, reader.c). SPDX-License-Identifier: Apache-2.0
+ * Leaves out: memory and what is dropped for it (store_room.c), time to live (store_life.c), what a dataset
+ * does by itself (dataset.c, reader.c). SPDX-License-Identifier: Apache-2.0
  */
 #include "store/state.h"
 
@@ -22,8 +16,6 @@
 
 /* A table entry with its key, allocator overhead: an estimate, on the safe side. */
 #define DATASET_TABLE_BYTES 192
-/* Unread results looked at for one that may be dropped; they are nearly sorted by that time. */
-#define UNREAD_SEARCH_MAX 64
 /* Of the file system: others need some, too. */
 #define DISK_FREE_PERCENT_MIN 5
 
@@ -83,273 +75,6 @@ struct store *store_create(const struct store_options *options)
         list_init(&store->locked.wheel[i]);
     store->locked.swept_second = clock_now_ns() / NANOSECONDS_PER_SECOND;
     return store;
-}
-
-size_t store_bytes(const struct store *store)
-{
-    return atomic_load(&store->bytes);
-}
-
-/* --- bytes ----------------------------------------------------------------------------------- */
-
-static void count_bytes(struct store *store, double change)
-{
-    if (store->bytes_metric)
-        metric_add(store->bytes_metric, change);
-}
-
-bool store_charge(struct store *store, size_t bytes)
-{
-    size_t now = atomic_load(&store->bytes);
-    do {
-        if (now > store->memory_bytes_max || bytes > store->memory_bytes_max - now)
-            return false;
-    } while (!atomic_compare_exchange_weak(&store->bytes, &now, now + bytes));
-    count_bytes(store, (double)bytes);
-    return true;
-}
-
-void store_charge_always(struct store *store, size_t bytes)
-{
-    atomic_fetch_add(&store->bytes, bytes);
-    count_bytes(store, (double)bytes);
-}
-
-void store_discharge(struct store *store, size_t bytes)
-{
-    if (bytes == 0)
-        return;
-    atomic_fetch_sub(&store->bytes, bytes);
-    count_bytes(store, -(double)bytes);
-    store_wake_waiting(store);
-}
-
-static bool is_short(const struct store *store, size_t bytes)
-{
-    size_t now = atomic_load(&store->bytes);
-    return now > store->memory_bytes_max || bytes > store->memory_bytes_max - now;
-}
-
-/* --- producers that wait --------------------------------------------------------------------- */
-
-/* The counter is written before the producer looks at the bytes, and read after they came down: one of
- * the two sees the other. */
-void store_wake_waiting(struct store *store)
-{
-    if (atomic_load(&store->waiting) == 0)
-        return;
-    LOCKED(&store->locked.lock);
-    LIST_FOR_EACH (dataset, &store->locked.waiting, struct dataset, named.waiting_link) {
-        lock_take(&dataset->locked.lock);
-        dataset_wake_producer(dataset);
-        lock_give(&dataset->locked.lock);
-    }
-}
-
-void store_join_waiting(struct store *store, struct dataset *dataset)
-{
-    LOCKED(&store->locked.lock);
-    list_append(&store->locked.waiting, &dataset->named.waiting_link);
-    atomic_fetch_add(&store->waiting, 1);
-}
-
-void store_leave_waiting(struct store *store, struct dataset *dataset)
-{
-    LOCKED(&store->locked.lock);
-    list_remove(&dataset->named.waiting_link);
-    atomic_fetch_sub(&store->waiting, 1);
-}
-
-/* --- idle datasets --------------------------------------------------------------------------- */
-
-static uint64_t add_saturated(uint64_t a, uint64_t b)
-{
-    uint64_t sum;
-    return checked_add(a, b, &sum) ? sum : CLOCK_NEVER;
-}
-
-void store_start_life(struct dataset *dataset)
-{
-    uint64_t now = clock_now_ns();
-    uint64_t ttl_ns;
-    int64_t ttl_us;
-    if (!checked_mul(dataset->ttl_ms, NANOSECONDS_PER_MILLISECOND, &ttl_ns))
-        ttl_ns = CLOCK_NEVER;
-    dataset->life.expires_ns = add_saturated(now, ttl_ns);
-    dataset->life.evictable_ns = add_saturated(now, ttl_ns / 2);
-    if (!checked_mul(dataset->ttl_ms, 1000, &ttl_us) ||
-        !checked_add(clock_wall_us(), ttl_us, &dataset->life.expires_us))
-        dataset->life.expires_us = INT64_MAX;
-}
-
-static void leave_idle(struct dataset *dataset)
-{
-    dataset->store->locked.spent_bytes -= dataset->named.spent_bytes;
-    dataset->named.spent_bytes = 0;
-    list_remove(&dataset->named.idle_link);
-    list_remove(&dataset->named.expiry_link);
-}
-
-static void await_expiry(struct store *store, struct dataset *dataset)
-{
-    size_t second = dataset->life.expires_ns / NANOSECONDS_PER_SECOND % STORE_WHEEL_SECONDS;
-    list_append(&store->locked.wheel[second], &dataset->named.expiry_link);
-}
-
-void store_place(struct store *store, struct dataset *dataset)
-{
-    leave_idle(dataset);
-    if (dataset->locked.state == DATASET_OPEN)
-        return;
-    if (dataset->is_kept) { /* until its time is over, whoever reads */
-        if (dataset->named.is_named)
-            await_expiry(store, dataset);
-        return;
-    }
-    store_start_life(dataset);
-    if (!dataset->named.is_named || dataset->locked.reader_count > 0)
-        return;
-    bool is_spent = dataset->locked.read_to_end || dataset->locked.state == DATASET_FAILED;
-    list_append(is_spent ? &store->locked.spent : &store->locked.unread, &dataset->named.idle_link);
-    dataset->named.spent_bytes = is_spent ? dataset->locked.held_bytes : 0;
-    store->locked.spent_bytes += dataset->named.spent_bytes;
-    await_expiry(store, dataset);
-}
-
-bool store_is_expired(const struct dataset *dataset, uint64_t now)
-{
-    return list_is_linked(&dataset->named.expiry_link) && dataset->life.expires_ns <= now;
-}
-
-/* --- dropping -------------------------------------------------------------------------------- */
-
-void store_take_from_table(struct store *store, struct dataset *dataset)
-{
-    leave_idle(dataset);
-    list_remove(&dataset->named.link);
-    dataset->named.is_named = false;
-    void *removed = map_remove(&store->locked.table, dataset->id);
-    assert(removed == dataset);
-    if (dataset->path.len > 0) {
-        removed = map_remove(&store->locked.paths, dataset->path);
-        assert(removed == dataset);
-    }
-}
-
-/* The dataset to drop first, or NULL. With the store's lock. */
-static struct dataset *find_droppable(struct store *store)
-{
-    struct dataset *spent = LIST_FIRST(&store->locked.spent, struct dataset, named.idle_link);
-    if (spent)
-        return spent;
-    uint64_t now = clock_now_ns();
-    unsigned seen = 0;
-    LIST_FOR_EACH (dataset, &store->locked.unread, struct dataset, named.idle_link) {
-        if (dataset->life.evictable_ns <= now)
-            return dataset;
-        if (++seen == UNREAD_SEARCH_MAX)
-            return NULL;
-    }
-    return NULL;
-}
-
-/* Takes one droppable dataset out of the table, with the table's reference, or NULL. */
-static struct dataset *take_droppable(struct store *store)
-{
-    LOCKED(&store->locked.lock);
-    struct dataset *dataset = find_droppable(store);
-    if (dataset)
-        store_take_from_table(store, dataset);
-    return dataset;
-}
-
-/* Frees what was taken from the table. Somebody may still hold a reference, so the batches go by
- * themselves: memory is what it was dropped for. */
-void store_finish_dropped(struct dataset *dataset)
-{
-    if (!dataset->store->is_closing)
-        journal_unlink(dataset->journal);
-    dataset_discard(dataset);
-    dataset_unref(dataset);
-}
-
-static bool has_too_much_read(struct store *store)
-{
-    LOCKED(&store->locked.lock);
-    return store->locked.spent_bytes > store->read_bytes_max;
-}
-
-void store_drop_read(struct store *store)
-{
-    while (has_too_much_read(store)) {
-        struct dataset *dataset = take_droppable(store);
-        if (!dataset)
-            return;
-        store_finish_dropped(dataset);
-    }
-}
-
-void store_make_room(struct store *store, size_t bytes)
-{
-    while (is_short(store, bytes)) {
-        struct dataset *dataset = take_droppable(store);
-        if (!dataset)
-            return;
-        store_finish_dropped(dataset);
-    }
-}
-
-void dataset_drop(struct dataset *dataset)
-{
-    struct store *store = dataset->store;
-    lock_take(&store->locked.lock);
-    bool was_named = dataset->named.is_named;
-    if (was_named)
-        store_take_from_table(store, dataset);
-    lock_give(&store->locked.lock);
-    if (!was_named)
-        return;
-    if (!store->is_closing) {
-        journal_unlink(dataset->journal);
-        journal_sync_names(dataset->journal);
-    }
-    dataset_unref(dataset);
-}
-
-/* Moves what expired in one second's list to `expired`. With the store's lock. */
-static void take_expired(struct store *store, uint64_t second, uint64_t now, struct list *expired)
-{
-    struct list *of_second = &store->locked.wheel[second % STORE_WHEEL_SECONDS];
-    LIST_FOR_EACH (dataset, of_second, struct dataset, named.expiry_link) {
-        if (dataset->life.expires_ns <= now) {
-            store_take_from_table(store, dataset);
-            list_append(expired, &dataset->named.expiry_link);
-        }
-    }
-}
-
-void store_sweep(struct store *store)
-{
-    struct list expired; /* dataset.named.expiry_link */
-    list_init(&expired);
-    uint64_t now = clock_now_ns();
-    uint64_t second = now / NANOSECONDS_PER_SECOND;
-    lock_take(&store->locked.lock);
-    uint64_t first = store->locked.swept_second;
-    if (second - first >= STORE_WHEEL_SECONDS)
-        first = second - STORE_WHEEL_SECONDS + 1;
-    for (uint64_t each = first; each <= second; each++)
-        take_expired(store, each, now, &expired);
-    /* The present second is not over: it is looked at again the next time. */
-    store->locked.swept_second = second;
-    lock_give(&store->locked.lock);
-
-    LIST_FOR_EACH (dataset, &expired, struct dataset, named.expiry_link) {
-        list_remove(&dataset->named.expiry_link);
-        store_finish_dropped(dataset);
-    }
-    /* An unread result may have become droppable by the time alone. */
-    store_wake_waiting(store);
 }
 
 void store_destroy(struct store *store)
@@ -439,7 +164,7 @@ static enum status enter(struct store *store, struct dataset *dataset, struct da
     if (present)
         dropped = present;
     else if (store->locked.table.count >= store->dataset_count_max)
-        dropped = find_droppable(store);
+        dropped = store_find_droppable(store);
     if (dropped)
         store_take_from_table(store, dropped);
     else if (store->locked.table.count >= store->dataset_count_max)

@@ -1,0 +1,35 @@
+/*
+ * put_private.h — a put as its parts and its commit share it, and what kept datasets have in common.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "base/random.h"
+#include "store/put.h"
+#include "store/state.h"
+
+struct put {
+    struct store *store;
+    enum put_mode mode;
+    uint64_t ttl_ms; /* 0: not told */
+    struct dataset *staged;
+    struct dataset *target; /* NULL: the staged one becomes the dataset */
+    size_t bytes;           /* bodies so far */
+    bool is_committed;
+    bool is_new;                           /* nothing had the name when it was committed */
+    const struct put_condition *condition; /* NULL: none */
+    char new_id[RANDOM_UUID_SIZE];
+};
+
+/* An open kept dataset that no table knows. */
+struct dataset *dataset_make_kept(struct store *store, const struct dataset_options *options);
+/* The present dataset under this one's names: by path or by id. With the store's lock. */
+struct dataset *dataset_rival(struct store *store, const struct dataset *dataset);
+/* With the store's lock: begins a kept dataset's life anew. */
+void dataset_restart_life(struct store *store, struct dataset *dataset, uint64_t ttl_ms);
+struct journal_life journal_life_from_now(uint64_t ttl_ms);
+/* `dataset` NULL: there is none. `condition` NULL: it holds. */
+enum status put_check_condition(const struct put_condition *condition, struct dataset *dataset,
+                                struct error *error);
+/* INVALID_ARGUMENT: it was not put by a client. */
+enum status put_refuse_result(const struct dataset *present, struct error *error);
