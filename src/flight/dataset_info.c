@@ -174,30 +174,22 @@ static uint64_t first_row(uint64_t rows, size_t index, size_t count)
     return rows / count * index + rows % count * index / count;
 }
 
-/* Walks over the batches and makes an endpoint where each share of the rows begins. */
+/* Makes an endpoint where each share of the rows begins. */
 static enum status divide(const struct description *description, size_t count,
                           Flight__FlightEndpoint **out_endpoints, struct error *error)
 {
     CLEANUP(dataset_reader_close) struct dataset_reader *reader = NULL;
     TRY(dataset_reader_open(description->dataset, 0, NULL, NULL, &reader, error));
     struct dataset_part part = description->part;
-    uint64_t batch_row = 0; /* of the batch's first row */
-    size_t index = 0;
-    while (index < count) {
-        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
-        enum dataset_step step;
+    uint64_t batch_row = 0; /* of the first row that the reader would get */
+    for (size_t index = 0; index < count; index++) {
+        uint64_t share = first_row(description->rows, index, count);
+        uint64_t row = description->part.from + share;
+        batch_row += dataset_reader_skip(reader, row - batch_row);
         part.first_batch = dataset_reader_position(reader);
-        TRY(dataset_reader_next(reader, &step, &batch, error));
-        uint64_t end_row = step == DATASET_BATCH ? batch_row + (uint64_t)batch->rows : UINT64_MAX;
-        for (; index < count; index++) {
-            uint64_t share = first_row(description->rows, index, count);
-            if (description->part.from + share >= end_row)
-                break;
-            part.from = description->part.from + share - batch_row;
-            part.limit = first_row(description->rows, index + 1, count) - share;
-            out_endpoints[index] = make_endpoint(description, &part);
-        }
-        batch_row = end_row;
+        part.from = row - batch_row;
+        part.limit = first_row(description->rows, index + 1, count) - share;
+        out_endpoints[index] = make_endpoint(description, &part);
     }
     return STATUS_OK;
 }

@@ -91,6 +91,9 @@ struct arrow_batch *body_file_map(struct body_file *file, const struct body_plac
                                   const struct arrow_batch *batch);
 /* A mapping of `size` bytes from `offset` on, as a buffer that tells no size; NULL as above. */
 struct buffer *body_file_map_bytes(struct body_file *file, uint64_t offset, size_t size);
+/* Compares a batch from a file with its checksum, the first time; true for all others. It may have to wait for
+ * the disk. */
+bool body_file_check(const struct arrow_batch *batch);
 /* Has the system read a batch that is a mapping, without waiting for it; does nothing for another one. */
 void body_file_prefetch(const struct arrow_batch *batch);
 /* Forgets what was appended behind `size`; nobody else appends meanwhile. */

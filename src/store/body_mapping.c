@@ -13,6 +13,7 @@
 #include "arrow/batch.h"
 #include "base/checked.h"
 #include "base/memory.h"
+#include "store/checksum.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -37,6 +38,9 @@ struct range {
     struct body_file *file;
     uint64_t offset; /* of the place that is given back; in temporary files */
     size_t size;
+    size_t message_bytes; /* from buffer.data on */
+    uint32_t checksum;    /* theirs */
+    atomic_bool is_checked;
 };
 
 /* --- windows ----------------------------------------------------------------------------------- */
@@ -97,9 +101,8 @@ static struct body_window *window_of(struct body_file *file, uint64_t offset, si
     return file->locked.window;
 }
 
-/* A mapping of [offset, offset + size) that gives [place, place + place_size) back. */
-static struct buffer *map_range(struct body_file *file, uint64_t offset, size_t size,
-                                uint64_t place, size_t place_size)
+/* A mapping of [offset, offset + size). */
+static struct range *map_range(struct body_file *file, uint64_t offset, size_t size)
 {
     struct body_window *window = window_of(file, offset, size);
     if (!window)
@@ -107,39 +110,69 @@ static struct buffer *map_range(struct body_file *file, uint64_t offset, size_t 
     struct range *range = NEW(struct range);
     range->window = window;
     range->file = body_file_ref(file);
-    range->offset = place;
-    range->size = place_size;
+    range->offset = offset;
+    range->size = body_file_place_bytes(file, size);
+    range->message_bytes = size;
     range->buffer.data = window->address + (offset - window->offset);
     range->buffer.release = release_range;
     atomic_init(&range->buffer.references, 1);
-    return &range->buffer;
+    return range;
 }
 
 struct buffer *body_file_map_bytes(struct body_file *file, uint64_t offset, size_t size)
 {
-    return map_range(file, offset, size, offset, size);
+    struct range *range = map_range(file, offset, size);
+    if (!range)
+        return NULL;
+    atomic_init(&range->is_checked, true);
+    return &range->buffer;
 }
 
 struct arrow_batch *body_file_map(struct body_file *file, const struct body_place *place,
                                   const struct arrow_batch *batch)
 {
     assert(place->body_bytes == batch->body_bytes);
-    size_t body_bytes = (size_t)place->body_bytes;
-    size_t taken = body_file_place_bytes(file, place->metadata_bytes + body_bytes);
-    CLEANUP(buffer_unref)
-    struct buffer *buffer =
-        map_range(file, place->offset + place->metadata_bytes, body_bytes, place->offset, taken);
-    if (!buffer)
-        body_file_give_place(file, place->offset, taken);
-    return buffer ? arrow_batch_relocate(batch, buffer->data, buffer) : NULL;
+    size_t message_bytes = place->metadata_bytes + (size_t)place->body_bytes;
+    struct range *range = map_range(file, place->offset, message_bytes);
+    if (!range) {
+        body_file_give_place(file, place->offset, body_file_place_bytes(file, message_bytes));
+        return NULL;
+    }
+    range->checksum = place->checksum;
+    atomic_init(&range->is_checked, false);
+    CLEANUP(buffer_unref) struct buffer *buffer = &range->buffer;
+    return arrow_batch_relocate(batch, buffer->data + place->metadata_bytes, buffer);
 }
 
-void body_file_prefetch(const struct arrow_batch *batch)
+/* --- reading ----------------------------------------------------------------------------------- */
+
+/* The first buffer that has bytes, if it stands in a file. */
+static const struct slice *first_mapped(const struct arrow_batch *batch)
 {
     const struct slice *first = NULL;
     for (size_t i = 0; i < batch->schema->buffer_count && !first; i++)
         first = batch->buffers[i].owner ? &batch->buffers[i] : NULL;
-    if (!first || first->owner->release != release_range)
+    return first && first->owner->release == release_range ? first : NULL;
+}
+
+bool body_file_check(const struct arrow_batch *batch)
+{
+    const struct slice *first = first_mapped(batch);
+    if (!first)
+        return true;
+    struct range *range = CONTAINER_OF(first->owner, struct range, buffer);
+    if (atomic_load_explicit(&range->is_checked, memory_order_acquire))
+        return true;
+    if (checksum_crc32c(0, range->buffer.data, range->message_bytes) != range->checksum)
+        return false;
+    atomic_store_explicit(&range->is_checked, true, memory_order_release);
+    return true;
+}
+
+void body_file_prefetch(const struct arrow_batch *batch)
+{
+    const struct slice *first = first_mapped(batch);
+    if (!first)
         return;
     size_t before = (uintptr_t)first->ptr % (uintptr_t)sysconf(_SC_PAGESIZE);
     (void)madvise((void *)(first->ptr - before), before + batch->body_bytes, MADV_WILLNEED);

@@ -129,6 +129,7 @@ static enum status fetch(struct part_stream *stream, enum dataset_step *out_step
     *out_step = DATASET_BATCH;
     while (!stream->cutting) {
         struct arrow_batch *batch = NULL;
+        stream->part.from -= dataset_reader_skip(stream->reader, stream->part.from);
         TRY(dataset_reader_next(stream->reader, out_step, &batch, error));
         if (*out_step != DATASET_BATCH)
             return STATUS_OK;

@@ -11,6 +11,7 @@
  */
 #include "store/state.h"
 
+#include "base/checked.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -77,6 +78,20 @@ static struct arrow_batch *take_batch(struct dataset_reader *reader, struct data
     return batch;
 }
 
+/* Takes the batch over. */
+static enum status hand_out(const struct dataset_reader *reader, struct arrow_batch *batch,
+                            struct arrow_batch **out_batch, struct error *error)
+{
+    if (!body_file_check(batch)) {
+        arrow_batch_unref(batch);
+        return error_set(error, STATUS_DATA_LOSS,
+                         "batch %zu of '%.*s' came back from disk with a wrong checksum",
+                         reader->position - 1, STR_ARGS(reader->dataset->id));
+    }
+    *out_batch = batch;
+    return STATUS_OK;
+}
+
 enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step *out_step,
                                 struct arrow_batch **out_batch, struct error *error)
 {
@@ -102,9 +117,8 @@ enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step
     if (batch) {
         if (freed.count > 0)
             dataset_release(dataset, &freed);
-        *out_batch = batch;
         *out_step = DATASET_BATCH;
-        return STATUS_OK;
+        return hand_out(reader, batch, out_batch, error);
     }
     if (state == DATASET_FAILED) {
         /* Set once and never changed, so it may be read without the lock. */
@@ -114,6 +128,23 @@ enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step
     }
     *out_step = state == DATASET_OPEN ? DATASET_WAIT : DATASET_END;
     return STATUS_OK;
+}
+
+uint64_t dataset_reader_skip(struct dataset_reader *reader, uint64_t rows)
+{
+    struct dataset *dataset = reader->dataset;
+    LOCKED(&dataset->locked.lock);
+    size_t end = size_min(dataset->locked.count, reader->end);
+    uint64_t passed = 0;
+    while (reader->position >= dataset->locked.base && reader->position < end && passed < rows) {
+        const struct arrow_batch *batch =
+            dataset->locked.slots[reader->position - dataset->locked.slots_base];
+        if ((uint64_t)batch->rows > rows - passed)
+            break;
+        passed += (uint64_t)batch->rows;
+        reader->position++;
+    }
+    return passed;
 }
 
 void dataset_reader_wait(struct dataset_reader *reader)

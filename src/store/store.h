@@ -159,10 +159,14 @@ enum dataset_step { DATASET_BATCH, DATASET_WAIT, DATASET_END };
 MUST_CHECK enum status dataset_reader_open(struct dataset *dataset, size_t position,
                                            struct loop *loop, struct loop_task *wake,
                                            struct dataset_reader **out_reader, struct error *error);
-/* The next batch (one reference), or WAIT, or END; or the dataset's error. Never blocks. */
+/* The next batch (one reference), or WAIT, or END; or the dataset's error. Blocks for nothing but a batch
+ * that is on disk, which is compared with its checksum the first time; DATA_LOSS when that is wrong. */
 MUST_CHECK enum status dataset_reader_next(struct dataset_reader *reader,
                                            enum dataset_step *out_step,
                                            struct arrow_batch **out_batch, struct error *error);
+/* Passes over the batches there are that lie wholly within the next `rows` rows, without looking at them;
+ * returns how many rows those have. */
+uint64_t dataset_reader_skip(struct dataset_reader *reader, uint64_t rows);
 /* Blocks until dataset_reader_next would not answer WAIT. */
 void dataset_reader_wait(struct dataset_reader *reader);
 size_t dataset_reader_position(const struct dataset_reader *reader);
