@@ -426,7 +426,9 @@ static enum status watch_signals(struct server *server, struct error *error)
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+    /* Beyond an operator's limit on file sizes a write shall fail, not the process. */
+    if (sigprocmask(SIG_BLOCK, &set, NULL) < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
+        signal(SIGXFSZ, SIG_IGN) == SIG_ERR)
         return error_set_errno(error, errno, "cannot block signals");
     TRY(loop_create(&server->loop, error));
     server->signals.on_ready = on_signal;

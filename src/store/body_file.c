@@ -201,7 +201,7 @@ void body_file_give_place(struct body_file *file, uint64_t offset, size_t size)
 
 static enum status write_failed(int saved_errno, struct error *error)
 {
-    if (saved_errno == ENOSPC || saved_errno == EDQUOT)
+    if (saved_errno == ENOSPC || saved_errno == EDQUOT || saved_errno == EFBIG)
         return refuse(error, "the disk of the datasets is full");
     return error_set_errno(error, saved_errno, "cannot write a batch to disk");
 }

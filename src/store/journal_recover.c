@@ -110,16 +110,10 @@ static bool take_text(struct reading *reading, uint32_t size, struct str *out_te
     return true;
 }
 
-/* A crash came while the files were made. */
+/* A crash came while the files were made: the head is one write. */
 static bool is_head_cut(const struct reading *reading)
 {
-    struct journal_head_record record;
-    if (reading->index_size < sizeof(record))
-        return true;
-    memcpy(&record, reading->index, sizeof(record));
-    uint64_t texts = (uint64_t)record.id_bytes + record.path_bytes + record.owner_bytes;
-    return memcmp(record.magic, JOURNAL_MAGIC, sizeof(record.magic)) == 0 &&
-           reading->index_size - sizeof(record) < texts + sizeof(uint32_t);
+    return reading->index_size < sizeof(struct journal_head_record);
 }
 
 static enum status read_head(struct reading *reading, struct error *error)
