@@ -78,6 +78,9 @@ void ipc_file_begin(struct ipc_file *file, struct slices *out, struct arrow_sche
 void ipc_file_batch(struct ipc_file *file, struct slices *out, const struct arrow_batch *batch);
 /* The batch comes next, and somebody else appends it. */
 void ipc_file_note_batch(struct ipc_file *file, const struct arrow_batch *batch);
+/* The same of one that stands there already, by the bytes of its message (prefix and padding included) and of
+ * its body. */
+void ipc_file_note_written(struct ipc_file *file, size_t message_bytes, size_t body_bytes);
 /* RESOURCE_EXHAUSTED when there are more batches than a footer may list (2 million), FAILED_PRECONDITION
  * when a batch came whose dictionaries were replaced (or, noted, grew): a file cannot have that. */
 MUST_CHECK enum status ipc_file_end(struct ipc_file *file, struct slices *out, struct error *error);

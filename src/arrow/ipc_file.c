@@ -20,14 +20,14 @@
 #define MAGIC_BYTES IPC_FILE_MAGIC_BYTES
 #define BLOCKS_BYTES_MAX (IPC_FILE_BLOCKS_MAX * sizeof(struct ipc_block))
 
-static size_t message_bytes(struct slice message)
+static size_t encapsulated_bytes(struct slice message)
 {
     return IPC_PREFIX_BYTES + align_up(message.len, IPC_ALIGNMENT);
 }
 
 size_t ipc_batch_bytes(const struct arrow_batch *batch)
 {
-    return message_bytes(batch->header) + batch->body_bytes;
+    return encapsulated_bytes(batch->header) + batch->body_bytes;
 }
 
 static void note(struct ipc_file *file, struct buf *blocks, size_t metadata_bytes,
@@ -51,7 +51,7 @@ static void append_dictionary(struct ipc_file *file, struct slices *out,
     struct slice message = ipc_dictionary_update(schema, sent, index, &values);
     ipc_append_encapsulated(out, message);
     ipc_append_body(out, values);
-    note(file, &file->dictionaries, message_bytes(message), values->body_bytes);
+    note(file, &file->dictionaries, encapsulated_bytes(message), values->body_bytes);
 }
 
 /* Those with values, or without: a dictionary that is empty at the beginning may not have come yet, and a
@@ -72,7 +72,7 @@ void ipc_file_begin(struct ipc_file *file, struct slices *out, struct arrow_sche
     buf_init(&file->batches, BLOCKS_BYTES_MAX);
     slices_append_copy(out, MAGIC "\0", IPC_FILE_HEAD_BYTES);
     ipc_append_encapsulated(out, schema->message);
-    file->position = IPC_FILE_HEAD_BYTES + message_bytes(schema->message);
+    file->position = IPC_FILE_HEAD_BYTES + encapsulated_bytes(schema->message);
     append_dictionaries(file, out, schema, true);
 }
 
@@ -87,7 +87,12 @@ void ipc_file_note_batch(struct ipc_file *file, const struct arrow_batch *batch)
     const struct arrow_schema *schema = batch->schema;
     if (ipc_dictionary_next(schema, sent_schema(file), 0) < schema->dictionary_count)
         file->misses_dictionary = true;
-    note(file, &file->batches, message_bytes(batch->header), batch->body_bytes);
+    note(file, &file->batches, encapsulated_bytes(batch->header), batch->body_bytes);
+}
+
+void ipc_file_note_written(struct ipc_file *file, size_t message_bytes, size_t body_bytes)
+{
+    note(file, &file->batches, message_bytes, body_bytes);
 }
 
 /* Whether the values that a batch needs are those in the file, or more. */

@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "cli/command.h"
+#include "event/lock.h"
 #include "event/thread.h"
 
 #include <errno.h>
@@ -23,21 +24,42 @@
 
 struct interrupt {
     int signals;
-    int stop; /* an eventfd */
+    int stop;  /* an eventfd */
+    int noted; /* an eventfd: written once */
     struct thread *thread;
-    _Atomic(struct grpc_client *) client;
     atomic_bool happened;
+    struct {
+        struct lock lock;
+        void (*stop)(void *target); /* NULL: nothing is under way */
+        void *target;
+    } locked;
 };
+
+static void stop_client(void *target)
+{
+    grpc_client_interrupt((struct grpc_client *)target);
+}
+
+/* The lock is held while the target stops, so that nobody closes it meanwhile: stopping never waits. */
+static bool stop_target(struct interrupt *interrupt)
+{
+    LOCKED(&interrupt->locked.lock);
+    if (!interrupt->locked.stop)
+        return false;
+    interrupt->locked.stop(interrupt->locked.target);
+    return true;
+}
 
 static void on_signal(struct interrupt *interrupt)
 {
     struct signalfd_siginfo signal;
     if (read(interrupt->signals, &signal, sizeof(signal)) != (ssize_t)sizeof(signal))
         return;
-    struct grpc_client *client = atomic_load(&interrupt->client);
-    if (atomic_exchange(&interrupt->happened, true) || !client)
+    uint64_t one = 1;
+    ssize_t size = write(interrupt->noted, &one, sizeof(one));
+    (void)size;
+    if (atomic_exchange(&interrupt->happened, true) || !stop_target(interrupt))
         _exit(CLI_INTERRUPTED);
-    grpc_client_interrupt(client);
 }
 
 static void run(void *argument)
@@ -67,7 +89,9 @@ enum status interrupt_start(struct interrupt **out_interrupt, struct error *erro
     CLEANUP(interrupt_stop) struct interrupt *interrupt = NEW(struct interrupt);
     interrupt->signals = signalfd(-1, &set, SFD_CLOEXEC);
     interrupt->stop = eventfd(0, EFD_CLOEXEC);
-    if (interrupt->signals < 0 || interrupt->stop < 0)
+    interrupt->noted = eventfd(0, EFD_CLOEXEC);
+    lock_init(&interrupt->locked.lock);
+    if (interrupt->signals < 0 || interrupt->stop < 0 || interrupt->noted < 0)
         return error_set_errno(error, errno, "cannot watch for Ctrl-C");
     TRY(thread_start("interrupt", 0, run, interrupt, &interrupt->thread, error));
     *out_interrupt = STEAL(interrupt);
@@ -85,12 +109,27 @@ void interrupt_stop(struct interrupt *interrupt)
         (void)close(interrupt->signals);
     if (interrupt->stop >= 0)
         (void)close(interrupt->stop);
+    if (interrupt->noted >= 0)
+        (void)close(interrupt->noted);
+    lock_finish(&interrupt->locked.lock);
     free(interrupt);
 }
 
 void interrupt_set_client(struct interrupt *interrupt, struct grpc_client *client)
 {
-    atomic_store(&interrupt->client, client);
+    interrupt_set_target(interrupt, client ? stop_client : NULL, client);
+}
+
+void interrupt_set_target(struct interrupt *interrupt, void (*stop)(void *target), void *target)
+{
+    LOCKED(&interrupt->locked.lock);
+    interrupt->locked.stop = stop;
+    interrupt->locked.target = target;
+}
+
+int interrupt_descriptor(const struct interrupt *interrupt)
+{
+    return interrupt->noted;
 }
 
 bool interrupt_happened(const struct interrupt *interrupt)

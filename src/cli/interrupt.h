@@ -16,5 +16,10 @@ void interrupt_stop(struct interrupt *interrupt);
 CLEANUP_FUNCTION(struct interrupt *, interrupt_stop)
 /* What Ctrl-C interrupts from now on; NULL: nothing. */
 void interrupt_set_client(struct interrupt *interrupt, struct grpc_client *client);
+/* The same for work of more than one client: `stop` is called once, on the watching thread, and not after
+ * another target was set. NULL: nothing. */
+void interrupt_set_target(struct interrupt *interrupt, void (*stop)(void *target), void *target);
 /* True once Ctrl-C was pressed. */
 bool interrupt_happened(const struct interrupt *interrupt);
+/* A descriptor that can be read once Ctrl-C was pressed: for those who wait for something else. */
+int interrupt_descriptor(const struct interrupt *interrupt);

@@ -9,8 +9,14 @@
  */
 #include "cli/output.h"
 
+#include "base/checked.h"
+
 #include <errno.h>
+#include <sys/uio.h>
 #include <unistd.h>
+
+/* Pieces of a batch that go out in one call. */
+#define VECTORS_MAX ((size_t)256)
 
 void output_init(struct output *output, int fd)
 {
@@ -23,6 +29,17 @@ void output_finish(struct output *output)
     buf_finish(&output->buf);
 }
 
+static enum status failure(struct output *output, int cause, struct error *error)
+{
+    output->is_full = cause == ENOSPC || cause == EDQUOT;
+    if (cause == EPIPE) {
+        output->broken = true;
+        return error_set(error, STATUS_CANCELLED, "nobody reads the output");
+    }
+    return error_set_errno(error, cause, "cannot write %s",
+                           output->name ? output->name : "the output");
+}
+
 static enum status write_bytes(struct output *output, const uint8_t *bytes, size_t size,
                                struct error *error)
 {
@@ -30,12 +47,8 @@ static enum status write_bytes(struct output *output, const uint8_t *bytes, size
         ssize_t written = write(output->fd, bytes, size);
         if (written < 0 && errno == EINTR)
             continue;
-        if (written < 0 && errno == EPIPE) {
-            output->broken = true;
-            return error_set(error, STATUS_CANCELLED, "nobody reads the output");
-        }
         if (written < 0)
-            return error_set_errno(error, errno, "cannot write the output");
+            return failure(output, errno, error);
         bytes += written;
         size -= (size_t)written;
     }
@@ -61,9 +74,19 @@ enum status output_write(struct output *output, struct slices *slices, struct er
 {
     TRY(output_flush(output, error));
     while (slices->count > 0) {
-        const struct slice *slice = slices_at(slices, 0);
-        TRY(write_bytes(output, slice->ptr, slice->len, error));
-        slices_consume(slices, slice->len);
+        struct iovec vectors[VECTORS_MAX];
+        size_t count = size_min(slices->count, VECTORS_MAX);
+        for (size_t i = 0; i < count; i++) {
+            const struct slice *slice = slices_at(slices, i);
+            vectors[i] =
+                (struct iovec){.iov_base = (void *)(uintptr_t)slice->ptr, .iov_len = slice->len};
+        }
+        ssize_t written = writev(output->fd, vectors, (int)count);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written < 0)
+            return failure(output, errno, error);
+        slices_consume(slices, (size_t)written);
     }
     return STATUS_OK;
 }

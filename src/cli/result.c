@@ -1,15 +1,14 @@
 /*
- * result.c — the formats of `volley sql`, and those of them that other modules write: row texts and IPC
- * streams; and plans of EXPLAIN, which are drawings.
+ * result.c — the formats of results, and those of them that are row texts; and plans of EXPLAIN, which are
+ * drawings.
  *
  * Runs on: the main thread. Owns: per result its writer and a reference to the schema.
- * Not done here: tables (result_table.c), the texts of rows (arrow).
+ * Not done here: tables (result_table.c), Arrow (result_arrow.c), the texts of rows (arrow).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/result.h"
 
 #include "arrow/column.h"
-#include "arrow/ipc.h"
 #include "arrow/row_writer.h"
 #include "base/memory.h"
 #include "cli/layout.h"
@@ -60,33 +59,6 @@ static enum status rows_end(struct result *result, struct error *error)
 static void rows_close(struct result *result)
 {
     row_writer_destroy((struct row_writer *)result->state);
-}
-
-/* --- Arrow IPC stream ------------------------------------------------------------------------------ */
-
-static enum status arrow_begin(struct result *result, struct error *error)
-{
-    CLEANUP(slices_finish) struct slices slices;
-    slices_init(&slices);
-    ipc_stream_begin(&slices, result->schema);
-    return output_write(result->output, &slices, error);
-}
-
-static enum status arrow_batch_write(struct result *result, const struct arrow_batch *batch,
-                                     struct error *error)
-{
-    CLEANUP(slices_finish) struct slices slices;
-    slices_init(&slices);
-    ipc_stream_batch(&slices, batch);
-    return output_write(result->output, &slices, error);
-}
-
-static enum status arrow_end(struct result *result, struct error *error)
-{
-    CLEANUP(slices_finish) struct slices slices;
-    slices_init(&slices);
-    ipc_stream_end(&slices);
-    return output_write(result->output, &slices, error);
 }
 
 /* --- plans ------------------------------------------------------------------------------------------ */
@@ -158,18 +130,10 @@ static const struct result_format ndjson = {
     .end = rows_end,
     .close = rows_close,
 };
-static const struct result_format arrow = {
-    .name = "arrow",
-    .binary = true,
-    .begin = arrow_begin,
-    .batch = arrow_batch_write,
-    .end = arrow_end,
-};
-
-const char *const result_format_names[] = {"table", "csv",      "json", "ndjson",
-                                           "arrow", "markdown", NULL};
-static const struct result_format *const formats[] = {&result_table, &csv,   &json,
-                                                      &ndjson,       &arrow, &result_markdown};
+const char *const result_format_names[] = {"table", "csv",        "json",     "ndjson",
+                                           "arrow", "arrow-file", "markdown", NULL};
+static const struct result_format *const formats[] = {
+    &result_table, &csv, &json, &ndjson, &result_arrow, &result_arrow_file, &result_markdown};
 
 const struct result_format *result_format_at(unsigned index)
 {
@@ -189,6 +153,27 @@ enum status result_begin(struct result *result, const struct result_format *form
     enum status status = format->begin(result, error);
     if (status != STATUS_OK)
         result_close(result);
+    return status;
+}
+
+enum status result_resume(struct result *result, const struct result_format *format,
+                          struct output *output, struct arrow_schema *schema, struct str written,
+                          uint64_t *out_bytes, uint64_t *out_rows, struct error *error)
+{
+    *result = (struct result){
+        .format = format,
+        .output = output,
+        .schema = arrow_schema_ref(schema),
+    };
+    enum status status =
+        format->resume
+            ? format->resume(result, written, out_bytes, out_rows, error)
+            : error_set(error, STATUS_INVALID_ARGUMENT, "%s cannot be taken up again",
+                        format->name);
+    if (status != STATUS_OK)
+        result_close(result);
+    else
+        result->rows = *out_rows;
     return status;
 }
 

@@ -30,6 +30,10 @@ struct result_format {
     enum status (*batch)(struct result *result, const struct arrow_batch *batch,
                          struct error *error);
     enum status (*end)(struct result *result, struct error *error);
+    /* Takes up what an earlier run wrote and did not end, instead of begin: how many of the bytes are whole and
+     * how many rows they hold. May be NULL. */
+    enum status (*resume)(struct result *result, struct str written, uint64_t *out_bytes,
+                          uint64_t *out_rows, struct error *error);
     void (*close)(struct result *result); /* frees the state; may be NULL */
 };
 
@@ -45,6 +49,12 @@ const struct result_format *result_format_for(const struct result_format *format
 MUST_CHECK enum status result_begin(struct result *result, const struct result_format *format,
                                     struct output *output, struct arrow_schema *schema, bool footer,
                                     struct error *error);
+/* Goes on behind `written` bytes of an earlier run instead of beginning: *out_bytes of them stay, with
+ * *out_rows rows. INVALID_ARGUMENT when they are none of this format and schema. */
+MUST_CHECK enum status result_resume(struct result *result, const struct result_format *format,
+                                     struct output *output, struct arrow_schema *schema,
+                                     struct str written, uint64_t *out_bytes, uint64_t *out_rows,
+                                     struct error *error);
 MUST_CHECK enum status result_batch(struct result *result, const struct arrow_batch *batch,
                                     struct error *error);
 MUST_CHECK enum status result_end(struct result *result, struct error *error);
@@ -52,4 +62,4 @@ void result_close(struct result *result);
 CLEANUP_IN_PLACE(struct result, result_close)
 
 /* The formats, by their files. */
-extern const struct result_format result_table, result_markdown;
+extern const struct result_format result_table, result_markdown, result_arrow, result_arrow_file;

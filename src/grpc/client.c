@@ -185,6 +185,11 @@ enum status grpc_client_send(struct grpc_client_call *call, struct slices *messa
     return http_client_write(call->request, &framed, error);
 }
 
+bool grpc_client_is_over(const struct grpc_client_call *call)
+{
+    return http_client_is_over(call->request);
+}
+
 enum status grpc_client_half_close(struct grpc_client_call *call, struct error *error)
 {
     return http_client_end(call->request, error);

@@ -39,6 +39,8 @@ MUST_CHECK enum status grpc_client_start(struct grpc_client *client, struct str 
 /* Sends one message (taken out of `message`). */
 MUST_CHECK enum status grpc_client_send(struct grpc_client_call *call, struct slices *message,
                                         struct error *error);
+/* Whether the server has ended the call already: what is sent now is not read, and receive tells why. */
+bool grpc_client_is_over(const struct grpc_client_call *call);
 MUST_CHECK enum status grpc_client_half_close(struct grpc_client_call *call, struct error *error);
 /* The next response message, contiguous and 8-aligned; or *out_end and the call's success; or the
  * call's error with the server's message. */

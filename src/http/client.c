@@ -477,6 +477,11 @@ enum status http_client_read(struct http_client_request *request, struct slices 
     return STATUS_OK;
 }
 
+bool http_client_is_over(const struct http_client_request *request)
+{
+    return request->ended || request->failed;
+}
+
 const struct http_headers *http_client_trailers(const struct http_client_request *request)
 {
     return &request->trailers.view;

@@ -57,6 +57,8 @@ MUST_CHECK enum status http_client_head(struct http_client_request *request, uns
  * `trailers` are complete. UNAVAILABLE or CANCELLED when the response broke off. */
 MUST_CHECK enum status http_client_read(struct http_client_request *request, struct slices *out,
                                         bool *out_end, struct error *error);
+/* Whether the response is over: nobody reads what is still written of the body. */
+bool http_client_is_over(const struct http_client_request *request);
 /* The trailers after the end; empty when there were none. */
 const struct http_headers *http_client_trailers(const struct http_client_request *request);
 /* Resets the request if it is not over, and frees it. NULL is allowed. */

@@ -52,6 +52,19 @@ static void close_descriptor(int *fd)
         (void)close(*fd);
 }
 
+/* A peer that vanished without a word is given up after about half a minute. */
+static void notice_silence(int fd)
+{
+    static const struct {
+        int level, name, value;
+    } options[] = {{SOL_SOCKET, SO_KEEPALIVE, 1},
+                   {IPPROTO_TCP, TCP_KEEPIDLE, 15},
+                   {IPPROTO_TCP, TCP_KEEPINTVL, 5},
+                   {IPPROTO_TCP, TCP_KEEPCNT, 3}};
+    for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
+        (void)setsockopt(fd, options[i].level, options[i].name, &options[i].value, sizeof(int));
+}
+
 /* `*out_fd` is the socket, or -1 and `*out_errno` tells why not. */
 static enum status try_address(struct http_client *client,
                                const struct http_socket_address *address, uint64_t deadline_ns,
@@ -66,8 +79,10 @@ static enum status try_address(struct http_client *client,
         return STATUS_OK;
     }
     int on = 1;
-    if (address->storage.ss_family != AF_UNIX)
+    if (address->storage.ss_family != AF_UNIX) {
         (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        notice_silence(fd);
+    }
     if (connect(fd, (const struct sockaddr *)&address->storage, address->size) != 0) {
         *out_errno = errno;
         if (errno == EINPROGRESS)
