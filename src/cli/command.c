@@ -31,7 +31,8 @@ static const struct command commands[] = {
             "semicolons; they run in order until one fails. Results go to standard output.\n"
             "\n"
             "  -f, --file FILE     read statements from FILE (- is standard input)\n"
-            "  --format FORMAT     table, csv, json, ndjson, arrow or markdown [table]\n"
+            "  --format FORMAT     table, csv, json, ndjson, arrow, arrow-file or markdown "
+            "[table]\n"
             "  --server URL        grpc://HOST:PORT, grpc+tls://HOST:PORT, grpc+unix:///PATH, "
             "http://\n"
             "                      or https://HOST:PORT [$VOLLEY_SERVER, else "
@@ -46,6 +47,96 @@ static const struct command commands[] = {
             "  volley sql 'SELECT origin, count(*) FROM flights GROUP BY ALL'\n"
             "  volley sql --format csv -f report.sql > report.csv\n",
         .run = cli_sql,
+    },
+    {
+        .name = "put",
+        .synopsis = "FILE... NAME [flags]",
+        .summary = "keep files or standard input as a dataset",
+        .help =
+            "Arrow files and streams are told by their content, Parquet, CSV, JSON and NDJSON by\n"
+            "their names or --format; FILE - is standard input. The dataset's name (or, without\n"
+            "NAME, its id) is printed. All Arrow files together are one put: others see all of it\n"
+            "or nothing. Of other formats each file is one, appended to those before it.\n"
+            "\n"
+            "  --mode MODE         upsert (make or append), create, append or replace [upsert]\n"
+            "  --ttl TIME          how long it is kept, as 10m or 7d [the server's]\n"
+            "  --durability D      memory, process (survives a crash of the server) or disk (and\n"
+            "                      one of the machine) [the server's]\n"
+            "  --new               no NAME follows: the server chooses an id\n"
+            "  -f, --format FORMAT arrow, parquet, csv, json or ndjson\n"
+            "  --unfinished        take an Arrow stream that was cut off, as far as it is whole\n"
+            "  --retries N         how often a put that broke off begins again [8]; a pipe never\n"
+            "  -q, --quiet         no progress\n"
+            "  --server URL --tls-ca FILE --tls-cert FILE --tls-key FILE --tls-insecure\n"
+            "                      as for volley sql\n"
+            "\n"
+            "Ctrl-C leaves nothing on the server.\n"
+            "\n"
+            "  volley put trips.parquet trips\n"
+            "  volley put --mode replace --ttl 7d january.arrow february.arrow 2026/trips\n"
+            "  volley sql --format arrow 'FROM flights' | volley put - flights-copy\n",
+        .run = cli_put,
+    },
+    {
+        .name = "get",
+        .synopsis = "NAME [-o FILE] [flags]",
+        .summary = "write a dataset or result to a file, a pipe or the terminal",
+        .help =
+            "NAME is a dataset's name or id, or the id of a result. Without -o it goes to "
+            "standard\n"
+            "output: as a table on a terminal, else as an Arrow stream.\n"
+            "\n"
+            "  -o, --output FILE   written beside it as FILE.*.part, and renamed when it is whole\n"
+            "  -f, --format FORMAT arrow (a stream), arrow-file, parquet, csv, json, ndjson, "
+            "table\n"
+            "                      or markdown [by FILE's name, else arrow-file]\n"
+            "  --columns A,B       these columns, in this order; \"a,b\" quotes a name\n"
+            "  --rows FIRST-LAST   these rows, counted from 0; FIRST- to the end, -N the last N\n"
+            "  --limit N           at most so many rows\n"
+            "  --parallel N        read through N connections [1]; the order stays\n"
+            "  --retries N         how often in a row a broken connection is made again [8]; it\n"
+            "                      goes on behind the last row\n"
+            "  --resume            go on with what an earlier run left of FILE (Arrow)\n"
+            "  -q, --quiet         no progress\n"
+            "  --server URL --tls-ca FILE --tls-cert FILE --tls-key FILE --tls-insecure\n"
+            "                      as for volley sql\n"
+            "\n"
+            "After Ctrl-C or a failure FILE is as it was. What came of an Arrow stream or file\n"
+            "stays in FILE.*.part for --resume; other formats and a full disk leave nothing.\n"
+            "\n"
+            "  volley get trips\n"
+            "  volley get trips -o trips.parquet\n"
+            "  volley get 2026/trips --columns id,fare --rows 0-999 --format csv | sort -t, -k2\n",
+        .run = cli_get,
+    },
+    {
+        .name = "list",
+        .synopsis = "[PREFIX] [--format FORMAT]",
+        .summary = "show the datasets that are kept",
+        .help = "  -f, --format FORMAT table, csv, json, ndjson, arrow, arrow-file or markdown "
+                "[table]\n"
+                "  --server URL --tls-ca FILE --tls-cert FILE --tls-key FILE --tls-insecure\n"
+                "                      as for volley sql\n"
+                "\n"
+                "  volley list 2026/\n"
+                "  volley list --format ndjson\n",
+        .run = cli_list,
+    },
+    {
+        .name = "drop",
+        .synopsis = "NAME... [--ttl TIME]",
+        .summary = "drop datasets, now or after a time",
+        .help = "Who reads a dataset that is dropped reads it to its end.\n"
+                "\n"
+                "  --ttl TIME          not now but so long from now on, as 10m or 7d: a dataset's "
+                "time\n"
+                "                      begins anew\n"
+                "  --server URL --tls-ca FILE --tls-cert FILE --tls-key FILE --tls-insecure\n"
+                "                      as for volley sql\n"
+                "\n"
+                "  volley drop 2026/trips flights-copy\n"
+                "  volley drop --ttl 7d trips\n",
+        .run = cli_drop,
     },
     {
         .name = "bench",
