@@ -15,7 +15,7 @@
 #include "settings/nearest.h"
 #include "json/reader.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 
 #define ITEMS_MAX 1000000
 #define ANSWER_BYTES_MAX ((size_t)1 << 20)
@@ -147,15 +147,24 @@ static bool is_final(enum status status)
            status == STATUS_RESOURCE_EXHAUSTED;
 }
 
+static int compare_names(const void *a, const void *b)
+{
+    return str_compare(((const struct listed *)a)->name, ((const struct listed *)b)->name);
+}
+
 enum status listing_read(struct listing *listing, struct grpc_client *client, struct str prefix,
                          struct error *error)
 {
     struct error failure = ERROR_NONE;
     enum status status = dataset_action(client, "list", prefix, add_object, listing, &failure);
-    if (status == STATUS_OK || is_final(status))
-        return status == STATUS_OK ? status : error_copy(error, &failure);
-    listing->count = 0;
-    return list_flights(listing, client, prefix, error);
+    if (status != STATUS_OK && is_final(status))
+        return error_copy(error, &failure);
+    if (status != STATUS_OK) {
+        listing->count = 0;
+        TRY(list_flights(listing, client, prefix, error));
+    }
+    qsort(listing->items, listing->count, sizeof(*listing->items), compare_names);
+    return STATUS_OK;
 }
 
 void listing_suggest(struct grpc_client *client, struct str name, struct error *error)
