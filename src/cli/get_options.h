@@ -32,7 +32,7 @@ MUST_CHECK enum status get_options_read(struct get_options *options, struct aren
  * text. */
 MUST_CHECK enum status get_columns_parse(struct arena *arena, struct str text,
                                          struct dataset_range *range, struct error *error);
-/* "a-b" (both included, from 0 on), "a-", or "-n": the last n of `total` (-1: not known). An empty text is all
- * rows. */
+/* "a-b" (both included, from 0 on), "a-", or "-n": the last n of `total` (-1: not known). An empty text is
+ * all rows. */
 MUST_CHECK enum status get_rows_parse(struct str text, int64_t total, struct dataset_range *range,
                                       struct error *error);

@@ -1,8 +1,8 @@
 /*
  * put.c — `volley put FILE... NAME`: files become a dataset.
  *
- * Arrow goes over Flight: all files are one put, which is seen as a whole or not at all. What the server has to
- * convert goes over HTTP, a file at a time, each seen as a whole; files after the first are appended.
+ * Arrow goes over Flight: all files are one put, which is seen as a whole or not at all. What the server has
+ * to convert goes over HTTP, a file at a time, each seen as a whole; files after the first are appended.
  *
  * When the connection breaks, nothing of a put was kept: it begins again if its input can be read again.
  * When it breaks after all was sent, only the server knows; then only a put that may be done twice begins

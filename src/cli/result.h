@@ -30,8 +30,8 @@ struct result_format {
     enum status (*batch)(struct result *result, const struct arrow_batch *batch,
                          struct error *error);
     enum status (*end)(struct result *result, struct error *error);
-    /* Takes up what an earlier run wrote and did not end, instead of begin: how many of the bytes are whole and
-     * how many rows they hold. May be NULL. */
+    /* Takes up what an earlier run wrote and did not end, instead of begin: how many of the bytes are whole
+     * and how many rows they hold. May be NULL. */
     enum status (*resume)(struct result *result, struct str written, uint64_t *out_bytes,
                           uint64_t *out_rows, struct error *error);
     void (*close)(struct result *result); /* frees the state; may be NULL */
