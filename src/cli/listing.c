@@ -11,8 +11,8 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/nearest.h"
 #include "cli/dataset.h"
-#include "settings/nearest.h"
 #include "json/reader.h"
 
 #include <stdlib.h>

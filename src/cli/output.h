@@ -15,9 +15,9 @@
 struct output {
     int fd;
     const char *name; /* for errors; NULL: "the output" */
-    bool broken;    /* the reader is gone; not an error worth a message */
-    bool is_full;   /* there is no room on the disk */
-    struct buf buf; /* append here, then output_settle */
+    bool broken;      /* the reader is gone; not an error worth a message */
+    bool is_full;     /* there is no room on the disk */
+    struct buf buf;   /* append here, then output_settle */
 };
 
 void output_init(struct output *output, int fd);

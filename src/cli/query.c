@@ -44,8 +44,8 @@ static enum status get_flight_info(struct sql_query *query, struct str sql, stru
     slices_init(&request);
     proto_append(&request, &descriptor);
     CLEANUP(slice_finish) struct slice response = SLICE_EMPTY;
-    TRY(grpc_client_unary(query->client, STR(SERVICE "GetFlightInfo"), 0, false, &request, &response,
-                          error));
+    TRY(grpc_client_unary(query->client, STR(SERVICE "GetFlightInfo"), 0, false, &request,
+                          &response, error));
     Flight__FlightInfo *flight_info;
     TRY(proto_unpack(&query->arena, &flight__flight_info__descriptor, response, &flight_info,
                      error));

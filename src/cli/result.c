@@ -165,11 +165,10 @@ enum status result_resume(struct result *result, const struct result_format *for
         .output = output,
         .schema = arrow_schema_ref(schema),
     };
-    enum status status =
-        format->resume
-            ? format->resume(result, written, out_bytes, out_rows, error)
-            : error_set(error, STATUS_INVALID_ARGUMENT, "%s cannot be taken up again",
-                        format->name);
+    enum status status = format->resume
+                             ? format->resume(result, written, out_bytes, out_rows, error)
+                             : error_set(error, STATUS_INVALID_ARGUMENT,
+                                         "%s cannot be taken up again", format->name);
     if (status != STATUS_OK)
         result_close(result);
     else

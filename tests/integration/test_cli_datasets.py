@@ -251,7 +251,8 @@ def test_a_result_by_its_id(cli, server, tmp_path):
 
 
 def test_a_reader_that_leaves_ends_it_quietly(binary, server, numbers, tmp_path):
-    command = f"{binary} get --server {server.flight_url} {numbers[0]} | head -c 10 | wc -c; echo ${{PIPESTATUS[0]}}"
+    command = (f"{binary} get --server {server.flight_url} {numbers[0]} | head -c 10 | wc -c; "
+               "echo ${PIPESTATUS[0]}")
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60,
                           env=clean_environment(), cwd=tmp_path, check=True)
     assert (done.stdout.split(), done.stderr) == (["10", "0"], "")
