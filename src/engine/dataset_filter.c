@@ -14,34 +14,12 @@
 
 #include "base/buf.h"
 #include "base/memory.h"
+#include "engine/tokens.h"
 
 #define TOKENS_MAX 1000
 #define TERMS_MAX 32
 #define DEPTH_MAX 8
 #define HINT_BYTES_MAX ((size_t)4096)
-
-static bool is_word(const struct sql_token *token, const char *word)
-{
-    return token->kind == SQL_WORD && str_equal_nocase(token->text, str_of(word));
-}
-
-static bool is_symbol(const struct sql_token *token, char symbol)
-{
-    return token->kind == SQL_SYMBOL && token->text.ptr[0] == symbol;
-}
-
-static bool is_bracket(const struct sql_token *token, const char *brackets)
-{
-    return token->kind == SQL_SYMBOL && strchr(brackets, token->text.ptr[0]) != NULL;
-}
-
-static bool is_one_of(const struct sql_token *token, const char *const *words)
-{
-    for (; *words; words++)
-        if (is_word(token, *words))
-            return true;
-    return false;
-}
 
 struct str sql_token_name(struct arena *arena, const struct sql_token *token)
 {
@@ -67,7 +45,7 @@ bool dataset_filter_is_barred(struct str sql)
         struct sql_token token = sql_tokenizer_next(&tokenizer);
         if (token.kind == SQL_END)
             return false;
-        if (is_one_of(&token, words))
+        if (token_is_one_of(&token, words))
             return true;
     }
 }
@@ -135,8 +113,8 @@ static bool read_literal(struct term_reader *reader, const struct tokens *tokens
 {
     static const char *const typed[] = {"date", "timestamp", NULL};
     size_t at = *index;
-    bool is_negative = is_symbol(token_at(tokens, at), '-');
-    bool is_typed = is_one_of(token_at(tokens, at), typed);
+    bool is_negative = token_is_symbol(token_at(tokens, at), '-');
+    bool is_typed = token_is_one_of(token_at(tokens, at), typed);
     at += is_negative || is_typed;
     const struct sql_token *token = token_at(tokens, at);
     *index = at + 1;
@@ -165,7 +143,7 @@ static bool read_column(struct term_reader *reader, const struct tokens *tokens,
                         const struct sql_token **out_column)
 {
     const struct sql_token *first = token_at(tokens, *index);
-    bool is_qualified = is_symbol(token_at(tokens, *index + 1), '.');
+    bool is_qualified = token_is_symbol(token_at(tokens, *index + 1), '.');
     const struct sql_token *column = is_qualified ? token_at(tokens, *index + 2) : first;
     if (first->kind != SQL_WORD && first->kind != SQL_QUOTED_NAME)
         return false;
@@ -186,9 +164,9 @@ static char read_comparison(const struct tokens *tokens, size_t *index)
 {
     const struct sql_token *token = token_at(tokens, *index);
     const struct sql_token *next = token_at(tokens, *index + 1);
-    if (!is_bracket(token, "=<>"))
+    if (!token_is_bracket(token, "=<>"))
         return '\0';
-    *index += is_symbol(next, '=') && next->offset == token->offset + 1 ? 2 : 1;
+    *index += token_is_symbol(next, '=') && next->offset == token->offset + 1 ? 2 : 1;
     return token->text.ptr[0];
 }
 
@@ -260,8 +238,9 @@ static bool read_between(struct term_reader *reader, const struct tokens *tokens
     struct literal low;
     struct literal high;
     if (!read_column(reader, tokens, &index, &column) ||
-        !is_word(token_at(tokens, index++), "between") ||
-        !read_literal(reader, tokens, &index, &low) || !is_word(token_at(tokens, index++), "and") ||
+        !token_is_word(token_at(tokens, index++), "between") ||
+        !read_literal(reader, tokens, &index, &low) ||
+        !token_is_word(token_at(tokens, index++), "and") ||
         !read_literal(reader, tokens, &index, &high) || index != tokens->count)
         return false;
     add_term(reader, column, &low, &high,
@@ -278,8 +257,8 @@ static size_t closing_bracket(const struct tokens *tokens)
 {
     size_t depth = 0;
     for (size_t i = 0; i < tokens->count; i++) {
-        depth += is_bracket(&tokens->items[i], "([{");
-        depth -= depth && is_bracket(&tokens->items[i], ")]}");
+        depth += token_is_bracket(&tokens->items[i], "([{");
+        depth -= depth && token_is_bracket(&tokens->items[i], ")]}");
         if (depth == 0)
             return i;
     }
@@ -290,7 +269,7 @@ static void read_condition(struct term_reader *reader, const struct tokens *toke
 {
     if (tokens->count == 0 || reader->count == TERMS_MAX)
         return;
-    if (is_symbol(token_at(tokens, 0), '(') && closing_bracket(tokens) == tokens->count - 1) {
+    if (token_is_symbol(token_at(tokens, 0), '(') && closing_bracket(tokens) == tokens->count - 1) {
         struct tokens inside = tokens_slice(tokens, 1, tokens->count - 1);
         size_t count = reader->count;
         if (depth == DEPTH_MAX || !read_conditions(reader, &inside, depth + 1))
@@ -307,7 +286,8 @@ static bool is_beyond(const struct tokens *tokens, size_t index)
     static const char *const words[] = {"or", "case", "lambda", "select", "from", NULL};
     const struct sql_token *token = token_at(tokens, index);
     const struct sql_token *next = token_at(tokens, index + 1);
-    return is_one_of(token, words) || (is_symbol(token, '-') && is_symbol(next, '>'));
+    return token_is_one_of(token, words) ||
+           (token_is_symbol(token, '-') && token_is_symbol(next, '>'));
 }
 
 /* False when AND does not join what stands here. */
@@ -318,14 +298,14 @@ static bool read_conditions(struct term_reader *reader, const struct tokens *tok
     size_t start = 0;
     for (size_t i = 0; i <= tokens->count; i++) {
         const struct sql_token *token = token_at(tokens, i);
-        brackets += is_bracket(token, "([{");
-        brackets -= brackets && is_bracket(token, ")]}");
+        brackets += token_is_bracket(token, "([{");
+        brackets -= brackets && token_is_bracket(token, ")]}");
         if (brackets > 0)
             continue;
         if (is_beyond(tokens, i))
             return false;
-        betweens += is_word(token, "between");
-        bool is_and = is_word(token, "and");
+        betweens += token_is_word(token, "between");
+        bool is_and = token_is_word(token, "and");
         if (is_and && betweens > 0) {
             betweens--;
         } else if (is_and || token->kind == SQL_END) {
@@ -351,11 +331,11 @@ static bool collect_tokens(struct term_reader *reader, struct sql_tokenizer *tok
     size_t depth = 0;
     for (;;) {
         struct sql_token token = sql_tokenizer_next(tokenizer);
-        bool closes = is_bracket(&token, ")]}");
-        if (token.kind == SQL_END || is_symbol(&token, ';') || (closes && depth == 0) ||
-            (depth == 0 && is_one_of(&token, ends)))
+        bool closes = token_is_bracket(&token, ")]}");
+        if (token.kind == SQL_END || token_is_symbol(&token, ';') || (closes && depth == 0) ||
+            (depth == 0 && token_is_one_of(&token, ends)))
             break;
-        depth += is_bracket(&token, "([{");
+        depth += token_is_bracket(&token, "([{");
         depth -= closes;
         if (count == TOKENS_MAX)
             return false;
@@ -374,7 +354,7 @@ static bool read_terms(struct term_reader *reader, struct sql_tokenizer *tokeniz
 struct str dataset_filter_hint(struct arena *arena, struct sql_tokenizer behind, struct str name)
 {
     struct sql_token next = sql_tokenizer_next(&behind);
-    if (!is_word(&next, "where"))
+    if (!token_is_word(&next, "where"))
         return STR_EMPTY;
     struct term_reader *reader = NEW(struct term_reader);
     struct str hint = STR_EMPTY;

@@ -7,18 +7,17 @@
  * one, so that its columns can be named by it. Offsets of both texts are kept for the errors.
  *
  * Any thread; owns nothing. Leaves out what a name stands for (duckdb/batch_function.c).
- * Source: DuckDB 1.5's grammar and duckdb_keywords(). SPDX-License-Identifier: Apache-2.0
+ * Source: DuckDB 1.5's grammar. SPDX-License-Identifier: Apache-2.0
  */
 #include "engine/dataset_names.h"
 
 #include "base/buf.h"
 #include "base/memory.h"
 #include "engine/dataset_filter.h"
-#include "engine/gate.h"
+#include "engine/tokens.h"
 #include "store/name.h"
 
 #include <assert.h>
-#include <ctype.h>
 
 #define FUNCTION "batch"
 #define READER "system.main." FUNCTION "("
@@ -27,57 +26,7 @@
  * twice, and conditions once more, their quotes doubled. */
 #define GROWTH_MAX 12
 
-/* Keywords of the engine that are no alias without AS: the reserved ones, and those of functions and
- * types. */
-static const char no_alias_words[] =
-    " "
-    "all analyse analyze and any array as asc asymmetric both case cast check collate "
-    "column constraint create default deferrable desc describe distinct do else end "
-    "except false fetch for foreign from group having in initially intersect into lambda "
-    "lateral leading limit not null offset on only or order pivot pivot_longer "
-    "pivot_wider placing primary qualify references returning select show some summarize "
-    "symmetric table then to trailing true union unique unpivot using variadic when "
-    "where window with anti asof at authorization binary by collation columns "
-    "concurrently cross freeze full generated glob ilike inner is isnull join left like "
-    "map natural notnull outer overlaps positional right semi similar struct tablesample "
-    "try_cast unpack verbose ";
-#define KEYWORD_BYTES_MAX 16
-
-bool sql_word_is_no_alias(struct str word)
-{
-    char text[KEYWORD_BYTES_MAX + 3] = " ";
-    if (word.len > KEYWORD_BYTES_MAX)
-        return false;
-    for (size_t i = 0; i < word.len; i++)
-        text[i + 1] = (char)tolower((unsigned char)word.ptr[i]);
-    text[word.len + 1] = ' ';
-    return strstr(no_alias_words, text) != NULL;
-}
-
 /* --- tokens ------------------------------------------------------------------------------------- */
-
-static bool is_word(const struct sql_token *token, const char *word)
-{
-    return token->kind == SQL_WORD && str_equal_nocase(token->text, str_of(word));
-}
-
-static bool is_one_of(const struct sql_token *token, const char *const *words)
-{
-    for (; *words; words++)
-        if (is_word(token, *words))
-            return true;
-    return false;
-}
-
-static bool is_symbol(const struct sql_token *token, char symbol)
-{
-    return token->kind == SQL_SYMBOL && token->text.ptr[0] == symbol;
-}
-
-static bool is_bracket(const struct sql_token *token, const char *brackets)
-{
-    return token->kind == SQL_SYMBOL && strchr(brackets, token->text.ptr[0]) != NULL;
-}
 
 static bool is_name(const struct sql_token *token)
 {
@@ -116,14 +65,15 @@ static bool begins_statement(const struct replacer *replacer)
 {
     static const char *const words[] = {"explain", "analyze", NULL};
     const struct sql_token *earlier = &replacer->earlier;
-    return earlier->kind == SQL_END || is_bracket(earlier, ";(") || is_one_of(earlier, words);
+    return earlier->kind == SQL_END || token_is_bracket(earlier, ";(") ||
+           token_is_one_of(earlier, words);
 }
 
 static bool from_takes_table(const struct replacer *replacer)
 {
     static const char *const others[] = {"distinct", "delete", NULL};
     const struct clause *clause = &replacer->clauses[replacer->depth];
-    return !is_one_of(&replacer->earlier, others) && (!clause->is_call || clause->has_select);
+    return !token_is_one_of(&replacer->earlier, others) && (!clause->is_call || clause->has_select);
 }
 
 static bool is_place(const struct replacer *replacer)
@@ -132,14 +82,14 @@ static bool is_place(const struct replacer *replacer)
     static const char *const first[] = {"describe", "desc", "show", "summarize", "table", NULL};
     const struct sql_token *before = &replacer->before;
     const struct clause *clause = &replacer->clauses[replacer->depth];
-    if (is_word(before, "from"))
+    if (token_is_word(before, "from"))
         return from_takes_table(replacer);
-    if (is_symbol(before, ','))
+    if (token_is_symbol(before, ','))
         return clause->in_from;
-    if (is_symbol(before, '('))
+    if (token_is_symbol(before, '('))
         return clause->in_from && !clause->is_begun;
-    return replacer->is_aliased || is_one_of(before, always) ||
-           (is_one_of(before, first) && begins_statement(replacer));
+    return replacer->is_aliased || token_is_one_of(before, always) ||
+           (token_is_one_of(before, first) && begins_statement(replacer));
 }
 
 static void open_bracket(struct replacer *replacer, const struct sql_token *token, bool is_table)
@@ -150,8 +100,8 @@ static void open_bracket(struct replacer *replacer, const struct sql_token *toke
     if (replacer->depth > SQL_NESTING_MAX)
         return;
     replacer->clauses[++replacer->depth] = (struct clause){
-        .in_from = is_table && is_symbol(token, '('),
-        .is_call = is_name(before) && !is_one_of(before, not_functions),
+        .in_from = is_table && token_is_symbol(token, '('),
+        .is_call = is_name(before) && !token_is_one_of(before, not_functions),
     };
 }
 
@@ -163,28 +113,28 @@ static void follow_clauses(struct replacer *replacer, const struct sql_token *to
                                        "set",    "returning", "offset", "fetch",  NULL};
     static const char *const begins[] = {"select", "values", "with", NULL};
     struct clause *clause = &replacer->clauses[replacer->depth];
-    if (is_bracket(token, "([{")) {
+    if (token_is_bracket(token, "([{")) {
         clause->is_begun = true;
         open_bracket(replacer, token, is_table);
         return;
     }
-    if (is_bracket(token, ")]}") && replacer->depth > 0) {
+    if (token_is_bracket(token, ")]}") && replacer->depth > 0) {
         replacer->depth--;
         return;
     }
-    if (is_symbol(token, ';')) {
+    if (token_is_symbol(token, ';')) {
         *clause = (struct clause){0};
-    } else if (is_word(token, "from")) {
+    } else if (token_is_word(token, "from")) {
         clause->has_select = clause->has_select || !clause->is_begun;
-        clause->in_from =
-            !is_word(&replacer->before, "distinct") && (!clause->is_call || clause->has_select);
-    } else if (is_one_of(token, begins)) {
+        clause->in_from = !token_is_word(&replacer->before, "distinct") &&
+                          (!clause->is_call || clause->has_select);
+    } else if (token_is_one_of(token, begins)) {
         clause->has_select = true;
         clause->in_from = false;
-    } else if (is_one_of(token, ends)) {
+    } else if (token_is_one_of(token, ends)) {
         clause->in_from = false;
     }
-    clause->is_begun = !is_symbol(token, ';');
+    clause->is_begun = !token_is_symbol(token, ';');
 }
 
 /* --- replacing ---------------------------------------------------------------------------------- */
@@ -210,7 +160,7 @@ static bool token_names_catalog(const struct sql_token *token)
 
 static bool is_alias(const struct sql_token *token)
 {
-    return is_word(token, "as") || token->kind == SQL_QUOTED_NAME ||
+    return token_is_word(token, "as") || token->kind == SQL_QUOTED_NAME ||
            (token->kind == SQL_WORD && !sql_word_is_no_alias(token->text));
 }
 
@@ -221,10 +171,10 @@ static struct str find_hint(const struct replacer *replacer, const struct sql_to
     struct sql_tokenizer ahead = *behind;
     struct sql_tokenizer where = ahead;
     struct sql_token next = sql_tokenizer_next(&ahead);
-    if (replacer->is_barred || replacer->is_aliased || !is_word(&replacer->before, "from"))
+    if (replacer->is_barred || replacer->is_aliased || !token_is_word(&replacer->before, "from"))
         return STR_EMPTY;
     if (is_alias(&next)) {
-        if (is_word(&next, "as"))
+        if (token_is_word(&next, "as"))
             next = sql_tokenizer_next(&ahead);
         name = sql_token_name(replacer->arena, &next);
         where = ahead;
@@ -242,7 +192,7 @@ static bool reference_read(struct replacer *replacer, const struct sql_token *to
     size_t end = 0;
     struct sql_tokenizer before_next = ahead;
     struct sql_token next = sql_tokenizer_next(&ahead);
-    while (is_symbol(&next, '.') && count < DATASET_PATH_ELEMENTS_MAX) {
+    while (token_is_symbol(&next, '.') && count < DATASET_PATH_ELEMENTS_MAX) {
         next = sql_tokenizer_next(&ahead);
         if (!is_name(&next))
             return false;
@@ -257,7 +207,7 @@ static bool reference_read(struct replacer *replacer, const struct sql_token *to
         .end = end,
         .has_alias = replacer->is_aliased || is_alias(&next),
     };
-    if (count == 0 || is_bracket(&next, "(.") ||
+    if (count == 0 || token_is_bracket(&next, "(.") ||
         dataset_path_join(replacer->arena, elements, count, &out_reference->path, NULL) !=
             STATUS_OK)
         return false;
@@ -310,8 +260,8 @@ static void reference_replace(struct replacer *replacer, const struct reference 
                               struct str path)
 {
     static const char *const shows[] = {"describe", "desc", "show", "summarize", NULL};
-    bool is_shown = is_one_of(&replacer->before, shows);
-    bool is_table = is_word(&replacer->before, "table");
+    bool is_shown = token_is_one_of(&replacer->before, shows);
+    bool is_table = token_is_word(&replacer->before, "table");
     size_t start = is_table ? replacer->before.offset : reference->offset;
     struct buf *sql = &replacer->sql;
     copy_until(replacer, start);
@@ -355,8 +305,8 @@ static void function_take(struct replacer *replacer, const struct sql_token *tok
     struct sql_token open = sql_tokenizer_next(&ahead);
     struct sql_token name = sql_tokenizer_next(&ahead);
     struct sql_token close = sql_tokenizer_next(&ahead);
-    if (!is_word(token, FUNCTION) || !is_symbol(&open, '(') || name.kind != SQL_STRING ||
-        !is_symbol(&close, ')'))
+    if (!token_is_word(token, FUNCTION) || !token_is_symbol(&open, '(') ||
+        name.kind != SQL_STRING || !token_is_symbol(&close, ')'))
         return;
     struct str hint = find_hint(replacer, &ahead, STR(FUNCTION));
     if (hint.len == 0)
@@ -376,7 +326,7 @@ static bool takes_alias(const struct replacer *replacer, const struct sql_token 
 {
     struct sql_tokenizer ahead = replacer->tokenizer;
     struct sql_token next = sql_tokenizer_next(&ahead);
-    return is_name(token) && is_symbol(&next, ':');
+    return is_name(token) && token_is_symbol(&next, ':');
 }
 
 static void replace_all(struct replacer *replacer)

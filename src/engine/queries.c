@@ -9,7 +9,8 @@
  *
  * Threads: any; `attend` and `retire` run on the housekeeping loop, which has to run, on whatever
  * thread, until queries_destroy returned (or, where queries_destroy is called on its own thread, to exist).
- * Owns: one reference per entry; the query threads. Leaves out: the life of one query (query.c).
+ * Owns: one reference per entry; the query threads. Leaves out: the life of one query (query.c), and
+ * looking queries up (queries_find.c).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "engine/query_state.h"
@@ -26,39 +27,6 @@ static void on_retire(struct loop_task *task);
 static void on_alarm(struct loop_timer *timer);
 
 /* --- create and destroy ---------------------------------------------------------------------- */
-
-static struct metric *plain_metric(struct metrics *metrics, enum metric_kind kind, const char *name,
-                                   const char *help)
-{
-    bool has_buckets = kind == METRIC_HISTOGRAM;
-    struct metric_family *family = metrics_family(metrics, kind, name, help, NULL, 0,
-                                                  has_buckets ? metric_duration_buckets : NULL,
-                                                  has_buckets ? metric_duration_bucket_count : 0);
-    return metric_get(family, NULL);
-}
-
-static void open_metrics(struct query_metrics *own, struct metrics *metrics, const char *engine)
-{
-    static const char *const labels[] = {"engine", "type"};
-    static const char *const kind_label[] = {"kind"};
-    struct metric_family *duration = metrics_family(
-        metrics, METRIC_HISTOGRAM, "query_duration_seconds", "Time statements ran in the engine.",
-        labels, 2, metric_duration_buckets, metric_duration_bucket_count);
-    for (int kind = 0; kind < STATEMENT_KIND_COUNT; kind++) {
-        const char *values[] = {engine, statement_kind_name((enum statement_kind)kind)};
-        own->duration[kind] = metric_get(duration, values);
-    }
-    struct metric_family *live =
-        metrics_family(metrics, METRIC_GAUGE, "volley_live_objects",
-                       "Objects of the server that exist now.", kind_label, 1, NULL, 0);
-    own->live = metric_get(live, (const char *const[]){"query"});
-    own->wait = plain_metric(metrics, METRIC_HISTOGRAM, "volley_queue_wait_seconds",
-                             "Time statements waited for a query slot.");
-    own->queued = plain_metric(metrics, METRIC_GAUGE, "flight_queue_depth",
-                               "Statements that wait for a query slot.");
-    own->running =
-        plain_metric(metrics, METRIC_GAUGE, "flight_active_threads", "Query slots in use.");
-}
 
 enum status queries_create(const struct queries_options *options, struct queries **out_queries,
                            struct error *error)
@@ -77,7 +45,7 @@ enum status queries_create(const struct queries_options *options, struct queries
     queries->result_ttl_ms = options->result_ttl_ms;
     queries->finished_max = options->finished_max;
     if (options->metrics)
-        open_metrics(&queries->metrics, options->metrics, engine_name(options->engine));
+        query_metrics_open(&queries->metrics, options->metrics, engine_name(options->engine));
     queries->attend = LOOP_TASK_INIT(on_attend);
     queries->retire = LOOP_TASK_INIT(on_retire);
     queries->on_loop.alarm = LOOP_TIMER_INIT(on_alarm);
@@ -423,42 +391,4 @@ void queries_destroy(struct queries *queries)
     condition_finish(&queries->locked.changed);
     lock_finish(&queries->locked.lock);
     free(queries);
-}
-
-/* --- looking up ------------------------------------------------------------------------------ */
-
-enum status queries_find(struct queries *queries, struct str id, struct query **out_query,
-                         struct error *error)
-{
-    LOCKED(&queries->locked.lock);
-    struct query *query = map_get(&queries->locked.table, id);
-    if (!query)
-        return error_set(error, STATUS_NOT_FOUND, "no query '%.*s': it ended long ago or never was",
-                         STR_ARGS(id));
-    *out_query = query_ref(query);
-    return STATUS_OK;
-}
-
-static struct query **take_references(struct queries *queries, size_t *out_count)
-{
-    LOCKED(&queries->locked.lock);
-    size_t count = 0;
-    struct query **all = NEW_ARRAY(struct query *, size_max(queries->locked.table.count, 1));
-    LIST_FOR_EACH (query, &queries->locked.all, struct query, listed.link) {
-        all[count++] = query_ref(query);
-    }
-    *out_count = count;
-    return all;
-}
-
-void queries_visit(struct queries *queries, void (*visit)(void *context, struct query *query),
-                   void *context)
-{
-    size_t count = 0;
-    struct query **all = take_references(queries, &count);
-    for (size_t i = 0; i < count; i++) {
-        visit(context, all[i]);
-        query_unref(all[i]);
-    }
-    free(all);
 }

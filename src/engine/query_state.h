@@ -36,6 +36,7 @@ struct query_metrics { /* all NULL without metrics */
     struct metric *queued;
     struct metric *running;
 };
+void query_metrics_open(struct query_metrics *own, struct metrics *metrics, const char *engine);
 
 /* Where a query stands. */
 enum query_phase {

@@ -248,6 +248,12 @@ struct engine_statement {
     } locked;
 };
 
+/* Refuses a type whose rule is not switched off (statement_kind.c). */
+MUST_CHECK enum status statement_check_type(const struct engine *engine, duckdb_statement_type type,
+                                            struct error *error);
+/* What the whole text is, by the type of its last statement. */
+enum statement_kind statement_kind_of(const struct engine_statement *statement,
+                                      duckdb_statement_type type);
 /* One of the extracted statements, checked against the table of statement types. */
 MUST_CHECK enum status statement_prepare_part(struct engine_statement *statement, size_t index,
                                               duckdb_prepared_statement *out_prepared,

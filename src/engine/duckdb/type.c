@@ -2,30 +2,19 @@
  * type.c — from a DuckDB type to an Arrow field and the function that copies its values.
  *
  * Flat types are rows of one table. Types with parameters (DECIMAL, ENUM, nested ones) have a function
- * each. A result that has a column of type TIME_ZONE gives instants in milliseconds.
+ * each.
  *
- * Runs where statements are prepared, on a worker; owns the arena of the plan. Leaves out VARIANT,
- * which has no Arrow type. Source: reference of DuckDB's C API, Arrow Schema.fbs and the canonical
+ * Runs where statements are prepared, on a worker; owns nothing. Leaves out VARIANT, which has no Arrow
+ * type. Source: reference of DuckDB's C API, Arrow Schema.fbs and the canonical
  * extension types. SPDX-License-Identifier: Apache-2.0
  */
-#include "engine/duckdb/type.h"
+#include "engine/duckdb/plan_maker.h"
 
 #include <assert.h>
 
 #include "base/buf.h"
 #include "base/memory.h"
 #include "engine/duckdb/duckdb_copy.h"
-
-struct plan_maker {
-    struct result_plan *plan;
-    const struct time_zones *zones;
-    enum arrow_unit instant_unit;
-    bool plain_dictionaries;
-    struct str column; /* the top-level column, for messages */
-    size_t field_count;
-    size_t depth;
-    struct error *error;
-};
 
 /* --- flat types --------------------------------------------------------------------------------- */
 
@@ -228,9 +217,6 @@ static void make_enum(struct plan_maker *maker, duckdb_logical_type type, struct
 
 /* --- nested types ------------------------------------------------------------------------------- */
 
-static enum status make_field(struct plan_maker *maker, struct str name, duckdb_logical_type type,
-                              struct column_plan *plan, struct arrow_field *field);
-
 static void plan_add_children(struct plan_maker *maker, struct column_plan *plan,
                               struct arrow_field *field, size_t count)
 {
@@ -244,7 +230,7 @@ static enum status make_child(struct plan_maker *maker, struct str name, duckdb_
                               struct column_plan *plan, struct arrow_field *field, size_t index)
 {
     enum status status =
-        make_field(maker, name, type, &plan->children[index], &field->children[index]);
+        plan_make_field(maker, name, type, &plan->children[index], &field->children[index]);
     duckdb_destroy_logical_type(&type);
     return status;
 }
@@ -377,8 +363,8 @@ static enum status make_by_type(struct plan_maker *maker, duckdb_logical_type ty
     }
 }
 
-static enum status make_field(struct plan_maker *maker, struct str name, duckdb_logical_type type,
-                              struct column_plan *plan, struct arrow_field *field)
+enum status plan_make_field(struct plan_maker *maker, struct str name, duckdb_logical_type type,
+                            struct column_plan *plan, struct arrow_field *field)
 {
     if (++maker->field_count > ARROW_FIELDS_MAX)
         return error_set(maker->error, STATUS_INVALID_ARGUMENT,
@@ -397,91 +383,4 @@ static enum status make_field(struct plan_maker *maker, struct str name, duckdb_
     enum status status = make_by_type(maker, type, plan, field);
     maker->depth -= levels;
     return status;
-}
-
-/* --- results ------------------------------------------------------------------------------------ */
-
-static enum arrow_unit instant_unit(const struct time_zones *zones,
-                                    const struct engine_result_options *options,
-                                    const struct result_column *columns, size_t count)
-{
-    if (options->timestamp_unit)
-        return (enum arrow_unit)(options->timestamp_unit - 1);
-    for (size_t i = 0; i < count; i++)
-        if (duckdb_get_type_id(columns[i].type) == DUCKDB_TYPE_ENUM &&
-            time_zones_match(zones, columns[i].type))
-            return ARROW_MILLISECOND;
-    return ARROW_MICROSECOND;
-}
-
-static size_t count_dictionaries(const struct arrow_field *fields, size_t count)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < count; i++) {
-        found += fields[i].is_dictionary;
-        found += count_dictionaries(fields[i].children, fields[i].child_count);
-    }
-    return found;
-}
-
-/* Every dictionary of a result is the list of zones. */
-static void seal_schema(struct result_plan *plan, const struct time_zones *zones)
-{
-    struct arrow_schema *schema = plan->schema;
-    size_t count = count_dictionaries(schema->fields, schema->field_count);
-    struct arrow_batch **dictionaries = ARENA_NEW_ARRAY(&plan->arena, struct arrow_batch *, count);
-    for (size_t i = 0; i < count; i++)
-        dictionaries[i] = arrow_batch_ref(zones->dictionary);
-    arrow_schema_seal(schema, count ? dictionaries : NULL);
-}
-
-static void require_columns(struct arrow_schema *schema, uint64_t required)
-{
-    for (size_t i = 0; i < schema->field_count && i < 64; i++) {
-        struct arrow_field *field = &schema->fields[i];
-        field->nullable = !(required >> i & 1);
-        if (field->type == ARROW_LIST)
-            field->children[0].nullable = false;
-    }
-}
-
-void result_plan_init(struct result_plan *plan)
-{
-    *plan = (struct result_plan){0};
-    arena_init(&plan->arena);
-}
-
-void result_plan_finish(struct result_plan *plan)
-{
-    arrow_schema_unref(plan->schema);
-    arena_finish(&plan->arena);
-    *plan = (struct result_plan){0};
-}
-
-enum status result_plan_make(struct result_plan *plan, const struct time_zones *zones,
-                             const struct engine_result_options *options,
-                             const struct result_column *columns, size_t count, struct error *error)
-{
-    if (count > ARROW_FIELDS_MAX)
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "the result has %zu columns; %d are the limit", count, ARROW_FIELDS_MAX);
-    struct plan_maker maker = {
-        .plan = plan,
-        .zones = zones,
-        .instant_unit = instant_unit(zones, options, columns, count),
-        .plain_dictionaries = options->plain_dictionaries,
-        .error = error,
-    };
-    plan->schema = arrow_schema_create(count);
-    plan->columns = ARENA_NEW_ARRAY(&plan->arena, struct column_plan, count);
-    plan->column_count = count;
-    for (size_t i = 0; i < count; i++) {
-        maker.column = columns[i].name;
-        TRY(make_field(&maker, columns[i].name, columns[i].type, &plan->columns[i],
-                       &plan->schema->fields[i]));
-    }
-    if (options->required_columns)
-        require_columns(plan->schema, options->required_columns);
-    seal_schema(plan, zones);
-    return STATUS_OK;
 }
