@@ -253,6 +253,7 @@ void dataset_discard(struct dataset *dataset)
 {
     lock_take(&dataset->locked.lock);
     bool is_read = dataset->locked.reader_count > 0;
+    dataset->locked.is_discarded |= !is_read;
     lock_give(&dataset->locked.lock);
     if (!is_read)
         free_below(dataset, true);

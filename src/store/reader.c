@@ -25,7 +25,8 @@ enum status dataset_reader_open(struct dataset *dataset, size_t position, struct
     LOCKED(&store->locked.lock);
     lock_take(&dataset->locked.lock);
     /* A failed dataset is readable from anywhere: the reader shall learn of the failure. */
-    if (position < dataset->locked.base && dataset->locked.state != DATASET_FAILED) {
+    bool is_gone = position < dataset->locked.base || dataset->locked.is_discarded;
+    if (is_gone && dataset->locked.state != DATASET_FAILED) {
         lock_give(&dataset->locked.lock);
         return error_set(error, STATUS_NOT_FOUND,
                          "result expired: '%.*s' is not kept any more; run the statement again",

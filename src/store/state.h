@@ -106,6 +106,7 @@ struct dataset {
         enum dataset_state state;
         struct error *error; /* of DATASET_FAILED; set once */
         bool is_transient;
+        bool is_discarded; /* dropped without a reader: its batches go */
         bool read_to_end;
         bool retry;          /* something changed for the producer since it last looked */
         unsigned posting;    /* threads that post wake-ups now, outside of the lock */

@@ -10,10 +10,11 @@
  *
  * Texts point into the batches: where a column has any, all batches that were read are held until the
  * statement ends. Rows come in order where one thread reads, which is what the engine does wherever order
- * matters. The engine's own errors lose their kind on the way out; ours wait at the connection.
+ * matters. The engine's own errors lose their kind on the way out; ours wait at the connection. Filters come
+ * by the text of the statement (dataset_filter.h), since the C API hands none down.
  *
- * Bind runs on a worker, the rest on the engine's threads. Filters come by the text of
- * the statement (dataset_filter.h), since the C API hands none down. Source: DuckDB's C API, table functions. SPDX-License-Identifier: Apache-2.0
+ * Bind runs on a worker, the rest on the engine's threads. Source: DuckDB's C API, table functions.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/checked.h"
 #include "base/memory.h"
@@ -188,16 +189,15 @@ static enum status scan_open_reader(struct batch_scan *scan, int64_t *out_rows, 
 {
     const struct batch_bind *bind = scan->bind;
     struct dataset_use use;
-    TRY(dataset_use_find(bind->engine, scan->connection, bind->name, &use, error));
+    TRY(dataset_use_open(bind->engine, scan->connection, bind->name, &use, error));
     CLEANUP(dataset_unref) struct dataset *dataset = use.dataset;
+    scan->reader = use.reader;
     if (!arrow_schema_equal(dataset_schema(dataset), bind->schema))
         return error_set(
             error, STATUS_ABORTED,
             "dataset '%.*s' was replaced by one with other columns after the statement "
             "was prepared: send it again",
             STR_ARGS(bind->name));
-    TRY(dataset_reader_open(dataset, 0, NULL, NULL, &scan->reader, error));
-    dataset_reader_end_at(scan->reader, use.batches);
     *out_rows = use.rows;
     return STATUS_OK;
 }

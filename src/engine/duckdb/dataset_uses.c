@@ -11,6 +11,9 @@
 #include "engine/dataset_find.h"
 #include "engine/duckdb/state.h"
 
+/* How often a dataset may be replaced between two steps of ours. */
+#define OPEN_ATTEMPTS_MAX 100
+
 void dataset_uses_add(struct dataset_uses *uses, struct str name, struct arrow_schema *schema)
 {
     uses->items = memory_resize(uses->items, uses->count + 1, sizeof(*uses->items));
@@ -65,21 +68,33 @@ enum status dataset_find_readable(struct engine *engine, struct str name,
 
 /* --- one run ------------------------------------------------------------------------------------ */
 
-/* A dataset that cannot be read is left for its scan to tell. */
-static void use_pin(struct dataset_use *use, struct engine *engine)
+/* A reader keeps the batches, a reference does not: where another dataset took the name over before the
+ * reader was there, that one is meant. */
+static enum status use_open(struct dataset_use *use, struct engine *engine, struct str name,
+                            struct error *error)
 {
-    struct dataset_facts facts;
-    if (dataset_find_readable(engine, str_of(use->name), &use->dataset, NULL) != STATUS_OK)
-        return;
-    dataset_facts(use->dataset, &facts);
-    use->batches = facts.batches;
-    use->rows = facts.rows;
+    for (unsigned attempt = 1;; attempt++) {
+        CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+        TRY(dataset_find_readable(engine, name, &dataset, error));
+        enum status status = dataset_reader_open(dataset, 0, NULL, NULL, &use->reader, error);
+        if (status == STATUS_OK) {
+            struct dataset_facts facts;
+            dataset_facts(dataset, &facts);
+            use->dataset = STEAL(dataset);
+            use->batches = facts.batches;
+            use->rows = facts.rows;
+            return STATUS_OK;
+        }
+        if (attempt == OPEN_ATTEMPTS_MAX)
+            return status;
+    }
 }
 
 void dataset_uses_pin(struct dataset_uses *uses, struct connection *connection)
 {
+    /* One that cannot be read is left for its scan to tell. */
     for (size_t i = 0; i < uses->count; i++)
-        use_pin(&uses->items[i], connection->engine);
+        (void)use_open(&uses->items[i], connection->engine, str_of(uses->items[i].name), NULL);
     LOCKED(&connection->locked.lock);
     connection->locked.reads = uses;
 }
@@ -89,8 +104,10 @@ void dataset_uses_unpin(struct dataset_uses *uses, struct connection *connection
     lock_take(&connection->locked.lock);
     connection->locked.reads = NULL;
     lock_give(&connection->locked.lock);
-    for (size_t i = 0; i < uses->count; i++)
+    for (size_t i = 0; i < uses->count; i++) {
+        dataset_reader_close(STEAL(uses->items[i].reader));
         dataset_unref(STEAL(uses->items[i].dataset));
+    }
 }
 
 /* The first of a name counts, however often it was read. */
@@ -109,17 +126,18 @@ static bool use_find_pinned(struct connection *connection, struct str name,
     return false;
 }
 
-enum status dataset_use_find(struct engine *engine, struct connection *connection, struct str name,
+enum status dataset_use_open(struct engine *engine, struct connection *connection, struct str name,
                              struct dataset_use *out_use, struct error *error)
 {
-    struct dataset_facts facts;
-    if (connection && use_find_pinned(connection, name, out_use))
-        return STATUS_OK;
     *out_use = (struct dataset_use){0};
-    TRY(dataset_find_readable(engine, name, &out_use->dataset, error));
-    dataset_facts(out_use->dataset, &facts);
-    out_use->batches = facts.batches;
-    out_use->rows = facts.rows;
+    if (!connection || !use_find_pinned(connection, name, out_use)) {
+        TRY(use_open(out_use, engine, name, error));
+    } else {
+        CLEANUP(dataset_unref) struct dataset *dataset = STEAL(out_use->dataset);
+        TRY(dataset_reader_open(dataset, 0, NULL, NULL, &out_use->reader, error));
+        out_use->dataset = STEAL(dataset);
+    }
+    dataset_reader_end_at(out_use->reader, out_use->batches);
     return STATUS_OK;
 }
 

@@ -193,7 +193,8 @@ struct dataset_use {
     char *name; /* id or path */
     struct arrow_schema *schema;
     struct dataset *dataset; /* while the statement runs: what it reads, a reference; else NULL */
-    size_t batches;          /* of it, so many: what came later is for later statements */
+    struct dataset_reader *reader; /* has it keep its batches */
+    size_t batches;                /* of it, so many: what came later is for later statements */
     int64_t rows;
 };
 
@@ -208,9 +209,9 @@ bool dataset_uses_are_current(const struct dataset_uses *uses, struct engine *en
 /* Has all scans of one run read the same: what the datasets hold now. */
 void dataset_uses_pin(struct dataset_uses *uses, struct connection *connection);
 void dataset_uses_unpin(struct dataset_uses *uses, struct connection *connection);
-/* What a scan on that connection (NULL: none of ours) reads of a name, with one reference to the dataset in
- * out_use, whose name is not set. Errors of dataset_find_readable. */
-MUST_CHECK enum status dataset_use_find(struct engine *engine, struct connection *connection,
+/* What a scan on that connection (NULL: none of ours) reads of a name: a reader of its own and one reference
+ * to the dataset, for the caller. Errors of dataset_find_readable. */
+MUST_CHECK enum status dataset_use_open(struct engine *engine, struct connection *connection,
                                         struct str name, struct dataset_use *out_use,
                                         struct error *error);
 /* The dataset of an id or a path, one reference. NOT_FOUND; FAILED_PRECONDITION for one that is not

@@ -419,6 +419,8 @@ static void query_and_replace(void *context)
         struct test_result result = test_run_in(
             worker->test, session, "SELECT count(*), count(DISTINCT t) FROM dataset.busy", NULL);
         bool is_stale = result.status == STATUS_ABORTED;
+        if (result.status != STATUS_OK && !is_stale)
+            fprintf(stderr, "status %d: %s\n", (int)result.status, result.error.message);
         assert_true(result.status == STATUS_OK || is_stale);
     }
 }
