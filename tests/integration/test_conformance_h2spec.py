@@ -1,23 +1,14 @@
 """HTTP/2 by h2spec: every case of generic, http2 and hpack, the strict ones too, at every door.
 
-nghttp2's own server answers the same cases in the same run: a case that it fails is the only one that
-may fail here, and docs/transport.md names it.
-
 SPDX-License-Identifier: Apache-2.0
 """
-import contextlib
-import re
-import shutil
-import socket
 import subprocess
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from harness import clean_environment, wait_until
+from harness import clean_environment
 
 pytestmark = pytest.mark.timeout(180)
-REPOSITORY = Path(__file__).resolve().parent.parent.parent
 CASES = 146
 # The case presumes that the server takes no frame over 16,384 bytes; Volley announces 1 MiB, and so
 # the case is run once more with a frame that is over that.
@@ -48,44 +39,13 @@ def h2spec(client_program):
     return client_program("h2spec", "h2spec")
 
 
-@pytest.fixture(scope="module")
-def excused(h2spec, tmp_path_factory):
-    """The cases that nghttpd fails."""
-    program = shutil.which("nghttpd", path="/usr/sbin:/usr/bin:/usr/local/bin")
-    if not program:
-        pytest.skip("nghttpd (Debian: nghttp2-server) is not installed")
-    folder = tmp_path_factory.mktemp("nghttpd")
-    (folder / "index.html").write_text("hello\n")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    process = subprocess.Popen(
-        [program, "--no-tls", "--address=127.0.0.1", "-d", str(folder), str(port)],
-        stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-    def listening():
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return True
-        return False
-
-    try:
-        wait_until(listening, what="nghttpd")
-        failed, count = failed_cases(h2spec, port, folder, "/index.html")
-    finally:
-        process.kill()
-        process.wait()
-    assert count == CASES
-    return set(failed)
-
-
-def check_every_case(h2spec, excused, port, folder, path, *options):
+def check_every_case(h2spec, port, folder, path, *options):
     failed, count = failed_cases(h2spec, port, folder, path, *options)
     assert count == CASES
     again, one = failed_cases(h2spec, port, folder, path, *options, *LARGE_FRAME_OPTIONS, LARGE_FRAME)
     assert one == 1
     failed.pop(LARGE_FRAME, None)
     failed.update(again)
-    for name in excused:
-        failed.pop(name, None)
     assert not failed, "\n".join(f"{name} {text}" for name, text in sorted(failed.items()))
 
 
@@ -93,18 +53,12 @@ def check_every_case(h2spec, excused, port, folder, path, *options):
     ("http", "/health"), ("http", "/v1/query"),
     ("flight", "/arrow.flight.protocol.FlightService/ListActions"),
 ])
-def test_every_case(server, h2spec, excused, tmp_path, door, path):
+def test_every_case(server, h2spec, tmp_path, door, path):
     port = (server.http_address if door == "http" else server.flight_address)[1]
-    check_every_case(h2spec, excused, port, tmp_path, path)
+    check_every_case(h2spec, port, tmp_path, path)
     assert server.request("GET", "/health").status == 200
 
 
-def test_every_case_over_tls(tls_server, h2spec, excused, tmp_path):
-    check_every_case(h2spec, excused, tls_server.flight_address[1], tmp_path,
+def test_every_case_over_tls(tls_server, h2spec, tmp_path):
+    check_every_case(h2spec, tls_server.flight_address[1], tmp_path,
                      "/arrow.flight.protocol.FlightService/ListActions", "--tls", "--insecure")
-
-
-def test_the_exceptions_are_documented(excused):
-    document = (REPOSITORY / "docs" / "transport.md").read_text()
-    assert set(re.findall(r"`(?:generic|http2|hpack)/[\d./]+`", document)) == {
-        f"`{name}`" for name in excused}
