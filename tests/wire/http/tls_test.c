@@ -363,6 +363,25 @@ static void a_goodbye_ends_the_input(void **state)
     secure_close(&secure);
 }
 
+/* What waits when a client breaks the session can never be encrypted: it is not waited for. */
+static void a_broken_session_drops_what_waits(void **state)
+{
+    static const uint8_t forged[5 + 32] = {0x17, 3, 3, 0, 32};
+    struct secure secure;
+    secure_open(&secure, NULL, "\x08http/1.1");
+    assert_true(shake(&secure));
+    write_text(&secure, "GET /big HTTP/1.1\r\nhost: a\r\n\r\n");
+    secure.peer.take_max = 1000;
+    deliver(&secure);
+    assert_true(secure.peer.connection->wire.blocked);
+    peer_send(&secure.peer, forged, sizeof(forged));
+    peer_take(&secure.peer, SIZE_MAX);
+    assert_false(peer_is_open(&secure.peer));
+    PEER_EXPECT_EVENTS(&secure.peer, "request GET /big; end; close disconnected");
+    assert_true(peer_serves_neighbour(&secure.peer));
+    secure_close(&secure);
+}
+
 /* --- what is no TLS, or too much of it ----------------------------------------------------------- */
 
 static void plain_bytes_are_refused(void **state)
@@ -478,6 +497,7 @@ int main(void)
         cmocka_unit_test(says_goodbye),
         cmocka_unit_test(an_abort_is_no_goodbye),
         cmocka_unit_test(a_goodbye_ends_the_input),
+        cmocka_unit_test(a_broken_session_drops_what_waits),
         cmocka_unit_test(plain_bytes_are_refused),
         cmocka_unit_test(a_hello_on_a_plain_address_is_refused),
         cmocka_unit_test(a_failed_handshake_is_told),
