@@ -7,17 +7,19 @@ SPDX-License-Identifier: Apache-2.0
 import functools
 import json
 import shutil
+import subprocess
 
 import messages
 import pyarrow.flight
 from context import AGAIN_BYTES, MEBIBYTE_ROWS, STORE
-from measuring import GRPC_HEADERS, MEBIBYTE, Measure, h2load, warm_memory, watched
-from processes import run_json
+from measuring import GRPC_HEADERS, MEBIBYTE, Measure, client_cpu, h2load, warm_memory, watched
+from processes import CALL_SECONDS, run_json
 
 SERVICE = "/arrow.flight.protocol.FlightService/"
 PEERS = ("pyarrow", "arrow-go", "arrow-rs")
 READERS = 8
 CODED_BYTES = 256 << 20
+HTTP_BYTES = 512 << 20
 NAME = "bench"
 DESCRIPTOR = pyarrow.flight.FlightDescriptor.for_path(NAME)
 AGGREGATE = "SELECT count(*) AS n, sum(a) AS a, min(b) AS b, max(c) AS c, avg(d) AS d FROM {}"
@@ -289,6 +291,37 @@ def get_compressed(context, codec):
           None, "<=", 1.1)])
 
 
+def over_http(context, method):
+    """An Arrow stream over HTTP/1.1, by curl, into a dataset in memory or out of it."""
+    size = HTTP_BYTES
+
+    def run(_):
+        server = context.server("volley" + STORE)
+        stream = messages.write_stream(context.folder, MEBIBYTE, size)
+        url = f"http://{server.addresses['http']}/v1/datasets/{NAME}"
+        upload_options = ("-T", stream, "-H", "content-type: application/vnd.apache.arrow.stream")
+        download_options = ("-H", "accept: application/vnd.apache.arrow.stream")
+
+        def transfer(*options):
+            sample = {}
+            with client_cpu(sample):
+                output = subprocess.run(
+                    ["curl", "-sS", "--fail", "-o", "/dev/null", "-w", "%{time_total}", *options, url],
+                    capture_output=True, text=True, check=True, timeout=CALL_SECONDS).stdout
+            return sample | {"seconds": float(output), "gigabytes": size / 1e9}
+
+        warm_memory(size * 5 // 4)
+        sample = watched(server, lambda: transfer(*upload_options))
+        if method == "GET":
+            sample = watched(server, lambda: transfer(*download_options))
+        drop(server)
+        return sample
+
+    return Measure(
+        f"http-{method.lower()}", f"{method} /v1/datasets of 4 x int64, 512 MiB as an Arrow stream, curl",
+        ["volley"], run, ("gb_per_second", "server_cpu_per_gb", "client_cpu"), rounds_max=3)
+
+
 def all_measures(context):
     measures = [put(context, MEBIBYTE), put(context, 64 << 10), put_to_files(context),
                 aggregate(context),
@@ -298,4 +331,6 @@ def all_measures(context):
     if shutil.which("h2load"):
         measures += [get_by_many(context, READERS), get_spilled(context)]
         measures += [get_compressed(context, codec) for codec in ("lz4", "zstd")]
+    if shutil.which("curl"):
+        measures += [over_http(context, method) for method in ("PUT", "GET")]
     return measures

@@ -89,6 +89,18 @@ def write_upload(folder, name, descriptor, batch_bytes, kind="counting", compres
     return head, body
 
 
+def write_stream(folder, batch_bytes, size):
+    """An Arrow IPC stream of `size` bytes of batches in a file."""
+    path = folder / f"stream-{batch_bytes}-{size}.arrows"
+    if not path.exists():
+        made = batches("counting", batch_bytes)
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, made[0].schema) as writer:
+            for _ in range(size // FILE_BYTES):
+                for batch in made:
+                    writer.write_batch(batch)
+    return path
+
+
 def write_ticket(folder, name, text):
     """The body of a DoGet."""
     path = folder / f"{name}.ticket"
