@@ -38,7 +38,6 @@ MUST_CHECK enum status ipc_take_decoded_bytes(size_t *left, size_t size, struct 
 struct ipc_decompressor {
     struct compress_frame_decoder *frames;
     struct slab slab;
-    size_t total_bytes;
 };
 /* Decompresses one buffer of a compressed body, its length prefix included. *decoded_bytes_left is
  * lowered by what the buffer takes. */

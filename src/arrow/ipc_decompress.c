@@ -12,21 +12,10 @@
 #include "arrow/ipc_format.h"
 
 #define PREFIX_BYTES 8
-#define SLAB_STREAM_BYTES_MIN ((size_t)4 << 20)
-#define SLAB_BUFFER_BYTES_MIN ((size_t)32 << 10)
 
 static enum status fault(struct error *error, const char *what)
 {
     return error_set(error, STATUS_INVALID_ARGUMENT, "Arrow body: a compressed buffer %s", what);
-}
-
-/* A short stream, and small buffers, are not worth a block. */
-static struct buffer *allocate(struct ipc_decompressor *decompressor, size_t size)
-{
-    bool is_much =
-        decompressor->total_bytes >= SLAB_STREAM_BYTES_MIN && size >= SLAB_BUFFER_BYTES_MIN;
-    decompressor->total_bytes += size;
-    return is_much ? slab_take(&decompressor->slab, size) : buffer_create(size);
 }
 
 enum status ipc_decompress(struct ipc_decompressor *decompressor, int64_t codec,
@@ -50,7 +39,8 @@ enum status ipc_decompress(struct ipc_decompressor *decompressor, int64_t codec,
         return STATUS_OK;
     }
     TRY(ipc_take_decoded_bytes(decoded_bytes_left, (size_t)claim, error));
-    CLEANUP(buffer_unref) struct buffer *buffer = allocate(decompressor, (size_t)claim);
+    CLEANUP(buffer_unref)
+    struct buffer *buffer = slab_take_streamed(&decompressor->slab, (size_t)claim);
     enum compress_format format = codec == IPC_CODEC_LZ4_FRAME ? COMPRESS_LZ4 : COMPRESS_ZSTD;
     struct error reason = ERROR_NONE;
     enum status status = compress_frame_decode(decompressor->frames, format, slice_str(frame),

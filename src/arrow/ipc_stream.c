@@ -14,6 +14,7 @@
 #include "arrow/ipc_format.h"
 #include "base/checked.h"
 #include "base/memory.h"
+#include "base/slab.h"
 
 enum stream_state { STREAM_PREFIX, STREAM_METADATA, STREAM_BODY, STREAM_ENDED };
 
@@ -21,6 +22,7 @@ struct ipc_stream_reader {
     struct ipc_limits limits;
     struct ipc_decoder *decoder;
     struct slices waiting;
+    struct slab slab; /* of large bodies that came in pieces */
     enum stream_state state;
     bool failed;
     size_t needed_bytes; /* of the part that comes next */
@@ -43,6 +45,7 @@ void ipc_stream_reader_destroy(struct ipc_stream_reader *reader)
         return;
     ipc_decoder_destroy(reader->decoder);
     slices_finish(&reader->waiting);
+    slab_finish(&reader->slab);
     slice_finish(&reader->metadata);
     free(reader);
 }
@@ -77,8 +80,9 @@ struct arrow_schema *ipc_stream_reader_schema(const struct ipc_stream_reader *re
 }
 
 /* Takes `size` bytes from the front; they are there. */
-static struct slice take(struct slices *waiting, size_t size)
+static struct slice take(struct ipc_stream_reader *reader, size_t size)
 {
+    struct slices *waiting = &reader->waiting;
     if (size == 0)
         return SLICE_EMPTY;
     struct slice taken;
@@ -89,7 +93,7 @@ static struct slice take(struct slices *waiting, size_t size)
         slices_consume(waiting, size);
         return taken;
     }
-    struct buffer *buffer = buffer_create(size);
+    struct buffer *buffer = slab_take_streamed(&reader->slab, size);
     for (size_t done = 0; done < size;) {
         first = slices_at(waiting, 0);
         size_t part = size_min(first->len, size - done);
@@ -102,7 +106,7 @@ static struct slice take(struct slices *waiting, size_t size)
 
 static enum status take_prefix(struct ipc_stream_reader *reader, struct error *error)
 {
-    CLEANUP(slice_finish) struct slice prefix = take(&reader->waiting, IPC_PREFIX_BYTES);
+    CLEANUP(slice_finish) struct slice prefix = take(reader, IPC_PREFIX_BYTES);
     uint32_t words[2];
     memcpy(words, prefix.ptr, sizeof(words));
     if (words[0] != IPC_CONTINUATION)
@@ -120,7 +124,7 @@ static enum status take_prefix(struct ipc_stream_reader *reader, struct error *e
 /* The body's length is in the metadata; the decoder checks the rest again. */
 static enum status take_metadata(struct ipc_stream_reader *reader, struct error *error)
 {
-    reader->metadata = take(&reader->waiting, reader->needed_bytes);
+    reader->metadata = take(reader, reader->needed_bytes);
     size_t body_bytes;
     TRY(ipc_message_body_bytes(reader->metadata, &body_bytes, error));
     if (body_bytes > reader->limits.body_bytes_max)
@@ -136,7 +140,7 @@ static enum status take_body(struct ipc_stream_reader *reader, struct arrow_batc
                              struct error *error)
 {
     CLEANUP(slice_finish) struct slice metadata = reader->metadata;
-    CLEANUP(slice_finish) struct slice body = take(&reader->waiting, reader->needed_bytes);
+    CLEANUP(slice_finish) struct slice body = take(reader, reader->needed_bytes);
     reader->metadata = SLICE_EMPTY;
     reader->state = STREAM_PREFIX;
     reader->needed_bytes = IPC_PREFIX_BYTES;

@@ -18,6 +18,8 @@
 
 #define HUGE_PAGE_BYTES ((size_t)2 << 20)
 #define PAGE_BYTES ((size_t)4096)
+#define STREAM_BYTES_MIN ((size_t)4 << 20)
+#define STREAMED_BUFFER_BYTES_MIN ((size_t)32 << 10)
 
 struct slab_block {
     atomic_size_t references;
@@ -100,7 +102,8 @@ void slab_finish(struct slab *slab)
         atomic_store(&slab->block->is_open, false);
         (void)block_unref(slab->block);
     }
-    *slab = (struct slab){0};
+    slab->block = NULL;
+    slab->used = 0;
 }
 
 /* Has the slab hold a block with room for `size` bytes; false: there is no memory. */
@@ -129,4 +132,11 @@ struct buffer *slab_take(struct slab *slab, size_t size)
     atomic_init(&taken->buffer.references, 1);
     slab->used += reserved;
     return &taken->buffer;
+}
+
+struct buffer *slab_take_streamed(struct slab *slab, size_t size)
+{
+    bool is_much = slab->streamed_bytes >= STREAM_BYTES_MIN && size >= STREAMED_BUFFER_BYTES_MIN;
+    slab->streamed_bytes += size;
+    return is_much ? slab_take(slab, size) : buffer_create(size);
 }

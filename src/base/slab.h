@@ -16,6 +16,7 @@
 struct slab {
     struct slab_block *block; /* NULL: none yet */
     size_t used;              /* bytes of it */
+    size_t streamed_bytes;    /* what slab_take_streamed was asked for */
 };
 
 /* A zeroed struct is an empty slab. */
@@ -24,3 +25,6 @@ CLEANUP_IN_PLACE(struct slab, slab_finish)
 /* A buffer of `size` bytes (checked by the caller), aligned to BUFFER_ALIGNMENT, not initialised, one
  * reference. */
 struct buffer *slab_take(struct slab *slab, size_t size);
+/* For one of many buffers of a stream whose length is not known: small ones, and the first few MiB, are not
+ * worth a block and get memory of their own. */
+struct buffer *slab_take_streamed(struct slab *slab, size_t size);

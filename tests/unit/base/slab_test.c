@@ -113,6 +113,26 @@ static void an_empty_block_is_begun_anew(void **state)
     }
 }
 
+/* Only when there is much, and each is large. */
+static void a_stream_begins_without_a_block(void **state)
+{
+    CLEANUP(slab_finish) struct slab slab = {0};
+    for (int i = 0; i < 4; i++) {
+        struct buffer *early = slab_take_streamed(&slab, MIB);
+        assert_null(slab.block);
+        buffer_unref(early);
+    }
+    struct buffer *small = slab_take_streamed(&slab, 100);
+    assert_null(slab.block);
+    struct buffer *first = slab_take_streamed(&slab, MIB);
+    struct buffer *second = slab_take_streamed(&slab, MIB);
+    assert_non_null(slab.block);
+    assert_ptr_equal(second->data, first->data + MIB);
+    buffer_unref(small);
+    buffer_unref(first);
+    buffer_unref(second);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -121,6 +141,7 @@ int main(void)
         cmocka_unit_test(what_is_freed_goes_back),
         cmocka_unit_test(pages_go_back_after_the_slab_too),
         cmocka_unit_test(an_empty_block_is_begun_anew),
+        cmocka_unit_test(a_stream_begins_without_a_block),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
