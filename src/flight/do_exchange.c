@@ -2,11 +2,14 @@
  * do_exchange.c — DoExchange: batches in, the rows of a statement over them out.
  *
  * The first message says {"sql": ...}; the statement reads the table `input`, which is what the client
- * sends. The batches are staged in a private dataset (upload.c), which may go to disk, so that a client
- * that writes everything before it reads never waits for itself. As soon as the input's schema is there
- * the statement is prepared once over the empty dataset: its schema is the first answer, and a fault in
- * it is told before the data come. It runs when the client has half-closed, and its rows are sent as they
- * come. The dataset goes with the call.
+ * sends. The batches are kept in a private dataset (upload.c), which may go to disk, so that a client that
+ * writes everything before it reads never waits for itself. As soon as the input's schema is there the
+ * statement is prepared and started: its schema is the first answer, a fault in it is told before the data
+ * come, and its rows are sent while the client still sends. Only values of dictionary columns are not
+ * known that early: then it starts with the input's end. A statement that has enough of its input has it
+ * sent to its end all the same, since many clients take an early end for a broken call.
+ *
+ * The dataset goes with the call.
  *
  * receive runs on a worker, next on the loop. Source: Flight.proto, "DoExchange"; contracts section 6.
  * SPDX-License-Identifier: Apache-2.0
@@ -85,48 +88,32 @@ static enum status mended(const struct exchange *exchange, struct error *failure
     return error_copy(error, failure);
 }
 
-/* The dataset, still empty, under its name. */
-static enum status stage_empty(struct flight_call *call, struct arrow_schema *schema,
-                               struct error *error)
+static enum status prepare(struct flight_call *call, struct error *error)
 {
-    const struct put_options options = {
-        .id = str_of(call->exchange->id),
-        .mode = PUT_CREATE,
-        .owner = session_user(call->session),
-        .ttl_ms = INPUT_TTL_MS,
-        .schema = schema,
-    };
-    CLEANUP(put_destroy) struct put *put = NULL;
-    struct put_result result;
-    TRY(put_begin(call->exchange->store, &options, &put, error));
-    TRY(put_commit(put, &result, error));
-    call->exchange->is_staged = true;
-    return STATUS_OK;
-}
-
-/* Learns the statement's schema, and its faults. */
-static enum status look_ahead(struct flight_call *call, struct error *error)
-{
-    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
-    struct engine_result_options options;
     struct error failure = ERROR_NONE;
-    TRY(flight_result_options(call, &options, error));
-    if (engine_prepare(session_engine(call->session), buf_str(&call->exchange->sql), &options,
-                       &statement, &failure) != STATUS_OK)
+    if (flight_prepare(call, buf_str(&call->exchange->sql), NULL, &call->query, &failure) !=
+        STATUS_OK)
         return mended(call->exchange, &failure, error);
-    call->schema = arrow_schema_ref(engine_statement_schema(statement));
+    call->schema = arrow_schema_ref(query_schema(call->query));
+    call->dataset = dataset_ref(query_dataset(call->query));
     return STATUS_OK;
 }
 
-/* With the input's schema the statement is looked at. Values of dictionaries come later than that, and are
- * part of the dataset's schema: then everything waits for the end. */
+static enum status start(struct flight_call *call, struct error *error)
+{
+    TRY(prepare(call, error));
+    TRY(flight_open_stream(call, error));
+    return flight_start(call, error);
+}
+
 static enum status after_message(struct flight_call *call, struct error *error)
 {
     struct arrow_schema *schema = upload_schema(call->upload);
-    if (!schema || schema->dictionary_count > 0 || call->exchange->is_staged)
+    if (!schema || schema->dictionary_count > 0 || call->query)
         return STATUS_OK;
-    TRY(stage_empty(call, schema, error));
-    return look_ahead(call, error);
+    TRY(upload_begin(call->upload, error));
+    call->exchange->is_staged = true;
+    return start(call, error);
 }
 
 static enum status check_target(const struct target *target, struct error *error)
@@ -167,6 +154,7 @@ static enum status receive_first(struct flight_call *call, const struct flight_d
         .workers = call->exchange->workers,
         .target = &input,
         .owner = session_user(call->session),
+        .is_open = true,
     };
     return upload_create(&upload, &call->upload, error);
 }
@@ -179,24 +167,10 @@ enum status do_exchange_receive(struct grpc_call *grpc, struct slice message, st
     upload_align(grpc, message, &data);
     if (!call->received)
         TRY(receive_first(call, &data, error));
+    if (call->answered)
+        return STATUS_OK;
     TRY(upload_receive(call->upload, &data, error));
     return after_message(call, error);
-}
-
-/* --- output --------------------------------------------------------------------------------- */
-
-static enum status prepare(struct flight_call *call, struct error *error)
-{
-    struct error failure = ERROR_NONE;
-    if (flight_prepare(call, buf_str(&call->exchange->sql), NULL, &call->query, &failure) !=
-        STATUS_OK)
-        return mended(call->exchange, &failure, error);
-    if (call->schema && !arrow_schema_equal(call->schema, query_schema(call->query)))
-        return error_set(error, STATUS_ABORTED,
-                         "a table that the statement reads was changed while the input came; try "
-                         "again");
-    call->dataset = dataset_ref(query_dataset(call->query));
-    return STATUS_OK;
 }
 
 enum status do_exchange_half_close(struct grpc_call *grpc, struct error *error)
@@ -207,29 +181,28 @@ enum status do_exchange_half_close(struct grpc_call *grpc, struct error *error)
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "DoExchange without a message; the first one must carry {\"sql\": ...}");
     TRY(flight_check_wanted(call, error));
-    TRY(upload_commit(call->upload, &result, error));
+    if (!call->answered)
+        TRY(upload_commit(call->upload, &result, error));
     call->exchange->is_staged = true;
-    TRY(prepare(call, error));
-    TRY(flight_open_stream(call, error));
-    grpc->fingerprint = query_fingerprint(call->query);
-    TRY(flight_check_wanted(call, error));
+    if (!call->query)
+        TRY(start(call, error));
     call->half_closed = true;
-    return query_start(call->query, NULL, NULL, error);
+    return STATUS_OK;
 }
+
+/* --- output --------------------------------------------------------------------------------- */
 
 enum status do_exchange_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
                              struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
-    uint64_t rows;
-    if (call->schema && !call->download.is_schema_sent) {
-        *out_step = GRPC_MESSAGE;
-        return download_write_schema(&call->download, call->schema, out, error);
-    }
+    uint64_t rows = 0;
     *out_step = GRPC_WAIT;
-    if (!call->half_closed)
-        return STATUS_OK;
-    TRY(download_next(&call->download, out, out_step, &rows, error));
+    if (call->query && !call->answered)
+        TRY(download_next(&call->download, out, out_step, &rows, error));
+    call->answered |= *out_step == GRPC_END;
+    if (call->answered)
+        *out_step = call->half_closed ? GRPC_END : GRPC_WAIT;
     grpc->rows += rows;
     return STATUS_OK;
 }

@@ -47,7 +47,8 @@ static const struct grpc_method methods[] = {
      .receive = poll_flight_info_receive, .next = poll_flight_info_next,
      .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "DoExchange", .shape = GRPC_EXCHANGE, .blocking = true, .keeps_messages = true,
-     .first_message_ms = FIRST_MESSAGE_MS, .open = flight_open, .receive = do_exchange_receive,
+     .first_message_ms = FIRST_MESSAGE_MS, .is_quick = do_put_is_quick, .open = flight_open,
+     .receive = do_exchange_receive,
      .half_close = do_exchange_half_close,
      .next = do_exchange_next, .cancel = flight_cancel, .close = flight_close},
 };

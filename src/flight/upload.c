@@ -82,6 +82,7 @@ enum status upload_create(const struct upload_options *options, struct upload **
     upload->wishes = options->target->wishes;
     upload->options.owner = arena_copy(&upload->arena, options->owner);
     upload->options.ttl_default_ms = options->ttl_default_ms;
+    upload->options.is_open = options->is_open;
     upload->decoder = ipc_decoder_create(&ipc_limits_default);
     TRY(set_name(upload, options->target, error));
     *out_upload = STEAL(upload);
@@ -200,6 +201,11 @@ bool upload_is_quick(const struct upload *upload, const struct flight_data *mess
     return upload->put && size > 0 && size <= upload->quick_bytes &&
            !put_may_block(upload->put, 2 * size) &&
            ipc_message_is_plain_batch(message->data_header);
+}
+
+enum status upload_begin(struct upload *upload, struct error *error)
+{
+    return upload->put ? STATUS_OK : begin(upload, upload_schema(upload), error);
 }
 
 struct arrow_schema *upload_schema(const struct upload *upload)

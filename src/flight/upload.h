@@ -23,6 +23,7 @@ struct upload_options {
     const struct target *target; /* DATASET or STORE; its texts are copied */
     struct str owner;
     uint64_t ttl_default_ms; /* of a new dataset */
+    bool is_open;            /* its batches are read as they come (put.h) */
 };
 
 /* INVALID_ARGUMENT, UNIMPLEMENTED for a name that nothing can be put under. */
@@ -36,6 +37,8 @@ MUST_CHECK enum status upload_receive(struct upload *upload, const struct flight
 /* Whether upload_receive would be done with the message in a moment: fewer bytes than it takes to read from
  * the socket, no decompression, no disk. */
 bool upload_is_quick(const struct upload *upload, const struct flight_data *message);
+/* Begins the put before the first batch; the schema is there. */
+MUST_CHECK enum status upload_begin(struct upload *upload, struct error *error);
 /* The schema, or NULL before it came. Not a new reference. */
 struct arrow_schema *upload_schema(const struct upload *upload);
 /* Publishes everything; the texts of the result live as long as the upload. */

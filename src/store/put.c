@@ -192,6 +192,8 @@ enum status put_begin(struct store *store, const struct put_options *options, st
     if (appends)
         put->target = STEAL(present);
     TRY(stage(put, options, error));
+    if (options->is_open)
+        TRY(put_publish_open(put, error));
     *out_put = STEAL(put);
     return STATUS_OK;
 }
@@ -255,16 +257,36 @@ enum status put_append(struct put *put, struct arrow_batch *batch, struct error 
     size_t cost = dataset_batch_cost(taken);
     size_t body_bytes = taken->body_bytes;
     TRY(charge(put->store, cost, error));
-    LOCKED(&staged->locked.lock);
-    dataset_add(staged, STEAL(taken), cost);
-    atomic_fetch_add(&staged->account->bytes, body_bytes);
-    put->bytes += body_bytes;
-    return STATUS_OK;
+    struct dataset_wakes wakes = {.count = 0};
+    lock_take(&staged->locked.lock);
+    const struct error *failure = staged->locked.error;
+    if (!failure) {
+        dataset_add(staged, STEAL(taken), cost);
+        atomic_fetch_add(&staged->account->bytes, body_bytes);
+        put->bytes += body_bytes;
+        if (put->is_open)
+            dataset_collect_wakes(staged, &wakes);
+    }
+    lock_give(&staged->locked.lock);
+    dataset_post_wakes(staged, &wakes);
+    if (!failure)
+        return STATUS_OK;
+    store_discharge(put->store, cost);
+    return error_copy(error, failure);
 }
 
 bool put_may_block(const struct put *put, size_t bytes)
 {
     return put->staged->journal || store_is_short(put->store, bytes);
+}
+
+/* Who reads an open dataset is told that no more will come. */
+static void take_back(struct dataset *dataset)
+{
+    struct error reason = ERROR_NONE;
+    error_set(&reason, STATUS_CANCELLED, "what was put was given up");
+    dataset_cancel(dataset, &reason);
+    dataset_drop(dataset);
 }
 
 void put_destroy(struct put *put)
@@ -273,6 +295,8 @@ void put_destroy(struct put *put)
         return;
     if (put->staged && !put->is_committed)
         journal_unlink(put->staged->journal);
+    if (put->is_open && !put->is_committed)
+        take_back(put->staged);
     dataset_unref(put->staged);
     dataset_unref(put->target);
     free(put);

@@ -40,6 +40,9 @@ struct put_options {
     enum dataset_durability durability;    /* of a new dataset; one appended to keeps its own */
     struct arrow_schema *schema;           /* a reference is taken */
     const struct put_condition *condition; /* NULL: none; lives as long as the put */
+    /* Who knows its id reads the batches as they come: it is an open dataset until the commit. For a new one
+     * in memory. */
+    bool is_open;
 };
 
 #define PUT_TTL_DEFAULT_MS (UINT64_C(3600) * 1000)

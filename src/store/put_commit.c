@@ -35,7 +35,8 @@ struct dataset *dataset_rival(struct store *store, const struct dataset *staged)
 }
 
 /* Enters the staged dataset; `*out_dropped` had its name. */
-static enum status publish(struct put *put, struct dataset **out_dropped, struct error *error)
+static enum status publish(struct put *put, enum dataset_state state, struct dataset **out_dropped,
+                           struct error *error)
 {
     struct store *store = put->store;
     struct dataset *staged = put->staged;
@@ -56,10 +57,21 @@ static enum status publish(struct put *put, struct dataset **out_dropped, struct
     *out_dropped = rival;
     store_enter(store, staged);
     lock_take(&staged->locked.lock);
-    staged->locked.state = DATASET_COMPLETE;
+    staged->locked.state = state;
     store_start_life(staged);
     store_place(store, staged);
     lock_give(&staged->locked.lock);
+    return STATUS_OK;
+}
+
+enum status put_publish_open(struct put *put, struct error *error)
+{
+    struct dataset *dropped = NULL;
+    assert(!put->target && !put->staged->journal);
+    TRY(publish(put, DATASET_OPEN, &dropped, error));
+    put->is_open = true;
+    if (dropped)
+        store_finish_dropped(dropped);
     return STATUS_OK;
 }
 
@@ -70,7 +82,7 @@ static enum status commit_new(struct put *put, struct error *error)
     life.replaces = put->mode == PUT_REPLACE;
     if (put->staged->journal)
         TRY(journal_commit(put->staged->journal, life, error));
-    TRY(publish(put, &dropped, error));
+    TRY(publish(put, DATASET_COMPLETE, &dropped, error));
     if (dropped) {
         store_finish_dropped(dropped);
         journal_sync_names(put->staged->journal);
@@ -177,7 +189,10 @@ enum status put_commit(struct put *put, struct put_result *out_result, struct er
     struct dataset *dataset = put->target ? put->target : put->staged;
     int64_t rows = put->staged->locked.rows;
     size_t batches = put->staged->locked.count;
-    TRY(put->target ? commit_append(put, error) : commit_new(put, error));
+    if (put->is_open)
+        dataset_complete(put->staged);
+    else
+        TRY(put->target ? commit_append(put, error) : commit_new(put, error));
     put->is_committed = true;
     struct dataset_facts facts;
     dataset_facts(dataset, &facts);

@@ -15,12 +15,15 @@ struct put {
     struct dataset *staged;
     struct dataset *target; /* NULL: the staged one becomes the dataset */
     size_t bytes;           /* bodies so far */
+    bool is_open;           /* the staged dataset has its name already */
     bool is_committed;
     bool is_new;                           /* nothing had the name when it was committed */
     const struct put_condition *condition; /* NULL: none */
     char new_id[RANDOM_UUID_SIZE];
 };
 
+/* Enters the staged dataset under its name before anything was put (put.h, is_open). */
+enum status put_publish_open(struct put *put, struct error *error);
 /* An open kept dataset that no table knows. */
 struct dataset *dataset_make_kept(struct store *store, const struct dataset_options *options);
 /* The present dataset under this one's names: by path or by id. With the store's lock. */

@@ -12,6 +12,7 @@
 #include "store/state.h"
 
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/memory.h"
 
 #include <assert.h>
@@ -150,11 +151,21 @@ uint64_t dataset_reader_skip(struct dataset_reader *reader, uint64_t rows)
 
 void dataset_reader_wait(struct dataset_reader *reader)
 {
+    dataset_reader_wait_until(reader, CLOCK_NEVER);
+}
+
+void dataset_reader_wait_until(struct dataset_reader *reader, uint64_t deadline_ns)
+{
     struct dataset *dataset = reader->dataset;
     LOCKED(&dataset->locked.lock);
-    while (!reader_is_ready(reader)) {
+    bool is_in_time = true;
+    while (is_in_time && !reader_is_ready(reader)) {
         dataset->locked.sleepers++;
-        condition_wait(&dataset->locked.changed, &dataset->locked.lock);
+        if (deadline_ns == CLOCK_NEVER)
+            condition_wait(&dataset->locked.changed, &dataset->locked.lock);
+        else
+            is_in_time = condition_wait_until(&dataset->locked.changed, &dataset->locked.lock,
+                                              deadline_ns);
         dataset->locked.sleepers--;
     }
 }

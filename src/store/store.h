@@ -169,6 +169,8 @@ MUST_CHECK enum status dataset_reader_next(struct dataset_reader *reader,
 uint64_t dataset_reader_skip(struct dataset_reader *reader, uint64_t rows);
 /* Blocks until dataset_reader_next would not answer WAIT. */
 void dataset_reader_wait(struct dataset_reader *reader);
+/* The same, but at most until `deadline_ns` (clock_now_ns() scale). */
+void dataset_reader_wait_until(struct dataset_reader *reader, uint64_t deadline_ns);
 size_t dataset_reader_position(const struct dataset_reader *reader);
 /* Has the reader end before batch `end`, even if there are more. Before its first step. */
 void dataset_reader_end_at(struct dataset_reader *reader, size_t end);

@@ -736,6 +736,70 @@ def test_exchange_answers_the_schema_before_the_data(flight):
         assert reader.read_all()["d"].to_pylist() == [2 * i for i in range(10)]
 
 
+def test_exchange_answers_while_the_client_sends(flight):
+    table = numbers(0, 100_000)
+    writer, reader = flight.do_exchange(command({"sql": "SELECT i * 2 AS d FROM input"}))
+    with writer:
+        writer.begin(table.schema)
+        received = 0
+        for round_number in range(1, 6):
+            writer.write_table(table)
+            writer.write_table(table)
+            # What is in the making may lack the rows of the last batches.
+            while received < (round_number - 1) * 200_000 + 50_000:
+                received += reader.read_chunk().data.num_rows
+        writer.done_writing()
+        received += sum(chunk.data.num_rows for chunk in reader)
+    assert received == 1_000_000
+
+
+def test_exchange_with_more_input_than_the_statement_needs(flight):
+    writer, reader = flight.do_exchange(command({"sql": "SELECT i FROM input LIMIT 3"}))
+    table = numbers(0, 10_000)
+    with writer:
+        writer.begin(table.schema)
+        writer.write_table(table)
+        assert reader.read_chunk().data.num_rows == 3
+        for _ in range(20):
+            writer.write_table(table)
+        writer.done_writing()
+        with pytest.raises(StopIteration):
+            reader.read_chunk()
+
+
+def test_exchange_with_itself(flight):
+    table = numbers(0, 200_000)
+    joined = exchange(flight, "SELECT count(*) AS n FROM input a JOIN input b USING (i)", table, rows=10_000)
+    assert joined["n"].to_pylist() == [200_000]
+
+
+def test_an_exchange_that_breaks_off_changes_nothing(flight, server):
+    table = name("half").replace("-", "_")
+    server.query(f"CREATE TABLE {table}(i BIGINT, s VARCHAR)")
+    writer, reader = flight.do_exchange(command({"sql": f"INSERT INTO {table} SELECT * FROM input"}))
+    writer.begin(numbers(0, 1).schema)
+    for _ in range(10):
+        writer.write_table(numbers(0, 100_000))
+    running = ("SELECT count(*) FROM volley.queries WHERE state = 'running'"
+               f" AND sql LIKE '%INTO {table}%' AND sql NOT LIKE '%volley.queries%'")
+    wait_until(lambda: server.value(running) == 1, what="the statement to run")
+    reader.cancel()
+    wait_until(lambda: server.value(running) == 0, what="the statement's end")
+    assert server.value(f"SELECT count(*) FROM {table}") == 0
+    with contextlib.suppress(pa.ArrowException):
+        writer.close()
+
+
+def test_an_exchange_ends_at_its_statement_s_time(flight):
+    options = fl.FlightCallOptions(headers=[(b"volley-timeout-ms", b"300")])
+    writer, reader = flight.do_exchange(command({"sql": "SELECT sum(i) FROM input"}), options)
+    writer.begin(numbers(0, 1).schema)
+    with pytest.raises(fl.FlightTimedOutError, match="time-out is 0.3 s"):
+        reader.read_chunk()
+    with contextlib.suppress(pa.ArrowException):
+        writer.close()
+
+
 def test_exchange_with_dictionaries(flight):
     table = pa.table({"d": pa.array(["a", "b", "a"]).dictionary_encode()})
     assert exchange(flight, "SELECT d, count(*) AS n FROM input GROUP BY d ORDER BY d", table).to_pydict() == {

@@ -17,12 +17,14 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/checked.h"
+#include "base/clock.h"
 #include "base/memory.h"
 #include "engine/duckdb/scan_filter.h"
 #include "engine/duckdb/state.h"
 
 /* Rows that a thread takes at once; more threads than that many rows each are not asked for. */
 #define PART_ROWS_MAX INT64_C(122880)
+#define WAIT_NS (50 * NANOSECONDS_PER_MILLISECOND)
 /* Rows left out in one call: between calls the engine sees whether the statement was stopped. */
 #define SKIPPED_ROWS_MAX ((size_t)1 << 22)
 
@@ -139,7 +141,8 @@ static enum status bind_dataset(duckdb_bind_info info, struct batch_bind *bind, 
     bind->names = scan_names(&bind->arena, bind->schema->fields, bind->schema->field_count);
     dataset_facts(dataset, &facts);
     /* Called exact, it is taken as an estimate, which is what it is: the dataset may grow. */
-    duckdb_bind_set_cardinality(info, (idx_t)facts.rows, true);
+    bool is_growing = facts.state == DATASET_OPEN;
+    duckdb_bind_set_cardinality(info, (idx_t)(is_growing ? INPUT_ROWS_GUESS : facts.rows), true);
     return STATUS_OK;
 }
 
@@ -198,7 +201,7 @@ static enum status scan_open_reader(struct batch_scan *scan, int64_t *out_rows, 
             "dataset '%.*s' was replaced by one with other columns after the statement "
             "was prepared: send it again",
             STR_ARGS(bind->name));
-    *out_rows = use.rows;
+    *out_rows = use.is_growing ? PART_ROWS_MAX : use.rows;
     return STATUS_OK;
 }
 
@@ -278,6 +281,15 @@ static void scan_hold(struct batch_scan *scan, struct arrow_batch *batch)
     scan->locked.held[scan->locked.held_count++] = arrow_batch_ref(batch);
 }
 
+/* For a client that still sends. The engine's threads are not interrupted where they wait. */
+static enum status scan_wait(struct batch_scan *scan, struct error *error)
+{
+    if (scan->connection && atomic_load(&scan->connection->is_interrupted))
+        return error_set(error, STATUS_CANCELLED, "the statement was stopped");
+    dataset_reader_wait_until(scan->reader, clock_now_ns() + WAIT_NS);
+    return STATUS_OK;
+}
+
 /* Has the next batch with rows in it stand ready, unless the reader is at its end. */
 static enum status scan_advance(struct batch_scan *scan, struct error *error)
 {
@@ -289,7 +301,7 @@ static enum status scan_advance(struct batch_scan *scan, struct error *error)
         if (step == DATASET_END)
             return STATUS_OK;
         if (step == DATASET_WAIT)
-            dataset_reader_wait(scan->reader);
+            TRY(scan_wait(scan, error));
         else
             scan_hold(scan, scan->locked.batch);
     }

@@ -50,6 +50,22 @@ bool dataset_uses_are_current(const struct dataset_uses *uses, struct engine *en
     return true;
 }
 
+/* What a client sends while a statement reads it: open, and known to that statement alone. */
+static bool is_input(const struct dataset_facts *facts)
+{
+    return facts->state == DATASET_OPEN && facts->is_kept && str_starts_with(facts->id, STR("."));
+}
+
+/* How much of it there is to read; of an input nobody knows. */
+static void use_measure(struct dataset_use *use)
+{
+    struct dataset_facts facts;
+    dataset_facts(use->dataset, &facts);
+    use->is_growing = facts.state == DATASET_OPEN;
+    use->batches = use->is_growing ? SIZE_MAX : facts.batches;
+    use->rows = use->is_growing ? INPUT_ROWS_GUESS : facts.rows;
+}
+
 enum status dataset_find_readable(struct engine *engine, struct str name,
                                   struct dataset **out_dataset, struct error *error)
 {
@@ -58,7 +74,7 @@ enum status dataset_find_readable(struct engine *engine, struct str name,
     if (!engine->store || store_find_name(engine->store, name, &dataset, NULL) != STATUS_OK)
         return dataset_refuse_unknown(engine->store, name, error);
     dataset_facts(dataset, &facts);
-    if (facts.state != DATASET_COMPLETE)
+    if (facts.state != DATASET_COMPLETE && !is_input(&facts))
         return error_set(error, STATUS_FAILED_PRECONDITION,
                          "dataset '%.*s' is %s: SQL reads complete ones only", STR_ARGS(name),
                          dataset_state_name(facts.state));
@@ -78,11 +94,8 @@ static enum status use_open(struct dataset_use *use, struct engine *engine, stru
         TRY(dataset_find_readable(engine, name, &dataset, error));
         enum status status = dataset_reader_open(dataset, 0, NULL, NULL, &use->reader, error);
         if (status == STATUS_OK) {
-            struct dataset_facts facts;
-            dataset_facts(dataset, &facts);
             use->dataset = STEAL(dataset);
-            use->batches = facts.batches;
-            use->rows = facts.rows;
+            use_measure(use);
             return STATUS_OK;
         }
         if (attempt == OPEN_ATTEMPTS_MAX)

@@ -239,6 +239,8 @@ static void statement_set_running(struct engine_statement *statement, struct con
 {
     LOCKED(&statement->locked.lock);
     statement->locked.running = connection;
+    if (connection)
+        atomic_store(&connection->is_interrupted, atomic_load(&statement->interrupted));
 }
 
 static enum status statement_run_entered(struct engine_statement *statement,
@@ -280,8 +282,10 @@ void engine_statement_interrupt(struct engine_statement *statement)
 {
     atomic_store(&statement->interrupted, true);
     LOCKED(&statement->locked.lock);
-    if (statement->locked.running)
-        duckdb_interrupt(statement->locked.running->handle);
+    if (!statement->locked.running)
+        return;
+    atomic_store(&statement->locked.running->is_interrupted, true);
+    duckdb_interrupt(statement->locked.running->handle);
 }
 
 double engine_statement_progress(struct engine_statement *statement)

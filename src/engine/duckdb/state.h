@@ -90,6 +90,7 @@ struct connection {
     atomic_bool is_tainted;       /* has state of a session: closed instead of kept */
     bool is_direct;               /* the optimizer is off */
     struct result_writer *writer; /* of the COPY that runs; set by who has entered */
+    atomic_bool is_interrupted;   /* the statement that runs shall stop: what waits looks at it */
     atomic_uint_fast64_t chunks;  /* grows while the running statement makes progress */
     struct dataset_uses *uses;    /* of the statement that is prepared; set by who has entered */
     struct {
@@ -196,7 +197,10 @@ struct dataset_use {
     struct dataset_reader *reader; /* has it keep its batches */
     size_t batches;                /* of it, so many: what came later is for later statements */
     int64_t rows;
+    bool is_growing; /* the input of an exchange: read until its sender ends it */
 };
+/* So that a join goes through what is still coming and keeps the other side. */
+#define INPUT_ROWS_GUESS INT64_C(10000000)
 
 struct dataset_uses {
     struct dataset_use *items;

@@ -19,6 +19,80 @@ static void nothing_is_seen_before_the_commit(void **state)
     expect_content(world, "a", 1);
 }
 
+static struct put *begin_open(struct world *world, const char *id)
+{
+    const struct put_options options = {
+        .id = str_of(id), .mode = PUT_CREATE, .schema = world->schema, .is_open = true};
+    struct put *put = NULL;
+    if (put_begin(world->store, &options, &put, &world->error) != STATUS_OK)
+        fail_msg("%s", world->error.message);
+    return put;
+}
+
+static struct dataset_reader *read_open(struct world *world, const char *id)
+{
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    assert_int_equal(store_find(world->store, str_of(id), &dataset, NULL), STATUS_OK);
+    return fixture_reader(dataset, 0, NULL, NULL);
+}
+
+static void an_open_put_is_read_as_it_comes(void **state)
+{
+    struct world *world = *state;
+    struct put *put = begin_open(world, ".in");
+    struct dataset_reader *reader = read_open(world, ".in");
+    expect_step(reader, DATASET_WAIT);
+    dataset_reader_wait_until(reader, clock_now_ns()); /* returns */
+    for (int64_t i = 0; i < 3; i++) {
+        add(world, put, i);
+        dataset_reader_wait(reader);
+        expect_batch(reader, i);
+        expect_step(reader, DATASET_WAIT);
+    }
+    struct put_result result = commit(world, put);
+    assert_int_equal(result.batches, 3);
+    assert_int_equal(result.rows, 3 * BIG_ROWS);
+    expect_step(reader, DATASET_END);
+    put_destroy(put);
+    dataset_reader_close(reader);
+    expect_content(world, ".in", 3);
+}
+
+static void readers_of_an_abandoned_open_put_are_told(void **state)
+{
+    struct world *world = *state;
+    size_t before = store_bytes(world->store);
+    struct put *put = begin_open(world, ".in");
+    struct dataset_reader *reader = read_open(world, ".in");
+    add(world, put, 0);
+    put_destroy(put);
+    assert_int_equal(find(world, ".in"), STATUS_NOT_FOUND);
+    dataset_reader_wait(reader);
+    enum dataset_step step;
+    struct arrow_batch *batch = NULL;
+    enum status status = dataset_reader_next(reader, &step, &batch, &world->error);
+    if (status == STATUS_OK) /* what was there before may still be read */
+        status = dataset_reader_next(reader, &step, &batch, &world->error);
+    arrow_batch_unref(batch);
+    assert_int_equal(status, STATUS_CANCELLED);
+    dataset_reader_close(reader);
+    assert_int_equal(store_bytes(world->store), before);
+}
+
+static void nothing_is_added_to_an_open_put_that_was_stopped(void **state)
+{
+    struct world *world = *state;
+    struct put *put = begin_open(world, ".in");
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    assert_int_equal(store_find(world->store, STR(".in"), &dataset, NULL), STATUS_OK);
+    struct error reason = ERROR_NONE;
+    error_set(&reason, STATUS_DEADLINE_EXCEEDED, "late");
+    dataset_cancel(dataset, &reason);
+    assert_int_equal(put_append(put, big_batch(world->schema, 0), &world->error),
+                     STATUS_DEADLINE_EXCEEDED);
+    put_destroy(put);
+}
+
 static void an_abandoned_put_leaves_nothing(void **state)
 {
     struct world *world = *state;
@@ -322,6 +396,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(nothing_is_seen_before_the_commit),
+        TEST(an_open_put_is_read_as_it_comes),
+        TEST(readers_of_an_abandoned_open_put_are_told),
+        TEST(nothing_is_added_to_an_open_put_that_was_stopped),
         TEST(an_abandoned_put_leaves_nothing),
         TEST(modes),
         TEST(a_reader_of_a_replaced_dataset_ends_in_peace),
