@@ -196,13 +196,11 @@ enum status do_exchange_next(struct grpc_call *grpc, struct slices *out, enum gr
                              struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
-    uint64_t rows = 0;
     *out_step = GRPC_WAIT;
     if (call->query && !call->answered)
-        TRY(download_next(&call->download, out, out_step, &rows, error));
+        TRY(flight_download_next(call, out, out_step, error));
     call->answered |= *out_step == GRPC_END;
     if (call->answered)
         *out_step = call->half_closed ? GRPC_END : GRPC_WAIT;
-    grpc->rows += rows;
     return STATUS_OK;
 }

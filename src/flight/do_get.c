@@ -24,6 +24,7 @@ enum status flight_open_stream(struct flight_call *call, struct error *error)
     dataset_facts(call->dataset, &facts);
     if (facts.is_kept)
         TRY(flight_body_bytes_max(call, &body_bytes_max, error));
+    TRY(flight_compressor(call, &call->download.compressor, error));
     /* What is put while it is read is not part of it. */
     if (facts.is_kept && call->part.end_batch > facts.batches)
         call->part.end_batch = facts.batches;
@@ -150,11 +151,21 @@ enum status do_get_receive(struct grpc_call *grpc, struct slice message, struct 
     return query_start(call->query, NULL, NULL, error);
 }
 
+enum status flight_download_next(struct flight_call *call, struct slices *out,
+                                 enum grpc_step *out_step, struct error *error)
+{
+    uint64_t rows = 0;
+    *out_step = GRPC_WAIT;
+    if (download_takes_a_rest(&call->download))
+        grpc_call_wake(call->call);
+    else
+        TRY(download_next(&call->download, out, out_step, &rows, error));
+    call->call->rows += rows;
+    return STATUS_OK;
+}
+
 enum status do_get_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
                         struct error *error)
 {
-    uint64_t rows;
-    TRY(download_next(&flight_call_of(grpc)->download, out, out_step, &rows, error));
-    grpc->rows += rows;
-    return STATUS_OK;
+    return flight_download_next(flight_call_of(grpc), out, out_step, error);
 }

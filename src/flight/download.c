@@ -2,7 +2,8 @@
  * download.c — turns a part stream into FlightData messages, one at a time.
  *
  * The schema goes first, also for an empty dataset, with the values of its dictionary columns; before a
- * batch that has other values those go that differ. Bodies go by reference.
+ * batch that has other values those go that differ. Bodies go by reference, or compressed where the client
+ * asked for that: here, on the loop, one message per round.
  *
  * Runs on: the call's loop. Owns: the stream, a schema, the batch that waits. Leaves out: flow control
  * (grpc), waiting (store wakes the call).
@@ -18,6 +19,7 @@ void download_finish(struct download *download)
     part_stream_finish(&download->stream);
     arrow_batch_unref(STEAL(download->unsent));
     arrow_schema_unref(STEAL(download->sent));
+    ipc_compressor_destroy(STEAL(download->compressor));
 }
 
 /* One message of a header and the body of a batch (NULL: no body). */
@@ -74,6 +76,24 @@ static enum status write_preamble(struct download *download, struct slices *out,
     return download_write_schema(download, schema, out, error);
 }
 
+static enum status write_compressed(struct download *download, struct slices *out,
+                                    const struct arrow_batch *batch, struct error *error)
+{
+    CLEANUP(slices_finish) struct slices body;
+    CLEANUP(slice_finish) struct slice header = SLICE_EMPTY;
+    slices_init(&body);
+    TRY(ipc_compress_batch(download->compressor, batch, &header, &body, error));
+    download->has_worked = true;
+    return flight_data_write(out, slice_str(header), STR_EMPTY, &body, error);
+}
+
+bool download_takes_a_rest(struct download *download)
+{
+    bool has_worked = download->has_worked;
+    download->has_worked = false;
+    return has_worked;
+}
+
 static enum status write_batch(struct download *download, struct slices *out, uint64_t *out_rows,
                                struct error *error)
 {
@@ -83,6 +103,8 @@ static enum status write_batch(struct download *download, struct slices *out, ui
         return STATUS_OK;
     CLEANUP(arrow_batch_unref) struct arrow_batch *batch = STEAL(download->unsent);
     *out_rows = (uint64_t)batch->rows;
+    if (download->compressor)
+        return write_compressed(download, out, batch, error);
     return write_message(out, batch->header, batch, error);
 }
 

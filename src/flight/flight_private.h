@@ -100,6 +100,13 @@ MUST_CHECK enum status flight_put_wishes(const struct flight_call *call,
 MUST_CHECK enum status flight_body_bytes_max(struct flight_call *call, size_t *out_bytes,
                                              struct error *error);
 
+/* What the option `compression` asks for; NULL: nothing. */
+MUST_CHECK enum status flight_compressor(const struct flight_call *call,
+                                         struct ipc_compressor **out_compressor,
+                                         struct error *error);
+/* The next message of the call's download: what DoGet and DoExchange answer. */
+MUST_CHECK enum status flight_download_next(struct flight_call *call, struct slices *out,
+                                            enum grpc_step *out_step, struct error *error);
 /* Opens the call's download of a part of its dataset. On a worker. */
 MUST_CHECK enum status flight_open_stream(struct flight_call *call, struct error *error);
 /* Frees what a DoExchange holds beside its upload; the workers do what takes a while. NULL is allowed. */

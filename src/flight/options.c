@@ -57,6 +57,22 @@ enum status flight_put_wishes(const struct flight_call *call, struct put_wishes 
     return STATUS_OK;
 }
 
+enum status flight_compressor(const struct flight_call *call,
+                              struct ipc_compressor **out_compressor, struct error *error)
+{
+    struct str text = flight_option(call, "compression");
+    *out_compressor = NULL;
+    if (str_equal_nocase(text, STR("lz4")))
+        *out_compressor = ipc_compressor_create(IPC_COMPRESSION_LZ4, 0);
+    else if (str_equal_nocase(text, STR("zstd")))
+        *out_compressor = ipc_compressor_create(IPC_COMPRESSION_ZSTD, 0);
+    else if (text.len > 0 && !str_equal_nocase(text, STR("none")))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "option compression takes lz4, zstd or none, not '%.*s'",
+                              STR_ARGS(text));
+    return STATUS_OK;
+}
+
 enum status flight_body_bytes_max(struct flight_call *call, size_t *out_bytes, struct error *error)
 {
     struct engine_result_options options;

@@ -164,8 +164,8 @@ void dataset_reader_wait_until(struct dataset_reader *reader, uint64_t deadline_
         if (deadline_ns == CLOCK_NEVER)
             condition_wait(&dataset->locked.changed, &dataset->locked.lock);
         else
-            is_in_time = condition_wait_until(&dataset->locked.changed, &dataset->locked.lock,
-                                              deadline_ns);
+            is_in_time =
+                condition_wait_until(&dataset->locked.changed, &dataset->locked.lock, deadline_ns);
         dataset->locked.sleepers--;
     }
 }

@@ -411,6 +411,28 @@ def test_large_batches_are_cut_to_messages(flight):
     assert get(flight, place).equals(table)
 
 
+@pytest.mark.parametrize("compression", ["lz4", "zstd", "none"])
+def test_compression(flight, server, compression):
+    table = pa.table({"i": pa.array([n // 1000 for n in range(500_000)], pa.int64()),
+                      "s": [f"the same text {n % 3}" for n in range(500_000)],
+                      "n": pa.array([None] * 500_000, pa.int32())})
+    where = path(name("compressed"))
+    put(flight, where, table, rows=100_000)
+    ticket = flight.get_flight_info(where).endpoints[0].ticket
+    assert get(flight, ticket.ticket, compression=compression).equals(table)
+    sent = sum(map(len, raw(server, "DoGet", field(1, ticket.ticket), metadata=[("volley-compression", compression)])))
+    assert sent < table.nbytes / 5 if compression != "none" else sent > table.nbytes
+    options = fl.FlightCallOptions(headers=[(b"volley-compression", compression.encode())])
+    sql = fl.Ticket(b"SELECT i, i // 1000 AS k FROM range(300000) t(i)")
+    assert flight.do_get(sql, options).read_all()["i"].to_pylist() == list(range(300_000))
+
+
+def test_unknown_compression(flight):
+    options = fl.FlightCallOptions(headers=[(b"volley-compression", b"gzip")])
+    with pytest.raises(pa.ArrowInvalid, match="compression takes lz4, zstd or none"):
+        flight.do_get(fl.Ticket(b"SELECT 1"), options).read_all()
+
+
 def test_tickets_cannot_be_forged(flight, place):
     (endpoint,) = flight.get_flight_info(path(place)).endpoints
     ticket = endpoint.ticket.ticket
