@@ -17,6 +17,7 @@
 #include <stdint.h>
 
 #include "arrow/batch.h"
+#include "base/buf.h"
 #include "base/cleanup.h"
 #include "base/str.h"
 #include "store/store.h"
@@ -123,6 +124,14 @@ struct engine_result_options {
 MUST_CHECK enum status engine_prepare(struct engine_session *session, struct str sql,
                                       const struct engine_result_options *options,
                                       struct engine_statement **out_statement, struct error *error);
+/* The same for one statement of the server's own, a query, an INSERT or a COPY: the gate does not look at it, so
+ * it may read and write the files of temp_directory. Nothing of it may be a client's text but quoted names and
+ * texts. */
+MUST_CHECK enum status engine_prepare_own(struct engine_session *session, struct str sql,
+                                          struct engine_statement **out_statement,
+                                          struct error *error);
+/* Appends text in quotes, single or double; the same inside is doubled. */
+void engine_append_quoted(struct buf *sql, struct str text, char quote);
 void engine_statement_destroy(struct engine_statement *statement);
 CLEANUP_FUNCTION(struct engine_statement *, engine_statement_destroy)
 

@@ -20,6 +20,7 @@
 static void exchange_free(struct rest_exchange *exchange)
 {
     http_work_end(exchange->left);
+    rest_run_destroy(exchange->run_of_own);
     rest_intake_destroy(exchange->intake);
     rest_upload_destroy(exchange->upload);
     rest_part_destroy(exchange->reply.part);
@@ -78,6 +79,10 @@ static void fail(struct rest_exchange *exchange)
 
 void rest_answer(struct rest_exchange *exchange)
 {
+    if (exchange->status == STATUS_OK && exchange->run_of_own && !exchange->is_resumed) {
+        rest_run_begin(exchange->run_of_own);
+        return;
+    }
     struct buf *text = &exchange->reply.text;
     if (exchange->status == STATUS_OK)
         exchange->status = buf_check(text, "the reply", &exchange->error);
@@ -372,6 +377,8 @@ static void rest_on_close(struct http_request *request, enum http_close why)
     http_content_destroy(STEAL(exchange->content));
     if (exchange->working && take_back(exchange))
         exchange->working = false;
+    if (exchange->run_of_own && !exchange->working)
+        rest_run_stop(exchange->run_of_own);
     rest_record(exchange, why);
     exchange->request = NULL;
     if (exchange->working)

@@ -94,7 +94,11 @@ struct rest_exchange {
     struct rest_reply reply;
     struct rest_stream *stream;
     struct rest_intake *intake;
-    struct rest_upload *upload; /* of a dataset */
+    struct rest_upload *upload;  /* of a dataset or table */
+    struct rest_run *run_of_own; /* a statement of ours that runs before the answer (convert.c): */
+    /* On a worker, when it has news. *out_is_done: the reply is made. */
+    enum status (*resume)(struct rest_exchange *exchange, bool *out_is_done, struct error *error);
+    bool is_resumed; /* what it said */
     struct http_content *content;
     struct work work; /* on a worker: */
     void (*run)(struct work *work);
@@ -165,7 +169,14 @@ bool rest_work(struct rest_exchange *exchange, void (*run)(struct work *work),
 /* The handler is through: answers. */
 void rest_answer(struct rest_exchange *exchange);
 
-/* dataset_put.c: frees an upload and what it brought, on a worker if that takes a while. NULL is allowed. */
+/* convert.c, on the loop: has the statement run; the answer follows. */
+struct rest_run;
+void rest_run_begin(struct rest_run *run);
+/* Nobody waits any more; a worker may still have the exchange. */
+void rest_run_stop(struct rest_run *run);
+/* NULL is allowed. */
+void rest_run_destroy(struct rest_run *run);
+/* upload.c: frees an upload and what it brought, on a worker if that takes a while. NULL is allowed. */
 void rest_upload_destroy(struct rest_upload *upload);
 /* stream.c: NULL is allowed. */
 void rest_part_destroy(struct part_stream *part);

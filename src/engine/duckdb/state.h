@@ -240,6 +240,7 @@ struct engine_statement {
     size_t parameter_count;
     struct result_plan plan;
     bool owns_transaction; /* opened by us around several statements, still open */
+    bool is_own;     /* engine_prepare_own: not to be found in the cache */
     bool is_entered; /* the connection is kept from prepare to run: a transaction is open in it */
     bool has_run;    /* to its end */
     uint64_t epoch;  /* of the engine when `prepared` was made */

@@ -226,10 +226,26 @@ static enum status statement_prepare_entered(struct engine_statement *statement,
     return status;
 }
 
+static void make_own_part(struct engine_statement *statement)
+{
+    bool is_change = str_starts_with(statement->sql, STR("INSERT"));
+    statement->parts.items = ARENA_NEW(&statement->arena, struct part);
+    statement->parts.items[0] = (struct part){
+        .text = statement->sql,
+        .class = is_change ? PART_CHANGE : PART_QUERY,
+        .limit = -1,
+    };
+    statement->parts.count = 1;
+}
+
 static enum status statement_begin(struct engine_statement *statement, struct error *error)
 {
     struct engine_session *session = statement->session;
-    TRY(parts_make(session->engine, statement->sql, &statement->arena, &statement->parts, error));
+    if (statement->is_own)
+        make_own_part(statement);
+    else
+        TRY(parts_make(session->engine, statement->sql, &statement->arena, &statement->parts,
+                       error));
     if (statement->parts.count == 0)
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
                               "the text holds no statement");
@@ -273,6 +289,22 @@ enum status engine_prepare(struct engine_session *session, struct str sql,
     }
     *out_statement = STEAL(statement);
     return STATUS_OK;
+}
+
+enum status engine_prepare_own(struct engine_session *session, struct str sql,
+                               struct engine_statement **out_statement, struct error *error)
+{
+    CLEANUP(engine_statement_destroy)
+    struct engine_statement *statement = statement_create(session, sql, NULL);
+    statement->is_own = true;
+    TRY(statement_begin(statement, error));
+    *out_statement = STEAL(statement);
+    return STATUS_OK;
+}
+
+void engine_append_quoted(struct buf *sql, struct str text, char quote)
+{
+    buf_append_quoted(sql, text, quote);
 }
 
 void statement_free(struct engine_statement *statement)

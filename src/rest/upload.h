@@ -1,0 +1,107 @@
+/*
+ * upload.h — rows that come in a request's body, whatever their format, on their way to a dataset or a table.
+ *
+ *      body --[multipart]--> Arrow: batches, as they come  --------------> put
+ *                       \--> other formats: files --(query: convert.c)--/
+ *
+ * Private to rest. Threads: one at a time, which may block, but for what says "loop".
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#pragma once
+
+#include "rest/dataset.h"
+
+#include "arrow/ipc.h"
+#include "http/multipart.h"
+
+/* Of one upload: parts that the engine reads. */
+#define UPLOAD_FILES_MAX 64
+/* What an Arrow file begins with: the magic text and its padding. */
+#define UPLOAD_BEGIN_BYTES 8
+#define UPLOAD_END_BYTES 6
+
+/* One Arrow stream or file on its way in. */
+struct upload_arrow {
+    struct ipc_stream_reader *reader; /* NULL until the beginning is there */
+    uint8_t begin[UPLOAD_BEGIN_BYTES];
+    size_t begin_bytes;
+    bool is_file;
+    uint8_t end[UPLOAD_END_BYTES]; /* what came last of a file */
+    size_t end_bytes;
+};
+
+/* A body or a part of it, as a file that the engine reads. */
+struct upload_file {
+    char *path;
+    uint64_t bytes;
+    uint8_t first; /* byte of it */
+};
+
+struct rest_upload {
+    struct rest_exchange *exchange;
+    struct workers *workers;
+    struct put_options options;
+    struct rest_condition condition;
+    struct str table; /* quoted; empty: the rows go to a dataset */
+    bool has_format;
+    enum rest_format format;          /* of the body or the part at hand */
+    struct http_multipart *multipart; /* NULL: the body is the rows */
+    struct buf field;                 /* the text of a form field */
+    struct str field_name;
+    bool in_field;
+    size_t parts;
+    struct upload_arrow arrow;
+    bool in_arrow;
+    struct upload_file files[UPLOAD_FILES_MAX];
+    size_t file_count;
+    int fd;                       /* of the last of them, while it is written; -1: none */
+    enum rest_format file_format; /* of all of them */
+    struct put *put;              /* NULL before the first batch */
+    bool is_committed;
+    int64_t rows; /* that came as Arrow */
+    struct work destroy;
+};
+
+/* upload.c, loop: `exchange->upload`, not yet with a target; reads format and type of the body. */
+MUST_CHECK enum status rest_upload_begin(struct rest_exchange *exchange, struct error *error);
+/* Bytes of the body. */
+MUST_CHECK enum status rest_upload_receive(struct rest_upload *upload, struct slice bytes,
+                                           struct error *error);
+/* The body is over: what has come of it is whole. */
+MUST_CHECK enum status rest_upload_end(struct rest_upload *upload, struct error *error);
+/* Hands on a batch, which is taken over. */
+MUST_CHECK enum status rest_upload_append(struct rest_upload *upload, struct arrow_batch *batch,
+                                          struct error *error);
+/* Begins the put if nothing has. */
+MUST_CHECK enum status rest_upload_begin_put(struct rest_upload *upload,
+                                             struct arrow_schema *schema, struct error *error);
+/* The faults of a body are its sender's: their code. */
+enum status rest_upload_fault(enum status status, struct error *error);
+
+/* upload_arrow.c */
+MUST_CHECK enum status rest_upload_arrow_receive(struct rest_upload *upload, struct slice bytes,
+                                                 struct error *error);
+MUST_CHECK enum status rest_upload_arrow_end(struct rest_upload *upload, struct error *error);
+void rest_upload_arrow_finish(struct upload_arrow *arrow);
+
+/* upload_file.c */
+MUST_CHECK enum status rest_upload_file_begin(struct rest_upload *upload, struct error *error);
+MUST_CHECK enum status rest_upload_file_receive(struct rest_upload *upload, struct slice bytes,
+                                                struct error *error);
+MUST_CHECK enum status rest_upload_file_end(struct rest_upload *upload, struct error *error);
+void rest_upload_files_remove(struct rest_upload *upload);
+/* Appends "read_csv([...], ...)" or the like for all files. */
+MUST_CHECK enum status rest_upload_files_reader(struct rest_upload *upload, struct buf *sql,
+                                                struct error *error);
+/* Has an error of the engine speak of the body instead of our files. */
+void rest_upload_files_hide(const struct rest_upload *upload, struct error *error);
+
+/* convert.c: a statement of the server's own for an exchange. */
+struct rest_run;
+/* On a worker: prepares it; `shown` stands for it in /v1/queries. Its rows are dropped unless `has_rows`. */
+MUST_CHECK enum status rest_run_prepare(struct rest_exchange *exchange, struct str sql,
+                                        struct str shown, bool has_rows, struct error *error);
+struct query *rest_run_query(struct rest_run *run);
+/* On a worker, called again and again as rows come: the next batch, or WAIT, or END. */
+MUST_CHECK enum status rest_run_next(struct rest_run *run, enum dataset_step *out_step,
+                                     struct arrow_batch **out_batch, struct error *error);

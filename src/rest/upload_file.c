@@ -1,0 +1,224 @@
+/*
+ * upload_file.c — bodies that the engine has to read: they are collected in files in the folder for such.
+ *
+ * A file is private to its upload and removed with it; the folder is emptied at start. It may grow as long as
+ * the disk keeps its floor. CSV is RFC 4180 with a header line unless parameters say otherwise; an empty field
+ * without quotes is NULL, as in what leaves.
+ *
+ * Runs on: a worker. Owns the files and the descriptor. SPDX-License-Identifier: Apache-2.0
+ */
+#include "rest/upload.h"
+
+#include "base/memory.h"
+#include "base/random.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+/* A part of the disk that stays free, in percent; asked for after each so many bytes. */
+#define FREE_PERCENT_MIN 5
+#define CHECK_BYTES (UINT64_C(16) << 20)
+/* A document that holds all rows is one value for the engine. */
+#define JSON_VALUE_BYTES_MAX (UINT64_C(256) << 20)
+
+static struct upload_file *last_file(struct rest_upload *upload)
+{
+    return &upload->files[upload->file_count - 1];
+}
+
+static enum status check_may_begin(const struct rest_upload *upload, struct error *error)
+{
+    if (upload->exchange->rest->options.upload_folder.len == 0)
+        return error_set(error, STATUS_UNIMPLEMENTED,
+                         "without a data folder (--data-dir none) rows are taken as Arrow only");
+    if (upload->put || (upload->file_count > 0 && upload->file_format != upload->format))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "the files of one form must have one format");
+    if (upload->file_count == UPLOAD_FILES_MAX)
+        return error_set_code(error, STATUS_RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE",
+                              "a form may have %d files", UPLOAD_FILES_MAX);
+    return STATUS_OK;
+}
+
+enum status rest_upload_file_begin(struct rest_upload *upload, struct error *error)
+{
+    TRY(check_may_begin(upload, error));
+    char id[RANDOM_UUID_SIZE];
+    random_uuid(id);
+    struct str path = arena_printf(&upload->exchange->arena, "%.*s/upload-%s",
+                                   STR_ARGS(upload->exchange->rest->options.upload_folder), id);
+    upload->fd = open(path.ptr, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (upload->fd < 0)
+        return error_set_errno(error, errno, "cannot make a file for the upload");
+    upload->file_format = upload->format;
+    upload->files[upload->file_count++] = (struct upload_file){.path = str_copy(path)};
+    return STATUS_OK;
+}
+
+static enum status check_room(int fd, struct error *error)
+{
+    struct statvfs disk;
+    if (fstatvfs(fd, &disk) != 0 || disk.f_bavail / FREE_PERCENT_MIN * 100 >= disk.f_blocks)
+        return STATUS_OK;
+    return error_set_code(error, STATUS_RESOURCE_EXHAUSTED, "STORAGE_FULL",
+                          "the disk of the data folder has less than %d %% left", FREE_PERCENT_MIN);
+}
+
+enum status rest_upload_file_receive(struct rest_upload *upload, struct slice bytes,
+                                     struct error *error)
+{
+    struct upload_file *file = last_file(upload);
+    if (bytes.len == 0)
+        return STATUS_OK;
+    if (file->bytes == 0)
+        file->first = bytes.ptr[0];
+    if (file->bytes / CHECK_BYTES != (file->bytes + bytes.len) / CHECK_BYTES)
+        TRY(check_room(upload->fd, error));
+    file->bytes += bytes.len;
+    while (bytes.len > 0) {
+        ssize_t written = write(upload->fd, bytes.ptr, bytes.len);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return error_set_errno(error, written < 0 ? errno : ENOSPC,
+                                   "cannot write the upload to the data folder");
+        bytes.ptr += written;
+        bytes.len -= (size_t)written;
+    }
+    return STATUS_OK;
+}
+
+enum status rest_upload_file_end(struct rest_upload *upload, struct error *error)
+{
+    int fd = upload->fd;
+    upload->fd = -1;
+    if (close(fd) != 0)
+        return error_set_errno(error, errno, "cannot write the upload to the data folder");
+    if (last_file(upload)->bytes == 0)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "DATA_VALIDATION_FAILED",
+                              "the body is empty: it must hold rows, or at least their names");
+    return STATUS_OK;
+}
+
+void rest_upload_files_remove(struct rest_upload *upload)
+{
+    if (upload->fd >= 0)
+        (void)close(upload->fd);
+    for (size_t i = 0; i < upload->file_count; i++) {
+        (void)unlink(upload->files[i].path);
+        free(upload->files[i].path);
+    }
+    upload->file_count = 0;
+    upload->fd = -1;
+}
+
+/* --- how the engine reads them ------------------------------------------------------------------ */
+
+static void append_paths(const struct rest_upload *upload, struct buf *sql)
+{
+    buf_append_byte(sql, '[');
+    for (size_t i = 0; i < upload->file_count; i++) {
+        if (i > 0)
+            buf_append_text(sql, ", ");
+        engine_append_quoted(sql, str_of(upload->files[i].path), '\'');
+    }
+    buf_append_byte(sql, ']');
+}
+
+/* `header` and `delimiter` of the query string; `header` also of the type (RFC 4180: header=absent). */
+static enum status append_csv(struct rest_upload *upload, struct buf *sql, struct error *error)
+{
+    const struct http_request *input = upload->exchange->input;
+    struct str type = http_headers_get(&input->headers, STR("content-type"));
+    struct str header = str_find_str(type, STR("header=absent")) >= 0 ? STR("false") : STR("true");
+    struct str delimiter = STR(",");
+    (void)http_query_get(input, STR("header"), &header);
+    (void)http_query_get(input, STR("delimiter"), &delimiter);
+    if (!str_equal(header, STR("true")) && !str_equal(header, STR("false")))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "parameter header takes true or false, not '%.*s'",
+                              STR_ARGS(str_slice(header, 0, 64)));
+    if (delimiter.len != 1 || strchr("\"\r\n", delimiter.ptr[0]))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "parameter delimiter takes one character, such as ; or %%09");
+    buf_append_text(sql, "read_csv(");
+    append_paths(upload, sql);
+    buf_append_text(sql, ", delim=");
+    engine_append_quoted(sql, delimiter, '\'');
+    buf_printf(sql,
+               ", header=%.*s, quote='\"', escape='\"', comment='', skip=0, nullstr='', "
+               "allow_quoted_nulls=false, null_padding=false, sample_size=100000)",
+               STR_ARGS(header));
+    return STATUS_OK;
+}
+
+/* The largest file may be one value. */
+static uint64_t value_bytes_max(const struct rest_upload *upload)
+{
+    uint64_t bytes = UINT64_C(16) << 20;
+    for (size_t i = 0; i < upload->file_count; i++) {
+        if (upload->files[i].bytes >= bytes)
+            bytes = upload->files[i].bytes + 1;
+    }
+    return bytes < JSON_VALUE_BYTES_MAX ? bytes : JSON_VALUE_BYTES_MAX;
+}
+
+static void append_json(struct rest_upload *upload, const char *format, struct buf *sql)
+{
+    buf_append_text(sql, "read_json(");
+    append_paths(upload, sql);
+    buf_printf(sql, ", format='%s', maximum_object_size=%llu)", format,
+               (unsigned long long)value_bytes_max(upload));
+}
+
+enum status rest_upload_files_reader(struct rest_upload *upload, struct buf *sql,
+                                     struct error *error)
+{
+    switch (upload->file_format) {
+    case REST_CSV:
+        return append_csv(upload, sql, error);
+    case REST_PARQUET:
+        buf_append_text(sql, "read_parquet(");
+        append_paths(upload, sql);
+        buf_append_byte(sql, ')');
+        return STATUS_OK;
+    default:
+        append_json(upload, upload->file_format == REST_JSON ? "auto" : "newline_delimited", sql);
+        return STATUS_OK;
+    }
+}
+
+/* --- errors ------------------------------------------------------------------------------------ */
+
+static void cut_at(struct error *error, const char *mark)
+{
+    char *found = strstr(error->message, mark);
+    if (found)
+        *found = '\0';
+}
+
+static void replace_path(struct error *error, const char *path)
+{
+    static const char name[] = "the body";
+    char *found;
+    while ((found = strstr(error->message, path))) {
+        size_t path_size = strlen(path);
+        memcpy(found, name, sizeof(name) - 1);
+        memmove(found + sizeof(name) - 1, found + path_size, strlen(found + path_size) + 1);
+    }
+}
+
+/* What the engine suggests are its own options, which no client has. */
+void rest_upload_files_hide(const struct rest_upload *upload, struct error *error)
+{
+    cut_at(error, "\nPossible fixes");
+    cut_at(error, "\nPossible Solution");
+    cut_at(error, "\n  file = ");
+    cut_at(error, "\n\n");
+    for (size_t i = 0; i < upload->file_count; i++)
+        replace_path(error, upload->files[i].path);
+    error->position = -1;
+}
