@@ -202,8 +202,10 @@ static void decide(const struct http_request *request, const struct http_content
     answer->range = (struct http_range){.first = 0, .size = size};
     answer->status = http_content_check(request, head);
     struct str range = http_headers_get(&request->headers, STR("range"));
-    if (answer->status != 200 || !range.ptr || !str_equal(request->method, STR("GET")) ||
-        !http_content_range_applies(request, head))
+    if (answer->status == 200 && head->status > 0)
+        answer->status = head->status;
+    if (answer->status != 200 || head->status > 0 || !range.ptr ||
+        !str_equal(request->method, STR("GET")) || !http_content_range_applies(request, head))
         return;
     enum http_range_kind kind = http_range_parse(range, size, &answer->range);
     if (kind == HTTP_RANGE_PART)
@@ -243,7 +245,7 @@ static void describe(struct http_request *request, const struct http_content_hea
                    arena_printf(arena, "%llu", (unsigned long long)answer->range.size));
     }
     unsigned long long first = answer->range.first;
-    if (answer->status == 206)
+    if (answer->status == 206 && head->status == 0)
         add_header(answer, STR("content-range"),
                    arena_printf(arena, "bytes %llu-%llu/%llu", first,
                                 first + answer->range.size - 1, (unsigned long long)size));

@@ -34,7 +34,9 @@ struct http_source http_source_file(int fd, uint64_t size);
 struct http_content_head {
     struct str etag; /* opaque part, without quotes; empty: none. Another one for other bytes. */
     int64_t modified_seconds; /* since 1970; 0: unknown */
-    const char *range_units;  /* accept-ranges; NULL: "bytes" */
+    /* Of the source as a whole, of which no range can be had; 0: 200, and ranges. */
+    unsigned status;
+    const char *range_units; /* accept-ranges; NULL: "bytes" */
     bool compressible; /* see http_response_compressible; ranges are cut from the plain bytes */
     const struct http_header *headers; /* to be added: content-type, ... */
     size_t header_count;

@@ -31,6 +31,7 @@ static struct http_content_head content_head(const struct rest_exchange *exchang
         .modified_seconds = reply->modified_seconds,
         .compressible = reply->compressible,
         .range_units = reply->range_units,
+        .status = reply->source_status,
         .refuse = refuse,
     };
 }

@@ -183,6 +183,23 @@ static enum status open_bytes(struct rest_exchange *exchange, struct dataset *da
     return status == STATUS_UNIMPLEMENTED ? STATUS_OK : status;
 }
 
+/* The engine is not asked for what the client has. */
+static enum status open_parquet(struct rest_exchange *exchange, struct dataset *dataset,
+                                const struct selection *selection, struct error *error)
+{
+    struct rest_reply *reply = &exchange->reply;
+    const struct http_content_head head = {.etag = reply->etag};
+    uint64_t rows = selection->is_range ? selection->part.limit : selection->total;
+    reply->range_units = "rows";
+    reply->source_status = reply->http_status;
+    if (http_content_check(exchange->input, &head) == 200)
+        return rest_export_begin(exchange, dataset, &selection->part, rows, error);
+    struct slices nothing;
+    slices_init(&nothing);
+    reply->source = http_source_slices(&nothing);
+    return STATUS_OK;
+}
+
 static enum status answer_rows(struct rest_exchange *exchange, struct dataset *dataset,
                                const struct dataset_facts *facts, struct error *error)
 {
@@ -198,6 +215,8 @@ static enum status answer_rows(struct rest_exchange *exchange, struct dataset *d
             return STATUS_OK;
         }
     }
+    if (exchange->reply.format == REST_PARQUET)
+        return open_parquet(exchange, dataset, &selection, error);
     rest_add_header(exchange, STR("accept-ranges"), STR("rows"));
     return open_rows(exchange, dataset, &selection, error);
 }

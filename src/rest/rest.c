@@ -23,6 +23,7 @@ static void exchange_free(struct rest_exchange *exchange)
     rest_run_destroy(exchange->run_of_own);
     rest_intake_destroy(exchange->intake);
     rest_upload_destroy(exchange->upload);
+    rest_export_destroy(exchange->export);
     rest_part_destroy(exchange->reply.part);
     query_unref(exchange->reply.query);
     if (exchange->reply.source.release)

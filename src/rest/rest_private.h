@@ -54,6 +54,7 @@ struct rest_reply {
     bool integers_as_text;
     bool keep_result;          /* the result stays after the response */
     struct http_source source; /* bytes of known size; `read` NULL: none */
+    unsigned source_status;    /* of a source that is sent as a whole only; 0: ranges can be had */
     const char *range_units;   /* of the source's accept-ranges; NULL: "bytes" */
     struct str etag;           /* of the source or the rows; empty: none */
     int64_t modified_seconds;
@@ -99,6 +100,7 @@ struct rest_exchange {
     /* On a worker, when it has news. *out_is_done: the reply is made. */
     enum status (*resume)(struct rest_exchange *exchange, bool *out_is_done, struct error *error);
     bool is_resumed; /* what it said */
+    struct rest_export *export;
     struct http_content *content;
     struct work work; /* on a worker: */
     void (*run)(struct work *work);
@@ -176,6 +178,8 @@ void rest_run_begin(struct rest_run *run);
 void rest_run_stop(struct rest_run *run);
 /* NULL is allowed. */
 void rest_run_destroy(struct rest_run *run);
+/* dataset_export.c: NULL is allowed. */
+void rest_export_destroy(struct rest_export *export);
 /* upload.c: frees an upload and what it brought, on a worker if that takes a while. NULL is allowed. */
 void rest_upload_destroy(struct rest_upload *upload);
 /* stream.c: NULL is allowed. */
