@@ -150,13 +150,25 @@ static enum status take_rows(struct rest_exchange *exchange, bool *out_is_done, 
     return STATUS_OK;
 }
 
+/* What the rows are appended to, as far as can be told now; NULL: nothing. */
+static struct dataset *find_present(struct rest_exchange *exchange)
+{
+    enum put_mode mode = exchange->upload->options.mode;
+    struct dataset *present = NULL;
+    struct error ignored = ERROR_NONE;
+    bool appends = mode == PUT_UPSERT || mode == PUT_APPEND;
+    if (!appends || rest_dataset_find(exchange, &present, &ignored) != STATUS_OK)
+        return NULL;
+    return present;
+}
+
 static enum status read_files(struct rest_exchange *exchange, struct error *error)
 {
     struct rest_upload *upload = exchange->upload;
     CLEANUP(buf_finish) struct buf sql;
     buf_init(&sql, REST_BODY_BYTES_MAX);
-    buf_append_text(&sql, "SELECT * FROM ");
-    TRY(rest_upload_files_reader(upload, &sql, error));
+    CLEANUP(dataset_unref) struct dataset *present = find_present(exchange);
+    TRY(engine_fault(upload, rest_upload_fit(upload, present, &sql, error), error));
     struct str name = upload->options.path.len > 0 ? upload->options.path : upload->options.id;
     struct str shown = arena_printf(&exchange->arena, "-- put %s into dataset '%.*s'",
                                     rest_format_name(upload->file_format), STR_ARGS(name));

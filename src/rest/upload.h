@@ -20,6 +20,9 @@
 #define UPLOAD_BEGIN_BYTES 8
 #define UPLOAD_END_BYTES 6
 
+/* Enough to see what a JSON text is. */
+#define UPLOAD_TEXT_BYTES 12
+
 /* One Arrow stream or file on its way in. */
 struct upload_arrow {
     struct ipc_stream_reader *reader; /* NULL until the beginning is there */
@@ -34,7 +37,8 @@ struct upload_arrow {
 struct upload_file {
     char *path;
     uint64_t bytes;
-    uint8_t first; /* byte of it */
+    char begin[UPLOAD_TEXT_BYTES]; /* without white space before it */
+    size_t begin_bytes;
 };
 
 struct rest_upload {
@@ -90,11 +94,19 @@ MUST_CHECK enum status rest_upload_file_receive(struct rest_upload *upload, stru
                                                 struct error *error);
 MUST_CHECK enum status rest_upload_file_end(struct rest_upload *upload, struct error *error);
 void rest_upload_files_remove(struct rest_upload *upload);
-/* Appends "read_csv([...], ...)" or the like for all files. */
-MUST_CHECK enum status rest_upload_files_reader(struct rest_upload *upload, struct buf *sql,
-                                                struct error *error);
+/* Appends "read_csv([...], ...)" or the like for all files. `as_text`: values of CSV stay texts. */
+MUST_CHECK enum status rest_upload_files_reader(struct rest_upload *upload, bool as_text,
+                                                struct buf *sql, struct error *error);
+/* upload_fit.c: appends the SELECT whose rows have the columns of `present` and their types, by name; of what
+ * the files have where that is NULL. */
+MUST_CHECK enum status rest_upload_fit(struct rest_upload *upload, struct dataset *present,
+                                       struct buf *sql, struct error *error);
 /* Has an error of the engine speak of the body instead of our files. */
 void rest_upload_files_hide(const struct rest_upload *upload, struct error *error);
+
+/* upload_csv.c: has the error name the first line with another number of fields than the first one, if there is
+ * one. */
+void rest_upload_explain_csv(const struct rest_upload *upload, char delimiter, struct error *error);
 
 /* convert.c: a statement of the server's own for an exchange. */
 struct rest_run;

@@ -67,14 +67,22 @@ static enum status check_room(int fd, struct error *error)
                           "the disk of the data folder has less than %d %% left", FREE_PERCENT_MIN);
 }
 
+static void keep_begin(struct upload_file *file, struct slice bytes)
+{
+    for (size_t i = 0; i < bytes.len && file->begin_bytes < UPLOAD_TEXT_BYTES; i++) {
+        char byte = (char)bytes.ptr[i];
+        if (file->begin_bytes > 0 || !strchr(" \t\r\n", byte))
+            file->begin[file->begin_bytes++] = byte;
+    }
+}
+
 enum status rest_upload_file_receive(struct rest_upload *upload, struct slice bytes,
                                      struct error *error)
 {
     struct upload_file *file = last_file(upload);
     if (bytes.len == 0)
         return STATUS_OK;
-    if (file->bytes == 0)
-        file->first = bytes.ptr[0];
+    keep_begin(file, bytes);
     if (file->bytes / CHECK_BYTES != (file->bytes + bytes.len) / CHECK_BYTES)
         TRY(check_room(upload->fd, error));
     file->bytes += bytes.len;
@@ -91,6 +99,21 @@ enum status rest_upload_file_receive(struct rest_upload *upload, struct slice by
     return STATUS_OK;
 }
 
+static bool is_json(enum rest_format format)
+{
+    return format == REST_JSON || format == REST_NDJSON;
+}
+
+static enum status check_text(struct rest_upload *upload, struct error *error)
+{
+    const struct upload_file *file = last_file(upload);
+    if (is_json(upload->file_format) && (file->begin_bytes == 0 || !strchr("[{", file->begin[0])))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "DATA_VALIDATION_FAILED",
+                              "the body is no rows: JSON rows are objects, one after the other or "
+                              "in a list");
+    return STATUS_OK;
+}
+
 enum status rest_upload_file_end(struct rest_upload *upload, struct error *error)
 {
     int fd = upload->fd;
@@ -100,7 +123,7 @@ enum status rest_upload_file_end(struct rest_upload *upload, struct error *error
     if (last_file(upload)->bytes == 0)
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "DATA_VALIDATION_FAILED",
                               "the body is empty: it must hold rows, or at least their names");
-    return STATUS_OK;
+    return check_text(upload, error);
 }
 
 void rest_upload_files_remove(struct rest_upload *upload)
@@ -128,15 +151,22 @@ static void append_paths(const struct rest_upload *upload, struct buf *sql)
     buf_append_byte(sql, ']');
 }
 
+static struct str csv_delimiter(const struct rest_upload *upload)
+{
+    struct str delimiter = STR(",");
+    (void)http_query_get(upload->exchange->input, STR("delimiter"), &delimiter);
+    return delimiter;
+}
+
 /* `header` and `delimiter` of the query string; `header` also of the type (RFC 4180: header=absent). */
-static enum status append_csv(struct rest_upload *upload, struct buf *sql, struct error *error)
+static enum status append_csv(struct rest_upload *upload, bool as_text, struct buf *sql,
+                              struct error *error)
 {
     const struct http_request *input = upload->exchange->input;
     struct str type = http_headers_get(&input->headers, STR("content-type"));
     struct str header = str_find_str(type, STR("header=absent")) >= 0 ? STR("false") : STR("true");
-    struct str delimiter = STR(",");
+    struct str delimiter = csv_delimiter(upload);
     (void)http_query_get(input, STR("header"), &header);
-    (void)http_query_get(input, STR("delimiter"), &delimiter);
     if (!str_equal(header, STR("true")) && !str_equal(header, STR("false")))
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
                               "parameter header takes true or false, not '%.*s'",
@@ -150,8 +180,8 @@ static enum status append_csv(struct rest_upload *upload, struct buf *sql, struc
     engine_append_quoted(sql, delimiter, '\'');
     buf_printf(sql,
                ", header=%.*s, quote='\"', escape='\"', comment='', skip=0, nullstr='', "
-               "allow_quoted_nulls=false, null_padding=false, sample_size=100000)",
-               STR_ARGS(header));
+               "allow_quoted_nulls=false, null_padding=false, sample_size=100000, all_varchar=%s)",
+               STR_ARGS(header), as_text ? "true" : "false");
     return STATUS_OK;
 }
 
@@ -166,27 +196,37 @@ static uint64_t value_bytes_max(const struct rest_upload *upload)
     return bytes < JSON_VALUE_BYTES_MAX ? bytes : JSON_VALUE_BYTES_MAX;
 }
 
-static void append_json(struct rest_upload *upload, const char *format, struct buf *sql)
+/* What we answer as JSON ourselves: {"columns":[...],"data":[rows],"rows":n}. */
+static bool is_result(const struct rest_upload *upload)
 {
-    buf_append_text(sql, "read_json(");
-    append_paths(upload, sql);
-    buf_printf(sql, ", format='%s', maximum_object_size=%llu)", format,
-               (unsigned long long)value_bytes_max(upload));
+    struct str begin = str_make(upload->files[0].begin, upload->files[0].begin_bytes);
+    return upload->file_format == REST_JSON && str_equal(begin, STR("{\"columns\":["));
 }
 
-enum status rest_upload_files_reader(struct rest_upload *upload, struct buf *sql,
+static void append_json(struct rest_upload *upload, struct buf *sql)
+{
+    bool is_wrapped = is_result(upload);
+    buf_append_text(sql, is_wrapped ? "(SELECT unnest(data, max_depth := 2) FROM read_json("
+                                    : "read_json(");
+    append_paths(upload, sql);
+    buf_printf(sql, ", format='%s', maximum_object_size=%llu%s",
+               upload->file_format == REST_JSON ? "auto" : "newline_delimited",
+               (unsigned long long)value_bytes_max(upload), is_wrapped ? "))" : ")");
+}
+
+enum status rest_upload_files_reader(struct rest_upload *upload, bool as_text, struct buf *sql,
                                      struct error *error)
 {
     switch (upload->file_format) {
     case REST_CSV:
-        return append_csv(upload, sql, error);
+        return append_csv(upload, as_text, sql, error);
     case REST_PARQUET:
         buf_append_text(sql, "read_parquet(");
         append_paths(upload, sql);
         buf_append_byte(sql, ')');
         return STATUS_OK;
     default:
-        append_json(upload, upload->file_format == REST_JSON ? "auto" : "newline_delimited", sql);
+        append_json(upload, sql);
         return STATUS_OK;
     }
 }
@@ -214,9 +254,12 @@ static void replace_path(struct error *error, const char *path)
 /* What the engine suggests are its own options, which no client has. */
 void rest_upload_files_hide(const struct rest_upload *upload, struct error *error)
 {
+    if (upload->file_format == REST_CSV && strstr(error->message, "detect the CSV"))
+        rest_upload_explain_csv(upload, csv_delimiter(upload).ptr[0], error);
     cut_at(error, "\nPossible fixes");
     cut_at(error, "\nPossible Solution");
     cut_at(error, "\n  file = ");
+    cut_at(error, "\nTry increasing");
     cut_at(error, "\n\n");
     for (size_t i = 0; i < upload->file_count; i++)
         replace_path(error, upload->files[i].path);
