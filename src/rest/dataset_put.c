@@ -118,18 +118,6 @@ static enum status commit(struct rest_exchange *exchange, struct error *error)
 
 /* --- what the engine reads --------------------------------------------------------------------- */
 
-static enum status engine_fault(const struct rest_upload *upload, enum status status,
-                                struct error *error)
-{
-    if (status == STATUS_INVALID_ARGUMENT || status == STATUS_UNIMPLEMENTED) {
-        error->status = STATUS_INVALID_ARGUMENT;
-        error->code = "DATA_VALIDATION_FAILED";
-    }
-    if (status != STATUS_OK)
-        rest_upload_files_hide(upload, error);
-    return status == STATUS_OK ? status : error->status;
-}
-
 /* Takes over the rows that are there; the put is committed behind the last. */
 static enum status take_rows(struct rest_exchange *exchange, bool *out_is_done, struct error *error)
 {
@@ -138,7 +126,8 @@ static enum status take_rows(struct rest_exchange *exchange, bool *out_is_done, 
     *out_is_done = false;
     while (step == DATASET_BATCH) {
         struct arrow_batch *batch = NULL;
-        TRY(engine_fault(upload, rest_run_next(exchange->run_of_own, &step, &batch, error), error));
+        TRY(rest_upload_engine_fault(
+            upload, rest_run_next(exchange->run_of_own, &step, &batch, error), error));
         if (batch)
             TRY(rest_upload_append(upload, batch, error));
     }
@@ -168,13 +157,13 @@ static enum status read_files(struct rest_exchange *exchange, struct error *erro
     CLEANUP(buf_finish) struct buf sql;
     buf_init(&sql, REST_BODY_BYTES_MAX);
     CLEANUP(dataset_unref) struct dataset *present = find_present(exchange);
-    TRY(engine_fault(upload, rest_upload_fit(upload, present, &sql, error), error));
+    TRY(rest_upload_engine_fault(upload, rest_upload_fit(upload, present, &sql, error), error));
     struct str name = upload->options.path.len > 0 ? upload->options.path : upload->options.id;
     struct str shown = arena_printf(&exchange->arena, "-- put %s into dataset '%.*s'",
                                     rest_format_name(upload->file_format), STR_ARGS(name));
     exchange->resume = take_rows;
-    return engine_fault(upload, rest_run_prepare(exchange, buf_str(&sql), shown, true, error),
-                        error);
+    return rest_upload_engine_fault(
+        upload, rest_run_prepare(exchange, buf_str(&sql), shown, true, error), error);
 }
 
 enum status rest_dataset_put(struct rest_exchange *exchange, struct error *error)

@@ -267,3 +267,5 @@ enum status rest_dataset_begin(struct rest_exchange *exchange, struct error *err
 enum status rest_dataset_receive(struct rest_exchange *exchange, struct slice bytes,
                                  struct error *error);
 enum status rest_dataset_put(struct rest_exchange *exchange, struct error *error);
+enum status rest_table_begin(struct rest_exchange *exchange, struct error *error);
+enum status rest_table_data(struct rest_exchange *exchange, struct error *error);

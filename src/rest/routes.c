@@ -48,6 +48,9 @@ const struct rest_route rest_routes[] = {
      .summary = "Change how long a dataset is kept"},
     {.method = "DELETE", .pattern = "/v1/datasets/{path...}", .handle = rest_dataset_delete,
      .blocking = true, .problem_json = true, .summary = "Drop a dataset"},
+    {.method = "POST", .pattern = "/tables/{name}/data", .begin = rest_table_begin,
+     .receive = rest_dataset_receive, .handle = rest_table_data,
+     .summary = "Insert the rows of a file into a table"},
 };
 /* clang-format on */
 const size_t rest_route_count = ARRAY_COUNT(rest_routes);

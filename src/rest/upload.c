@@ -256,6 +256,9 @@ enum status rest_upload_append(struct rest_upload *upload, struct arrow_batch *b
 
 static void destroy_now(struct rest_upload *upload)
 {
+    if (upload->waiting)
+        dataset_drop(upload->waiting);
+    dataset_unref(upload->waiting);
     put_destroy(upload->put);
     rest_upload_files_remove(upload);
     rest_upload_arrow_finish(&upload->arrow);
@@ -273,7 +276,8 @@ void rest_upload_destroy(struct rest_upload *upload)
 {
     if (!upload)
         return;
-    bool takes_a_while = (upload->put && !upload->is_committed) || upload->file_count > 0;
+    bool takes_a_while =
+        upload->waiting || (upload->put && !upload->is_committed) || upload->file_count > 0;
     upload->destroy.run = destroy_on_worker;
     if (!takes_a_while || workers_submit(upload->workers, &upload->destroy, NULL) != STATUS_OK)
         destroy_now(upload);

@@ -62,7 +62,8 @@ struct rest_upload {
     enum rest_format file_format; /* of all of them */
     struct put *put;              /* NULL before the first batch */
     bool is_committed;
-    int64_t rows; /* that came as Arrow */
+    struct dataset *waiting; /* for a table: dropped in the end */
+    int64_t rows;            /* that came as Arrow */
     struct work destroy;
 };
 
@@ -101,8 +102,9 @@ MUST_CHECK enum status rest_upload_files_reader(struct rest_upload *upload, bool
  * the files have where that is NULL. */
 MUST_CHECK enum status rest_upload_fit(struct rest_upload *upload, struct dataset *present,
                                        struct buf *sql, struct error *error);
-/* Has an error of the engine speak of the body instead of our files. */
-void rest_upload_files_hide(const struct rest_upload *upload, struct error *error);
+/* Has an error of the engine (`status`, in *error) speak of the body instead of our files and statements. */
+enum status rest_upload_engine_fault(const struct rest_upload *upload, enum status status,
+                                     struct error *error);
 
 /* upload_csv.c: has the error name the first line with another number of fields than the first one, if there is
  * one. */

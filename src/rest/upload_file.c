@@ -252,7 +252,7 @@ static void replace_path(struct error *error, const char *path)
 }
 
 /* What the engine suggests are its own options, which no client has. */
-void rest_upload_files_hide(const struct rest_upload *upload, struct error *error)
+static void hide(const struct rest_upload *upload, struct error *error)
 {
     if (upload->file_format == REST_CSV && strstr(error->message, "detect the CSV"))
         rest_upload_explain_csv(upload, csv_delimiter(upload).ptr[0], error);
@@ -264,4 +264,17 @@ void rest_upload_files_hide(const struct rest_upload *upload, struct error *erro
     for (size_t i = 0; i < upload->file_count; i++)
         replace_path(error, upload->files[i].path);
     error->position = -1;
+}
+
+enum status rest_upload_engine_fault(const struct rest_upload *upload, enum status status,
+                                     struct error *error)
+{
+    if (status == STATUS_OK)
+        return status;
+    if (status == STATUS_INVALID_ARGUMENT || status == STATUS_UNIMPLEMENTED) {
+        error->status = STATUS_INVALID_ARGUMENT;
+        error->code = "DATA_VALIDATION_FAILED";
+    }
+    hide(upload, error);
+    return error->status;
 }

@@ -46,16 +46,30 @@ static enum status append_plain(struct rest_upload *upload, struct buf *sql, str
     return rest_upload_files_reader(upload, false, sql, error);
 }
 
+/* Values of more than one type came as JSON: a text among them has quotes of its own. */
+static bool is_json_text(const struct arrow_schema *schema, struct str name)
+{
+    for (size_t i = 0; i < schema->field_count; i++) {
+        const struct arrow_field *field = &schema->fields[i];
+        for (size_t j = 0; j < field->metadata_count && str_equal(field->name, name); j++) {
+            if (str_equal(field->metadata[j].value, STR("arrow.json")))
+                return true;
+        }
+    }
+    return false;
+}
+
 /* The types are taken from the dataset's own columns. */
 static enum status append_casts(struct rest_upload *upload, struct dataset *present,
-                                struct buf *sql, struct error *error)
+                                const struct arrow_schema *body, struct buf *sql,
+                                struct error *error)
 {
     const struct arrow_schema *schema = dataset_schema(present);
     for (size_t i = 0; i < schema->field_count; i++) {
         struct str name = schema->fields[i].name;
         buf_append_text(sql, i > 0 ? ", cast_to_type(" : "SELECT cast_to_type(");
         engine_append_quoted(sql, name, '"');
-        buf_append_text(sql, ", (SELECT ");
+        buf_append_text(sql, is_json_text(body, name) ? " ->> '$', (SELECT " : ", (SELECT ");
         engine_append_quoted(sql, name, '"');
         buf_append_text(sql, " FROM batch(");
         engine_append_quoted(sql, dataset_id(present), '\'');
@@ -81,5 +95,5 @@ enum status rest_upload_fit(struct rest_upload *upload, struct dataset *present,
         return STATUS_OK;
     TRY(check_names(dataset_schema(present), schema, error));
     buf_clear(sql);
-    return append_casts(upload, present, sql, error);
+    return append_casts(upload, present, schema, sql, error);
 }
