@@ -99,6 +99,9 @@ static enum status begin_rows(struct rest_upload *upload, struct error *error)
     upload->parts++;
     upload->in_arrow = upload->format == REST_ARROW || upload->format == REST_ARROW_FILE;
     upload->arrow = (struct upload_arrow){0};
+    if (upload->in_arrow ? upload->file_count > 0 : upload->put != NULL)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "the files of one form must have one format");
     return upload->in_arrow ? STATUS_OK : rest_upload_file_begin(upload, error);
 }
 

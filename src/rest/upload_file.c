@@ -34,7 +34,7 @@ static enum status check_may_begin(const struct rest_upload *upload, struct erro
     if (upload->exchange->rest->options.upload_folder.len == 0)
         return error_set(error, STATUS_UNIMPLEMENTED,
                          "without a data folder (--data-dir none) rows are taken as Arrow only");
-    if (upload->put || (upload->file_count > 0 && upload->file_format != upload->format))
+    if (upload->file_count > 0 && upload->file_format != upload->format)
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
                               "the files of one form must have one format");
     if (upload->file_count == UPLOAD_FILES_MAX)

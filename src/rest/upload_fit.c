@@ -59,6 +59,18 @@ static bool is_json_text(const struct arrow_schema *schema, struct str name)
     return false;
 }
 
+static bool is_same(const struct arrow_schema *body, const struct arrow_schema *dataset)
+{
+    if (!arrow_schema_equal(body, dataset))
+        return false;
+    for (size_t i = 0; i < body->field_count; i++) {
+        struct str name = body->fields[i].name;
+        if (is_json_text(body, name) != is_json_text(dataset, name))
+            return false;
+    }
+    return true;
+}
+
 /* The types are taken from the dataset's own columns. */
 static enum status append_casts(struct rest_upload *upload, struct dataset *present,
                                 const struct arrow_schema *body, struct buf *sql,
@@ -69,7 +81,9 @@ static enum status append_casts(struct rest_upload *upload, struct dataset *pres
         struct str name = schema->fields[i].name;
         buf_append_text(sql, i > 0 ? ", cast_to_type(" : "SELECT cast_to_type(");
         engine_append_quoted(sql, name, '"');
-        buf_append_text(sql, is_json_text(body, name) ? " ->> '$', (SELECT " : ", (SELECT ");
+        buf_append_text(sql, is_json_text(body, name) && !is_json_text(schema, name)
+                                 ? " ->> '$', (SELECT "
+                                 : ", (SELECT ");
         engine_append_quoted(sql, name, '"');
         buf_append_text(sql, " FROM batch(");
         engine_append_quoted(sql, dataset_id(present), '\'');
@@ -91,7 +105,7 @@ enum status rest_upload_fit(struct rest_upload *upload, struct dataset *present,
     struct engine_session *session = engine_session_open(upload->exchange->rest->options.engine);
     TRY(engine_prepare_own(session, buf_str(sql), &statement, error));
     const struct arrow_schema *schema = engine_statement_schema(statement);
-    if (arrow_schema_equal(schema, dataset_schema(present)))
+    if (is_same(schema, dataset_schema(present)))
         return STATUS_OK;
     TRY(check_names(dataset_schema(present), schema, error));
     buf_clear(sql);
