@@ -62,6 +62,22 @@ static void a_whole_path_goes_before_a_parameter(void **state)
     assert_string_equal(route->pattern, "/v1/queries/events");
 }
 
+static void an_open_parameter_takes_all_segments_as_they_were_sent(void **state)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct str parameter;
+    struct str allow;
+    const struct rest_route *route =
+        find(&arena, "GET", "/v1/datasets/a%2Fb//c/", &parameter, &allow);
+    assert_non_null(route);
+    assert_string_equal(route->pattern, "/v1/datasets/{path...}");
+    assert_true(str_equal(parameter, STR("a%2Fb//c/")));
+    assert_null(find(&arena, "GET", "/v1/datasets/", &parameter, &allow));
+    assert_null(find(&arena, "TRACE", "/v1/datasets/a", &parameter, &allow));
+    assert_true(str_equal(allow, STR("GET, HEAD, PUT, POST, PATCH, DELETE")));
+}
+
 static void head_finds_the_route_of_get(void **state)
 {
     CLEANUP(arena_finish) struct arena arena;
@@ -126,6 +142,8 @@ static void a_code_decides_over_the_status(void **state)
         {STATUS_NOT_FOUND, "RESULT_EXPIRED", 410},
         {STATUS_FAILED_PRECONDITION, "PRECONDITION_FAILED", 412},
         {STATUS_OUT_OF_RANGE, "RANGE_NOT_SATISFIABLE", 416},
+        {STATUS_INVALID_ARGUMENT, "DATA_VALIDATION_FAILED", 422},
+        {STATUS_RESOURCE_EXHAUSTED, "STORAGE_FULL", 507},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
         struct error error = ERROR_NONE;
@@ -141,6 +159,7 @@ int main(void)
         cmocka_unit_test(finds_a_route_and_its_parameter),
         cmocka_unit_test(a_parameter_may_stand_in_the_middle),
         cmocka_unit_test(a_whole_path_goes_before_a_parameter),
+        cmocka_unit_test(an_open_parameter_takes_all_segments_as_they_were_sent),
         cmocka_unit_test(head_finds_the_route_of_get),
         cmocka_unit_test(tells_the_methods_of_a_known_path),
         cmocka_unit_test(an_unknown_path_has_no_methods),
