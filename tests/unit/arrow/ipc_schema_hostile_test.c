@@ -16,21 +16,6 @@
 #include "raw_schema.h"
 #include "sample.h"
 
-static struct raw_schema schema_of(const struct raw_field *fields, size_t count)
-{
-    return (struct raw_schema){
-        .version = IPC_VERSION_V5, .kind = IPC_KIND_SCHEMA, .fields = fields, .field_count = count};
-}
-
-static enum status decode_field(struct raw_field field)
-{
-    struct raw_schema schema = schema_of(&field, 1);
-    return raw_schema_decode(&schema);
-}
-
-static const struct raw_field byte_field = {
-    .name = "b", .kind = ARROW_INT, .scalar_sizes = {4, 1}, .scalars = {8, 1}};
-
 #define REFUSED STATUS_INVALID_ARGUMENT
 #define FIELD(...) decode_field((struct raw_field){.name = "x", __VA_ARGS__})
 
@@ -279,80 +264,6 @@ static void fields_are_limited(void **state)
     free(fields);
 }
 
-static void dictionaries_are_checked(void **state)
-{
-    const struct raw_field text = {.name = "a", .kind = ARROW_UTF8, .is_dictionary = true};
-    const struct raw_field other = {.name = "b", .kind = ARROW_BINARY, .is_dictionary = true};
-    const struct raw_field list = {.name = "c",
-                                   .kind = ARROW_LIST,
-                                   .children = &byte_field,
-                                   .child_count = 1,
-                                   .is_dictionary = true};
-    const struct raw_field shared[] = {text, text};
-    const struct raw_field differing[] = {text, other};
-    struct raw_schema schema = schema_of(shared, 2);
-    assert_int_equal(raw_schema_decode(&schema), STATUS_OK);
-    schema = schema_of(differing, 2);
-    assert_int_equal(raw_schema_decode(&schema), REFUSED);
-    assert_int_equal(decode_field(list), STATUS_OK);
-}
-
-static struct raw_field dictionary_of(const struct raw_field *child, int64_t id)
-{
-    return (struct raw_field){.name = "s",
-                              .kind = ARROW_STRUCT,
-                              .children = child,
-                              .child_count = 1,
-                              .is_dictionary = true,
-                              .dictionary_id = id};
-}
-
-/* Dictionaries of one id are one: also what is in them. */
-static void dictionaries_in_dictionaries_are_checked(void **state)
-{
-    struct raw_field words[] = {
-        {.name = "w", .kind = ARROW_UTF8, .is_dictionary = true, .dictionary_id = 2},
-        {.name = "w", .kind = ARROW_UTF8, .is_dictionary = true, .dictionary_id = 3},
-    };
-    const struct raw_field same[] = {dictionary_of(&words[0], 1), dictionary_of(&words[0], 1)};
-    const struct raw_field differing[] = {dictionary_of(&words[0], 1), dictionary_of(&words[1], 1)};
-    struct raw_schema schema = schema_of(same, 2);
-    assert_int_equal(raw_schema_decode(&schema), STATUS_OK);
-    schema = schema_of(differing, 2);
-    assert_int_equal(raw_schema_decode(&schema), REFUSED);
-    /* One that is in itself. */
-    words[0].dictionary_id = 1;
-    schema = schema_of(same, 1);
-    assert_int_equal(raw_schema_decode(&schema), REFUSED);
-    /* Names that look like types. */
-    const struct raw_field two[] = {{.name = "a", .kind = ARROW_BOOL},
-                                    {.name = "b", .kind = ARROW_BOOL}};
-    const struct raw_field one = {.name = "a: bool, b", .kind = ARROW_BOOL};
-    const struct raw_field forged[] = {
-        {.name = "x",
-         .kind = ARROW_STRUCT,
-         .children = two,
-         .child_count = 2,
-         .is_dictionary = true},
-        {.name = "y",
-         .kind = ARROW_STRUCT,
-         .children = &one,
-         .child_count = 1,
-         .is_dictionary = true},
-    };
-    schema = schema_of(forged, 2);
-    assert_int_equal(raw_schema_decode(&schema), REFUSED);
-}
-
-static void dictionaries_in_each_other_are_limited(void **state)
-{
-    struct raw_field levels[6] = {{.name = "w", .kind = ARROW_UTF8}};
-    for (size_t i = 1; i < ARRAY_COUNT(levels); i++) {
-        levels[i] = dictionary_of(&levels[i - 1], (int64_t)i);
-        assert_int_equal(decode_field(levels[i]), i <= 4 ? STATUS_OK : STATUS_RESOURCE_EXHAUSTED);
-    }
-}
-
 /* One table that 10,000 references share, with 10,000 references of its own. */
 static void shared_tables_do_not_multiply(void **state)
 {
@@ -439,9 +350,6 @@ int main(void)
         cmocka_unit_test(metadata_is_limited),
         cmocka_unit_test(depth_is_limited),
         cmocka_unit_test(fields_are_limited),
-        cmocka_unit_test(dictionaries_are_checked),
-        cmocka_unit_test(dictionaries_in_dictionaries_are_checked),
-        cmocka_unit_test(dictionaries_in_each_other_are_limited),
         cmocka_unit_test(shared_tables_do_not_multiply),
         cmocka_unit_test(flipped_and_cut_schemas_do_no_harm),
     };

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "arrow/ipc.h"
+#include "arrow/ipc_format.h"
 
 #define RAW_SCALARS_MAX 3
 
@@ -40,3 +41,19 @@ struct raw_schema {
 /* What the decoder says to it. */
 enum status raw_schema_decode(const struct raw_schema *schema);
 enum status raw_schema_explain(const struct raw_schema *schema, struct error *error);
+
+static inline struct raw_schema schema_of(const struct raw_field *fields, size_t count)
+{
+    return (struct raw_schema){
+        .version = IPC_VERSION_V5, .kind = IPC_KIND_SCHEMA, .fields = fields, .field_count = count};
+}
+
+static inline enum status decode_field(struct raw_field field)
+{
+    struct raw_schema schema = schema_of(&field, 1);
+    return raw_schema_decode(&schema);
+}
+
+/* An int8 column. */
+static const struct raw_field byte_field = {
+    .name = "b", .kind = ARROW_INT, .scalar_sizes = {4, 1}, .scalars = {8, 1}};
