@@ -1,10 +1,10 @@
 /*
  * dataset.c — names, versions and conditions of datasets over HTTP.
  *
- * /v1/datasets/a/b%2Fc is the path ["a", "b/c"]; a UUID alone and batch/<id> are ids. The version of a dataset
- * is its entity tag: id, birth and number of batches, since rows are only ever added in batches. Conditions of
- * requests that change something are checked by the store in the moment of the change (store/put.h), so that
- * of two clients who read the same version one is refused.
+ * /v1/datasets/a/b%2Fc is the path ["a", "b/c"]; a UUID alone and batch/<id> are ids. The version of a
+ * dataset is its entity tag: id, birth and number of batches, since rows are only ever added in batches.
+ * Conditions of requests that change something are checked by the store in the moment of the change
+ * (store/put.h), so that of two clients who read the same version one is refused.
  *
  * Runs on: any thread. Owns: nothing. Spec: RFC 9110 section 13. SPDX-License-Identifier: Apache-2.0
  */

@@ -1,5 +1,6 @@
 /*
- * dataset.h — what the files of /v1/datasets share: names, versions, conditions, the object that answers show.
+ * dataset.h — what the files of /v1/datasets share: names, versions, conditions, the object that answers
+ * show.
  *
  * Private to rest. SPDX-License-Identifier: Apache-2.0
  */

@@ -1,8 +1,8 @@
 /*
  * dataset_export.c — a dataset as Parquet: the engine writes a file, which is sent and gone.
  *
- * Its bytes may differ from one time to the next, so it is sent as a whole. The file is opened before the engine
- * writes it and has no name any more when it is sent.
+ * Its bytes may differ from one time to the next, so it is sent as a whole. The file is opened before the
+ * engine writes it and has no name any more when it is sent.
  *
  * Runs on: a worker. Owns the file until it is a source. SPDX-License-Identifier: Apache-2.0
  */

@@ -1,9 +1,9 @@
 /*
  * dataset_get.c — GET and HEAD /v1/datasets/{path}: a dataset, or rows and columns of it, in any format.
  *
- * What is read is what the dataset has now; what is appended meanwhile is not in it. As an Arrow stream or file
- * the whole is bytes of known size, of which any range can be had. `Range: rows=a-b` is a range of rows in
- * whatever format; `offset`, `limit` and `columns` select what the range is of.
+ * What is read is what the dataset has now; what is appended meanwhile is not in it. As an Arrow stream or
+ * file the whole is bytes of known size, of which any range can be had. `Range: rows=a-b` is a range of
+ * rows in whatever format; `offset`, `limit` and `columns` select what the range is of.
  *
  * Runs on a worker: rows before the first one are passed over, sizes are looked up.
  * Spec: RFC 9110 section 14. SPDX-License-Identifier: Apache-2.0

@@ -1,8 +1,8 @@
 /*
  * dataset_put.c — PUT and POST /v1/datasets/{path}: rows in, all of them or none.
  *
- * PUT makes or replaces a dataset, POST appends to it or makes it, and `mode` says otherwise. Batches go to the
- * store as they come and are seen by nobody before the last one; a body that is cut leaves nothing.
+ * PUT makes or replaces a dataset, POST appends to it or makes it, and `mode` says otherwise. Batches go
+ * to the store as they come and are seen by nobody before the last one; a body that is cut leaves nothing.
  *
  * begin runs on the loop, the rest on a worker. Owns: nothing. Leaves out formats (upload.c).
  * SPDX-License-Identifier: Apache-2.0

@@ -7,8 +7,8 @@
  * in order and no thread waits for a client. The client's window opens again when the worker is through with
  * its bytes: what waits here is bounded by the window. A coded body is decompressed on the way.
  *
- * Runs on the request's loop, take() on a worker. Owns the bytes and the decoder. Leaves out what the bytes mean
- * (dataset_put.c). SPDX-License-Identifier: Apache-2.0
+ * Runs on the request's loop, take() on a worker. Owns the bytes and the decoder. Leaves out what the
+ * bytes mean (dataset_put.c). SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
 

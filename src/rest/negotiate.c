@@ -1,9 +1,9 @@
 /*
  * negotiate.c — in which format a result leaves.
  *
- * `?format=` wins over the body's `format`, that over `Accept`; without a wish a result is JSON and a dataset an
- * Arrow stream. Among the types of an Accept header the one with the highest weight wins, the first of equals.
- * Runs on the loop or a worker.
+ * `?format=` wins over the body's `format`, that over `Accept`; without a wish a result is JSON and a
+ * dataset an Arrow stream. Among the types of an Accept header the one with the highest weight wins, the
+ * first of equals. Runs on the loop or a worker.
  * Source: RFC 9110 section 12.5.1. SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"

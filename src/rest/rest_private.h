@@ -71,8 +71,9 @@ struct rest_route {
     bool problem_json; /* errors as RFC 9457 (section 5) instead of the seeds' form */
     const char *summary;
     enum status (*handle)(struct rest_exchange *exchange, struct error *error);
-    /* Of a route whose body is not collected but taken while it comes (intake.c): `begin` looks at the head, on
-     * the loop; `receive` gets bytes of the body, on a worker, and `handle` is called behind the last. */
+    /* Of a route whose body is not collected but taken while it comes (intake.c): `begin` looks at the
+     * head, on the loop; `receive` gets bytes of the body, on a worker, and `handle` is called behind the
+     * last. */
     enum status (*begin)(struct rest_exchange *exchange, struct error *error);
     enum status (*receive)(struct rest_exchange *exchange, struct slice bytes, struct error *error);
 };
@@ -218,8 +219,8 @@ void rest_release_result(const struct rest_reply *reply, bool over, const struct
 void rest_content_begin(struct rest_exchange *exchange);
 bool rest_content_settle(struct rest_exchange *exchange);
 
-/* result_source.c: the bytes of the first `count` batches of a dataset as an Arrow stream or file. The reader,
- * which is taken over, stands at its beginning. UNIMPLEMENTED when dictionaries change on the way. */
+/* result_source.c: the bytes of the first `count` batches of a dataset as an Arrow stream or file. The
+ * reader, which is taken over, stands at its beginning. UNIMPLEMENTED when dictionaries change on the way. */
 MUST_CHECK enum status rest_batches_source(struct dataset *dataset, struct dataset_reader *reader,
                                            size_t count, enum rest_format format,
                                            struct http_source *out_source, struct error *error);

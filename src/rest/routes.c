@@ -2,7 +2,8 @@
  * routes.c — the table of routes, and the look-up in it.
  *
  * The table is short, so a look-up walks it; of patterns that match alike the first counts. A pattern may
- * have one parameter: a whole segment in braces, or all that follow. Runs on the loop. SPDX-License-Identifier: Apache-2.0
+ * have one parameter: a whole segment in braces, or all that follow. Runs on the loop.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
 

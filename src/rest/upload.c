@@ -1,8 +1,9 @@
 /*
  * upload.c — takes the body of an upload apart: its parts, their formats, fields of a form.
  *
- * `format` wins over the type of the body or of a part, that over the ending of a file's name. Several files in
- * one form make one upload. Arrow goes on at once; what the engine has to read is collected in files.
+ * `format` wins over the type of the body or of a part, that over the ending of a file's name. Several
+ * files in one form make one upload. Arrow goes on at once; what the engine has to read is collected in
+ * files.
  *
  * begin runs on the loop, the rest on a worker. Owns the upload.
  * Spec: RFC 7578. SPDX-License-Identifier: Apache-2.0

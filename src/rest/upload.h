@@ -106,8 +106,8 @@ MUST_CHECK enum status rest_upload_fit(struct rest_upload *upload, struct datase
 enum status rest_upload_engine_fault(const struct rest_upload *upload, enum status status,
                                      struct error *error);
 
-/* upload_csv.c: has the error name the first line with another number of fields than the first one, if there is
- * one. */
+/* upload_csv.c: has the error name the first line with another number of fields than the first one, if
+ * there is one. */
 void rest_upload_explain_csv(const struct rest_upload *upload, char delimiter, struct error *error);
 
 /* convert.c: a statement of the server's own for an exchange. */

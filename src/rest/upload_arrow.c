@@ -1,9 +1,9 @@
 /*
  * upload_arrow.c — Arrow IPC streams and files that come in bodies.
  *
- * A file is read as the stream that it holds between its magic texts, so that nothing has to be kept until its
- * footer comes; the first bytes tell which it is, whatever the type says. A stream may lack its end marker, but
- * not end in the middle of a message; a file must end with its magic text.
+ * A file is read as the stream that it holds between its magic texts, so that nothing has to be kept until
+ * its footer comes; the first bytes tell which it is, whatever the type says. A stream may lack its end
+ * marker, but not end in the middle of a message; a file must end with its magic text.
  *
  * Runs on: a worker. Owns the reader. Spec: Arrow Columnar.rst, "IPC File Format".
  * SPDX-License-Identifier: Apache-2.0

@@ -2,8 +2,8 @@
  * upload_file.c — bodies that the engine has to read: they are collected in files in the folder for such.
  *
  * A file is private to its upload and removed with it; the folder is emptied at start. It may grow as long as
- * the disk keeps its floor. CSV is RFC 4180 with a header line unless parameters say otherwise; an empty field
- * without quotes is NULL, as in what leaves.
+ * the disk keeps its floor. CSV is RFC 4180 with a header line unless parameters say otherwise; an empty
+ * field without quotes is NULL, as in what leaves.
  *
  * Runs on: a worker. Owns the files and the descriptor. SPDX-License-Identifier: Apache-2.0
  */

@@ -2,8 +2,8 @@
  * upload_fit.c — has rows without types of their own fit the dataset that they are appended to.
  *
  * What CSV and JSON look like is a guess: a column of 1 and 2 may be meant as text, one without values has no
- * type at all. So the columns of the dataset decide, by name, and every value is cast. Where the guess is right
- * nothing is done.
+ * type at all. So the columns of the dataset decide, by name, and every value is cast. Where the guess is
+ * right nothing is done.
  *
  * Runs on: a worker. Owns: nothing. SPDX-License-Identifier: Apache-2.0
  */

@@ -22,8 +22,8 @@ enum put_mode {
     PUT_REPLACE, /* takes the name over; readers of the old one end in peace */
 };
 
-/* What there has to be for a put or a drop to happen. Asked with a lock of the store held, at the beginning and
- * again in the moment of truth: must not block or call the store. */
+/* What there has to be for a put or a drop to happen. Asked with a lock of the store held, at the
+ * beginning and again in the moment of truth: must not block or call the store. */
 struct put_condition {
     /* `present`: what there is now; NULL: nothing. An error is handed on. */
     enum status (*check)(const struct put_condition *condition, const struct dataset_facts *present,
@@ -76,6 +76,7 @@ MUST_CHECK enum status put_commit(struct put *put, struct put_result *out_result
 /* Frees the put, and what it brought unless it was committed. NULL is allowed. */
 void put_destroy(struct put *put);
 CLEANUP_FUNCTION(struct put *, put_destroy)
-/* dataset_drop of a kept dataset if the condition holds (NULL: in any case). NOT_FOUND when it is gone already. */
+/* dataset_drop of a kept dataset if the condition holds (NULL: in any case). NOT_FOUND when it is gone
+ * already. */
 MUST_CHECK enum status dataset_drop_if(struct dataset *dataset,
                                        const struct put_condition *condition, struct error *error);

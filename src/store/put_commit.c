@@ -1,9 +1,9 @@
 /*
  * put_commit.c — how what was put becomes visible.
  *
- * A commit either enters the staged dataset under its name or moves its batches to the end of the present one:
- * one step under the locks, after the disk has what it is to have. Puts into one dataset commit one after
- * the other (commit_lock), so that memory and journal agree on the order. Renewing is a commit without
+ * A commit either enters the staged dataset under its name or moves its batches to the end of the present
+ * one: one step under the locks, after the disk has what it is to have. Puts into one dataset commit one
+ * after the other (commit_lock), so that memory and journal agree on the order. Renewing is a commit without
  * batches.
  *
  * Lock order: commit_lock, then those of state.h. Runs on: threads that may block. Owns: nothing.

@@ -95,7 +95,8 @@ def test_a_file_is_taken_as_it_is(server, path, content_type):
     assert put(server, path, file_of(ROWS), content_type).status == 201
     got = server.request("GET", path + "?format=arrow-file")
     assert got.media_type == FILE and pyarrow.ipc.open_file(got.body).read_all() == ROWS
-    assert pyarrow.ipc.open_file(server.request("GET", path, headers={"accept": FILE}).body).num_record_batches == 10
+    by_accept = server.request("GET", path, headers={"accept": FILE})
+    assert pyarrow.ipc.open_file(by_accept.body).num_record_batches == 10
     drop(server, path)
 
 
@@ -119,7 +120,8 @@ def test_names(server, elements):
 
 
 @pytest.mark.parametrize("path", [
-    "/v1/datasets/a//b", "/v1/datasets/a/", "/v1/datasets/%ff", "/v1/datasets/%zz", "/v1/datasets/" + "a/" * 64 + "b",
+    "/v1/datasets/a//b", "/v1/datasets/a/", "/v1/datasets/%ff", "/v1/datasets/%zz",
+    "/v1/datasets/" + "a/" * 64 + "b",
     "/v1/datasets/" + "x" * 1025, "/v1/datasets/batch/.hidden", "/v1/datasets/batch/a%20b",
 ])
 def test_bad_names_are_refused(server, path):
@@ -160,7 +162,8 @@ def test_modes(server, path):
     replaced = put(server, path, stream_of(ROWS.slice(0, 3)))
     assert replaced.status == 200 and replaced.json["total_rows"] == 3
     assert read_stream(server.request("GET", path).body) == ROWS.slice(0, 3)
-    for bad in ("?mode=append", "?mode=upsert", "?mode=other", "?durability=ram", "?ttl=soon", "?moed=create"):
+    for bad in ("?mode=append", "?mode=upsert", "?mode=other", "?durability=ram", "?ttl=soon",
+                "?moed=create"):
         answer = put(server, path + bad, stream_of(ROWS))
         assert answer.status == 422 and answer.json["code"] == "VALIDATION_ERROR", answer.text
     drop(server, path)
@@ -205,7 +208,8 @@ def test_conditions_of_reading(server, path):
     assert unchanged.status == 304 and unchanged.headers["etag"] == tag and not unchanged.body
     as_csv = server.request("GET", path + "?format=csv")
     assert as_csv.headers["etag"] != tag
-    assert server.request("GET", path + "?format=csv", headers={"if-none-match": as_csv.headers["etag"]}).status == 304
+    same = {"if-none-match": as_csv.headers["etag"]}
+    assert server.request("GET", path + "?format=csv", headers=same).status == 304
     assert server.request("GET", path, headers={"if-match": '"other"'}).status == 412
     put(server, path, stream_of(ROWS), method="POST")
     assert server.request("GET", path, headers={"if-none-match": tag}).status == 200
@@ -224,7 +228,8 @@ def test_lost_updates_are_refused(server, path):
     for method in ("PUT", "POST"):
         assert put(server, path, stream_of(ROWS), method=method, **{"if-match": tag}).status == 412
     assert server.request("DELETE", path, headers={"if-match": tag}).status == 412
-    csv_tag = server.request("GET", path + "?format=csv", headers={"accept-encoding": "identity"}).headers["etag"]
+    plain = {"accept-encoding": "identity"}
+    csv_tag = server.request("GET", path + "?format=csv", headers=plain).headers["etag"]
     third = put(server, path, stream_of(ROWS), **{"if-match": f'"x", {csv_tag}'})
     assert third.status == 200
     assert server.request("DELETE", path, headers={"if-match": third.headers["etag"]}).status == 204
@@ -382,7 +387,8 @@ def test_pages(server):
         seen += [each["path"] for each in page["datasets"]]
         token, pages = page["next_page_token"], pages + 1
     assert seen == names and pages == 3
-    assert server.request("GET", f"/v1/datasets?prefix={mark}nothing").json == {"datasets": [], "next_page_token": None}
+    none = server.request("GET", f"/v1/datasets?prefix={mark}nothing").json
+    assert none == {"datasets": [], "next_page_token": None}
     for bad in ("limit=0", "limit=1001", "limit=x", "pefix=x"):
         assert server.request("GET", "/v1/datasets?" + bad).status == 422
     for name in names:
@@ -419,7 +425,8 @@ def test_methods(server, path):
 @pytest.mark.parametrize("make", [
     lambda: b"", lambda: b"ARROW", lambda: b"ARROW1\0\0", lambda: b"\xff" * 100, lambda: b"id,name\n1,a\n",
     lambda: stream_of(ROWS)[:-300], lambda: stream_of(ROWS)[:20], lambda: file_of(ROWS)[:-1],
-    lambda: file_of(ROWS)[:3000], lambda: stream_of(ROWS).replace(b"\x10\0\0\0\0\0", b"\x10\xff\xff\xff\x7f\0"),
+    lambda: file_of(ROWS)[:3000],
+    lambda: stream_of(ROWS).replace(b"\x10\0\0\0\0\0", b"\x10\xff\xff\xff\x7f\0"),
 ])
 def test_hostile_bodies_leave_nothing(server, path, make):
     answer = put(server, path, make())
@@ -436,7 +443,8 @@ def test_a_stream_without_its_end_marker_is_taken(server, path):
 
 def test_other_types_are_refused_before_the_body(server, path):
     with socket.create_connection(server.http_address) as connection:
-        connection.sendall(f"PUT {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: image/png\r\nexpect: 100-continue\r\n"
+        connection.sendall(f"PUT {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: image/png\r\n"
+                           "expect: 100-continue\r\n"
                            "content-length: 1000000\r\n\r\n".encode())
         reply = connection.recv(65536)
     assert reply.startswith(b"HTTP/1.1 415") and b"apache.arrow.stream" in reply
@@ -445,8 +453,8 @@ def test_other_types_are_refused_before_the_body(server, path):
 def test_expect_continue(server, path):
     body = stream_of(ROWS)
     with socket.create_connection(server.http_address) as connection:
-        connection.sendall(f"PUT {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {STREAM}\r\nexpect: 100-continue\r\n"
-                           f"content-length: {len(body)}\r\n\r\n".encode())
+        connection.sendall(f"PUT {path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: {STREAM}\r\n"
+                           f"expect: 100-continue\r\ncontent-length: {len(body)}\r\n\r\n".encode())
         assert connection.recv(65536).startswith(b"HTTP/1.1 100")
         connection.sendall(body)
         assert connection.recv(65536).startswith(b"HTTP/1.1 201")
@@ -512,20 +520,20 @@ def test_compressed_buffers(server, path):
     sink = io.BytesIO()
     for codec in ("lz4", "zstd"):
         sink = io.BytesIO()
-        with pyarrow.ipc.new_stream(sink, ROWS.schema, options=pyarrow.ipc.IpcWriteOptions(compression=codec)) as out:
+        options = pyarrow.ipc.IpcWriteOptions(compression=codec)
+        with pyarrow.ipc.new_stream(sink, ROWS.schema, options=options) as out:
             out.write_table(ROWS)
         assert put(server, path, sink.getvalue()).status in (200, 201)
         assert read_stream(server.request("GET", path).body) == ROWS
     drop(server, path)
 
 
-def test_large_bodies_take_little_memory(start_server):
-    server = start_server("--dataset-memory", "256MiB")
+def test_datasets_grow_over_what_memory_has(start_server):
+    server = start_server("--dataset-memory", "32MiB")
     table = pa.table({"v": pa.array(range(1 << 20), pa.int64())})
     body = stream_of(table, 1 << 17)
-    for number in range(6):
+    for _ in range(6):
         assert put(server, "/v1/datasets/large", body, method="POST").status in (200, 201)
-        assert number >= 0
     got = server.request("GET", "/v1/datasets/large")
     assert read_stream(got.body).num_rows == 6 << 20
 

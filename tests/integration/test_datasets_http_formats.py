@@ -226,7 +226,8 @@ def test_what_is_appended_takes_the_types_of_the_dataset(server, path):
         {"a": 1, "s": "x", "f": 1.5, "l": [1]}, {"a": 2, "s": "7", "f": 3.0, "l": [5]},
         {"a": None, "s": "y", "f": None, "l": None}, {"a": 3, "s": "007", "f": 4.0, "l": [6, 7]},
         {"a": 1, "s": "x", "f": 1.5, "l": [1]}]
-    for body, told in ((b"a,s,f\n1,x,1\n", "'l'"), (b"a,s,f,l,z\n1,x,1,,1\n", "'z'"), (b"a,s,f,l\nx,x,1,\n", "'x'")):
+    for body, told in ((b"a,s,f\n1,x,1\n", "'l'"), (b"a,s,f,l,z\n1,x,1,,1\n", "'z'"),
+                       (b"a,s,f,l\nx,x,1,\n", "'x'")):
         answer = put(server, path, body, CSV, method="POST")
         assert answer.status == 422 and told in answer.json["detail"], answer.text
     assert len(rows_of(server, path)) == 5
@@ -262,10 +263,14 @@ def test_a_client_that_leaves_stops_the_engine(start_server):
     server = start_server("--query-slots", "1")
     blocker = threading.Thread(target=lambda: server.query(COMPUTING.format(mark="x")), daemon=True)
     blocker.start()
-    wait_until(lambda: any(each["state"] == "running" for each in server.request("GET", "/v1/queries").json["queries"]))
+
+    def queries():
+        return server.request("GET", "/v1/queries").json["queries"]
+
+    wait_until(lambda: any(each["state"] == "running" for each in queries()))
 
     def queued():
-        return [each for each in server.request("GET", "/v1/queries").json["queries"]
+        return [each for each in queries()
                 if each["sql"].startswith("-- put csv") and each["state"] == "queued"]
 
     with socket.create_connection(server.http_address) as connection:
@@ -275,7 +280,7 @@ def test_a_client_that_leaves_stops_the_engine(start_server):
         assert server.request("GET", "/healthz").status == 200
     wait_until(lambda: not queued())
     wait_until(lambda: not left_over(server))
-    for each in server.request("GET", "/v1/queries").json["queries"]:
+    for each in queries():
         server.request("DELETE", f"/v1/queries/{each['id']}")
     blocker.join(30)
 
@@ -310,8 +315,8 @@ def test_without_a_data_folder_only_arrow(start_server):
 def test_clients_cannot_read_what_is_uploaded(server):
     folder = server.data_dir / "temporary"
     (folder / "upload-x").write_text("a\n1\n")
-    for sql in (f"SELECT * FROM read_csv('{folder}/upload-x')", f"FROM '{folder}/*'", f"COPY t TO '{folder}/x'",
-                f"SELECT * FROM glob('{folder}/*')"):
+    for sql in (f"SELECT * FROM read_csv('{folder}/upload-x')", f"FROM '{folder}/*'",
+                f"COPY t TO '{folder}/x'", f"SELECT * FROM glob('{folder}/*')"):
         answer = server.query(sql)
         assert answer.status == 403, answer.text
     (folder / "upload-x").unlink()
@@ -325,7 +330,8 @@ def test_forms(server, path):
     assert put(server, path, two, FORM, method="POST").json["rows"] == 2
     assert rows_of(server, path) == [{"a": 1, "b": 2}, {"a": 3, "b": 4}]
     table = pa.table({"i": [1, 2]})
-    arrow = form(("x", "a.arrow", "application/octet-stream", stream_of(table)), ("y", "b.arrows", "", stream_of(table)))
+    arrow = form(("x", "a.arrow", "application/octet-stream", stream_of(table)),
+                 ("y", "b.arrows", "", stream_of(table)))
     assert put(server, path, arrow, FORM).json["rows"] == 4
     named = form(("format", "", "", b"ndjson"), ("file", "rows", "", b'{"a":1}\n'))
     assert put(server, path, named, FORM).json["rows"] == 1
@@ -352,7 +358,8 @@ def test_forms_that_are_wrong(server, path, body, status):
 @pytest.fixture
 def table(server):
     name = "t" + uuid.uuid4().hex
-    assert server.query(f"CREATE TABLE {name}(a INTEGER, b VARCHAR, c DATE DEFAULT '2000-01-01')").status == 200
+    sql = f"CREATE TABLE {name}(a INTEGER, b VARCHAR, c DATE DEFAULT '2000-01-01')"
+    assert server.query(sql).status == 200
     yield name
     server.query(f"DROP TABLE {name}")
 
@@ -370,7 +377,8 @@ def test_rows_into_a_table(server, table):
     assert arrow.json["records_inserted"] == 2
     parquet = form(("file", "x.parquet", "", parquet_of(pa.table({"a": [7], "b": ["p"]}))))
     assert insert(server, table, parquet, FORM).json["records_inserted"] == 1
-    assert [tuple(row.values()) for row in server.rows(f"SELECT a, b, c::VARCHAR FROM {table} ORDER BY a")] == [
+    rows = server.rows(f"SELECT a, b, c::VARCHAR FROM {table} ORDER BY a")
+    assert [tuple(row.values()) for row in rows] == [
         (1, "007", "2000-01-01"), (2, None, "2000-01-01"), (3, "x", "2024-05-05"), (4, "z", "2000-01-01"),
         (5, None, "2000-01-01"), (6, None, "2000-01-01"), (7, "p", "2000-01-01")]
     hidden = server.rows("SELECT id FROM volley.datasets")
