@@ -2,7 +2,8 @@
  * do_action.c — DoAction and ListActions: a table of named actions.
  *
  * An action runs on a worker and gives a result, none, or more, of which all but the first are made on the
- * loop, one at a time. flight's own are in the tables below; doors above add theirs. Source: Flight.proto, "DoAction". SPDX-License-Identifier: Apache-2.0
+ * loop, one at a time. flight's own are in the tables below; doors above add theirs.
+ * Source: Flight.proto, "DoAction". SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/flight_private.h"
 

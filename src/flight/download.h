@@ -20,7 +20,7 @@ struct download {
 
 /* Before download_next `download->stream` is opened. */
 void download_finish(struct download *download);
-/* Appends the message of a schema that is known before there is a stream: the stream's own is then left out. */
+/* Appends the message of a schema that is known before there is a stream, whose own is then left out. */
 MUST_CHECK enum status download_write_schema(struct download *download,
                                              const struct arrow_schema *schema, struct slices *out,
                                              struct error *error);

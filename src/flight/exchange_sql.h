@@ -9,7 +9,7 @@
 #include "base/cleanup.h"
 #include "base/str.h"
 
-/* Appends `sql` with `input` defined as the dataset of that id; *out_added is by how many bytes what the client
+/* Appends `sql` with `input` defined as the dataset of that id; *out_added: by how many bytes what the client
  * wrote moved. RESOURCE_EXHAUSTED when it is too long. */
 MUST_CHECK enum status exchange_sql_write(struct str sql, struct str id, struct buf *out,
                                           size_t *out_added, struct error *error);

@@ -18,7 +18,8 @@
 /* clang-format off */
 static const struct grpc_method methods[] = {
     {.path = SERVICE "Handshake", .shape = GRPC_EXCHANGE,
-     .first_message_ms = FIRST_MESSAGE_MS, .open = flight_open, .receive = handshake_receive, .half_close = handshake_half_close, .next = handshake_next,
+     .first_message_ms = FIRST_MESSAGE_MS, .open = flight_open, .receive = handshake_receive,
+     .half_close = handshake_half_close, .next = handshake_next,
      .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "GetFlightInfo", .shape = GRPC_UNARY, .blocking = true, .open = flight_open,
      .receive = get_flight_info_receive, .next = get_flight_info_next,
