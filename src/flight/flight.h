@@ -100,6 +100,11 @@ bool flight_call_is_dry(const struct flight_call *call);
 MUST_CHECK enum status flight_prepare(struct flight_call *call, struct str sql,
                                       struct engine_statement *statement, struct query **out_query,
                                       struct error *error);
+enum flight_cancel_outcome { FLIGHT_CANCELLED, FLIGHT_CANCELLING, FLIGHT_NOT_CANCELLABLE };
+/* Stops the statement of a FlightInfo message. NOT_FOUND when there is none. */
+MUST_CHECK enum status flight_cancel_info(struct flight_call *call, struct slice info,
+                                          enum flight_cancel_outcome *out_outcome,
+                                          struct error *error);
 /* What the call's metadata says about results (volley-max-message-bytes, ...). */
 MUST_CHECK enum status flight_result_options(struct flight_call *call,
                                              struct engine_result_options *out_options,

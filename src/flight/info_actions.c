@@ -48,35 +48,58 @@ static enum status check_dataset(struct flight_call *call, struct str id, struct
 }
 
 /* A statement with an effect is over only when the engine says whether it took place. */
-static Flight__CancelStatus cancel(struct query *query)
+static enum flight_cancel_outcome cancel(struct query *query)
 {
     struct error reason = ERROR_NONE;
-    error_set(&reason, STATUS_CANCELLED, "the statement was cancelled by CancelFlightInfo");
+    error_set(&reason, STATUS_CANCELLED, "the statement was cancelled by its client (CancelFlightInfo)");
     bool was_running = query_cancel(query, &reason);
     if (query_state(query) == QUERY_CANCELLED)
-        return FLIGHT__CANCEL_STATUS__CANCEL_STATUS_CANCELLED;
-    return was_running ? FLIGHT__CANCEL_STATUS__CANCEL_STATUS_CANCELLING
-                       : FLIGHT__CANCEL_STATUS__CANCEL_STATUS_NOT_CANCELLABLE;
+        return FLIGHT_CANCELLED;
+    return was_running ? FLIGHT_CANCELLING : FLIGHT_NOT_CANCELLABLE;
+}
+
+static enum status cancel_info(struct flight_call *call, struct arena *arena,
+                               const Flight__FlightInfo *info,
+                               enum flight_cancel_outcome *out_outcome, struct error *error)
+{
+    struct str id;
+    TRY(read_info(call, arena, info, &id, error));
+    CLEANUP(query_unref) struct query *query = NULL;
+    *out_outcome = FLIGHT_NOT_CANCELLABLE;
+    if (queries_find(call->flight->options.queries, id, &query, NULL) != STATUS_OK)
+        return check_dataset(call, id, error);
+    *out_outcome = cancel(query);
+    return STATUS_OK;
+}
+
+enum status flight_cancel_info(struct flight_call *call, struct slice info,
+                               enum flight_cancel_outcome *out_outcome, struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    Flight__FlightInfo *message;
+    TRY(proto_unpack(&arena, &flight__flight_info__descriptor, info, &message, error));
+    return cancel_info(call, &arena, message, out_outcome, error);
 }
 
 static enum status cancel_flight_info(struct flight_call *call, struct slice body,
                                       struct slice *out_body, bool *out_has_body,
                                       struct error *error)
 {
+    static const Flight__CancelStatus statuses[] = {
+        [FLIGHT_CANCELLED] = FLIGHT__CANCEL_STATUS__CANCEL_STATUS_CANCELLED,
+        [FLIGHT_CANCELLING] = FLIGHT__CANCEL_STATUS__CANCEL_STATUS_CANCELLING,
+        [FLIGHT_NOT_CANCELLABLE] = FLIGHT__CANCEL_STATUS__CANCEL_STATUS_NOT_CANCELLABLE,
+    };
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
     Flight__CancelFlightInfoRequest *request;
-    struct str id;
+    enum flight_cancel_outcome outcome;
     TRY(proto_unpack(&arena, &flight__cancel_flight_info_request__descriptor, body, &request,
                      error));
-    TRY(read_info(call, &arena, request->info, &id, error));
-    CLEANUP(query_unref) struct query *query = NULL;
+    TRY(cancel_info(call, &arena, request->info, &outcome, error));
     Flight__CancelFlightInfoResult result = FLIGHT__CANCEL_FLIGHT_INFO_RESULT__INIT;
-    result.status = FLIGHT__CANCEL_STATUS__CANCEL_STATUS_NOT_CANCELLABLE;
-    if (queries_find(call->flight->options.queries, id, &query, NULL) == STATUS_OK)
-        result.status = cancel(query);
-    else
-        TRY(check_dataset(call, id, error));
+    result.status = statuses[outcome];
     *out_body = proto_pack(&result);
     *out_has_body = true;
     return STATUS_OK;

@@ -44,6 +44,7 @@ struct session {
     atomic_uint_least64_t used_ns;
     atomic_bool is_orphan; /* its connection is gone */
     struct prepared_table prepared;
+    struct transaction transaction;
 };
 
 struct sessions {
@@ -69,6 +70,7 @@ static struct session *session_create(const struct sessions *sessions, const cha
     session->created_us = clock_wall_us();
     atomic_init(&session->used_ns, clock_now_ns());
     prepared_table_init(&session->prepared, sessions->options.prepared_max);
+    transaction_init(&session->transaction, session->engine);
     return session;
 }
 
@@ -83,6 +85,7 @@ void session_unref(struct session *session)
     if (!session || atomic_fetch_sub_explicit(&session->references, 1, memory_order_acq_rel) > 1)
         return;
     prepared_table_finish(&session->prepared);
+    transaction_finish(&session->transaction);
     engine_session_unref(session->engine);
     free(session->user);
     free(session->peer);
@@ -97,6 +100,11 @@ struct engine_session *session_engine(const struct session *session)
 struct prepared_table *session_prepared(struct session *session)
 {
     return &session->prepared;
+}
+
+struct transaction *session_transaction(struct session *session)
+{
+    return &session->transaction;
 }
 
 struct str session_user(const struct session *session)

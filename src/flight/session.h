@@ -14,6 +14,7 @@
 #include "base/cleanup.h"
 #include "engine/engine.h"
 #include "flight/prepared_table.h"
+#include "flight/transaction.h"
 #include "grpc/method.h"
 
 struct sessions;
@@ -52,6 +53,7 @@ void session_unref(struct session *session);
 CLEANUP_FUNCTION(struct session *, session_unref)
 struct engine_session *session_engine(const struct session *session);
 struct prepared_table *session_prepared(struct session *session);
+struct transaction *session_transaction(struct session *session);
 /* Whose it is; empty: anybody's. */
 struct str session_user(const struct session *session);
 

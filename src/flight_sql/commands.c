@@ -35,18 +35,17 @@ static const struct flight_action actions[] = {
     {.name = "ClosePreparedStatement",
      .description = "Forgets a prepared statement",
      .run = flight_sql_close_prepared},
+    {.name = "BeginTransaction",
+     .description = "Begins the session's transaction; answers with its id",
+     .run = flight_sql_begin_transaction},
+    {.name = "EndTransaction",
+     .description = "Commits a transaction or rolls it back",
+     .run = flight_sql_end_transaction},
+    {.name = "CancelQuery",
+     .description = "Stops the statement of a FlightInfo; CancelFlightInfo is its successor",
+     .run = flight_sql_cancel_query},
 };
 /* clang-format on */
 
 const struct flight_command_table flight_sql_commands = {commands, ARRAY_COUNT(commands)};
 const struct flight_action_table flight_sql_actions = {actions, ARRAY_COUNT(actions)};
-
-enum status flight_sql_refuse_transaction(bool present, struct error *error)
-{
-    if (!present)
-        return STATUS_OK;
-    return error_set(
-        error, STATUS_INVALID_ARGUMENT,
-        "unknown transaction id: this server opens no transactions by action; send BEGIN "
-        "and COMMIT as statements of one session");
-}

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "flight/flight.h"
+#include "proto/proto.h"
 
 extern const struct flight_command_table flight_sql_commands;
 extern const struct flight_action_table flight_sql_actions;
@@ -58,5 +59,17 @@ enum status flight_sql_plan_cross_reference(struct flight_call *call, struct sli
 enum status flight_sql_plan_type_info(struct flight_call *call, struct slice value,
                                       struct flight_plan *out_plan, struct error *error);
 
-/* A transaction id in a request: none can be open, since BeginTransaction is not offered. */
-enum status flight_sql_refuse_transaction(bool present, struct error *error);
+/* transactions.c */
+enum status flight_sql_begin_transaction(struct flight_call *call, struct slice body,
+                                         struct slice *out_body, bool *out_has_body,
+                                         struct error *error);
+enum status flight_sql_end_transaction(struct flight_call *call, struct slice body,
+                                       struct slice *out_body, bool *out_has_body,
+                                       struct error *error);
+/* The transaction id of a command, where there is one, must be that of the session's transaction. */
+enum status flight_sql_check_transaction(struct flight_call *call, bool present,
+                                         ProtobufCBinaryData id, struct error *error);
+/* cancel.c */
+enum status flight_sql_cancel_query(struct flight_call *call, struct slice body,
+                                    struct slice *out_body, bool *out_has_body,
+                                    struct error *error);

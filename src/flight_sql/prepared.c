@@ -45,7 +45,8 @@ enum status flight_sql_create_prepared(struct flight_call *call, struct slice bo
     TRY(proto_any_parse(body, &type_name, &value, error));
     TRY(proto_unpack(&arena, &sql__action_create_prepared_statement_request__descriptor, value,
                      &request, error));
-    TRY(flight_sql_refuse_transaction(request->transaction_id_presence_case != 0, error));
+    TRY(flight_sql_check_transaction(call, request->transaction_id_presence_case != 0,
+                                     request->transaction_id, error));
     struct session *session = flight_call_session(call);
     struct engine_result_options options;
     TRY(flight_result_options(call, &options, error));

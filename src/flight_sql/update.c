@@ -13,6 +13,7 @@ enum status flight_sql_put_update(struct flight_call *call, struct slice value,
     arena_init(&arena);
     Sql__CommandStatementUpdate *command;
     TRY(proto_unpack(&arena, &sql__command_statement_update__descriptor, value, &command, error));
-    TRY(flight_sql_refuse_transaction(command->transaction_id_presence_case != 0, error));
+    TRY(flight_sql_check_transaction(call, command->transaction_id_presence_case != 0,
+                                     command->transaction_id, error));
     return flight_prepare(call, str_of(command->query), NULL, out_query, error);
 }

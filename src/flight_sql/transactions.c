@@ -1,0 +1,68 @@
+/*
+ * transactions.c — BeginTransaction, EndTransaction, and the transaction ids of other commands.
+ *
+ * A transaction is the session's: what BEGIN and COMMIT as text are, as actions with an id. One whose client
+ * went away ends with its session. Savepoints do not exist in the engine. Runs on a worker.
+ * Source: FlightSql.proto. SPDX-License-Identifier: Apache-2.0
+ */
+#include "flight_sql/flight_sql.h"
+
+#include "proto/flight_sql.h"
+
+enum status flight_sql_check_transaction(struct flight_call *call, bool present,
+                                         ProtobufCBinaryData id, struct error *error)
+{
+    if (!present || id.len == 0)
+        return STATUS_OK;
+    return transaction_check(session_transaction(flight_call_session(call)), proto_bytes(id),
+                             error);
+}
+
+static enum status run(struct flight_call *call, const char *sql, struct error *error)
+{
+    CLEANUP(query_unref) struct query *query = NULL;
+    TRY(flight_prepare(call, str_of(sql), NULL, &query, error));
+    return query_run(query, error);
+}
+
+enum status flight_sql_begin_transaction(struct flight_call *call, struct slice body,
+                                         struct slice *out_body, bool *out_has_body,
+                                         struct error *error)
+{
+    struct transaction *transaction = session_transaction(flight_call_session(call));
+    char id[RANDOM_UUID_SIZE];
+    TRY(transaction_check_none(transaction, error));
+    TRY(run(call, "BEGIN TRANSACTION", error));
+    transaction_name(transaction, id);
+    Sql__ActionBeginTransactionResult result = SQL__ACTION_BEGIN_TRANSACTION_RESULT__INIT;
+    result.transaction_id = proto_binary(str_of(id));
+    *out_body = proto_any_pack(&result);
+    *out_has_body = true;
+    return STATUS_OK;
+}
+
+enum status flight_sql_end_transaction(struct flight_call *call, struct slice body,
+                                       struct slice *out_body, bool *out_has_body,
+                                       struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct str type_name;
+    struct slice value;
+    Sql__ActionEndTransactionRequest *request;
+    TRY(proto_any_parse(body, &type_name, &value, error));
+    TRY(proto_unpack(&arena, &sql__action_end_transaction_request__descriptor, value, &request,
+                     error));
+    TRY(transaction_check(session_transaction(flight_call_session(call)),
+                          proto_bytes(request->transaction_id), error));
+    switch (request->action) {
+    case SQL__ACTION_END_TRANSACTION_REQUEST__END_TRANSACTION__END_TRANSACTION_COMMIT:
+        return run(call, "COMMIT", error);
+    case SQL__ACTION_END_TRANSACTION_REQUEST__END_TRANSACTION__END_TRANSACTION_ROLLBACK:
+        return run(call, "ROLLBACK", error);
+    default:
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "EndTransaction takes COMMIT (1) or ROLLBACK (2), not %d",
+                         (int)request->action);
+    }
+}
