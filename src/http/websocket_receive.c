@@ -257,16 +257,33 @@ static size_t go_through(struct websocket *websocket, struct str bytes)
     return used;
 }
 
+static void keep(struct websocket *websocket, const uint8_t *bytes, size_t size)
+{
+    buf_append(&websocket->kept, bytes, size);
+    if (websocket->kept.failed)
+        websocket_fail(websocket, WEBSOCKET_POLICY, "too much was sent and nothing read");
+}
+
+/* Tells http what is kept in memory, which all requests share. */
+static void account(struct websocket *websocket)
+{
+    size_t held = websocket->kept.len + websocket->message.len;
+    if (http_hold(websocket->request, held) || websocket->state != WEBSOCKET_OPEN)
+        return;
+    websocket_fail(websocket, WEBSOCKET_TRY_LATER, "the server holds too many bytes");
+    forget_message(websocket);
+    buf_finish(&websocket->kept);
+    http_release(websocket->request);
+}
+
 void websocket_receive(struct websocket *websocket, const uint8_t *bytes, size_t size)
 {
     size_t used = 0;
     if (websocket->kept.len == 0)
         used = go_through(websocket, str_make(bytes, size));
-    if (used == size)
-        return;
-    buf_append(&websocket->kept, bytes + used, size - used);
-    if (websocket->kept.failed)
-        websocket_fail(websocket, WEBSOCKET_POLICY, "too much was sent and nothing read");
+    if (used < size)
+        keep(websocket, bytes + used, size - used);
+    account(websocket);
 }
 
 void websocket_receive_kept(struct websocket *websocket)
@@ -279,4 +296,5 @@ void websocket_receive_kept(struct websocket *websocket)
     if (used < kept.len)
         buf_append(&websocket->kept, kept.ptr + used, kept.len - used);
     buf_finish(&kept);
+    account(websocket);
 }

@@ -104,6 +104,25 @@ static void takes_frames_that_came_with_the_head(void **state)
 
 /* --- limits ------------------------------------------------------------------------------------ */
 
+/* Of all connections together: a message in the making counts for what requests hold. */
+static void ends_a_message_that_memory_is_too_short_for(void **state)
+{
+    (void)state;
+    struct http_limits limits = http_limits_default;
+    limits.received_bytes_max = 1000;
+    struct peer peer;
+    peer_open(&peer, &limits, false);
+    peer.conversations.websocket.message_bytes_max = (size_t)1 << 20;
+    script_open(&peer);
+    script_send(&peer, "b*60000:x", 10000);
+    assert_int_equal(peer_strikes(&peer, "received_bytes"), 0);
+    script_send(&peer, "c*10000:x", 10000);
+    script_expect(&peer, "X:1013", NULL);
+    assert_int_equal(peer_strikes(&peer, "received_bytes"), 1);
+    assert_true(peer_serves_neighbour(&peer));
+    peer_close(&peer);
+}
+
 static void ends_a_message_that_is_too_large(void **state)
 {
     (void)state;
@@ -292,6 +311,7 @@ int main(void)
         cmocka_unit_test(refuses_what_is_no_handshake),
         cmocka_unit_test(agrees_on_a_subprotocol),
         cmocka_unit_test(takes_frames_that_came_with_the_head),
+        cmocka_unit_test(ends_a_message_that_memory_is_too_short_for),
         cmocka_unit_test(ends_a_message_that_is_too_large),
         cmocka_unit_test(ends_floods_of_frames_without_a_message),
         cmocka_unit_test(holds_back_a_peer_that_does_not_read),
