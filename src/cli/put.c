@@ -82,8 +82,8 @@ static bool may_go_on(struct putting *putting, unsigned tries, bool is_sent, boo
     }
     if (!grpc_retry_next(&retry, tries, GRPC_IDEMPOTENT, error, &delay_ms))
         return false;
-    progress_say(&putting->progress, "%s; nothing was kept, putting it again in %.1f s",
-                 error->message, (double)delay_ms / 1000);
+    progress_say(&putting->progress, "%s; %sputting it again in %.1f s", error->message,
+                 is_sent ? "" : "nothing was kept, ", (double)delay_ms / 1000);
     return pause_for(putting, delay_ms);
 }
 
