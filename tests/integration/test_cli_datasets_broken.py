@@ -222,7 +222,7 @@ def test_a_foreign_server_has_no_positions(volley, proxy, tmp_path, content):
             return fl.FlightInfo(content.schema, descriptor, [fl.FlightEndpoint(b"t", [])], -1, -1)
 
         def do_get(self, context, ticket):
-            return fl.RecordBatchStream(content)
+            return fl.GeneratorStream(content.schema, content.to_batches(max_chunksize=20000))
 
     with Foreign("grpc://127.0.0.1:0") as foreign:
         through = Proxy(("127.0.0.1", foreign.port), [6_000_000])
