@@ -163,7 +163,8 @@ enum status listing_read(struct listing *listing, struct grpc_client *client, st
         listing->count = 0;
         TRY(list_flights(listing, client, prefix, error));
     }
-    qsort(listing->items, listing->count, sizeof(*listing->items), compare_names);
+    if (listing->count > 0)
+        qsort(listing->items, listing->count, sizeof(*listing->items), compare_names);
     return STATUS_OK;
 }
 
