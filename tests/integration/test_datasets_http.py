@@ -5,7 +5,9 @@ SPDX-License-Identifier: Apache-2.0
 import http.client
 import io
 import json
+import shutil
 import socket
+import subprocess
 import threading
 import urllib.parse
 import uuid
@@ -544,3 +546,18 @@ def test_bounds(start_server):
     assert answer.status == 429 and "--dataset-bytes-max" in answer.json["detail"], answer.text
     assert answer.json["code"] == "RESOURCE_EXHAUSTED"
     assert server.request("GET", "/v1/datasets/a").status == 404
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+@pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
+def test_curl_both_ways(server, path, tmp_path, version):
+    table = pa.table({"v": pa.array(range(1 << 20), pa.int64())})
+    (tmp_path / "in").write_bytes(stream_of(table, 50000))
+    done = subprocess.run(
+        ["curl", "-sS", "--max-time", "50", version, "-T", str(tmp_path / "in"), "-w", "%{http_code}",
+         server.http_url + path], capture_output=True, check=True)
+    assert done.stdout.endswith(b"}201"), done.stdout
+    subprocess.run(["curl", "-sSf", "--max-time", "50", version, "-o", str(tmp_path / "out"),
+                    server.http_url + path], check=True)
+    assert read_stream((tmp_path / "out").read_bytes()) == table
+    drop(server, path)
