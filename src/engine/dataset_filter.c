@@ -58,6 +58,7 @@ struct term_reader {
     struct dataset_term terms[TERMS_MAX];
     struct str parts[TERMS_MAX]; /* the terms' texts, without the table's name */
     size_t count;
+    struct sql_token tokens[TOKENS_MAX];
 };
 
 struct tokens {
@@ -326,7 +327,7 @@ static bool collect_tokens(struct term_reader *reader, struct sql_tokenizer *tok
     static const char *const ends[] = {"group", "order",     "having",    "limit",  "offset",
                                        "fetch", "window",    "qualify",   "union",  "except",
                                        "for",   "intersect", "returning", "select", NULL};
-    struct sql_token *items = ARENA_NEW_ARRAY(reader->arena, struct sql_token, TOKENS_MAX);
+    struct sql_token *items = reader->tokens;
     size_t count = 0;
     size_t depth = 0;
     for (;;) {

@@ -39,12 +39,13 @@ static void take_same(void *context, struct dataset *dataset)
     search->count++;
 }
 
-struct str dataset_find_path(struct arena *arena, struct store *store, struct str path)
+struct str dataset_find_path(struct arena *arena, struct store *store, struct str path,
+                             bool is_exact)
 {
     struct search search = {.arena = arena, .wanted = path};
     if (exists(store, path))
         return path;
-    if (store)
+    if (store && !is_exact)
         store_visit(store, take_same, &search);
     return search.count == 1 ? search.found : STR_EMPTY;
 }

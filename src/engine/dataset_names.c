@@ -25,6 +25,9 @@
 /* A text becomes no more than this many times longer: bytes may be escaped, the last element stands in it
  * twice, and conditions once more, their quotes doubled. */
 #define GROWTH_MAX 12
+/* Of what takes time in one text: conditions looked at, and names searched for in all spellings. */
+#define HINTS_MAX 1000
+#define MISSES_MAX 8
 
 /* --- tokens ------------------------------------------------------------------------------------- */
 
@@ -46,7 +49,7 @@ struct clause {
 struct replacer {
     struct arena *arena;
     struct sql_tokenizer tokenizer;
-    struct str (*find)(void *context, struct arena *arena, struct str path);
+    dataset_names_find *find;
     void *context;
     struct dataset_names *names;
     struct buf sql;
@@ -56,6 +59,8 @@ struct replacer {
     struct sql_token earlier;
     bool is_aliased; /* alias: table */
     bool is_barred;  /* no hints */
+    size_t hints;    /* looked for */
+    size_t misses;   /* names that no dataset has */
     size_t depth;
     struct clause clauses[SQL_NESTING_MAX + 2];
 };
@@ -165,14 +170,16 @@ static bool is_alias(const struct sql_token *token)
 }
 
 /* What the WHERE behind a table that has the FROM for itself says about its columns. */
-static struct str find_hint(const struct replacer *replacer, const struct sql_tokenizer *behind,
+static struct str find_hint(struct replacer *replacer, const struct sql_tokenizer *behind,
                             struct str name)
 {
     struct sql_tokenizer ahead = *behind;
     struct sql_tokenizer where = ahead;
     struct sql_token next = sql_tokenizer_next(&ahead);
-    if (replacer->is_barred || replacer->is_aliased || !token_is_word(&replacer->before, "from"))
+    if (replacer->is_barred || replacer->is_aliased || !token_is_word(&replacer->before, "from") ||
+        replacer->hints == HINTS_MAX)
         return STR_EMPTY;
+    replacer->hints++;
     if (is_alias(&next)) {
         if (token_is_word(&next, "as"))
             next = sql_tokenizer_next(&ahead);
@@ -288,7 +295,9 @@ static void reference_replace(struct replacer *replacer, const struct reference 
 static void reference_take(struct replacer *replacer, const struct reference *reference)
 {
     struct dataset_names *names = replacer->names;
-    struct str path = replacer->find(replacer->context, replacer->arena, reference->path);
+    bool is_exact = replacer->misses >= MISSES_MAX;
+    struct str path = replacer->find(replacer->context, replacer->arena, reference->path, is_exact);
+    replacer->misses += path.len == 0;
     if (path.len > 0) {
         reference_replace(replacer, reference, path);
     } else if (names->unknown.len == 0) {
@@ -363,8 +372,7 @@ static bool mentions(struct str sql, struct str name)
     return false;
 }
 
-void dataset_names_replace(struct arena *arena, struct str sql,
-                           struct str (*find)(void *context, struct arena *arena, struct str path),
+void dataset_names_replace(struct arena *arena, struct str sql, dataset_names_find *find,
                            void *context, struct dataset_names *out_names)
 {
     *out_names = (struct dataset_names){.source = sql, .sql = sql};

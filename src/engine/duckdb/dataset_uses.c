@@ -154,7 +154,7 @@ enum status dataset_use_open(struct engine *engine, struct connection *connectio
     return STATUS_OK;
 }
 
-struct str dataset_path_of(void *engine, struct arena *arena, struct str path)
+struct str dataset_path_of(void *engine, struct arena *arena, struct str path, bool is_exact)
 {
-    return dataset_find_path(arena, ((struct engine *)engine)->store, path);
+    return dataset_find_path(arena, ((struct engine *)engine)->store, path, is_exact);
 }

@@ -223,7 +223,7 @@ MUST_CHECK enum status dataset_use_open(struct engine *engine, struct connection
 MUST_CHECK enum status dataset_find_readable(struct engine *engine, struct str name,
                                              struct dataset **out_dataset, struct error *error);
 /* dataset_find_path for dataset_names_replace; `engine` is a struct engine. */
-struct str dataset_path_of(void *engine, struct arena *arena, struct str path);
+dataset_names_find dataset_path_of;
 
 struct engine_statement {
     struct engine_session *session;

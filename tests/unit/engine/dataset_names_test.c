@@ -13,15 +13,18 @@
 
 #include "engine/dataset_names.h"
 
-static struct str everything_exists(void *context, struct arena *arena, struct str path)
+static struct str everything_exists(void *context, struct arena *arena, struct str path,
+                                    bool is_exact)
 {
+    (void)is_exact;
     (void)context;
     (void)arena;
     return path;
 }
 
-static struct str one_exists(void *context, struct arena *arena, struct str path)
+static struct str one_exists(void *context, struct arena *arena, struct str path, bool is_exact)
 {
+    (void)is_exact;
     (void)arena;
     return str_equal(path, str_of(context)) ? path : STR_EMPTY;
 }
@@ -271,6 +274,40 @@ static void test_hints_of_long_texts(void **state)
     assert_true(str_find_str(names.sql, STR("batch('a', hint := 'y = 2')")) > 0);
 }
 
+struct searches {
+    size_t count;
+    size_t wide;
+};
+
+static struct str count_searches(void *context, struct arena *arena, struct str path, bool is_exact)
+{
+    struct searches *searches = context;
+    (void)arena;
+    searches->count++;
+    searches->wide += !is_exact;
+    return str_equal(path, STR("last")) ? path : STR_EMPTY;
+}
+
+/* A text of many names costs no search of all datasets for each; the last one is found all the same. */
+static void test_many_unknown_names(void **state)
+{
+    (void)state;
+    CLEANUP(arena_finish) struct arena arena;
+    struct dataset_names names;
+    struct searches searches = {0};
+    char sql[16384];
+    arena_init(&arena);
+    int size = snprintf(sql, sizeof(sql), "FROM t");
+    for (int i = 0; i < 500; i++)
+        size += snprintf(sql + size, sizeof(sql) - (size_t)size, ", dataset.x%d", i);
+    snprintf(sql + size, sizeof(sql) - (size_t)size, ", dataset.last");
+    dataset_names_replace(&arena, str_of(sql), count_searches, &searches, &names);
+    assert_int_equal(searches.count, 501);
+    assert_int_equal(searches.wide, 8);
+    assert_int_equal(names.edit_count, 1);
+    assert_true(str_equal(names.unknown, STR("x0")));
+}
+
 /* The engine's position of `word` in what it got, told as one in what the client sent. */
 static int64_t mended_position(const char *sql, const char *word)
 {
@@ -353,6 +390,7 @@ int main(void)
         cmocka_unit_test(test_hints),
         cmocka_unit_test(test_no_hints),
         cmocka_unit_test(test_hints_of_long_texts),
+        cmocka_unit_test(test_many_unknown_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
