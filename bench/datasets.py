@@ -45,7 +45,7 @@ def feed(context, server, method, files, times, *headers):
 def upload(context, server, files, size, *headers):
     """One DoPut of `size` bytes of batches."""
     times = size // messages.FILE_BYTES
-    warm_memory(size * 5 // 4)
+    warm_memory(max(size * 5 // 4, AGAIN_BYTES))
     sample = watched(server, lambda: feed(context, server, "DoPut", files, times, *headers))
     sample["gigabytes"] = size / 1e9
     return sample
@@ -279,9 +279,10 @@ def get_compressed(context, codec):
         samples = []
         for headers in ((), ("-H", f"volley-compression: {codec}")):
             samples.append(download(context, server, NAME.encode(), 1, 1, CODED_BYTES, *headers))
+        sample = over_library(samples[1], samples[0], library(context, codec, "compress"))
         if samples[1]["received"] > 0.8 * samples[0]["received"]:
-            raise RuntimeError(f"the bodies came without {codec}")
-        return over_library(samples[1], samples[0], library(context, codec, "compress"))
+            sample["over_library"] = float("inf")  # the bodies came as they are
+        return sample
 
     return Measure(
         f"get-{codec}", f"DoGet of 4 x int64, 256 MiB, bodies in {codec.upper()}", ["volley"], run,
