@@ -36,6 +36,7 @@ check:
 
 bench: build
 	@tools/setup_bench.sh
+	@ninja -C build bench/native/arrow_bench
 	@"$${VOLLEY_CACHE:-.cache}"/venv/bin/python -W ignore bench/run.py
 
 lint:

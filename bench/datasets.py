@@ -6,14 +6,16 @@ SPDX-License-Identifier: Apache-2.0
 """
 import functools
 import json
+import re
 import shutil
 import subprocess
+import time
 
 import messages
 import pyarrow.flight
 from context import AGAIN_BYTES, MEBIBYTE_ROWS, STORE
 from measuring import GRPC_HEADERS, MEBIBYTE, Measure, client_cpu, h2load, warm_memory, watched
-from processes import CALL_SECONDS, run_json
+from processes import CALL_SECONDS, VOLLEY, run_json
 
 SERVICE = "/arrow.flight.protocol.FlightService/"
 PEERS = ("pyarrow", "arrow-go", "arrow-rs")
@@ -323,6 +325,26 @@ def over_http(context, method):
         ["volley"], run, ("gb_per_second", "server_cpu_per_gb", "client_cpu"), rounds_max=3)
 
 
+def validation(program):
+    """How fast what came is checked: the slowest column of fixed width, and the slowest of text."""
+
+    def run(_):
+        start = time.perf_counter()
+        sample = {}
+        for kind, name in (("fixed", "fixed_gb"), ("utf8", "text_gb")):
+            output = subprocess.run([program, kind], capture_output=True, text=True, check=True,
+                                    timeout=CALL_SECONDS).stdout
+            found = re.findall(r"^validate .* ([\d.]+) GB/s", output, re.M)
+            sample[name] = min(float(speed) for speed in found)
+        return sample | {"seconds": time.perf_counter() - start}
+
+    return Measure(
+        "validation", "Validation of record batches, the slowest columns, one core", ["volley"], run,
+        ("fixed_gb", "text_gb"),
+        [("fixed width, GB per CPU second", "fixed_gb", None, ">=", 4),
+         ("text, GB per CPU second", "text_gb", None, ">=", 1)], rounds_max=1)
+
+
 def all_measures(context):
     measures = [put(context, MEBIBYTE), put(context, 64 << 10), put_to_files(context),
                 aggregate(context),
@@ -334,4 +356,7 @@ def all_measures(context):
         measures += [get_compressed(context, codec) for codec in ("lz4", "zstd")]
     if shutil.which("curl"):
         measures += [over_http(context, method) for method in ("PUT", "GET")]
+    program = VOLLEY.parent / "bench" / "native" / "arrow_bench"
+    if program.exists():
+        measures.append(validation(program))
     return measures

@@ -23,6 +23,8 @@ COLUMNS = {
     "above_mib": ("peak RSS above the start MiB", 0, None),
     "beyond_mib": ("peak RSS beyond the data MiB", 0, None),
     "own_mib": ("without file pages", 0, None),
+    "fixed_gb": ("fixed width, GB/CPU-s", 1, None),
+    "text_gb": ("text, GB/CPU-s", 1, None),
     "per_cpu_second": ("per CPU second", 0, True),
     "memory_cpu_per_gb": ("in memory", 3, None),
     "write_cpu_per_gb": ("a plain write", 3, None),
