@@ -7,7 +7,8 @@
  * punched out when nothing refers to them any more.
  *
  * Runs on: any thread but I/O loops. Owns: the descriptor and its charge. Leaves out: when to spill
- * (spill.c), what makes a file durable (journal.c), mapping (body_mapping.c). SPDX-License-Identifier: Apache-2.0
+ * (spill.c), what makes a file durable (journal.c), mapping (body_mapping.c).
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "store/body_file.h"
 

@@ -80,7 +80,7 @@ MUST_CHECK enum status body_file_append_bytes(struct body_file *file, struct sli
  * file is then as long as it was as far as its readers know. Blocks. */
 MUST_CHECK enum status body_file_append(struct body_file *file, const struct arrow_batch *batch,
                                         struct body_place *out_place, struct error *error);
-/* What stands there is not needed any more; only in temporary files, where `size` is body_file_place_bytes. */
+/* What stands there is not needed any more; in temporary files, where `size` is body_file_place_bytes. */
 void body_file_give_place(struct body_file *file, uint64_t offset, size_t size);
 /* What a message of that size takes. */
 size_t body_file_place_bytes(const struct body_file *file, size_t bytes);
@@ -91,8 +91,8 @@ struct arrow_batch *body_file_map(struct body_file *file, const struct body_plac
                                   const struct arrow_batch *batch);
 /* A mapping of `size` bytes from `offset` on, as a buffer that tells no size; NULL as above. */
 struct buffer *body_file_map_bytes(struct body_file *file, uint64_t offset, size_t size);
-/* Compares a batch from a file with its checksum, the first time; true for all others. It may have to wait for
- * the disk. */
+/* Compares a batch from a file with its checksum, the first time; true for all others. It may have to
+ * wait for the disk. */
 bool body_file_check(const struct arrow_batch *batch);
 /* Has the system read a batch that is a mapping, without waiting for it; does nothing for another one. */
 void body_file_prefetch(const struct arrow_batch *batch);

@@ -60,8 +60,8 @@ MUST_CHECK enum status journal_extend(struct journal *journal, struct arrow_batc
                                       size_t count, struct journal_life life, struct error *error);
 /* Has the folder's names reach the disk, where the dataset is to survive a loss of power. */
 void journal_sync_names(const struct journal *journal);
-/* Whether it has the name, of two that were found with the same: a crash came before the other was deleted. The
- * later one if it was to replace, else the earlier one. */
+/* Whether it has the name, of two that were found with the same: a crash came before the other was deleted.
+ * The later one if it was to replace, else the earlier one. */
 bool journal_prevails(const struct journal *journal, const struct journal *other);
 /* Bytes on disk. */
 size_t journal_bytes(const struct journal *journal);

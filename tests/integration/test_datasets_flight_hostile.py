@@ -114,7 +114,8 @@ def test_half_a_put_leaves_nothing(start_server, durability):
         for descriptor in (path("half"), path("before"), fl.FlightDescriptor.for_command(b"store")):
             with grpc.insecure_channel("{}:{}".format(*server.flight_address)) as channel:
                 half = HalfPut(channel, descriptor, block(8), durability=durability)
-                wait_until(lambda: sum(held(server)[1:]) >= sum(before[1:]) + 8 * MIB, what="the batches to come")
+                wait_until(lambda: sum(held(server)[1:]) >= sum(before[1:]) + 8 * MIB,
+                           what="the batches to come")
                 assert [row["rows"] for row in listed(client)] == [10]
                 half.cancel()
             wait_until(lambda: held(server) == before, what="the end of what was put by half")

@@ -252,7 +252,7 @@ def content(puts):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_kill_9_during_many_puts(start_server, tmp_path, seed):
-    """Several rounds of put and kill on one folder: what was acknowledged is there, and half a put never is."""
+    """Rounds of put and kill on one folder: what was acknowledged is there, and half a put never is."""
     known = {}
     moments = random.Random(seed)
     for round_number in range(3):
@@ -418,8 +418,8 @@ HOSTILE = {
 def test_a_hostile_file_is_refused_clearly(volley, tmp_path, case):
     good = write(tmp_path / "good.arrow", rows(0, 20000))
     (tmp_path / "hostile.arrow").write_bytes(HOSTILE[case](good.read_bytes()))
-    result = volley("serve", "--flight-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0", "--data-dir", "none",
-                    "good.arrow", "hostile.arrow")
+    result = volley("serve", "--flight-addr", "127.0.0.1:0", "--http-addr", "127.0.0.1:0",
+                    "--data-dir", "none", "good.arrow", "hostile.arrow")
     assert result.returncode == 2
     assert "file 'hostile.arrow'" in result.stderr and len(result.stderr) < 2000
 
@@ -432,7 +432,8 @@ def test_files_are_served_as_they_are(start_server, tmp_path, stream, codec):
         "s": pa.array([None if n % 7 == 0 else f"text {n}" for n in range(20000)]),
         "l": pa.array([[n] * (n % 3) for n in range(20000)], pa.list_(pa.int32())),
     })
-    server = start_server(write(tmp_path / "file.arrow", table, codec, stream), write(tmp_path / "none.arrow", table[:0]))
+    server = start_server(write(tmp_path / "file.arrow", table, codec, stream),
+                          write(tmp_path / "none.arrow", table[:0]))
     with server.flight() as client:
         assert get(client, "file").equals(table)
         assert get(client, "none").equals(table[:0])
