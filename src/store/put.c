@@ -200,7 +200,7 @@ enum status put_begin(struct store *store, const struct put_options *options, st
 
 /* --- append ------------------------------------------------------------------------------------ */
 
-static enum status check_bounds(const struct put *put, size_t bytes, struct error *error)
+enum status put_check_size(const struct put *put, size_t bytes, struct error *error)
 {
     const struct store *store = put->store;
     struct dataset_facts facts = {0};
@@ -213,6 +213,13 @@ static enum status check_bounds(const struct put *put, size_t bytes, struct erro
                          "a dataset may have %zu bytes; put less into one, or allow more by "
                          "--dataset-bytes-max",
                          store->kept_bytes_max);
+    return STATUS_OK;
+}
+
+static enum status check_bounds(const struct put *put, size_t bytes, struct error *error)
+{
+    const struct store *store = put->store;
+    TRY(put_check_size(put, bytes, error));
     size_t owner_bytes = atomic_load(&put->staged->account->bytes);
     if (owner_bytes > store->owner_bytes_max || bytes > store->owner_bytes_max - owner_bytes)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,

@@ -174,6 +174,8 @@ static enum status commit_append(struct put *put, struct error *error)
     lock_take(&target->commit_lock);
     enum status status = put_check_condition(put->condition, target, error);
     if (status == STATUS_OK)
+        status = put_check_size(put, 0, error); /* others may have put meanwhile */
+    if (status == STATUS_OK)
         status = extend_journal(put, ttl_ms, error);
     if (status == STATUS_OK)
         status = add_to_target(put, ttl_ms, &wakes, error);

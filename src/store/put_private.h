@@ -34,5 +34,7 @@ struct journal_life journal_life_from_now(uint64_t ttl_ms);
 /* `dataset` NULL: there is none. `condition` NULL: it holds. */
 enum status put_check_condition(const struct put_condition *condition, struct dataset *dataset,
                                 struct error *error);
+/* RESOURCE_EXHAUSTED: with `bytes` more the dataset would be larger than one may be. */
+enum status put_check_size(const struct put *put, size_t bytes, struct error *error);
 /* INVALID_ARGUMENT: it was not put by a client. */
 enum status put_refuse_result(const struct dataset *present, struct error *error);

@@ -36,6 +36,8 @@ static bool is_worth_it(const struct arrow_batch *batch)
 static bool claim_of(struct dataset *dataset, struct claim *out_claim)
 {
     LOCKED(&dataset->locked.lock);
+    /* Those below `base` are gone, or another dataset's. */
+    dataset->locked.spill_next = size_max(dataset->locked.spill_next, dataset->locked.base);
     while (dataset->locked.spill_next < dataset->locked.count) {
         size_t position = dataset->locked.spill_next++;
         struct arrow_batch *batch = dataset->locked.slots[position - dataset->locked.slots_base];

@@ -364,6 +364,27 @@ static void a_dataset_has_its_own_bound(void **state)
     expect_content(world, "a", 2);
 }
 
+static void two_puts_together_hold_the_bound(void **state)
+{
+    struct world *world = *state;
+    struct put_result result;
+    world->kept_bytes_max = 3 * BIG_ROWS * 8;
+    reopen(world);
+    put_all(world, "a", PUT_CREATE, DATASET_IN_PROCESS, 0, 1);
+    struct put *first = begin(world, "a", PUT_APPEND, DATASET_IN_PROCESS);
+    struct put *second = begin(world, "a", PUT_APPEND, DATASET_IN_PROCESS);
+    for (int64_t i = 1; i < 3; i++) {
+        add(world, first, i);
+        add(world, second, i);
+    }
+    commit(world, first);
+    assert_int_equal(put_commit(second, &result, &world->error), STATUS_RESOURCE_EXHAUSTED);
+    put_destroy(first);
+    put_destroy(second);
+    reopen(world);
+    expect_content(world, "a", 3);
+}
+
 /* --- names ------------------------------------------------------------------------------------- */
 
 static void paths_are_canonical(void **state)
@@ -413,6 +434,7 @@ int main(void)
         TEST(the_disk_is_free_when_a_spilled_dataset_goes),
         TEST(a_full_disk_fails_the_put_alone),
         TEST(a_dataset_has_its_own_bound),
+        TEST(two_puts_together_hold_the_bound),
         cmocka_unit_test(paths_are_canonical),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
