@@ -170,8 +170,8 @@ static enum status commit_append(struct put *put, struct error *error)
 {
     struct dataset *target = put->target;
     struct dataset_wakes wakes = {.count = 0};
-    uint64_t ttl_ms = put->ttl_ms > 0 ? put->ttl_ms : target->ttl_ms;
     lock_take(&target->commit_lock);
+    uint64_t ttl_ms = put->ttl_ms > 0 ? put->ttl_ms : target->ttl_ms;
     enum status status = put_check_condition(put->condition, target, error);
     if (status == STATUS_OK)
         status = put_check_size(put, 0, error); /* others may have put meanwhile */
