@@ -84,8 +84,10 @@ static enum status commit_new(struct put *put, struct error *error)
         TRY(journal_commit(put->staged->journal, life, error));
     TRY(publish(put, DATASET_COMPLETE, &dropped, error));
     if (dropped) {
-        store_finish_dropped(dropped);
+        /* Who found it just now may still read it: its batches go with the last reference. */
+        journal_unlink(dropped->journal);
         journal_sync_names(put->staged->journal);
+        dataset_unref(dropped);
     }
     return STATUS_OK;
 }
