@@ -43,7 +43,8 @@ class Proxy:
                 both = (client, server)
                 for source, target, limit in ((client, server, budget if self.upwards else None),
                                               (server, client, None if self.upwards else budget)):
-                    threading.Thread(target=self.copy, args=(source, target, limit, both), daemon=True).start()
+                    words = (source, target, limit, both)
+                    threading.Thread(target=self.copy, args=words, daemon=True).start()
 
     @staticmethod
     def copy(source, target, limit, both):
