@@ -16,6 +16,7 @@
  */
 #include "flight/flight_private.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
 #include "engine/gate.h"
@@ -26,6 +27,7 @@
 /* Until the call is over, however long that takes. */
 #define INPUT_TTL_MS (UINT64_C(30) * 24 * 3600 * 1000)
 #define PREFIX_BYTES_MAX 256
+#define SCHEMA_NS (30 * NANOSECONDS_PER_SECOND)
 
 struct exchange {
     struct store *store;
@@ -192,11 +194,28 @@ enum status do_exchange_half_close(struct grpc_call *grpc, struct error *error)
 
 /* --- output --------------------------------------------------------------------------------- */
 
+/* Some clients send the descriptor at once and the schema with their first batch; one that only reads would
+ * wait for ever. */
+static enum status expect_schema(struct flight_call *call, struct error *error)
+{
+    struct grpc_call *grpc = call->call;
+    uint64_t deadline_ns = grpc->started_ns + SCHEMA_NS;
+    if (call->half_closed || (call->upload && upload_schema(call->upload)))
+        return STATUS_OK;
+    if (loop_now_ns(grpc->loop) >= deadline_ns)
+        return error_set(error, STATUS_DEADLINE_EXCEEDED,
+                         "the schema of the input did not come within 30 s; the statement cannot "
+                         "start without it");
+    loop_timer_set(grpc->loop, &call->look, deadline_ns);
+    return STATUS_OK;
+}
+
 enum status do_exchange_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
                              struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
     *out_step = GRPC_WAIT;
+    TRY(expect_schema(call, error));
     if (call->query && !call->answered)
         TRY(flight_download_next(call, out, out_step, error));
     call->answered |= *out_step == GRPC_END;
