@@ -40,6 +40,8 @@
 #define RETRY_AFTER_MS 1000
 /* How long after its deadline a client may take to read or to leave. */
 #define PATIENCE_NS (50 * NANOSECONDS_PER_MILLISECOND)
+/* How long after the failure of its call a client may go on writing without reading what it was sent. */
+#define WRITER_PATIENCE_NS (5 * NANOSECONDS_PER_SECOND)
 
 static struct call *call_of(struct grpc_call *public)
 {
@@ -113,6 +115,16 @@ static void stop_worker(struct call *call)
     call->busy = false;
 }
 
+/* A client that only writes is not told by an end that stands behind messages which it does not read. */
+static void limit_deafness(struct call *call)
+{
+    if (call->public.method->shape != GRPC_EXCHANGE || call->inbox.ended || call->expired)
+        return;
+    call->overdue = true;
+    loop_timer_set(call->public.loop, &call->timer,
+                   loop_now_ns(call->public.loop) + WRITER_PATIENCE_NS);
+}
+
 void call_end(struct call *call, enum status status, const struct error *error)
 {
     assert(call->state == CALL_LIVE);
@@ -126,6 +138,8 @@ void call_end(struct call *call, enum status status, const struct error *error)
     stop_worker(call);
     if (call->request)
         response_end(call, status, error);
+    if (call->request && status != STATUS_OK)
+        limit_deafness(call);
     packer_finish(&call->packer);
     discard_input(call);
     if (!call->busy)

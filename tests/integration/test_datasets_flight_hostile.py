@@ -255,6 +255,22 @@ def test_memory_spills_to_disk(start_server):
         wait_until(lambda: held(server)[2] == 0, what="the disk to be free again")
 
 
+def test_an_exchange_beyond_all_bounds_is_refused(start_server):
+    server = start_server("--dataset-memory", "48MiB", "--result-memory", "16MiB", "--spill-disk", "64MiB")
+    batch = numbers(0, 100_000).select(["i"]).to_batches()[0]
+    descriptor = fl.FlightDescriptor.for_command(json.dumps({"sql": "SELECT i, i + 1, i + 2 FROM input"}).encode())
+    with server.flight() as client:
+        writer, reader = client.do_exchange(descriptor)
+        writer.begin(batch.schema)
+        with pytest.raises(pa.ArrowException):
+            for _ in range(500):
+                writer.write_batch(batch)
+        with contextlib.suppress(pa.ArrowException):
+            writer.close()
+        wait_until(lambda: held(server)[2] == 0, what="the input to go")
+        put(client, path("after"), block(4))
+
+
 @pytest.mark.parametrize("wishes, setting", [({}, "spill-disk"), ({"durability": "process"}, "spill-disk")])
 def test_a_full_disk_fails_that_dataset_alone(start_server, wishes, setting):
     server = start_server("--dataset-memory", "32MiB", "--result-memory", "16MiB", "--spill-disk", "32MiB")
