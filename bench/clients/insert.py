@@ -3,7 +3,8 @@
 usage: insert.py ADDRESS COUNT execute|update
 
 `execute` is the DB-API's cursor.execute, four calls for each statement; `update` is ADBC's own
-StatementExecuteUpdate, one call. Prints one JSON object: seconds, rows in the table at the end, this process's CPU seconds.
+StatementExecuteUpdate, one call. Prints one JSON object: seconds, rows in
+the table at the end, this process's CPU seconds.
 
 SPDX-License-Identifier: Apache-2.0
 """

@@ -24,7 +24,8 @@ MUST_CHECK enum status compress_frame_decode(struct compress_frame_decoder *deco
 
 struct compress_frame_encoder;
 /* Of COMPRESS_ZSTD or COMPRESS_LZ4. `level` is the format's own; 0: a fast one. */
-struct compress_frame_encoder *compress_frame_encoder_create(enum compress_format format, int level);
+struct compress_frame_encoder *compress_frame_encoder_create(enum compress_format format,
+                                                             int level);
 void compress_frame_encoder_destroy(struct compress_frame_encoder *encoder);
 CLEANUP_FUNCTION(struct compress_frame_encoder *, compress_frame_encoder_destroy)
 /* What a frame of `size` bytes takes at most. */

@@ -49,7 +49,7 @@ struct clause {
 struct replacer {
     struct arena *arena;
     struct sql_tokenizer tokenizer;
-    dataset_names_find *find;
+    struct str (*find)(void *context, struct arena *arena, struct str path, bool is_exact);
     void *context;
     struct dataset_names *names;
     struct buf sql;
@@ -372,7 +372,9 @@ static bool mentions(struct str sql, struct str name)
     return false;
 }
 
-void dataset_names_replace(struct arena *arena, struct str sql, dataset_names_find *find,
+void dataset_names_replace(struct arena *arena, struct str sql,
+                           struct str (*find)(void *context, struct arena *arena, struct str path,
+                                              bool is_exact),
                            void *context, struct dataset_names *out_names)
 {
     *out_names = (struct dataset_names){.source = sql, .sql = sql};

@@ -31,13 +31,11 @@ struct dataset_names {
     size_t unknown_offset;
 };
 
-/* The canonical path of the dataset that is meant, in the arena, or empty; `is_exact`: only if it has that
- * very name. */
-typedef struct str dataset_names_find(void *context, struct arena *arena, struct str path,
-                                      bool is_exact);
-/* Replaces the names of datasets, those for which `find` has a canonical path; the new text and all else
- * are the arena's. The text is nested no deeper than SQL_NESTING_MAX (gate_check_text). */
-void dataset_names_replace(struct arena *arena, struct str sql, dataset_names_find *find,
+/* Replaces the names of datasets, those for which `find` has a canonical path, in the arena (`is_exact`: only
+ * for that very name); the new text and all else are the arena's. The text is nested no deeper than SQL_NESTING_MAX (gate_check_text). */
+void dataset_names_replace(struct arena *arena, struct str sql,
+                           struct str (*find)(void *context, struct arena *arena, struct str path,
+                                              bool is_exact),
                            void *context, struct dataset_names *out_names);
 
 /* Has an error's position and its excerpt be about the client's text. */

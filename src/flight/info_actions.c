@@ -51,7 +51,8 @@ static enum status check_dataset(struct flight_call *call, struct str id, struct
 static enum flight_cancel_outcome cancel(struct query *query)
 {
     struct error reason = ERROR_NONE;
-    error_set(&reason, STATUS_CANCELLED, "the statement was cancelled by its client (CancelFlightInfo)");
+    error_set(&reason, STATUS_CANCELLED,
+              "the statement was cancelled by its client (CancelFlightInfo)");
     bool was_running = query_cancel(query, &reason);
     if (query_state(query) == QUERY_CANCELLED)
         return FLIGHT_CANCELLED;

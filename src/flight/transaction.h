@@ -1,8 +1,8 @@
 /*
  * transaction.h — the transaction that a session opened by action, and its id.
  *
- * A session has one transaction at a time, however it was begun: statements of the session are in it, with its
- * id or without. The id is a handle that keeps a client from working on after its transaction ended.
+ * A session has one transaction at a time, however it was begun: statements of the session are in it, with
+ * its id or without. The id is a handle that keeps a client from working on after its transaction ended.
  *
  * Threads: any; a lock of its own. SPDX-License-Identifier: Apache-2.0
  */

@@ -23,9 +23,9 @@ struct http1_server {
     struct http_stream *stream; /* the request; NULL in HTTP1_HEAD */
     struct buf pending;         /* bytes not parsed yet, from pending_at on */
     size_t pending_at;
-    size_t scanned;             /* pending bytes looked at for the end of the head */
-    size_t idle_body_bytes;     /* bytes of the body's framing since its last content */
-    const char *framing;        /* where the body's framing goes on, while llhttp parses it */
+    size_t scanned;         /* pending bytes looked at for the end of the head */
+    size_t idle_body_bytes; /* bytes of the body's framing since its last content */
+    const char *framing;    /* where the body's framing goes on, while llhttp parses it */
     bool framing_is_bad;
     char framing_last;     /* the byte before it; 0: none */
     struct str field_name; /* while llhttp goes through the head */

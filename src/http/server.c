@@ -52,7 +52,8 @@ static void create_metrics(struct http_server *server)
                            "Bytes of requests that are kept in memory, in all connections.",
                            read_held_bytes, server);
     metrics_gauge_function(server->metrics, "volley_streams",
-                           "Requests that are not over, in all connections.", read_requests, server);
+                           "Requests that are not over, in all connections.", read_requests,
+                           server);
 }
 
 enum status http_server_create(const struct http_server_options *options,

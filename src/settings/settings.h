@@ -74,7 +74,8 @@ struct settings_limits {
 
 /* The values. Texts are NUL-terminated after their len; an optional text that is not set is empty. */
 struct settings {
-    struct settings_list flight_addr; /* [tls://|tcp://]host:port[?...] or unix:/path; never empty */
+    struct settings_list
+        flight_addr; /* [tls://|tcp://]host:port[?...] or unix:/path; never empty */
     struct settings_list http_addr;
     struct str addresses_file; /* empty: none */
     struct str advertise;      /* location of endpoints; empty: endpoints carry none */
@@ -102,7 +103,7 @@ struct settings {
     uint64_t query_timeout_ms;
     uint64_t dataset_ttl_ms;
     uint64_t batch_ttl_ms; /* of datasets that clients put */
-    uint64_t batch_rows; /* 0: chosen by the size of the rows */
+    uint64_t batch_rows;   /* 0: chosen by the size of the rows */
     uint64_t max_message_bytes;
     uint64_t max_receive_message_bytes;
     uint64_t drain_timeout_ms;

@@ -6,8 +6,8 @@
  * and half as many again and again where they are not. Everything goes by reference but the bits and
  * offsets of cut batches.
  *
- * Runs on: one thread at a time, without blocking but for what part_stream_skip passes over. Owns: the reader and the batch being cut.
- * Leaves out: messages (the doors). SPDX-License-Identifier: Apache-2.0
+ * Runs on: one thread at a time, without blocking but for what part_stream_skip passes over. Owns: the
+ * reader and the batch being cut. Leaves out: messages (the doors). SPDX-License-Identifier: Apache-2.0
  */
 #include "store/part_stream.h"
 

@@ -23,8 +23,8 @@ struct dataset_part {
 
 void dataset_part_finish(struct dataset_part *part);
 CLEANUP_IN_PLACE(struct dataset_part, dataset_part_finish)
-/* Sets the part's columns by name. INVALID_ARGUMENT for a name that the schema does not have, or that is given
- * twice. */
+/* Sets the part's columns by name. INVALID_ARGUMENT for a name that the schema does not have, or that is
+ * given twice. */
 MUST_CHECK enum status dataset_part_set_columns(struct dataset_part *part,
                                                 const struct arrow_schema *schema,
                                                 const struct str *names, size_t count,

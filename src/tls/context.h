@@ -42,7 +42,7 @@ struct tls_server_options {
     const char *client_ca_file; /* NULL: none; needed to ask for client certificates */
     enum tls_client_auth client_auth;
     uint64_t key_updates_max; /* of one client, and one more for each MiB it sends; 0: 32 */
-    struct buf *warnings; /* sentences, each ends in a newline; may be NULL */
+    struct buf *warnings;     /* sentences, each ends in a newline; may be NULL */
 };
 
 struct tls_client_options {

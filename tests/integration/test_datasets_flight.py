@@ -42,7 +42,8 @@ def put_batches(client, descriptor, schema, batches, metadata=None, call_options
     writer, reader = client.do_put(descriptor, schema, options=call_options)
     with writer:
         if metadata is not None:
-            writer.write_metadata(metadata if isinstance(metadata, bytes) else json.dumps(metadata).encode())
+            writer.write_metadata(metadata if isinstance(metadata, bytes)
+                                  else json.dumps(metadata).encode())
         for batch in batches:
             writer.write_batch(batch)
         writer.done_writing()
@@ -100,7 +101,8 @@ def test_every_batch_is_kept_as_it_was(flight):
     assert (answer["total_rows"], answer["total_batches"]) == (504, 4)
     assert (answer["path"], answer["durability"]) == (place, "memory")
     uuid.UUID(answer["id"])
-    left = datetime.datetime.fromisoformat(answer["expires_at"]) - datetime.datetime.now(datetime.timezone.utc)
+    left = datetime.datetime.fromisoformat(
+        answer["expires_at"]) - datetime.datetime.now(datetime.timezone.utc)
     assert datetime.timedelta(minutes=59) < left <= datetime.timedelta(hours=1)
     found = [chunk.data for chunk in flight.do_get(fl.Ticket(place))]
     assert [batch.num_rows for batch in found] == [3, 1, 500, 0]
@@ -163,7 +165,8 @@ def test_modes(flight):
 
 def test_modes_by_app_metadata_and_by_descriptor(flight):
     place = name()
-    put(flight, path(place), numbers(0, 5), metadata={"mode": "create", "ttl": "10m", "durability": "process"})
+    put(flight, path(place), numbers(0, 5), metadata={
+        "mode": "create", "ttl": "10m", "durability": "process"})
     (facts,) = act(flight, "stats", place.encode())
     assert (facts["ttl_seconds"], facts["durability"]) == (600, "process")
     put(flight, path(place), numbers(0, 6), metadata={"mode": "replace", "ttl": 90})
@@ -172,7 +175,8 @@ def test_modes_by_app_metadata_and_by_descriptor(flight):
     put(flight, command({"path": place, "mode": "replace"}), numbers(0, 7))
     assert get(flight, place).num_rows == 7
     # The nearest to the data counts most.
-    put(flight, command({"path": place, "mode": "create"}), numbers(0, 8), metadata={"mode": "replace"}, mode="append")
+    put(flight, command({"path": place, "mode": "create"}),
+        numbers(0, 8), metadata={"mode": "replace"}, mode="append")
     assert get(flight, place).num_rows == 8
 
 
@@ -355,8 +359,8 @@ def place(server):
     return elements
 
 
-@pytest.mark.parametrize("first, limit", [(0, 0), (0, 1), (998, 2), (999, 999), (5000, None), (9999, 5), (10_000, 1),
-                                          (2**62, 2**62)])
+@pytest.mark.parametrize("first, limit", [(0, 0), (0, 1), (998, 2),
+                         (999, 999), (5000, None), (9999, 5), (10_000, 1), (2**62, 2**62)])
 def test_row_ranges(flight, place, first, limit):
     ticket = {"path": place, "from": first, **({} if limit is None else {"limit": limit})}
     expected = numbers(0, 10_000).slice(min(first, 10_000), limit)
@@ -365,7 +369,8 @@ def test_row_ranges(flight, place, first, limit):
 
 def test_columns(flight, place):
     assert get(flight, {"path": place, "columns": ["s", "i"]}).equals(numbers(0, 10_000).select(["s", "i"]))
-    for columns, message in [(["x"], "no column 'x'"), (["i", "i"], "twice"), ([], "at least one"), ("i", "list")]:
+    for columns, message in [(["x"], "no column 'x'"), (["i", "i"], "twice"),
+                              ([], "at least one"), ("i", "list")]:
         with pytest.raises(pa.ArrowInvalid, match=message):
             get(flight, {"path": place, "columns": columns})
 
@@ -389,7 +394,8 @@ def test_parallel_endpoints(flight, place, count):
 
 
 def test_parallel_endpoints_of_a_part(flight, place):
-    info = flight.get_flight_info(command({"path": place, "from": 2000, "limit": 10}), options(parallel_endpoints=3))
+    info = flight.get_flight_info(
+        command({"path": place, "from": 2000, "limit": 10}), options(parallel_endpoints=3))
     assert [get(flight, endpoint.ticket)["i"].to_pylist() for endpoint in info.endpoints] == [
         [2000, 2001, 2002], [2003, 2004, 2005], [2006, 2007, 2008, 2009]]
     info = flight.get_flight_info(command({"path": place, "limit": 2}), options(parallel_endpoints=5))
@@ -406,7 +412,8 @@ def test_large_batches_are_cut_to_messages(flight):
     for wishes, bound in (({}, 2 << 20), ({"max_message_bytes": 500_000}, 500_000)):
         sizes = [chunk.data.nbytes for chunk in flight.do_get(fl.Ticket(place), options(**wishes))]
         assert max(sizes) <= bound and sum(sizes) == 8_000_000
-    (size,) = [chunk.data.nbytes for chunk in flight.do_get(fl.Ticket(place), options(max_message_bytes=9_000_000))]
+    (size,) = [chunk.data.nbytes for chunk in flight.do_get(
+        fl.Ticket(place), options(max_message_bytes=9_000_000))]
     assert size == 8_000_000
     assert get(flight, place).equals(table)
 
@@ -420,7 +427,8 @@ def test_compression(flight, server, compression):
     put(flight, where, table, rows=100_000)
     ticket = flight.get_flight_info(where).endpoints[0].ticket
     assert get(flight, ticket.ticket, compression=compression).equals(table)
-    sent = sum(map(len, raw(server, "DoGet", field(1, ticket.ticket), metadata=[("volley-compression", compression)])))
+    sent = sum(map(len, raw(server, "DoGet", field(1, ticket.ticket),
+               metadata=[("volley-compression", compression)])))
     assert sent < table.nbytes / 5 if compression != "none" else sent > table.nbytes
     options = fl.FlightCallOptions(headers=[(b"volley-compression", compression.encode())])
     sql = fl.Ticket(b"SELECT i, i // 1000 AS k FROM range(300000) t(i)")
@@ -461,7 +469,8 @@ def test_list_flights(start_server):
         get(client, {"sql": "SELECT 1"})
 
         def found(criteria=b""):
-            return [[element.decode() for element in info.descriptor.path] for info in client.list_flights(criteria)]
+            return [[element.decode() for element in info.descriptor.path]
+                                    for info in client.list_flights(criteria)]
 
         assert found() == [["a", "x"], ["a", "y"], ["b"], ["batch", batch_id]]
         assert found(b"a/") == found(b'{"prefix": "a/"}') == [["a", "x"], ["a", "y"]]
@@ -651,7 +660,8 @@ def test_poll_of_a_statement(server, flight):
     assert first.descriptor is not None and first.info.total_records == -1
     second = Poll(server, first.descriptor)
     assert second.descriptor == first.descriptor
-    assert [endpoint.ticket for endpoint in second.info.endpoints] == [endpoint.ticket for endpoint in first.info.endpoints]
+    assert [endpoint.ticket for endpoint in second.info.endpoints] == [
+        endpoint.ticket for endpoint in first.info.endpoints]
     assert second.progress is None or 0 <= second.progress <= 1
     assert server.running("polled_statement")
     assert cancel(flight, second.info) == CANCELLED
@@ -722,7 +732,8 @@ def exchange(client, sql, table, rows=1000):
 @pytest.mark.parametrize("sql, expected", [
     ("SELECT sum(i)::BIGINT AS x, count(*) AS n FROM input", {"x": [12497500], "n": [5000]}),
     ("FROM input WHERE i < 2", {"i": [0, 1], "s": ["text 0", "text 1"]}),
-    ("WITH a AS (SELECT i FROM input WHERE i > 4997), b AS (FROM a) SELECT a.i FROM a JOIN b USING (i) ORDER BY i",
+    ("WITH a AS (SELECT i FROM input WHERE i > 4997), b AS (FROM a)"
+     " SELECT a.i FROM a JOIN b USING (i) ORDER BY i",
      {"i": [4998, 4999]}),
     ("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3)"
      " SELECT n, (SELECT count(*) FROM input) AS c FROM t ORDER BY n", {"n": [1, 2, 3], "c": [5000] * 3}),
@@ -791,7 +802,11 @@ def test_exchange_with_more_input_than_the_statement_needs(flight):
 
 def test_exchange_with_itself(flight):
     table = numbers(0, 200_000)
-    joined = exchange(flight, "SELECT count(*) AS n FROM input a JOIN input b USING (i)", table, rows=10_000)
+    joined = exchange(
+    flight,
+    "SELECT count(*) AS n FROM input a JOIN input b USING (i)",
+    table,
+     rows=10_000)
     assert joined["n"].to_pylist() == [200_000]
 
 
@@ -824,8 +839,8 @@ def test_an_exchange_ends_at_its_statement_s_time(flight):
 
 def test_exchange_with_dictionaries(flight):
     table = pa.table({"d": pa.array(["a", "b", "a"]).dictionary_encode()})
-    assert exchange(flight, "SELECT d, count(*) AS n FROM input GROUP BY d ORDER BY d", table).to_pydict() == {
-        "d": ["a", "b"], "n": [2, 1]}
+    assert exchange(flight, "SELECT d, count(*) AS n FROM input GROUP BY d ORDER BY d",
+                    table).to_pydict() == { "d": ["a", "b"], "n": [2, 1]}
 
 
 def test_exchange_tells_faults_before_the_data(flight):

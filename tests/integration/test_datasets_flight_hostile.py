@@ -19,7 +19,8 @@ import pyarrow.flight as fl
 import pytest
 from flight_sql import field
 from harness import clean_environment, wait_until
-from http2_frames import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, frame, grpc_headers, grpc_message, settings
+from http2_frames import (
+    DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, frame, grpc_headers, grpc_message, settings)
 
 MIB = 1 << 20
 
@@ -83,7 +84,8 @@ def messages(descriptor, table):
     reader = pa.ipc.MessageReader.open_stream(sink.getvalue())
     head = field(1, descriptor.serialize())
     for message in reader:
-        yield head + field(2, message.metadata.to_pybytes()) + field(1000, message.body.to_pybytes() if message.body else b"")
+        body = message.body.to_pybytes() if message.body else b""
+        yield head + field(2, message.metadata.to_pybytes()) + field(1000, body)
         head = b""
 
 
@@ -279,7 +281,8 @@ def test_a_full_disk_fails_that_dataset_alone(start_server, wishes, setting):
         before = held(server)
         with pytest.raises(pa.ArrowException, match=f"(?i)resource.exhausted.*{setting}|{setting}"):
             put(client, path("large"), block(128), **wishes)
-        wait_until(lambda: held(server)[1] <= before[1] and held(server)[2] <= 32 * MIB, what="the room to be free")
+        wait_until(lambda: held(server)[1] <= before[1] and held(
+            server)[2] <= 32 * MIB, what="the room to be free")
         assert [row["path"] for row in listed(client)] == ["small"]
         assert get(client, b"small").equals(block(4))
         put(client, path("next"), block(4), **wishes)
@@ -394,8 +397,8 @@ while True:
 @pytest.mark.parametrize("acknowledged", [1, 50, 300])
 def test_kill_9_at_any_moment(start_server, tmp_path, acknowledged):
     server = start_server(folder=tmp_path)
-    client = subprocess.Popen([sys.executable, "-c", ACKNOWLEDGED, server.flight_url], stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, env=clean_environment())
+    client = subprocess.Popen([sys.executable, "-c", ACKNOWLEDGED, server.flight_url],
+                              stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=clean_environment())
     told = 0
     try:
         while told < acknowledged:

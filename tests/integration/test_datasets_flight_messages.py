@@ -126,14 +126,16 @@ def test_paths_that_are_none(put, flight, elements, said):
     assert code == grpc.StatusCode.INVALID_ARGUMENT and said in text
 
 
-@pytest.mark.parametrize("element", ["a/b", "100%", "%2F", "tab\there", "ünï 🚀", "..", ".", "a b", "'", '"', "*"])
+@pytest.mark.parametrize("element", ["a/b", "100%", "%2F", "tab\there",
+                         "ünï 🚀", "..", ".", "a b", "'", '"', "*"])
 def test_paths_with_any_characters(put, flight, element):
     name = fl.FlightDescriptor.for_path("odd", element, str(uuid.uuid4()))
     put(field(1, name.serialize()) + SCHEMA, BATCH)
     info = flight.get_flight_info(name)
     assert info.descriptor.path == name.path and info.total_records == 4
     assert flight.do_get(info.endpoints[0].ticket).read_all().equals(PLAIN)
-    text = "/".join(part.decode().replace("%", "%25").replace("/", "%2F").replace("\t", "%09") for part in name.path)
+    text = "/".join(part.decode().replace("%", "%25").replace("/", "%2F").replace("\t", "%09")
+                    for part in name.path)
     ticket = fl.Ticket(json.dumps({"path": text}).encode())
     assert flight.do_get(ticket).read_all().num_rows == 4
     listed = [found.descriptor.path for found in flight.list_flights(b"odd/")]
@@ -145,10 +147,22 @@ def test_a_path_with_nul(put):
     assert code == grpc.StatusCode.INVALID_ARGUMENT
 
 
-@pytest.mark.parametrize("ticket", [b"", b"\0", b"\xff" * 100, b"v1:", b"v1:x:0-:0+:::", b"{", b"{}", b'{"path":[]}',
-                                    b'{"path":7}', b'{"sql":"FROM x","path":"x"}', b"[" * 10_000, b'{"a":' * 5_000,
-                                    b'{"path":["a"],"limit":-1}', b'{"path":["a"],"limit":1e400}',
-                                    b'{"path":["a"],"columns":[]}'])
+@pytest.mark.parametrize("ticket",
+    [b"",
+    b"\0",
+    b"\xff" * 100,
+    b"v1:",
+    b"v1:x:0-:0+:::",
+    b"{",
+    b"{}",
+    b'{"path":[]}',
+    b'{"path":7}',
+    b'{"sql":"FROM x","path":"x"}',
+    b"[" * 10_000,
+    b'{"a":' * 5_000,
+    b'{"path":["a"],"limit":-1}',
+    b'{"path":["a"],"limit":1e400}',
+     b'{"path":["a"],"columns":[]}'])
 def test_tickets_that_are_none(flight, ticket):
     with pytest.raises(pa.ArrowInvalid):
         flight.do_get(fl.Ticket(ticket)).read_all()

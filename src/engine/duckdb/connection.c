@@ -214,8 +214,8 @@ bool connection_take_cause(struct connection *connection, const char *message,
 {
     LOCKED(&connection->locked.lock);
     struct error *cause = &connection->locked.cause;
-    bool is_cause = cause->status != STATUS_OK &&
-                    str_find_str(str_of(message), str_of(cause->message)) >= 0;
+    bool is_cause =
+        cause->status != STATUS_OK && str_find_str(str_of(message), str_of(cause->message)) >= 0;
     if (is_cause && out_cause)
         *out_cause = *cause;
     cause->status = STATUS_OK;

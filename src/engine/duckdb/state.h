@@ -223,7 +223,7 @@ MUST_CHECK enum status dataset_use_open(struct engine *engine, struct connection
 MUST_CHECK enum status dataset_find_readable(struct engine *engine, struct str name,
                                              struct dataset **out_dataset, struct error *error);
 /* dataset_find_path for dataset_names_replace; `engine` is a struct engine. */
-dataset_names_find dataset_path_of;
+struct str dataset_path_of(void *engine, struct arena *arena, struct str path, bool is_exact);
 
 struct engine_statement {
     struct engine_session *session;
@@ -240,7 +240,7 @@ struct engine_statement {
     size_t parameter_count;
     struct result_plan plan;
     bool owns_transaction; /* opened by us around several statements, still open */
-    bool is_own;     /* engine_prepare_own: not to be found in the cache */
+    bool is_own;           /* engine_prepare_own: not to be found in the cache */
     bool is_entered; /* the connection is kept from prepare to run: a transaction is open in it */
     bool has_run;    /* to its end */
     uint64_t epoch;  /* of the engine when `prepared` was made */

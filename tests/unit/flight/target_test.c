@@ -11,9 +11,9 @@
 
 #include "base/memory.h"
 #include "flight/target.h"
-#include "store/name.h"
 #include "proto/flight.h"
 #include "proto/flight_sql.h"
+#include "store/name.h"
 
 #define ID "0b0e7a4e-6f0f-4b8e-9a3e-5a6d2f1c7e11"
 

@@ -220,9 +220,9 @@ static void test_public_addresses_are_refused(void **state)
            FLAGS("--flight-addr", "tcp://0.0.0.0:1", "--tls-client-auth", "require"));
     REFUSE("flight-addr: '0.0.0.0:1'",
            FLAGS("--flight-addr", "0.0.0.0:1", "--tls-client-auth", "require"));
-    REFUSE("flight-addr: 'tls://0.0.0.0:1?client-auth=none'",
-           FLAGS("--flight-addr", "tls://0.0.0.0:1?client-auth=none", "--tls-client-auth",
-                 "require"));
+    REFUSE(
+        "flight-addr: 'tls://0.0.0.0:1?client-auth=none'",
+        FLAGS("--flight-addr", "tls://0.0.0.0:1?client-auth=none", "--tls-client-auth", "require"));
 }
 
 static void test_public_addresses_with_authentication(void **state)

@@ -1,6 +1,6 @@
 /*
- * put_race_test.c — puts, appends, replacements, drops, renewals, reads and spilling at the same time; for the
- * sanitizers.
+ * put_race_test.c — puts, appends, replacements, drops, renewals, reads and spilling at the same time; for
+ * the sanitizers.
  *
  * Whatever the order was: a reader sees the numbers of whole puts, every thread returns, and memory and disk
  * come back to nothing.
