@@ -31,8 +31,9 @@ struct dataset_names {
     size_t unknown_offset;
 };
 
-/* Replaces the names of datasets, those for which `find` has a canonical path, in the arena (`is_exact`: only
- * for that very name); the new text and all else are the arena's. The text is nested no deeper than SQL_NESTING_MAX (gate_check_text). */
+/* Replaces the names of datasets, those for which `find` has a canonical path, in the arena (`is_exact`:
+ * only for that very name); the new text and all else are the arena's. The text is nested no deeper than
+ * SQL_NESTING_MAX (gate_check_text). */
 void dataset_names_replace(struct arena *arena, struct str sql,
                            struct str (*find)(void *context, struct arena *arena, struct str path,
                                               bool is_exact),
