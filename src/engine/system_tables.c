@@ -12,6 +12,7 @@
 
 #include "arrow/builder.h"
 #include "base/memory.h"
+#include "store/name.h"
 
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -202,6 +203,8 @@ static void append_dataset(void *context, struct dataset *dataset)
 {
     struct dataset_facts facts;
     dataset_facts(dataset, &facts);
+    if (dataset_id_is_private(facts.id))
+        return;
     struct row row = row_begin(context);
     append_text(&row, facts.id);
     append_text_or_null(&row, facts.path);

@@ -20,11 +20,6 @@
 
 /* --- names ---------------------------------------------------------------------------------- */
 
-bool flight_dataset_is_private(struct str id)
-{
-    return id.len > 0 && id.ptr[0] == '.';
-}
-
 static struct str name_of(const struct target *target)
 {
     if (target->id.len > 0)
@@ -38,7 +33,7 @@ enum status flight_find_dataset(const struct flight *flight, const struct target
     struct store *store = flight->options.store;
     struct str name = name_of(target);
     assert(target->kind == TARGET_DATASET);
-    if (target->path.len == 0 && flight_dataset_is_private(name))
+    if (target->path.len == 0 && dataset_id_is_private(name))
         return error_set(error, STATUS_NOT_FOUND, "dataset '%.*s' expired or never existed",
                          STR_ARGS(str_slice(name, 0, 256)));
     if (target->id.len > 0)

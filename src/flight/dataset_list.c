@@ -2,7 +2,7 @@
  * dataset_list.c — collects references to the kept datasets and gives them out.
  *
  * A list holds references, so that a dataset that is dropped meanwhile can still be told; one whose time
- * is over is left out. Private datasets (flight_dataset_is_private) are not in it.
+ * is over is left out. Private datasets (dataset_id_is_private) are not in it.
  *
  * Runs on: a worker, then the call's loop. Owns: the references. SPDX-License-Identifier: Apache-2.0
  */
@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "flight/flight_private.h"
+#include "store/name.h"
 
 #define CRITERIA_BYTES_MAX ((size_t)64 << 10)
 
@@ -29,7 +30,7 @@ static bool is_wanted(struct dataset *dataset, struct str prefix)
 {
     struct dataset_facts facts;
     dataset_facts(dataset, &facts);
-    if (!facts.is_kept || flight_dataset_is_private(facts.id))
+    if (!facts.is_kept || dataset_id_is_private(facts.id))
         return false;
     if (prefix.len == 0)
         return true;

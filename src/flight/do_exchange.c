@@ -166,7 +166,7 @@ enum status do_exchange_receive(struct grpc_call *grpc, struct slice message, st
     struct flight_call *call = flight_call_of(grpc);
     CLEANUP(flight_data_finish) struct flight_data data = {0};
     TRY(flight_data_parse(message, &data, error));
-    upload_align(grpc, message, &data);
+    upload_expect(grpc, message, &data);
     if (!call->received)
         TRY(receive_first(call, &data, error));
     if (call->answered)

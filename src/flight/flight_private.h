@@ -119,8 +119,6 @@ CLEANUP_FUNCTION(struct exchange *, exchange_destroy)
 /* The dataset that a target of kind DATASET names, one reference. */
 MUST_CHECK enum status flight_find_dataset(const struct flight *flight, const struct target *target,
                                            struct dataset **out_dataset, struct error *error);
-/* Whether clients may see it: private ones begin with '.'. */
-bool flight_dataset_is_private(struct str id);
 #define FLIGHT_ENDPOINTS_MAX 64
 /* A FlightInfo without descriptor, in the arena: `endpoint_count` endpoints over the part, which together
  * read what is there now. */

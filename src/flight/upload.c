@@ -174,11 +174,15 @@ static enum status append(struct upload *upload, struct arrow_batch *batch, stru
     return put_append(upload->put, STEAL(taken), error);
 }
 
-void upload_align(struct grpc_call *call, struct slice message, const struct flight_data *parts)
+void upload_expect(struct grpc_call *call, struct slice message, const struct flight_data *parts)
 {
-    if (parts->data_body.len > 0)
-        atomic_store_explicit(&call->aligned_offset, (size_t)(parts->data_body.ptr - message.ptr),
-                              memory_order_relaxed);
+    if (parts->data_body.len == 0)
+        return;
+    atomic_store_explicit(&call->aligned_offset, (size_t)(parts->data_body.ptr - message.ptr),
+                          memory_order_relaxed);
+    /* Of a compressed batch nothing stays but what comes out of it. */
+    atomic_store_explicit(&call->keeps_messages, ipc_message_is_plain_batch(parts->data_header),
+                          memory_order_relaxed);
 }
 
 enum status upload_receive(struct upload *upload, const struct flight_data *message,

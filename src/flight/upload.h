@@ -29,8 +29,8 @@ struct upload_options {
 /* INVALID_ARGUMENT, UNIMPLEMENTED for a name that nothing can be put under. */
 MUST_CHECK enum status upload_create(const struct upload_options *options,
                                      struct upload **out_upload, struct error *error);
-/* Has the messages that follow come with their bodies aligned, where columns may stay. */
-void upload_align(struct grpc_call *call, struct slice message, const struct flight_data *parts);
+/* Has the messages that follow come as this one: with their bodies aligned, where columns may stay. */
+void upload_expect(struct grpc_call *call, struct slice message, const struct flight_data *parts);
 /* Takes one message. Metadata before the first batch may be JSON with wishes. */
 MUST_CHECK enum status upload_receive(struct upload *upload, const struct flight_data *message,
                                       struct error *error);

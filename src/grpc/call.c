@@ -249,6 +249,8 @@ static void align_messages(struct call *call)
 {
     call->inbox.reader.aligned_offset =
         atomic_load_explicit(&call->public.aligned_offset, memory_order_relaxed);
+    call->inbox.reader.are_kept =
+        atomic_load_explicit(&call->public.keeps_messages, memory_order_relaxed);
 }
 
 static bool is_quick(struct call *call, struct slice message)

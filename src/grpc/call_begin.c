@@ -61,6 +61,7 @@ static void choose_encodings(struct call *call)
     struct str encoding = http_headers_get(headers, STR("grpc-encoding"));
     inbox_init(&call->inbox, call->handler->receive_message_bytes_max, encoding,
                call->format->is_text);
+    atomic_init(&call->public.keeps_messages, call->public.method->keeps_messages);
     call->inbox.reader.are_kept = call->public.method->keeps_messages;
     call->response_encoding = call->inbox.encoding;
     call->may_compress =

@@ -63,6 +63,8 @@ struct grpc_call {
     /* Where in a request message the bytes begin that the method wants aligned to 64 bytes: messages that
      * come after it was set have them so. Any thread that runs receive. */
     atomic_size_t aligned_offset;
+    /* Whether messages from now on stay in memory for long: begins as the method says. The same threads. */
+    atomic_bool keeps_messages;
     /* For the log line and the metrics; the method may set them at any time before close, from
      * whichever thread runs it. */
     uint64_t rows;
@@ -73,9 +75,9 @@ struct grpc_call {
 struct grpc_method {
     const char *path; /* "/arrow.flight.protocol.FlightService/DoGet" */
     enum grpc_shape shape;
-    bool
-        keeps_messages; /* for long, as a rule: memory for many large ones is taken in large blocks */
-    bool blocking;      /* receive and half_close run on a worker */
+    /* For long, unless the call says otherwise: memory for many large ones is taken in large blocks. */
+    bool keeps_messages;
+    bool blocking; /* receive and half_close run on a worker */
     /* Of a blocking method, may be NULL: whether receive would be done with this message in a moment
      * and without waiting. It then runs on the loop, which saves two switches of threads. */
     bool (*is_quick)(struct grpc_call *call, struct slice message);

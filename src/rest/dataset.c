@@ -56,7 +56,7 @@ enum status rest_dataset_name(struct rest_exchange *exchange, struct dataset_nam
 
 bool rest_dataset_is_hidden(const struct dataset_facts *facts)
 {
-    return !facts->is_kept || (facts->id.len > 0 && facts->id.ptr[0] == '.');
+    return !facts->is_kept || dataset_id_is_private(facts->id);
 }
 
 enum status rest_dataset_find(struct rest_exchange *exchange, struct dataset **out_dataset,

@@ -28,6 +28,11 @@ MUST_CHECK enum status dataset_path_split(struct arena *arena, struct str path,
 MUST_CHECK enum status dataset_path_check_put(struct arena *arena, struct str path,
                                               struct error *error);
 
+/* An id that the server gave something of its own, which no client is shown: it begins with '.'. */
+static inline bool dataset_id_is_private(struct str id)
+{
+    return id.len > 0 && id.ptr[0] == '.';
+}
 /* A client's own id: 1 to 128 letters, digits, '.', '_' and '-', not beginning with '.'. */
 #define DATASET_ID_BYTES_MAX 128
 MUST_CHECK enum status dataset_id_check(struct str id, struct error *error);

@@ -260,7 +260,8 @@ def test_memory_spills_to_disk(start_server):
 def test_an_exchange_beyond_all_bounds_is_refused(start_server):
     server = start_server("--dataset-memory", "48MiB", "--result-memory", "16MiB", "--spill-disk", "64MiB")
     batch = numbers(0, 100_000).select(["i"]).to_batches()[0]
-    descriptor = fl.FlightDescriptor.for_command(json.dumps({"sql": "SELECT i, i + 1, i + 2 FROM input"}).encode())
+    wanted = json.dumps({"sql": "SELECT i, i + 1, i + 2 FROM input"})
+    descriptor = fl.FlightDescriptor.for_command(wanted.encode())
     with server.flight() as client:
         writer, reader = client.do_exchange(descriptor)
         writer.begin(batch.schema)
