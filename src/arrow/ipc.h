@@ -155,6 +155,8 @@ MUST_CHECK enum status ipc_stream_reader_next(struct ipc_stream_reader *reader,
                                               struct arrow_batch **out_batch, struct error *error);
 /* True at the beginning and behind each message: no part of one waits. */
 bool ipc_stream_reader_is_between(const struct ipc_stream_reader *reader);
+/* What waits for its message to be whole. */
+size_t ipc_stream_reader_waiting_bytes(const struct ipc_stream_reader *reader);
 struct arrow_schema *ipc_stream_reader_schema(const struct ipc_stream_reader *reader);
 
 /* Reads a whole file, whose batches are where its footer says. */

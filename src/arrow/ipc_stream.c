@@ -74,6 +74,11 @@ bool ipc_stream_reader_is_between(const struct ipc_stream_reader *reader)
     return reader->state == STREAM_PREFIX && reader->waiting.bytes == 0;
 }
 
+size_t ipc_stream_reader_waiting_bytes(const struct ipc_stream_reader *reader)
+{
+    return reader->waiting.bytes + reader->metadata.len;
+}
+
 struct arrow_schema *ipc_stream_reader_schema(const struct ipc_stream_reader *reader)
 {
     return ipc_decoder_schema(reader->decoder);

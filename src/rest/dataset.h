@@ -46,7 +46,9 @@ struct str rest_option(const struct rest_exchange *exchange, const char *name);
 /* {"id", "path", "rows", ...}; with its columns if `schema`. */
 void rest_write_dataset(struct rest_exchange *exchange, struct json_writer *json,
                         const struct dataset_facts *facts, const struct arrow_schema *schema);
-/* dataset_export.c: has the engine write `rows` rows of a part as Parquet; they become the reply's source. */
+/* dataset_export.c: whether this server writes Parquet. */
+MUST_CHECK enum status rest_export_check(const struct rest_exchange *exchange, struct error *error);
+/* Has the engine write `rows` rows of a part as Parquet; they become the reply's source. */
 MUST_CHECK enum status rest_export_begin(struct rest_exchange *exchange, struct dataset *dataset,
                                          const struct dataset_part *part, uint64_t rows,
                                          struct error *error);

@@ -183,13 +183,18 @@ static enum status open_bytes(struct rest_exchange *exchange, struct dataset *da
     return status == STATUS_UNIMPLEMENTED ? STATUS_OK : status;
 }
 
-/* The engine is not asked for what the client has. */
+/* The engine is not asked for what the client has, nor for a head, which so lacks the length. */
 static enum status open_parquet(struct rest_exchange *exchange, struct dataset *dataset,
-                                const struct selection *selection, struct error *error)
+                                struct selection *selection, struct error *error)
 {
     struct rest_reply *reply = &exchange->reply;
     const struct http_content_head head = {.etag = reply->etag};
     uint64_t rows = selection->is_range ? selection->part.limit : selection->total;
+    TRY(rest_export_check(exchange, error));
+    if (str_equal(exchange->input->method, STR("HEAD"))) {
+        rest_add_header(exchange, STR("accept-ranges"), STR("rows"));
+        return open_rows(exchange, dataset, selection, error);
+    }
     reply->range_units = "rows";
     reply->source_status = reply->http_status;
     if (http_content_check(exchange->input, &head) == 200)

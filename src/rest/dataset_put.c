@@ -158,6 +158,7 @@ static enum status read_files(struct rest_exchange *exchange, struct error *erro
     buf_init(&sql, REST_BODY_BYTES_MAX);
     CLEANUP(dataset_unref) struct dataset *present = find_present(exchange);
     TRY(rest_upload_engine_fault(upload, rest_upload_fit(upload, present, &sql, error), error));
+    TRY(buf_check(&sql, "the statement", error));
     struct str name = upload->options.path.len > 0 ? upload->options.path : upload->options.id;
     struct str shown = arena_printf(&exchange->arena, "-- put %s into dataset '%.*s'",
                                     rest_format_name(upload->file_format), STR_ARGS(name));

@@ -5,7 +5,8 @@
  *
  * The loop collects what comes; one worker at a time has what was collected before, so that bytes are handled
  * in order and no thread waits for a client. The client's window opens again when the worker is through with
- * its bytes: what waits here is bounded by the window. A coded body is decompressed on the way.
+ * its bytes: what waits here is bounded by the window. A coded body is decompressed on the way. What the
+ * handler keeps until more comes counts in what all requests together may hold.
  *
  * Runs on the request's loop, take() on a worker. Owns the bytes and the decoder. Leaves out what the
  * bytes mean (dataset_put.c). SPDX-License-Identifier: Apache-2.0
@@ -27,6 +28,7 @@ struct rest_intake {
     bool ended;          /* on_loop: the client sent all */
     struct slices given; /* the worker's, while it works */
     size_t given_bytes;
+    size_t kept_bytes;                /* on_loop: by the handler, when it was last through */
     bool is_last;                     /* nothing comes behind what is given */
     struct compress_decoder *decoder; /* NULL: the body is not coded */
 };
@@ -90,7 +92,7 @@ static void hand_over(struct rest_intake *intake);
 static void account(struct rest_intake *intake)
 {
     struct http_request *request = intake->exchange->request;
-    if (!http_hold(request, intake->came.bytes + intake->given_bytes))
+    if (!http_hold(request, intake->came.bytes + intake->given_bytes + intake->kept_bytes))
         http_abort(request);
 }
 
@@ -103,6 +105,7 @@ static void taken(struct rest_exchange *exchange)
     }
     http_consume(exchange->request, intake->given_bytes);
     intake->given_bytes = 0;
+    intake->kept_bytes = rest_upload_waiting_bytes(exchange->upload);
     hand_over(intake);
     account(intake);
 }

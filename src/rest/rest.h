@@ -22,6 +22,7 @@ struct rest_options {
     struct store *store;
     uint64_t batch_ttl_ms;    /* of datasets whose sender names none */
     struct str upload_folder; /* for bodies that the engine has to read; empty: none */
+    size_t message_bytes_max; /* of one Arrow message in a body */
     struct workers *workers;  /* for handlers that block */
     struct log *log;          /* may be NULL */
     struct metrics *metrics;

@@ -126,6 +126,7 @@ struct rest {
     size_t address_count;
     struct arena arena;   /* their texts */
     atomic_uint watchers; /* of /v1/queries/events */
+    atomic_uint exports;  /* files of Parquet that are written or sent */
     struct http_handler handler;
     uint64_t started_ns;
     struct rest_metrics *metrics;
@@ -183,6 +184,8 @@ void rest_run_destroy(struct rest_run *run);
 void rest_export_destroy(struct rest_export *export);
 /* upload.c: frees an upload and what it brought, on a worker if that takes a while. NULL is allowed. */
 void rest_upload_destroy(struct rest_upload *upload);
+/* Of an upload that no worker has at hand: what it keeps in memory until more comes. NULL is allowed. */
+size_t rest_upload_waiting_bytes(const struct rest_upload *upload);
 /* stream.c: NULL is allowed. */
 void rest_part_destroy(struct part_stream *part);
 

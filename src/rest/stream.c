@@ -285,7 +285,9 @@ static struct row_writer *text_writer(const struct rest_exchange *exchange,
     static const enum row_format row_formats[] = {
         [REST_JSON] = ROW_JSON, [REST_NDJSON] = ROW_NDJSON, [REST_CSV] = ROW_CSV};
     const struct rest_reply *reply = &exchange->reply;
-    if (reply->format == REST_ARROW || reply->format == REST_ARROW_FILE)
+    /* Of Parquet no more than the head goes this way. */
+    if (reply->format == REST_ARROW || reply->format == REST_ARROW_FILE ||
+        reply->format == REST_PARQUET)
         return NULL;
     return row_writer_create(row_formats[reply->format], schema, reply->integers_as_text);
 }

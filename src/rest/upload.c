@@ -256,6 +256,12 @@ enum status rest_upload_append(struct rest_upload *upload, struct arrow_batch *b
     return put_append(upload->put, STEAL(taken), error);
 }
 
+size_t rest_upload_waiting_bytes(const struct rest_upload *upload)
+{
+    return upload && upload->arrow.reader ? ipc_stream_reader_waiting_bytes(upload->arrow.reader)
+                                          : 0;
+}
+
 /* --- life -------------------------------------------------------------------------------------- */
 
 static void destroy_now(struct rest_upload *upload)

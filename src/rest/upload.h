@@ -94,6 +94,8 @@ MUST_CHECK enum status rest_upload_file_begin(struct rest_upload *upload, struct
 MUST_CHECK enum status rest_upload_file_receive(struct rest_upload *upload, struct slice bytes,
                                                 struct error *error);
 MUST_CHECK enum status rest_upload_file_end(struct rest_upload *upload, struct error *error);
+/* STORAGE_FULL when the disk of the file has no room for so many bytes beside what stays free. */
+MUST_CHECK enum status rest_check_room(int fd, uint64_t bytes, struct error *error);
 void rest_upload_files_remove(struct rest_upload *upload);
 /* Appends "read_csv([...], ...)" or the like for all files. `as_text`: values of CSV stay texts. */
 MUST_CHECK enum status rest_upload_files_reader(struct rest_upload *upload, bool as_text,

@@ -29,13 +29,19 @@ static void keep_end(struct upload_arrow *arrow, const uint8_t *bytes, size_t si
     arrow->end_bytes = kept + taken;
 }
 
+static enum status read_next(struct rest_upload *upload, enum ipc_stream_step *out_step,
+                             struct arrow_batch **out_batch, struct error *error)
+{
+    return rest_upload_fault(
+        ipc_stream_reader_next(upload->arrow.reader, out_step, out_batch, error), error);
+}
+
 static enum status take_batches(struct rest_upload *upload, struct error *error)
 {
     for (;;) {
         enum ipc_stream_step step;
         struct arrow_batch *batch = NULL;
-        TRY(rest_upload_fault(ipc_stream_reader_next(upload->arrow.reader, &step, &batch, error),
-                              error));
+        TRY(read_next(upload, &step, &batch, error));
         if (step != IPC_STREAM_BATCH)
             return STATUS_OK;
         TRY(rest_upload_append(upload, batch, error));
@@ -53,7 +59,9 @@ static enum status feed(struct rest_upload *upload, struct slice bytes, struct e
 static enum status begin(struct rest_upload *upload, struct error *error)
 {
     struct upload_arrow *arrow = &upload->arrow;
-    arrow->reader = ipc_stream_reader_create(&ipc_limits_default);
+    struct ipc_limits limits = ipc_limits_default;
+    limits.body_bytes_max = upload->exchange->rest->options.message_bytes_max;
+    arrow->reader = ipc_stream_reader_create(&limits);
     arrow->is_file = ipc_is_file(str_make(arrow->begin, arrow->begin_bytes));
     if (arrow->is_file)
         return STATUS_OK;
@@ -87,7 +95,7 @@ enum status rest_upload_arrow_end(struct rest_upload *upload, struct error *erro
         return refuse(error, "the body is no Arrow stream: it is too short to be one");
     enum ipc_stream_step step;
     struct arrow_batch *batch = NULL;
-    TRY(rest_upload_fault(ipc_stream_reader_next(arrow->reader, &step, &batch, error), error));
+    TRY(read_next(upload, &step, &batch, error));
     if (step != IPC_STREAM_END && !ipc_stream_reader_is_between(arrow->reader))
         return refuse(error, "the body is cut: it ends in the middle of an Arrow message");
     if (arrow->is_file && !str_equal(str_make(arrow->end, arrow->end_bytes), STR(FILE_MAGIC)))

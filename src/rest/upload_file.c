@@ -58,13 +58,18 @@ enum status rest_upload_file_begin(struct rest_upload *upload, struct error *err
     return STATUS_OK;
 }
 
-static enum status check_room(int fd, struct error *error)
+enum status rest_check_room(int fd, uint64_t bytes, struct error *error)
 {
     struct statvfs disk;
-    if (fstatvfs(fd, &disk) != 0 || disk.f_bavail / FREE_PERCENT_MIN * 100 >= disk.f_blocks)
+    if (fstatvfs(fd, &disk) != 0)
+        return STATUS_OK;
+    uint64_t blocks = bytes / disk.f_frsize;
+    if (disk.f_bavail >= blocks &&
+        (disk.f_bavail - blocks) / FREE_PERCENT_MIN * 100 >= disk.f_blocks)
         return STATUS_OK;
     return error_set_code(error, STATUS_RESOURCE_EXHAUSTED, "STORAGE_FULL",
-                          "the disk of the data folder has less than %d %% left", FREE_PERCENT_MIN);
+                          "the disk of the data folder would have less than %d %% left",
+                          FREE_PERCENT_MIN);
 }
 
 static void keep_begin(struct upload_file *file, struct slice bytes)
@@ -84,7 +89,7 @@ enum status rest_upload_file_receive(struct rest_upload *upload, struct slice by
         return STATUS_OK;
     keep_begin(file, bytes);
     if (file->bytes / CHECK_BYTES != (file->bytes + bytes.len) / CHECK_BYTES)
-        TRY(check_room(upload->fd, error));
+        TRY(rest_check_room(upload->fd, 0, error));
     file->bytes += bytes.len;
     while (bytes.len > 0) {
         ssize_t written = write(upload->fd, bytes.ptr, bytes.len);

@@ -277,6 +277,7 @@ static enum status open_doors(struct server *server, struct error *error)
         .store = server->store,
         .batch_ttl_ms = server->settings->batch_ttl_ms,
         .upload_folder = data_folder_temporary(server->folder),
+        .message_bytes_max = (size_t)settings->max_receive_message_bytes,
         .workers = server->workers,
         .log = server->log,
         .metrics = server->metrics,

@@ -548,6 +548,15 @@ def test_bounds(start_server):
     assert server.request("GET", "/v1/datasets/a").status == 404
 
 
+def test_messages_are_bounded(start_server):
+    server = start_server("--max-receive-message", "1MiB")
+    table = pa.table({"v": pa.array(range(200000), pa.int64())})
+    answer = put(server, "/v1/datasets/a", stream_of(table, 200000))
+    assert answer.status == 413 and answer.json["code"] == "PAYLOAD_TOO_LARGE", answer.text
+    assert str(1 << 20) in answer.json["detail"]
+    assert put(server, "/v1/datasets/a", stream_of(table, 100000)).status == 201
+
+
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
 @pytest.mark.parametrize("version", ["--http1.1", "--http2-prior-knowledge"])
 def test_curl_both_ways(server, path, tmp_path, version):

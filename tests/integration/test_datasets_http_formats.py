@@ -114,6 +114,46 @@ def test_parquet_parts_in_order(server, path):
     drop(server, path)
 
 
+def test_the_head_of_parquet_costs_no_query(server, path):
+    assert put(server, path, stream_of(TYPES.select(["i64"]))).status == 201
+    head = server.request("HEAD", path + "?format=parquet")
+    assert head.status == 200 and head.media_type == PARQUET and head.headers["accept-ranges"] == "rows"
+    assert "content-length" not in head.headers and not head.body
+    key = head.headers["volley-dataset-id"]
+    assert f"-- dataset '{key}'" not in server.request("GET", "/v1/queries").text
+    got = server.request("GET", path + "?format=parquet")
+    assert f"-- dataset '{key}'" in server.request("GET", "/v1/queries").text
+    assert got.headers["etag"] == head.headers["etag"]
+    condition = {"if-none-match": got.headers["etag"]}
+    assert server.request("HEAD", path + "?format=parquet", headers=condition).status == 304
+    drop(server, path)
+
+
+def test_few_files_of_parquet_at_a_time(server, path):
+    table = pa.table({"v": [os.urandom(1 << 20) for _ in range(16)]})
+    assert put(server, path, stream_of(table)).status == 201
+
+    def ask():
+        connection = socket.socket()
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
+        connection.connect(server.http_address)
+        connection.settimeout(20)
+        connection.sendall(f"GET {path}?format=parquet HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n".encode())
+        return connection
+
+    readers = [ask() for _ in range(16)]
+    for reader in readers:
+        assert reader.recv(1000).startswith(b"HTTP/1.1 200")
+    answer = server.request("GET", path + "?format=parquet")
+    assert answer.status == 429 and answer.headers["retry-after"] == "1", answer.text
+    assert server.request("HEAD", path + "?format=parquet").status == 200
+    for reader in readers:
+        reader.close()
+    wait_until(lambda: server.request("GET", path + "?format=parquet").status == 200)
+    wait_until(lambda: not left_over(server))
+    drop(server, path)
+
+
 def test_what_parquet_cannot_hold(server, path):
     assert put(server, path, stream_of(pa.table({}))).status == 201
     answer = server.request("GET", path + "?format=parquet")

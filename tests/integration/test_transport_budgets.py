@@ -6,6 +6,7 @@ transcripts in tests/wire/http; here the whole server is asked.
 SPDX-License-Identifier: Apache-2.0
 """
 import contextlib
+import io
 import struct
 import time
 
@@ -332,6 +333,25 @@ def test_bodies_of_queries_hold_bounded_memory(own_server):
         assert answers[0].startswith(b"HTTP/1.1 429 ") and b"\r\nretry-after: 1\r\n" in answers[0]
         alive(server)
     assert strikes(server, "received_bytes") == 1
+
+
+def test_uploads_that_wait_for_a_message_hold_bounded_memory(own_server):
+    server = own_server("--max-received-bytes", "16MiB")
+    sink = io.BytesIO()
+    table = pa.table({"v": pa.array([bytes(6 << 20)])})
+    with pa.ipc.new_stream(sink, table.schema) as out:
+        out.write_table(table)
+    body = sink.getvalue()
+    with contextlib.ExitStack() as stack:
+        for number in range(6):
+            connection = stack.enter_context(server.socket())
+            with contextlib.suppress(OSError):
+                connection.sendall(f"PUT /v1/datasets/wait/{number} HTTP/1.1\r\nhost: localhost\r\n"
+                                   f"content-length: {len(body)}\r\n\r\n".encode() + body[: 6 << 20])
+        wait_until(lambda: strikes(server, "received_bytes") >= 4, 20, "strikes")
+        alive(server)
+        assert 11 << 20 < server.metrics()["volley_request_held_bytes"] < 18 << 20
+    wait_until(lambda: server.metrics()["volley_request_held_bytes"] == 0)
 
 
 def test_a_quiet_stream_is_left_alone(own_server):
