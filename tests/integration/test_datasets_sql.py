@@ -199,10 +199,10 @@ def test_tables_and_views_of_it(server, orders):
     response = server.query(f"INSERT INTO made FROM batch('{orders}') WHERE i < 10", "json")
     assert response.status == 200, response.text
     assert server.value("SELECT count(*) FROM made") == 30010
-    server.query(f"CREATE OR REPLACE VIEW seen AS SELECT i FROM {name_of(orders)}")
-    assert server.value("SELECT max(i) FROM seen") == 29999
+    server.query(f"CREATE OR REPLACE VIEW seen_orders AS SELECT i FROM {name_of(orders)}")
+    assert server.value("SELECT max(i) FROM seen_orders") == 29999
     put(server, orders, numbers(5), "append")
-    assert server.value("SELECT count(*) FROM seen") == 30005
+    assert server.value("SELECT count(*) FROM seen_orders") == 30005
 
 
 def test_the_rows_keep_their_order(server, orders):
