@@ -2,7 +2,8 @@
  * do_action.c — DoAction and ListActions: a table of named actions.
  *
  * An action runs on a worker and gives a result, none, or more, of which all but the first are made on the
- * loop, one at a time. flight's own are in the tables below; doors above add theirs.
+ * loop, one at a time. One that is a statement only starts it there: the statement may have to wait for a
+ * slot, and what frees one may need the worker. flight's own are in the tables below; doors above add theirs.
  * Source: Flight.proto, "DoAction". SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/flight_private.h"
@@ -69,13 +70,33 @@ enum status do_action_receive(struct grpc_call *grpc, struct slice message, stru
     TRY(proto_unpack(&arena, &flight__action__descriptor, message, &request, error));
     TRY(find_action(call->flight, str_of(request->type), &call->action, error));
     struct slice body = slice_make(request->body.data, request->body.len, NULL);
-    return call->action->run(call, body, &call->result, &call->has_result, error);
+    if (call->action->run)
+        return call->action->run(call, body, &call->result, &call->has_result, error);
+    call->discards_rows = true;
+    TRY(call->action->start(call, body, &call->query, error));
+    return flight_start(call, error);
+}
+
+/* The action's statement is over. */
+static enum status finish_query(struct flight_call *call, struct error *error)
+{
+    int64_t rows;
+    call->answered = true;
+    TRY(query_outcome(call->query, &rows, error));
+    if (!call->action->finish)
+        return STATUS_OK;
+    return call->action->finish(call, &call->result, &call->has_result, error);
 }
 
 enum status do_action_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
                            struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
+    *out_step = GRPC_WAIT;
+    if (call->query && !flight_query_is_over(call->query))
+        return STATUS_OK;
+    if (call->query && !call->answered)
+        TRY(finish_query(call, error));
     if (!call->has_result && call->action->next)
         TRY(call->action->next(call, &call->result, &call->has_result, error));
     *out_step = call->has_result ? GRPC_MESSAGE : GRPC_END;

@@ -6,7 +6,8 @@
  * (on a worker) finds or makes the dataset, starts its query and opens a reader; next (on the loop) sends
  * message after message (download.c).
  *
- * Batches that clients put are cut to the size of a message; those of a statement have it already.
+ * Batches that clients put and the table of a command are cut to the size of a message; those of a
+ * statement have it already.
  *
  * Not done here: flow control (grpc), waiting (store wakes the call), stopping the query when the reader
  * leaves (methods.c). Source: Flight.proto, "DoGet". SPDX-License-Identifier: Apache-2.0
@@ -16,21 +17,27 @@
 
 #include "base/random.h"
 
-enum status flight_open_stream(struct flight_call *call, struct error *error)
+/* A body_bytes_max of 0: the batches have their size. */
+static enum status open_stream(struct flight_call *call, size_t body_bytes_max, struct error *error)
 {
     struct part_stream *stream = &call->download.stream;
+    TRY(flight_compressor(call, &call->download.compressor, error));
+    TRY(part_stream_open(stream, call->dataset, &call->part, body_bytes_max, call->call->loop,
+                         &call->wake, error));
+    return part_stream_skip(stream, error);
+}
+
+enum status flight_open_stream(struct flight_call *call, struct error *error)
+{
     struct dataset_facts facts;
     size_t body_bytes_max = 0;
     dataset_facts(call->dataset, &facts);
     if (facts.is_kept)
         TRY(flight_body_bytes_max(call, &body_bytes_max, error));
-    TRY(flight_compressor(call, &call->download.compressor, error));
     /* What is put while it is read is not part of it. */
     if (facts.is_kept && call->part.end_batch > facts.batches)
         call->part.end_batch = facts.batches;
-    TRY(part_stream_open(stream, call->dataset, &call->part, body_bytes_max, call->call->loop,
-                         &call->wake, error));
-    return part_stream_skip(stream, error);
+    return open_stream(call, body_bytes_max, error);
 }
 
 /* A dataset of one batch that is complete at once: the table of a metadata command. The reader is there
@@ -39,11 +46,13 @@ static enum status dataset_of_batch(struct flight_call *call, struct arrow_batch
                                     struct error *error)
 {
     char id[RANDOM_UUID_SIZE];
+    size_t body_bytes_max;
+    TRY(flight_body_bytes_max(call, &body_bytes_max, error));
     random_uuid(id);
     struct dataset_options options = {
         .id = str_of(id), .ttl_ms = 1000, .transient = true, .schema = batch->schema};
     TRY(dataset_create(call->flight->options.store, &options, &call->dataset, error));
-    TRY(flight_open_stream(call, error));
+    TRY(open_stream(call, body_bytes_max, error));
     TRY(dataset_append(call->dataset, arrow_batch_ref(batch), error));
     dataset_complete(call->dataset);
     return STATUS_OK;
@@ -144,7 +153,7 @@ enum status do_get_receive(struct grpc_call *grpc, struct slice message, struct 
     TRY(flight_check_wanted(call, error));
     if (!call->download.stream.reader)
         TRY(flight_open_stream(call, error));
-    if (!call->query)
+    if (!call->query || call->started)
         return STATUS_OK;
     grpc->fingerprint = query_fingerprint(call->query);
     TRY(flight_check_wanted(call, error));

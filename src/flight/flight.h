@@ -41,13 +41,19 @@ struct flight_command {
                        struct error *error);
 };
 
-/* One action of DoAction. */
+/* One action of DoAction. It has `run`, or `start` where a statement does it. */
 struct flight_action {
     const char *name;        /* "CreatePreparedStatement" */
     const char *description; /* for ListActions */
     /* Runs on a worker. *out_body (may stay empty with *out_has_body false) is a Result. */
     enum status (*run)(struct flight_call *call, struct slice body, struct slice *out_body,
                        bool *out_has_body, struct error *error);
+    /* Runs on a worker: *out_query is started, and the call waits for it without one. */
+    enum status (*start)(struct flight_call *call, struct slice body, struct query **out_query,
+                         struct error *error);
+    /* After `start`, once the query went well; may be NULL: no Result. On the loop. */
+    enum status (*finish)(struct flight_call *call, struct slice *out_body, bool *out_has_body,
+                          struct error *error);
     /* May be NULL: the next of further Results, until *out_has_body is false. On the loop. */
     enum status (*next)(struct flight_call *call, struct slice *out_body, bool *out_has_body,
                         struct error *error);
@@ -100,6 +106,10 @@ bool flight_call_is_dry(const struct flight_call *call);
 MUST_CHECK enum status flight_prepare(struct flight_call *call, struct str sql,
                                       struct engine_statement *statement, struct query **out_query,
                                       struct error *error);
+/* For `fetch`: starts a query, which is taken over and stays the call's, so that the client's cancel and its
+ * deadline reach it while `fetch` reads its dataset. */
+MUST_CHECK enum status flight_run(struct flight_call *call, struct query *query,
+                                  struct error *error);
 enum flight_cancel_outcome { FLIGHT_CANCELLED, FLIGHT_CANCELLING, FLIGHT_NOT_CANCELLABLE };
 /* Stops the statement of a FlightInfo message. NOT_FOUND when there is none. */
 MUST_CHECK enum status flight_cancel_info(struct flight_call *call, struct slice info,

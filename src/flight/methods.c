@@ -198,6 +198,12 @@ enum status flight_start(struct flight_call *call, struct error *error)
     return STATUS_OK;
 }
 
+enum status flight_run(struct flight_call *call, struct query *query, struct error *error)
+{
+    call->query = query;
+    return flight_start(call, error);
+}
+
 enum status flight_find_command(const struct flight *flight, struct str type_name,
                                 const struct flight_command **out_command, struct error *error)
 {

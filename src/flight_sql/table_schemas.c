@@ -5,6 +5,8 @@
  * statement, SELECT NULL::<type> of each type there is, has a field for each. So ten thousand tables
  * cost two statements. A type that cannot be named so (its definition is gone) is announced as text.
  *
+ * The worker waits for the first statement, so it waits for a slot only so long.
+ *
  * Runs on a worker. Source: FlightSql.proto, CommandGetTables and "ARROW:FLIGHT:SQL:..." metadata.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,11 +15,15 @@
 #include "arrow/builder.h"
 #include "arrow/column.h"
 #include "arrow/ipc.h"
+#include "base/clock.h"
 #include "base/map.h"
 #include "base/memory.h"
 
 #define TYPES_SQL_BYTES_MAX ((size_t)8 << 20)
 #define BATCHES_MAX 4096
+/* Of the columns read, and of the table made of them. */
+#define LISTING_BYTES_MAX ((size_t)256 << 20)
+#define SLOT_WAIT_NS (10 * NANOSECONDS_PER_SECOND)
 
 /* The columns of the statement. */
 enum {
@@ -60,6 +66,7 @@ struct columns_read {
     struct arena arena;
     struct arrow_batch *batches[BATCHES_MAX];
     size_t batch_count;
+    size_t bytes; /* of the batches */
     struct column_row *rows;
     size_t row_count;
     size_t row_capacity;
@@ -119,15 +126,21 @@ static struct column_row *add_row(struct columns_read *columns)
     return &columns->rows[columns->row_count++];
 }
 
+static enum status too_large(struct error *error)
+{
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                     "the catalog is too large to list with schemas; filter by catalog, schema or "
+                     "table");
+}
+
 /* Takes the batch over. */
 static enum status take_batch(struct columns_read *columns, struct arrow_batch *batch,
                               struct error *error)
 {
-    if (columns->batch_count == BATCHES_MAX) {
+    columns->bytes += batch->body_bytes;
+    if (columns->batch_count == BATCHES_MAX || columns->bytes > LISTING_BYTES_MAX) {
         arrow_batch_unref(batch);
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                         "the catalog is too large to list with schemas; filter by catalog, schema "
-                         "or table");
+        return too_large(error);
     }
     columns->batches[columns->batch_count++] = batch;
     const struct arrow_column *values = arrow_columns_open(batch, &columns->arena);
@@ -144,12 +157,25 @@ static enum status take_batch(struct columns_read *columns, struct arrow_batch *
     return STATUS_OK;
 }
 
-static enum status read_query(struct columns_read *columns, struct query *query,
-                              struct error *error)
+static enum status wait_for_slot(struct query *query, struct dataset_reader *reader,
+                                 struct error *error)
+{
+    dataset_reader_wait_until(reader, clock_now_ns() + SLOT_WAIT_NS);
+    if (query_state(query) != QUERY_QUEUED)
+        return STATUS_OK;
+    return error_set_code(error, STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
+                          "no slot for a statement came free within %d seconds; try again later",
+                          (int)(SLOT_WAIT_NS / NANOSECONDS_PER_SECOND));
+}
+
+/* Takes the query over. */
+static enum status read_query(struct flight_call *call, struct columns_read *columns,
+                              struct query *query, struct error *error)
 {
     CLEANUP(dataset_reader_close) struct dataset_reader *reader = NULL;
     TRY(dataset_reader_open(query_dataset(query), 0, NULL, NULL, &reader, error));
-    TRY(query_start(query, NULL, NULL, error));
+    TRY(flight_run(call, query, error));
+    TRY(wait_for_slot(query, reader, error));
     enum dataset_step step = DATASET_WAIT;
     while (step != DATASET_END) {
         struct arrow_batch *batch = NULL;
@@ -169,9 +195,9 @@ static enum status read_columns(struct flight_call *call, const Sql__CommandGetT
     buf_append_text(&sql, COLUMNS_BEFORE_TABLES);
     tables_append_sql(&sql, command);
     buf_append_text(&sql, COLUMNS_BEHIND_TABLES);
-    CLEANUP(query_unref) struct query *query = NULL;
+    struct query *query;
     TRY(listing_prepare(call, &sql, 0, &query, error));
-    return read_query(columns, query, error);
+    return read_query(call, columns, query, error);
 }
 
 /* --- types -------------------------------------------------------------------------------------- */
@@ -371,7 +397,8 @@ enum status table_schemas_fetch(struct flight_call *call, const Sql__CommandGetT
     TRY(read_columns(call, command, columns, error));
     TRY(find_fields(call, columns, error));
     CLEANUP(arrow_schema_unref) struct arrow_schema *schema = table_schemas_schema();
-    static const struct builder_limits limits = {.rows_max = SIZE_MAX, .bytes_max = SIZE_MAX};
+    static const struct builder_limits limits = {.rows_max = SIZE_MAX,
+                                                 .bytes_max = LISTING_BYTES_MAX};
     CLEANUP(batch_builder_destroy)
     struct batch_builder *builder = batch_builder_create(schema, NULL, &limits);
     size_t first = 0;
@@ -379,6 +406,8 @@ enum status table_schemas_fetch(struct flight_call *call, const Sql__CommandGetT
         if (i < columns->row_count && is_same_table(&columns->rows[first], &columns->rows[i]))
             continue;
         TRY(append_table(builder, columns, first, i, error));
+        if (batch_builder_bytes(builder) > LISTING_BYTES_MAX)
+            return too_large(error);
         first = i;
     }
     *out_batch = batch_builder_seal(builder);

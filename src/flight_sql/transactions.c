@@ -2,7 +2,8 @@
  * transactions.c — BeginTransaction, EndTransaction, and the transaction ids of other commands.
  *
  * A transaction is the session's: what BEGIN and COMMIT as text are, as actions with an id. One whose client
- * went away ends with its session. Savepoints do not exist in the engine. Runs on a worker.
+ * went away ends with its session. Savepoints do not exist in the engine. Runs on a worker, except what
+ * names the transaction that began.
  * Source: FlightSql.proto. SPDX-License-Identifier: Apache-2.0
  */
 #include "flight_sql/flight_sql.h"
@@ -18,22 +19,18 @@ enum status flight_sql_check_transaction(struct flight_call *call, bool present,
                              error);
 }
 
-static enum status run(struct flight_call *call, const char *sql, struct error *error)
+enum status flight_sql_begin_transaction(struct flight_call *call, struct slice body,
+                                         struct query **out_query, struct error *error)
 {
-    CLEANUP(query_unref) struct query *query = NULL;
-    TRY(flight_prepare(call, str_of(sql), NULL, &query, error));
-    return query_run(query, error);
+    TRY(transaction_check_none(session_transaction(flight_call_session(call)), error));
+    return flight_prepare(call, STR("BEGIN TRANSACTION"), NULL, out_query, error);
 }
 
-enum status flight_sql_begin_transaction(struct flight_call *call, struct slice body,
-                                         struct slice *out_body, bool *out_has_body,
-                                         struct error *error)
+enum status flight_sql_name_transaction(struct flight_call *call, struct slice *out_body,
+                                        bool *out_has_body, struct error *error)
 {
-    struct transaction *transaction = session_transaction(flight_call_session(call));
     char id[RANDOM_UUID_SIZE];
-    TRY(transaction_check_none(transaction, error));
-    TRY(run(call, "BEGIN TRANSACTION", error));
-    transaction_name(transaction, id);
+    transaction_name(session_transaction(flight_call_session(call)), id);
     Sql__ActionBeginTransactionResult result = SQL__ACTION_BEGIN_TRANSACTION_RESULT__INIT;
     result.transaction_id = proto_binary(str_of(id));
     *out_body = proto_any_pack(&result);
@@ -42,8 +39,7 @@ enum status flight_sql_begin_transaction(struct flight_call *call, struct slice 
 }
 
 enum status flight_sql_end_transaction(struct flight_call *call, struct slice body,
-                                       struct slice *out_body, bool *out_has_body,
-                                       struct error *error)
+                                       struct query **out_query, struct error *error)
 {
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
@@ -57,9 +53,9 @@ enum status flight_sql_end_transaction(struct flight_call *call, struct slice bo
                           proto_bytes(request->transaction_id), error));
     switch (request->action) {
     case SQL__ACTION_END_TRANSACTION_REQUEST__END_TRANSACTION__END_TRANSACTION_COMMIT:
-        return run(call, "COMMIT", error);
+        return flight_prepare(call, STR("COMMIT"), NULL, out_query, error);
     case SQL__ACTION_END_TRANSACTION_REQUEST__END_TRANSACTION__END_TRANSACTION_ROLLBACK:
-        return run(call, "ROLLBACK", error);
+        return flight_prepare(call, STR("ROLLBACK"), NULL, out_query, error);
     default:
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "EndTransaction takes COMMIT (1) or ROLLBACK (2), not %d",

@@ -6,7 +6,7 @@ import flight_sql
 import pyarrow as pa
 import pyarrow.flight
 import pytest
-from harness import Server
+from harness import COMPUTING, Background, Server, wait_until
 
 SETUP = (
     "CREATE SCHEMA s2",
@@ -158,6 +158,42 @@ def test_many_tables_with_schemas_cost_two_statements(server, client):
     assert table.num_rows == 2000
     assert server.value("SELECT count(*) FROM volley.queries") - before <= 3
     flight_sql.update(client, "DROP SCHEMA many CASCADE")
+
+
+def test_tables_with_schemas_come_in_messages_of_their_size(client):
+    flight_sql.update(client, "CREATE SCHEMA large")
+    columns = ", ".join(f"c{i} INTEGER" for i in range(400))
+    flight_sql.update(client, "; ".join(f"CREATE TABLE large.t{i} ({columns})" for i in range(40)))
+    message = flight_sql.field(2, "large") + flight_sql.field(5, 1)
+    ticket = pyarrow.flight.Ticket(flight_sql.packed("CommandGetTables", message))
+    batches = [chunk.data for chunk in client.do_get(ticket)]
+    table = pa.Table.from_batches(batches)
+    assert table.num_rows == 40
+    assert table.nbytes > 4 << 20
+    assert max(batch.nbytes for batch in batches) <= 2 << 20
+    assert len(pa.ipc.read_schema(pa.py_buffer(table["table_schema"][39].as_py()))) == 400
+    small = pyarrow.flight.FlightCallOptions(headers=[(b"volley-max-message-bytes", b"1048576")])
+    batches = [chunk.data for chunk in client.do_get(ticket, small)]
+    assert sum(batch.num_rows for batch in batches) == 40
+    assert max(batch.nbytes for batch in batches) <= 1 << 20
+    flight_sql.update(client, "DROP SCHEMA large CASCADE")
+
+
+def test_tables_with_schemas_end_with_their_call(start_server):
+    server = start_server("--query-slots", "1", "--worker-threads", "1")
+    holds = Background(lambda: server.query(COMPUTING.format(mark="holds_slot"), "json"))
+    wait_until(lambda: server.statements("holds_slot", ("running",)))
+    with server.flight() as client:
+        ticket = pyarrow.flight.Ticket(
+            flight_sql.packed("CommandGetTables", flight_sql.field(5, 1)))
+        soon = pyarrow.flight.FlightCallOptions(timeout=0.5)
+        with pytest.raises(pyarrow.flight.FlightTimedOutError):
+            client.do_get(ticket, soon).read_all()
+        wait_until(lambda: server.statements("duckdb_columns", ("cancelled",)), seconds=5)
+        client.get_flight_info(flight_sql.query_descriptor("SELECT 1"))
+    (identifier,) = server.running("holds_slot")
+    server.request("DELETE", f"/v1/queries/{identifier}")
+    assert holds.outcome().status == 409
 
 
 def test_primary_keys(client):

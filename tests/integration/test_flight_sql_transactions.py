@@ -112,6 +112,25 @@ def test_savepoints_are_refused(server):
         action(client, "BeginSavepoint", flight_sql.field(2, "here"))
 
 
+def test_what_waits_for_a_slot_keeps_no_worker_and_can_be_cancelled(start_server):
+    server = start_server("--query-slots", "1", "--worker-threads", "1")
+    holds = Background(lambda: server.query(COMPUTING.format(mark="holds_slot"), "json"))
+    wait_until(lambda: server.statements("holds_slot", ("running",)))
+    with server.flight() as client, server.flight() as hasty:
+        begins = Background(lambda: begin(client))
+        wait_until(lambda: server.statements("BEGIN", ("queued",)))
+        soon = pyarrow.flight.FlightCallOptions(timeout=0.5)
+        with pytest.raises(pyarrow.flight.FlightTimedOutError):
+            list(hasty.do_action(pyarrow.flight.Action(
+                "BeginTransaction", flight_sql.packed("ActionBeginTransactionRequest", b"")), soon))
+        wait_until(lambda: server.statements("BEGIN", ("cancelled",)))
+        hasty.get_flight_info(flight_sql.query_descriptor("SELECT 1"))  # the one worker is free
+        (identifier,) = server.running("holds_slot")
+        server.request("DELETE", f"/v1/queries/{identifier}")
+        assert holds.outcome().status == 409
+        end(client, begins.outcome(), COMMIT)
+
+
 def test_cancel_query_stops_exactly_that_query(server):
     with server.flight() as client:
         command = flight_sql.query_descriptor(COMPUTING.format(mark="cancel_by_action"))
