@@ -124,8 +124,15 @@ struct engine_result_options {
 MUST_CHECK enum status engine_prepare(struct engine_session *session, struct str sql,
                                       const struct engine_result_options *options,
                                       struct engine_statement **out_statement, struct error *error);
+/* The same for a client's statement that also reads the private dataset of id `input` (store/name.h), which
+ * no other statement of a client finds. */
+MUST_CHECK enum status engine_prepare_over(struct engine_session *session, struct str sql,
+                                           struct str input,
+                                           const struct engine_result_options *options,
+                                           struct engine_statement **out_statement,
+                                           struct error *error);
 /* The same for one statement of the server's own, a query, an INSERT or a COPY: the gate does not look at
- * it, so it may read and write the files of temp_directory. Nothing of it may be a client's text but
+ * it, so it may read and write the files of temp_directory, and reads private datasets. Nothing of it may be a client's text but
  * quoted names and texts. */
 MUST_CHECK enum status engine_prepare_own(struct engine_session *session, struct str sql,
                                           struct engine_statement **out_statement,

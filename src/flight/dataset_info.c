@@ -32,13 +32,15 @@ enum status flight_find_dataset(const struct flight *flight, const struct target
 {
     struct store *store = flight->options.store;
     struct str name = name_of(target);
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     assert(target->kind == TARGET_DATASET);
-    if (target->path.len == 0 && dataset_id_is_private(name))
+    TRY(target->id.len > 0 ? store_find(store, target->id, &dataset, error)
+                           : store_find_name(store, name, &dataset, error));
+    if (dataset_id_is_private(dataset_id(dataset)))
         return error_set(error, STATUS_NOT_FOUND, "dataset '%.*s' expired or never existed",
                          STR_ARGS(str_slice(name, 0, 256)));
-    if (target->id.len > 0)
-        return store_find(store, target->id, out_dataset, error);
-    return store_find_name(store, name, out_dataset, error);
+    *out_dataset = STEAL(dataset);
+    return STATUS_OK;
 }
 
 static char **path_texts(struct arena *arena, const struct str *elements, size_t count)

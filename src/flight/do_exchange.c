@@ -9,7 +9,8 @@
  * known that early: then it starts with the input's end. A statement that has enough of its input has it
  * sent to its end all the same, since many clients take an early end for a broken call.
  *
- * The dataset goes with the call.
+ * The dataset goes with the call. No other statement finds it, and what is shown of this one is what the
+ * client sent. The client's metadata are passed over: how its input is kept is no wish of its own.
  *
  * receive runs on a worker, next on the loop. Source: Flight.proto, "DoExchange"; contracts section 6.
  * SPDX-License-Identifier: Apache-2.0
@@ -19,6 +20,7 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
+#include "engine/engine.h"
 #include "engine/gate.h"
 #include "flight/exchange_sql.h"
 
@@ -33,6 +35,7 @@ struct exchange {
     struct store *store;
     struct workers *workers;
     char id[RANDOM_UUID_SIZE + 8]; /* of the input; private */
+    struct slice shown;            /* the statement as the client sent it */
     struct buf sql;                /* what the engine gets */
     size_t sql_added;
     bool is_staged; /* the input can be found by its id */
@@ -47,6 +50,7 @@ static void destroy_now(struct exchange *exchange)
     if (exchange->is_staged &&
         store_find(exchange->store, str_of(exchange->id), &input, NULL) == STATUS_OK)
         dataset_drop(input);
+    slice_finish(&exchange->shown);
     buf_finish(&exchange->sql);
     free(exchange);
 }
@@ -75,6 +79,7 @@ static enum status exchange_create(const struct flight_call *call, struct str sq
     snprintf(exchange->id, sizeof(exchange->id), ".input-%s", uuid);
     exchange->store = call->flight->options.store;
     exchange->workers = call->flight->options.workers;
+    exchange->shown = slice_copy(sql.ptr, sql.len);
     buf_init(&exchange->sql, SQL_TEXT_BYTES_MAX + PREFIX_BYTES_MAX);
     TRY(exchange_sql_write(sql, str_of(exchange->id), &exchange->sql, &exchange->sql_added, error));
     *out_exchange = STEAL(exchange);
@@ -92,10 +97,16 @@ static enum status mended(const struct exchange *exchange, struct error *failure
 
 static enum status prepare(struct flight_call *call, struct error *error)
 {
+    struct exchange *exchange = call->exchange;
     struct error failure = ERROR_NONE;
-    if (flight_prepare(call, buf_str(&call->exchange->sql), NULL, &call->query, &failure) !=
-        STATUS_OK)
-        return mended(call->exchange, &failure, error);
+    struct engine_result_options options;
+    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
+    TRY(flight_result_options(call, &options, error));
+    if (engine_prepare_over(session_engine(call->session), buf_str(&exchange->sql),
+                            str_of(exchange->id), &options, &statement, &failure) != STATUS_OK)
+        return mended(exchange, &failure, error);
+    TRY(flight_prepare(call, slice_str(exchange->shown), statement, &call->query, error));
+    (void)STEAL(statement);
     call->schema = arrow_schema_ref(query_schema(call->query));
     call->dataset = dataset_ref(query_dataset(call->query));
     return STATUS_OK;

@@ -158,12 +158,13 @@ static enum status read_metadata(struct upload *upload, struct str metadata, str
     return put_wishes_read(&upload->wishes, json_root(document), error);
 }
 
-/* Metadata that comes with a batch may also be the client's own. */
+/* How an exchange's input is kept is not the client's to say. */
 static bool has_wishes(const struct upload *upload, const struct flight_data *message,
                        const struct arrow_batch *batch)
 {
     struct str text = str_trim(slice_str(message->app_metadata));
-    return !upload->put && text.len > 0 && (!batch || text.ptr[0] == '{');
+    return !upload->put && !upload->options.is_open && text.len > 0 &&
+           (!batch || text.ptr[0] == '{');
 }
 
 static enum status append(struct upload *upload, struct arrow_batch *batch, struct error *error)

@@ -23,7 +23,7 @@ struct upload_options {
     const struct target *target; /* DATASET or STORE; its texts are copied */
     struct str owner;
     uint64_t ttl_default_ms; /* of a new dataset */
-    bool is_open;            /* its batches are read as they come (put.h) */
+    bool is_open; /* its batches are read as they come (put.h); metadata are not looked at */
 };
 
 /* INVALID_ARGUMENT, UNIMPLEMENTED for a name that nothing can be put under. */
@@ -31,7 +31,7 @@ MUST_CHECK enum status upload_create(const struct upload_options *options,
                                      struct upload **out_upload, struct error *error);
 /* Has the messages that follow come as this one: with their bodies aligned, where columns may stay. */
 void upload_expect(struct grpc_call *call, struct slice message, const struct flight_data *parts);
-/* Takes one message. Metadata before the first batch may be JSON with wishes. */
+/* Takes one message. Metadata before or with the first batch may be JSON with wishes. */
 MUST_CHECK enum status upload_receive(struct upload *upload, const struct flight_data *message,
                                       struct error *error);
 /* Whether upload_receive would be done with the message in a moment: fewer bytes than it takes to read from

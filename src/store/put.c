@@ -175,6 +175,15 @@ static enum status stage(struct put *put, const struct put_options *options, str
     return open_journal(put->staged, error);
 }
 
+/* Who reads it meanwhile reads memory, and nothing that was there before. */
+static enum status check_open(const struct put_options *options, bool appends, struct error *error)
+{
+    if (!options->is_open || (!appends && options->durability == DATASET_IN_MEMORY))
+        return STATUS_OK;
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "a dataset that is read while it comes is a new one with durability memory");
+}
+
 enum status put_begin(struct store *store, const struct put_options *options, struct put **out_put,
                       struct error *error)
 {
@@ -189,6 +198,7 @@ enum status put_begin(struct store *store, const struct put_options *options, st
     bool appends = false;
     TRY(put_check_condition(options->condition, present, error));
     TRY(check_mode(options, present, &appends, error));
+    TRY(check_open(options, appends, error));
     if (appends)
         put->target = STEAL(present);
     TRY(stage(put, options, error));

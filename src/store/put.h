@@ -41,7 +41,7 @@ struct put_options {
     struct arrow_schema *schema;           /* a reference is taken */
     const struct put_condition *condition; /* NULL: none; lives as long as the put */
     /* Who knows its id reads the batches as they come: it is an open dataset until the commit. For a new one
-     * in memory. */
+     * in memory, else INVALID_ARGUMENT. */
     bool is_open;
 };
 

@@ -874,18 +874,48 @@ def test_wrong_exchanges(flight, descriptor, message):
         reader.read_all()
 
 
-def test_exchange_leaves_nothing(flight, server):
-    def private():
-        return server.value("SELECT count(*) FROM volley.datasets WHERE id LIKE '.input%'")
+def test_exchange_leaves_nothing(start_server):
+    server = start_server()
 
-    exchange(flight, "FROM input", numbers(0, 1000))
-    wait_until(lambda: private() == 0, what="the end of the input")
-    writer, reader = flight.do_exchange(command({"sql": "FROM input"}))
-    writer.begin(numbers(0, 1).schema)
-    writer.write_table(numbers(0, 1000))
-    wait_until(lambda: private() == 1, what="the input to come")
-    reader.cancel()
-    wait_until(lambda: private() == 0, what="the end of the input")
-    assert all(not row["batch_id"].startswith(".") for row in act(flight, "list"))
-    with contextlib.suppress(pa.ArrowException):
-        writer.close()
+    def live():
+        return server.metrics()['volley_live_objects{kind="dataset"}']
+
+    with server.flight() as flight:
+        before = live()
+        for count in range(1, 4):
+            exchange(flight, "SELECT count(*) FROM input", numbers(0, 1000))
+            # The result stays for a while, the input does not.
+            wait_until(lambda count=count: live() == before + count, what="the end of the input")
+        writer, reader = flight.do_exchange(command({"sql": "FROM input"}))
+        writer.begin(numbers(0, 1).schema)
+        writer.write_table(numbers(0, 1000))
+        wait_until(lambda: live() == before + 5, what="the input to come")
+        reader.cancel()
+        wait_until(lambda: live() <= before + 4, what="the end of the input")
+        with contextlib.suppress(pa.ArrowException):
+            writer.close()
+
+
+def test_the_input_of_an_exchange_is_its_own(flight, server):
+    sql = "WITH x AS (FROM input) SELECT i, '%s' AS t FROM x" % name()
+    writer, reader = flight.do_exchange(command({"sql": sql}))
+    with writer:
+        writer.begin(numbers(0, 1).schema)
+        assert reader.schema.names == ["i", "t"]
+        (shown,) = server.statements(sql)
+        assert shown["sql"] == sql
+        assert server.value("SELECT count(*) FROM volley.queries WHERE sql LIKE '%(''.input-%'") == 0
+        writer.done_writing()
+
+
+# Names that begin with a dot are private only where the server made them.
+@pytest.mark.parametrize("place", [".x", ".input-1"])
+def test_a_path_may_begin_with_a_dot(flight, server, place):
+    place += name()
+    put(flight, path(place), numbers(0, 3))
+    assert get(flight, place).num_rows == get(flight, {"path": place}).num_rows == 3
+    assert get(flight, {"path": [place]}).num_rows == 3
+    assert flight.get_flight_info(path(place)).total_records == 3
+    assert act(flight, "has", place.encode()) == [{"exists": True}]
+    assert server.value(f"SELECT count(*) FROM batch('{place}')") == 3
+    assert act(flight, "drop", {"path": place})[0]["path"] == place

@@ -69,7 +69,6 @@ OTHER_BATCH = parts(pa.table({"i": ["x"], "j": [1]}))[1]
     ([b"\x12\xff\xff\xff\xff\x0f"], ""),
     ([], "the upload has no schema"),
     ([field(3, b"{}")], "the upload has no schema"),
-    ([field(3, b"not JSON"), SCHEMA], "JSON object"),
 ])
 @pytest.mark.parametrize("method", ["DoPut", "DoExchange"])
 def test_messages_in_disorder(put, method, messages, said):
@@ -78,6 +77,30 @@ def test_messages_in_disorder(put, method, messages, said):
     head, *others = messages or [b""]
     code, text = refused(put, first + head, *others, method=method)
     assert code == grpc.StatusCode.INVALID_ARGUMENT and said in text
+
+
+@pytest.mark.parametrize("metadata", [b"not JSON", b"{", b"[]", b'{"mood": "append"}'])
+def test_metadata_that_are_no_wishes(put, metadata):
+    code, text = refused(put, new_path() + field(3, metadata), SCHEMA)
+    assert code == grpc.StatusCode.INVALID_ARGUMENT and ("JSON object" in text or "unknown field" in text)
+
+
+def exchange_of(sql):
+    return field(1, b"\x08\x02" + field(2, json.dumps({"sql": sql}).encode()))
+
+
+@pytest.mark.parametrize("metadata", [
+    b'{"durability": "process"}', b'{"durability": "disk"}', b'{"mode": "append"}', b'{"mode": "replace"}',
+    b'{"ttl": "1ms"}', b'{"ttl": "never"}', b"not JSON"])
+@pytest.mark.parametrize("place", ["alone", "with the schema", "with a batch"])
+def test_the_input_of_an_exchange_has_no_wishes(put, server, metadata, place):
+    said = field(3, metadata)
+    messages = {"alone": [said, SCHEMA, BATCH], "with the schema": [SCHEMA + said, BATCH],
+                "with a batch": [SCHEMA, BATCH + said]}[place]
+    head, *others = [exchange_of("SELECT count(*) AS n FROM input"), *messages]
+    rows = put(head, *others, method="DoExchange")
+    assert len(rows) == 2 and b"\x04\0\0\0\0\0\0\0" in rows[1]
+    assert server.value("SELECT 1") == 1
 
 
 @pytest.mark.parametrize("method", ["DoPut", "DoExchange"])

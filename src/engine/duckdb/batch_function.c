@@ -127,12 +127,14 @@ static void bind_take_hint(duckdb_bind_info info, struct batch_bind *bind)
                      &bind->filter);
 }
 
-static enum status bind_dataset(duckdb_bind_info info, struct batch_bind *bind, struct error *error)
+static enum status bind_dataset(duckdb_bind_info info, struct batch_bind *bind,
+                                struct connection *connection, struct error *error)
 {
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     struct dataset_facts facts;
     TRY(bind_take_name(info, &bind->arena, &bind->name, error));
     TRY(dataset_find_readable(bind->engine, bind->name, &dataset, error));
+    TRY(dataset_check_private(bind->engine, connection, dataset, error));
     bind->schema = arrow_schema_ref(dataset_schema(dataset));
     if (bind->schema->field_count == 0)
         return error_set(error, STATUS_FAILED_PRECONDITION,
@@ -161,7 +163,7 @@ static void batch_bind(duckdb_bind_info info)
     bind->engine = duckdb_bind_get_extra_info(info);
     bind->connection_number = bind_connection_number(info);
     struct connection *connection = connection_find(bind->engine, bind->connection_number);
-    if (bind_dataset(info, bind, &error) != STATUS_OK) {
+    if (bind_dataset(info, bind, connection, &error) != STATUS_OK) {
         connection_note_cause(connection, &error);
         duckdb_bind_set_error(info, error.message);
         return;

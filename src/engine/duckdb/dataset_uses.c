@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "engine/dataset_find.h"
 #include "engine/duckdb/state.h"
+#include "store/name.h"
 
 /* How often a dataset may be replaced between two steps of ours. */
 #define OPEN_ATTEMPTS_MAX 100
@@ -30,7 +31,25 @@ void dataset_uses_clear(struct dataset_uses *uses)
         arrow_schema_unref(uses->items[i].schema);
     }
     free(uses->items);
-    *uses = (struct dataset_uses){0};
+    uses->items = NULL;
+    uses->count = 0;
+}
+
+static bool may_read_private(struct connection *connection, struct str id)
+{
+    LOCKED(&connection->locked.lock);
+    const struct dataset_uses *uses =
+        connection->uses ? connection->uses : connection->locked.reads;
+    return uses && (uses->reads_private || str_equal(uses->input, id));
+}
+
+enum status dataset_check_private(struct engine *engine, struct connection *connection,
+                                  struct dataset *dataset, struct error *error)
+{
+    struct str id = dataset_id(dataset);
+    if (!dataset_id_is_private(id) || (connection && may_read_private(connection, id)))
+        return STATUS_OK;
+    return dataset_refuse_unknown(engine->store, id, error);
 }
 
 static bool use_is_current(const struct dataset_use *use, struct engine *engine)
@@ -53,7 +72,7 @@ bool dataset_uses_are_current(const struct dataset_uses *uses, struct engine *en
 /* What a client sends while a statement reads it: open, and known to that statement alone. */
 static bool is_input(const struct dataset_facts *facts)
 {
-    return facts->state == DATASET_OPEN && facts->is_kept && str_starts_with(facts->id, STR("."));
+    return facts->state == DATASET_OPEN && facts->is_kept && dataset_id_is_private(facts->id);
 }
 
 /* How much of it there is to read; of an input nobody knows. */

@@ -205,9 +205,16 @@ struct dataset_use {
 struct dataset_uses {
     struct dataset_use *items;
     size_t count;
+    struct str input;   /* the private dataset that the statement may read; empty: none */
+    bool reads_private; /* it may read any */
 };
 void dataset_uses_add(struct dataset_uses *uses, struct str name, struct arrow_schema *schema);
+/* Forgets the datasets, not which private ones may be read. */
 void dataset_uses_clear(struct dataset_uses *uses);
+/* NOT_FOUND for a private dataset that is not for the statement that is prepared or runs on that connection
+ * (NULL: none of ours). */
+MUST_CHECK enum status dataset_check_private(struct engine *engine, struct connection *connection,
+                                             struct dataset *dataset, struct error *error);
 /* True when the datasets of these names have the columns that they had. */
 bool dataset_uses_are_current(const struct dataset_uses *uses, struct engine *engine);
 /* Has all scans of one run read the same: what the datasets hold now. */

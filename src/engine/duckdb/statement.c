@@ -268,20 +268,16 @@ static enum status statement_explain_failure(const struct engine_statement *stat
     return STATUS_NOT_FOUND;
 }
 
-enum status engine_prepare(struct engine_session *session, struct str sql,
-                           const struct engine_result_options *options,
-                           struct engine_statement **out_statement, struct error *error)
+enum status engine_prepare_over(struct engine_session *session, struct str sql, struct str input,
+                                const struct engine_result_options *options,
+                                struct engine_statement **out_statement, struct error *error)
 {
     struct engine *engine = session->engine;
-    struct engine_statement *cached = statement_cache_take(session, sql, options);
-    if (cached) {
-        *out_statement = cached;
-        return STATUS_OK;
-    }
     TRY(gate_check_text(sql, engine->allowed_rules, engine->allowed_rule_count, error));
     TRY(file_gate_check(&engine->files, sql, error));
     CLEANUP(engine_statement_destroy)
     struct engine_statement *statement = statement_create(session, sql, options);
+    statement->uses.input = arena_copy(&statement->arena, input);
     struct error failure = ERROR_NONE;
     if (statement_begin(statement, &failure) != STATUS_OK) {
         (void)statement_explain_failure(statement, &failure);
@@ -291,12 +287,24 @@ enum status engine_prepare(struct engine_session *session, struct str sql,
     return STATUS_OK;
 }
 
+enum status engine_prepare(struct engine_session *session, struct str sql,
+                           const struct engine_result_options *options,
+                           struct engine_statement **out_statement, struct error *error)
+{
+    struct engine_statement *cached = statement_cache_take(session, sql, options);
+    if (!cached)
+        return engine_prepare_over(session, sql, STR_EMPTY, options, out_statement, error);
+    *out_statement = cached;
+    return STATUS_OK;
+}
+
 enum status engine_prepare_own(struct engine_session *session, struct str sql,
                                struct engine_statement **out_statement, struct error *error)
 {
     CLEANUP(engine_statement_destroy)
     struct engine_statement *statement = statement_create(session, sql, NULL);
     statement->is_own = true;
+    statement->uses.reads_private = true;
     TRY(statement_begin(statement, error));
     *out_statement = STEAL(statement);
     return STATUS_OK;

@@ -79,9 +79,10 @@ struct engine_statement *statement_cache_take(struct engine_session *session, st
 static bool is_worth_keeping(const struct engine_statement *statement)
 {
     const struct engine *engine = statement->session->engine;
-    return !statement->is_own && statement->has_run && statement->kind == STATEMENT_QUERY &&
-           statement->prepared && statement->extracted_count == 1 &&
-           statement->parameter_count == 0 && statement->names.unknown.len == 0 &&
+    return !statement->is_own && statement->uses.input.len == 0 && statement->has_run &&
+           statement->kind == STATEMENT_QUERY && statement->prepared &&
+           statement->extracted_count == 1 && statement->parameter_count == 0 &&
+           statement->names.unknown.len == 0 &&
            statement->names.source.len <= CACHED_TEXT_BYTES_MAX &&
            engine->files.allowed_count == 0 && !atomic_load(&statement->interrupted) &&
            !atomic_load(&statement->connection->is_tainted) &&

@@ -280,6 +280,53 @@ static enum status run(struct test_engine *test, struct engine_statement *statem
     return status;
 }
 
+/* One that no client named: for statements of the server's own, and for the one it was made for. */
+static void put_private(struct test_engine *test, const char *id)
+{
+    struct put *put = NULL;
+    struct put_result result;
+    CLEANUP(arrow_schema_unref) struct arrow_schema *schema = make_schema("i");
+    const struct put_options options = {.id = str_of(id), .mode = PUT_REPLACE, .schema = schema};
+    assert_int_equal(put_begin(test->store, &options, &put, NULL), STATUS_OK);
+    assert_int_equal(put_append(put, make_batch(schema, 0, 3), NULL), STATUS_OK);
+    assert_int_equal(put_commit(put, &result, NULL), STATUS_OK);
+    put_destroy(put);
+}
+
+static void expect_three_rows(struct test_engine *test, struct engine_statement *statement)
+{
+    int64_t rows = 0;
+    assert_int_equal(run(test, statement, &rows, NULL), STATUS_OK);
+    assert_int_equal(rows, 3);
+    engine_statement_destroy(statement);
+}
+
+static void test_private(void **state)
+{
+    struct test_engine *test = *state;
+    struct engine_statement *statement;
+    put_private(test, ".one");
+    put_private(test, ".two");
+    test_fails(test, "FROM batch('.one')", STATUS_NOT_FOUND, "there is no dataset '.one'");
+    test_fails(test, "FROM dataset.\".one\"", STATUS_NOT_FOUND, "there is no dataset '.one'");
+    const char *const texts[] = {"FROM batch('.one')", "FROM batch('.one') LIMIT 10"};
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+        assert_int_equal(engine_prepare_over(test->session, str_of(texts[i]), STR(".one"), NULL,
+                                             &statement, NULL),
+                         STATUS_OK);
+        expect_three_rows(test, statement);
+        test_fails(test, texts[i], STATUS_NOT_FOUND, "there is no dataset '.one'");
+        assert_int_equal(engine_prepare_over(test->session, str_of(texts[i]), STR(".two"), NULL,
+                                             &statement, NULL),
+                         STATUS_NOT_FOUND);
+        assert_int_equal(engine_prepare_own(test->session, str_of(texts[i]), &statement, NULL),
+                         STATUS_OK);
+        expect_three_rows(test, statement);
+    }
+    put(test, ".one", PUT_REPLACE, "i", 0, 1); /* a path of a client's */
+    test_rows(test, "SELECT count(*) FROM batch('.one')", "10000");
+}
+
 static const char *const both_routes[] = {"SELECT i FROM dataset.changing",
                                           "SELECT i FROM dataset.changing LIMIT 2000"};
 
@@ -445,6 +492,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_deep_paths),
         cmocka_unit_test(test_unknown),
+        cmocka_unit_test(test_private),
         cmocka_unit_test(test_case),
         cmocka_unit_test(test_a_schema_called_dataset),
         cmocka_unit_test(test_error_positions),

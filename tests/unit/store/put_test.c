@@ -29,6 +29,22 @@ static struct put *begin_open(struct world *world, const char *id)
     return put;
 }
 
+static void an_open_put_is_a_new_one_in_memory(void **state)
+{
+    struct world *world = *state;
+    struct put *put = NULL;
+    struct put_options options = {.id = STR(".in"), .schema = world->schema, .is_open = true};
+    options.durability = DATASET_ON_DISK;
+    assert_int_equal(put_begin(world->store, &options, &put, NULL), STATUS_INVALID_ARGUMENT);
+    options.durability = DATASET_IN_PROCESS;
+    assert_int_equal(put_begin(world->store, &options, &put, NULL), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(store_find(world->store, STR(".in"), NULL, NULL), STATUS_NOT_FOUND);
+    struct put *first = begin_open(world, ".in");
+    options.durability = DATASET_IN_MEMORY;
+    assert_int_equal(put_begin(world->store, &options, &put, NULL), STATUS_INVALID_ARGUMENT);
+    put_destroy(first);
+}
+
 static struct dataset_reader *read_open(struct world *world, const char *id)
 {
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
@@ -417,6 +433,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(nothing_is_seen_before_the_commit),
+        TEST(an_open_put_is_a_new_one_in_memory),
         TEST(an_open_put_is_read_as_it_comes),
         TEST(readers_of_an_abandoned_open_put_are_told),
         TEST(nothing_is_added_to_an_open_put_that_was_stopped),
