@@ -46,6 +46,9 @@ void ipc_stream_batch(struct slices *out, const struct arrow_batch *batch);
  * began with, then that of the batch before). */
 void ipc_stream_batch_after(struct slices *out, const struct arrow_batch *batch,
                             const struct arrow_schema *sent);
+/* What of that comes before the batch. */
+void ipc_stream_dictionaries(struct slices *out, const struct arrow_schema *schema,
+                             const struct arrow_schema *sent);
 void ipc_stream_end(struct slices *out);
 /* What ipc_stream_batch appends, in bytes. */
 size_t ipc_batch_bytes(const struct arrow_batch *batch);

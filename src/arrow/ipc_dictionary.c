@@ -57,8 +57,8 @@ struct slice ipc_dictionary_message(const struct arrow_schema *schema, size_t in
 
 /* --- streams ------------------------------------------------------------------------------------ */
 
-static void append_dictionaries(struct slices *out, const struct arrow_schema *schema,
-                                const struct arrow_schema *sent)
+void ipc_stream_dictionaries(struct slices *out, const struct arrow_schema *schema,
+                             const struct arrow_schema *sent)
 {
     if (schema == sent)
         return;
@@ -74,7 +74,7 @@ static void append_dictionaries(struct slices *out, const struct arrow_schema *s
 void ipc_stream_begin(struct slices *out, const struct arrow_schema *schema)
 {
     ipc_append_encapsulated(out, schema->message);
-    append_dictionaries(out, schema, NULL);
+    ipc_stream_dictionaries(out, schema, NULL);
 }
 
 void ipc_stream_batch(struct slices *out, const struct arrow_batch *batch)
@@ -86,6 +86,6 @@ void ipc_stream_batch(struct slices *out, const struct arrow_batch *batch)
 void ipc_stream_batch_after(struct slices *out, const struct arrow_batch *batch,
                             const struct arrow_schema *sent)
 {
-    append_dictionaries(out, batch->schema, sent);
+    ipc_stream_dictionaries(out, batch->schema, sent);
     ipc_stream_batch(out, batch);
 }

@@ -117,15 +117,38 @@ enum status body_file_wake(struct body_file *file, const char *path, struct erro
     return file->fd < 0 ? error_set_errno(error, errno, "cannot open '%s'", path) : STATUS_OK;
 }
 
+static void discharge(struct body_file *file, size_t bytes)
+{
+    atomic_fetch_sub(&file->charged, bytes);
+    budget_give(file->budget, bytes);
+}
+
+/* Where even this fails, the next batch is written over what was to be cut. */
+static void shorten(struct body_file *file, uint64_t size)
+{
+    int result = ftruncate(file->fd, (off_t)size);
+    (void)result;
+}
+
 void body_file_cut(struct body_file *file, uint64_t size)
 {
     uint64_t present = atomic_exchange(&file->size, size);
-    size_t cut = present > size ? (size_t)(present - size) : 0;
-    atomic_fetch_sub(&file->charged, cut);
-    budget_give(file->budget, cut);
-    /* Where even this fails, the next batch is written over what was to be cut. */
-    int result = ftruncate(file->fd, (off_t)size);
-    (void)result;
+    discharge(file, present > size ? (size_t)(present - size) : 0);
+    shorten(file, size);
+}
+
+struct body_mark body_file_mark(struct body_file *file)
+{
+    return (struct body_mark){.size = atomic_load(&file->size),
+                              .charged = atomic_load(&file->charged)};
+}
+
+void body_file_restore(struct body_file *file, const struct body_mark *mark)
+{
+    size_t charged = atomic_load(&file->charged);
+    atomic_store(&file->size, mark->size);
+    discharge(file, charged > mark->charged ? charged - mark->charged : 0);
+    shorten(file, mark->size);
 }
 
 /* --- room -------------------------------------------------------------------------------------- */
@@ -160,12 +183,6 @@ enum status body_file_charge(struct body_file *file, size_t bytes, struct error 
     budget_count(budget, (double)bytes);
     atomic_fetch_add(&file->charged, bytes);
     return STATUS_OK;
-}
-
-static void discharge(struct body_file *file, size_t bytes)
-{
-    atomic_fetch_sub(&file->charged, bytes);
-    budget_give(file->budget, bytes);
 }
 
 size_t body_file_place_bytes(const struct body_file *file, size_t bytes)
@@ -247,13 +264,11 @@ static enum status append_message(struct body_file *file, struct slices *message
     return status;
 }
 
-enum status body_file_append_bytes(struct body_file *file, struct slice bytes, struct error *error)
+enum status body_file_append_messages(struct body_file *file, struct slices *messages,
+                                      struct error *error)
 {
     uint64_t offset = 0;
-    CLEANUP(slices_finish) struct slices message;
-    slices_init(&message);
-    slices_append(&message, slice_ref(bytes));
-    return append_message(file, &message, &offset, error);
+    return append_message(file, messages, &offset, error);
 }
 
 static uint32_t checksum_of(const struct slices *message)

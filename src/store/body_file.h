@@ -73,9 +73,9 @@ void body_window_unref(struct body_window *window);
 
 /* Charges bytes on disk that belong to the file without being in it; given back with the file. */
 MUST_CHECK enum status body_file_charge(struct body_file *file, size_t bytes, struct error *error);
-/* Appends bytes that are no batch (a schema message). */
-MUST_CHECK enum status body_file_append_bytes(struct body_file *file, struct slice bytes,
-                                              struct error *error);
+/* Appends messages that are no batches (schema, dictionaries), which are used up. */
+MUST_CHECK enum status body_file_append_messages(struct body_file *file, struct slices *messages,
+                                                 struct error *error);
 /* Appends a batch. RESOURCE_EXHAUSTED when the disk or its budget is full, naming what to change; the
  * file is then as long as it was as far as its readers know. Blocks. */
 MUST_CHECK enum status body_file_append(struct body_file *file, const struct arrow_batch *batch,
@@ -98,6 +98,14 @@ bool body_file_check(const struct arrow_batch *batch);
 void body_file_prefetch(const struct arrow_batch *batch);
 /* Forgets what was appended behind `size`; nobody else appends meanwhile. */
 void body_file_cut(struct body_file *file, uint64_t size);
+/* How long a file was and what it was charged, so that what came since can be forgotten. */
+struct body_mark {
+    uint64_t size;
+    size_t charged;
+};
+struct body_mark body_file_mark(struct body_file *file);
+/* As body_file_cut, and gives back whatever was charged since. */
+void body_file_restore(struct body_file *file, const struct body_mark *mark);
 /* Has everything written reach the disk (fdatasync). An error is final: what was written since the last
  * success may be lost. */
 MUST_CHECK enum status body_file_sync(const struct body_file *file, struct error *error);

@@ -129,6 +129,7 @@ void journal_close(struct journal *journal)
         return;
     journal_rest(journal);
     body_file_unref(journal->batches);
+    arrow_schema_unref(journal->sent);
     lock_finish(&journal->lock);
     free(journal->pending);
     free(journal->folder);
@@ -171,8 +172,7 @@ static enum status append_schema(struct journal *journal, const struct arrow_sch
     CLEANUP(slices_finish) struct slices message;
     slices_init(&message);
     ipc_stream_begin(&message, schema);
-    CLEANUP(slice_finish) struct slice bytes = slices_join(&message);
-    return body_file_append_bytes(journal->batches, bytes, error);
+    return body_file_append_messages(journal->batches, &message, error);
 }
 
 static inline void discard(struct journal **journal)
@@ -182,7 +182,7 @@ static inline void discard(struct journal **journal)
 }
 
 enum status journal_create(const char *folder, struct disk_budget *budget,
-                           const struct journal_head *head, const struct arrow_schema *schema,
+                           const struct journal_head *head, struct arrow_schema *schema,
                            struct journal **out_journal, struct error *error)
 {
     char name[RANDOM_UUID_SIZE];
@@ -195,6 +195,7 @@ enum status journal_create(const char *folder, struct disk_budget *budget,
         return error_set_errno(error, errno, "cannot make '%s'", journal->index_path);
     TRY(write_head(journal, head, error));
     TRY(append_schema(journal, schema, error));
+    journal->sent = arrow_schema_ref(schema);
     *out_journal = STEAL(journal);
     return STATUS_OK;
 }
@@ -219,12 +220,44 @@ static void forget_pending(struct journal *journal)
     journal->pending_capacity = 0;
 }
 
+/* The values that the batch refers to, where the file has others. */
+static enum status append_dictionaries(struct journal *journal, const struct arrow_batch *batch,
+                                       struct error *error)
+{
+    CLEANUP(slices_finish) struct slices messages;
+    slices_init(&messages);
+    ipc_stream_dictionaries(&messages, batch->schema, journal->sent);
+    if (messages.bytes == 0)
+        return STATUS_OK;
+    return body_file_append_messages(journal->batches, &messages, error);
+}
+
+static enum status append_batch(struct journal *journal, const struct arrow_batch *batch,
+                                struct body_place *out_place, struct error *error)
+{
+    TRY(body_file_charge(journal->batches, sizeof(struct journal_record), error));
+    TRY(append_dictionaries(journal, batch, error));
+    return body_file_append(journal->batches, batch, out_place, error);
+}
+
+static void note_sent(struct journal *journal, struct arrow_schema *schema)
+{
+    arrow_schema_ref(schema);
+    arrow_schema_unref(journal->sent);
+    journal->sent = schema;
+}
+
 static enum status append_locked(struct journal *journal, const struct arrow_batch *batch,
                                  struct arrow_batch **out_mapped, struct error *error)
 {
     struct body_place place;
-    TRY(body_file_charge(journal->batches, sizeof(struct journal_record), error));
-    TRY(body_file_append(journal->batches, batch, &place, error));
+    const struct body_mark mark = body_file_mark(journal->batches);
+    enum status status = append_batch(journal, batch, &place, error);
+    if (status != STATUS_OK) {
+        body_file_restore(journal->batches, &mark);
+        return status;
+    }
+    note_sent(journal, batch->schema);
     note_pending(journal, &place);
     *out_mapped = batch->body_bytes >= BODY_FILE_MAPPED_BYTES_MIN
                       ? body_file_map(journal->batches, &place, batch)
@@ -246,6 +279,15 @@ static struct journal_record record_of(const struct body_place *place)
     return record;
 }
 
+/* The wall time, but later than that of the commit before: clocks may be set back. */
+static int64_t next_time_us(const struct journal *journal)
+{
+    int64_t now_us = clock_wall_us();
+    if (now_us > journal->last_us)
+        return now_us;
+    return journal->last_us < INT64_MAX ? journal->last_us + 1 : INT64_MAX;
+}
+
 static struct journal_record commit_record(const struct journal *journal, struct journal_life life,
                                            int64_t rows)
 {
@@ -257,7 +299,7 @@ static struct journal_record commit_record(const struct journal *journal, struct
         .body_bytes = life.ttl_ms,
         .expires_us = life.expires_us,
         .batches = journal->committed_count + journal->pending_count,
-        .at_us = clock_wall_us(),
+        .at_us = next_time_us(journal),
     };
     record.record_checksum = journal_record_checksum(&record);
     return record;
@@ -313,6 +355,7 @@ static enum status write_records(struct journal *journal, struct journal_life li
                    : write_batches(journal, &commit, error));
     journal->committed_count = commit.batches;
     journal->committed_rows = rows;
+    journal->last_us = commit.at_us;
     if (journal->published_us == 0) {
         journal->published_us = commit.at_us;
         journal->replaces = life.replaces;
@@ -357,7 +400,10 @@ enum status journal_commit(struct journal *journal, struct journal_life life, st
 {
     LOCKED(&journal->lock);
     TRY(wake(journal, error));
+    const struct body_mark mark = body_file_mark(journal->batches);
     enum status status = commit_locked(journal, life, error);
+    if (status != STATUS_OK)
+        body_file_restore(journal->batches, &mark);
     journal_rest(journal);
     return status;
 }
@@ -381,11 +427,15 @@ enum status journal_extend(struct journal *journal, struct arrow_batch **batches
 {
     LOCKED(&journal->lock);
     TRY(wake(journal, error));
-    uint64_t size = atomic_load(&journal->batches->size);
+    const struct body_mark mark = body_file_mark(journal->batches);
+    size_t committed_count = journal->committed_count;
+    CLEANUP(arrow_schema_unref) struct arrow_schema *sent = arrow_schema_ref(journal->sent);
     enum status status = extend_locked(journal, batches, count, life, error);
-    if (status != STATUS_OK && journal->pending_count > 0) {
+    /* What the index says already stays, even where it could not be synced. */
+    if (status != STATUS_OK && journal->committed_count == committed_count) {
         forget_pending(journal);
-        body_file_cut(journal->batches, size);
+        note_sent(journal, sent);
+        body_file_restore(journal->batches, &mark);
     }
     journal_rest(journal);
     return status;

@@ -2,10 +2,11 @@
  * journal.h — a kept dataset on disk: its batches, and what of them counts.
  *
  * Two files in the folder of datasets: <name>.arrows, an Arrow IPC stream that any Arrow library can
- * open, and <name>.index, a head (id, path, owner, life) followed by records of one size: one for each
- * batch, then one that commits those before it. Each record and the head carry a checksum. What no
- * commit covers does not exist: it is what a crash tore. The files are open only while they are written, so
- * that there may be more datasets than descriptors.
+ * open (other values of a dictionary stand before the batch that needs them), and <name>.index, a head (id,
+ * path, owner, life) followed by records of one size: one for each batch, then one that commits those before
+ * it. Each record and the head carry a checksum. What no commit covers does not exist: it is what a crash
+ * tore. The files are open only while they are written, so that there may be more datasets than
+ * descriptors.
  *
  * Threads: any; append and commit of one journal one at a time (its lock is taken inside).
  * SPDX-License-Identifier: Apache-2.0
@@ -37,8 +38,7 @@ struct journal_life {
 
 /* New files in `folder` for a dataset of that schema; until the first commit they do not count. */
 MUST_CHECK enum status journal_create(const char *folder, struct disk_budget *budget,
-                                      const struct journal_head *head,
-                                      const struct arrow_schema *schema,
+                                      const struct journal_head *head, struct arrow_schema *schema,
                                       struct journal **out_journal, struct error *error);
 /* Closes the files, which stay. NULL is allowed. */
 void journal_close(struct journal *journal);

@@ -17,11 +17,13 @@ struct journal {
     struct lock lock;           /* guards what follows */
     int index_fd;               /* -1 between writes */
     uint64_t index_bytes;       /* up to the end of what counts */
+    struct arrow_schema *sent;  /* whose dictionaries the file has behind its last batch */
     struct body_place *pending; /* of the batches that no commit covers yet */
     size_t pending_count;
     size_t pending_capacity;
     size_t committed_count; /* batches */
     int64_t committed_rows;
+    int64_t last_us;        /* at_us of the last commit; 0: none yet */
     int64_t published_us;   /* wall time of the first commit; 0: none yet */
     bool replaces;          /* said that commit */
     uint64_t renewal_count; /* commits without batches since the last one with */

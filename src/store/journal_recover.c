@@ -2,9 +2,9 @@
  * journal_recover.c — reads the folder of datasets at start.
  *
  * An index is read record by record until one is torn or wrong; what follows the last commit before it
- * is cut off, in both files. The batches are then read through one mapping of their file: each message
- * must have the checksum that its record says, and is decoded and validated like one from the network, so
- * that a damaged disk can cost a dataset but not the process. This reads everything once.
+ * is cut off, in both files. The file is then decoded as the stream that it is, through one mapping: each
+ * batch must have the checksum that its record says, and all is validated like what comes from the network,
+ * so that a damaged disk can cost a dataset but not the process. This reads everything once.
  *
  * Runs on: the thread that starts the server. Owns: nothing that outlives a call.
  * SPDX-License-Identifier: Apache-2.0
@@ -176,6 +176,8 @@ static void note_commit(struct reading *reading, const struct journal_record *re
     journal->renewal_count = is_renewal ? journal->renewal_count + 1 : 0;
     journal->committed_count = reading->place_count;
     journal->committed_rows = record->rows;
+    if (record->at_us > journal->last_us)
+        journal->last_us = record->at_us;
     if (journal->published_us == 0) {
         journal->published_us = record->at_us;
         journal->replaces = record->metadata_bytes != 0;
@@ -189,12 +191,37 @@ static void note_commit(struct reading *reading, const struct journal_record *re
     reading->found.expires_us = record->expires_us;
 }
 
+/* Whether the first of the places for renewals comes, and what was renewed before may stand in it. */
+static bool is_before_renewals(const struct reading *reading)
+{
+    const struct journal *journal = reading->journal;
+    return journal->published_us > 0 && journal->renewal_count == 0 &&
+           reading->place_count == journal->committed_count;
+}
+
+/* A crash tore the renewal in the first place while it was written over: the one before it is in the second.
+ * The torn one is stepped over then, and the next renewal goes there. */
+static bool step_over_renewal(struct reading *reading, struct journal_record *out_record)
+{
+    size_t before = reading->at;
+    if (!is_before_renewals(reading) || reading->index_size - before < sizeof(*out_record))
+        return false;
+    reading->at += sizeof(*out_record);
+    if (take_record(reading, out_record) && out_record->kind == JOURNAL_COMMIT &&
+        out_record->batches == reading->place_count) {
+        reading->journal->renewal_count = 1;
+        return true;
+    }
+    reading->at = before;
+    return false;
+}
+
 static void read_records(struct reading *reading)
 {
     struct journal *journal = reading->journal;
     struct journal_record record;
     size_t committed_at = reading->at;
-    while (take_record(reading, &record)) {
+    while (take_record(reading, &record) || step_over_renewal(reading, &record)) {
         if (record.kind == JOURNAL_BATCH) {
             note_batch(reading, &record);
         } else if (record.kind == JOURNAL_COMMIT && record.batches == reading->place_count) {
@@ -250,13 +277,12 @@ static enum status read_message(struct slice file, uint64_t offset, struct slice
     return STATUS_OK;
 }
 
-/* Schema and dictionaries: what stands before the first batch. */
-static enum status read_schema(struct slice file, struct ipc_decoder *decoder, uint64_t end,
-                               struct error *error)
+/* What stands in [offset, end), where no batch is: the schema at first, and dictionaries. */
+static enum status read_between(struct slice file, struct ipc_decoder *decoder, uint64_t offset,
+                                uint64_t end, struct error *error)
 {
-    uint64_t offset = 0;
-    if (end > file.len)
-        return damaged(error, "its first batch is behind the end of its file");
+    if (end > file.len || offset > end)
+        return damaged(error, "a batch is not where its index says");
     while (offset < end) {
         struct slice metadata;
         uint64_t body = 0;
@@ -264,10 +290,12 @@ static enum status read_schema(struct slice file, struct ipc_decoder *decoder, u
         size_t body_bytes = 0;
         TRY(ipc_message_body_bytes(metadata, &body_bytes, error));
         if (body_bytes > end || body > end - body_bytes)
-            return damaged(error, "its schema runs into its batches");
-        struct arrow_batch *none = NULL;
+            return damaged(error, "its schema or a dictionary runs into its batches");
+        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
         TRY(ipc_decode(decoder, metadata, slice_make(file.ptr + body, body_bytes, file.owner),
-                       &none, error));
+                       &batch, error));
+        if (batch)
+            return damaged(error, "it has a batch that its index does not name");
         offset = body + body_bytes;
     }
     return ipc_decoder_schema(decoder) ? STATUS_OK : damaged(error, "it has no schema");
@@ -294,23 +322,46 @@ static enum status read_batch(struct slice file, struct ipc_decoder *decoder,
     return *out_batch ? STATUS_OK : damaged(error, "a record of its index names no batch");
 }
 
+/* What may be in a file is what was let into the dataset: compressed bodies are longer here. */
+static struct ipc_limits limits_of(struct slice file)
+{
+    struct ipc_limits limits = ipc_limits_default;
+    limits.metadata_bytes_max = size_max(limits.metadata_bytes_max, file.len);
+    limits.batch_metadata_bytes_max = size_max(limits.batch_metadata_bytes_max, file.len);
+    limits.body_bytes_max = size_max(limits.body_bytes_max, file.len);
+    limits.decoded_bytes_max = size_max(limits.decoded_bytes_max, file.len);
+    limits.dictionary_bytes_max = SIZE_MAX;
+    limits.messages_max = UINT64_MAX;
+    return limits;
+}
+
+/* The messages in the order in which they stand: a batch refers to the dictionaries before it. */
+static enum status decode_file(struct reading *reading, struct slice file,
+                               struct ipc_decoder *decoder, struct error *error)
+{
+    uint64_t offset = 0;
+    for (size_t i = 0; i < reading->place_count; i++) {
+        const struct body_place *place = &reading->places[i];
+        TRY(read_between(file, decoder, offset, place->offset, error));
+        TRY(read_batch(file, decoder, place, &reading->found.batches[i], error));
+        reading->found.batch_count++;
+        offset = place->offset + place->metadata_bytes + place->body_bytes;
+    }
+    return read_between(file, decoder, offset, reading->file_bytes, error);
+}
+
 static enum status read_batches(struct reading *reading, struct error *error)
 {
-    size_t count = reading->place_count;
-    uint64_t schema_end = count > 0 ? reading->places[0].offset : reading->file_bytes;
     CLEANUP(slice_finish) struct slice file = SLICE_EMPTY;
     TRY(read_file(reading, &file, error));
-    CLEANUP(ipc_decoder_destroy)
-    struct ipc_decoder *decoder = ipc_decoder_create(&ipc_limits_default);
-    TRY(read_schema(file, decoder, schema_end, error));
-    reading->found.batches = NEW_ARRAY(struct arrow_batch *, size_max(count, 1));
-    for (size_t i = 0; i < count; i++) {
-        TRY(read_batch(file, decoder, &reading->places[i], &reading->found.batches[i], error));
-        reading->found.batch_count++;
-    }
-    if (count > 0 && file.len <= SMALL_FILE_BYTES_MAX)
+    const struct ipc_limits limits = limits_of(file);
+    CLEANUP(ipc_decoder_destroy) struct ipc_decoder *decoder = ipc_decoder_create(&limits);
+    reading->found.batches = NEW_ARRAY(struct arrow_batch *, size_max(reading->place_count, 1));
+    TRY(decode_file(reading, file, decoder, error));
+    if (reading->found.batch_count > 0 && file.len <= SMALL_FILE_BYTES_MAX)
         reading->found.batches[0]->memory_bytes += file.len;
     reading->found.schema = arrow_schema_ref(ipc_decoder_schema(decoder));
+    reading->journal->sent = arrow_schema_ref(reading->found.schema);
     return STATUS_OK;
 }
 

@@ -86,7 +86,7 @@ static enum status commit_new(struct put *put, struct error *error)
     if (dropped) {
         /* Who found it just now may still read it: its batches go with the last reference. */
         journal_unlink(dropped->journal);
-        journal_sync_names(put->staged->journal);
+        journal_sync_names(dropped->journal);
         dataset_unref(dropped);
     }
     return STATUS_OK;
@@ -132,6 +132,14 @@ static void put_back_batches(struct dataset *staged, struct arrow_batch **batche
     free(batches);
 }
 
+/* The journal did not take them: those that are mappings already map what was cut off. */
+static void give_batches(struct arrow_batch **batches, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        arrow_batch_unref(batches[i]);
+    free(batches);
+}
+
 static enum status extend_journal(struct put *put, uint64_t ttl_ms, struct error *error)
 {
     struct dataset *staged = put->staged;
@@ -142,7 +150,10 @@ static enum status extend_journal(struct put *put, uint64_t ttl_ms, struct error
     struct arrow_batch **batches = take_batches(staged, count);
     enum status status =
         journal_extend(put->target->journal, batches, count, journal_life_from_now(ttl_ms), error);
-    put_back_batches(staged, batches, count);
+    if (status == STATUS_OK)
+        put_back_batches(staged, batches, count);
+    else
+        give_batches(batches, count);
     return status;
 }
 

@@ -87,6 +87,10 @@ def kill(server):
     server.log_file.close()
 
 
+def arrow_files(server):
+    return sorted((server.data_dir / "datasets").glob("*.arrows"))
+
+
 # --- full disks ------------------------------------------------------------------------------------
 
 
@@ -209,6 +213,47 @@ def test_durable_datasets_take_neither_memory_nor_descriptors(start_server, tmp_
         put(client, "next", blocks(8))
         expect_blocks(client, "next", 8)
         assert server.value("SELECT sum(i) FROM dataset.large") == sum(range(48 * BATCH_ROWS))
+
+
+def categories(values, names):
+    return pa.record_batch({"c": pa.DictionaryArray.from_arrays(pa.array(values, pa.int32()), names)})
+
+
+@pytest.mark.parametrize("deltas", [False, True])
+@pytest.mark.parametrize("how", ["flight", "rest"])
+def test_dictionaries_that_change_midway_survive(start_server, tmp_path, deltas, how):
+    """Each batch refers to the values that came before it, in the file and after a restart."""
+    server = start_server(folder=tmp_path)
+    last = ["a", "b", "c", "d"] if deltas else ["x", "y", "z"]
+    names = [["a", "b"], ["a", "b", "c"], ["a", "b", "c"], last]
+    batches = [categories([0, 1, len(own) - 1] * 5000, own) for own in names]
+    wanted = [value for batch in batches for value in batch.column(0).to_pylist()]
+    write_options = pa.ipc.IpcWriteOptions(emit_dictionary_deltas=deltas)
+    if how == "flight":
+        call = fl.FlightCallOptions(headers=[(b"volley-durability", b"disk")], write_options=write_options)
+        with server.flight() as client:
+            writer, _ = client.do_put(path("words"), batches[0].schema, options=call)
+            for batch in batches:
+                writer.write_batch(batch)
+            writer.close()
+    else:
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, batches[0].schema, options=write_options) as stream:
+            for batch in batches:
+                stream.write_batch(batch)
+        answer = server.request("PUT", "/v1/datasets/words", sink.getvalue().to_pybytes(), {
+            "content-type": "application/vnd.apache.arrow.stream", "volley-durability": "disk"})
+        assert answer.status in (200, 201), answer.body
+    with server.flight() as client:
+        assert get(client, "words").column(0).to_pylist() == wanted
+        kill(server)
+    [file] = arrow_files(server)
+    with pa.ipc.open_stream(file.read_bytes()) as stream:
+        assert [value for batch in stream for value in batch.column(0).to_pylist()] == wanted
+    server = start_server(folder=tmp_path)
+    with server.flight() as client:
+        assert get(client, "words").column(0).to_pylist() == wanted
+        assert server.value("SELECT count(*) FROM dataset.words WHERE c = 'b'") == wanted.count("b")
 
 
 class Writer(threading.Thread):

@@ -4,6 +4,12 @@
  */
 #include "world.h"
 
+#include "store/journal_private.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
 static void durable_datasets_come_back(void **state)
 {
     struct world *world = *state;
@@ -279,6 +285,198 @@ static void a_torn_renewal_leaves_the_one_before(void **state)
     assert_int_equal(ttl_of(world, "a"), 1000000);
 }
 
+static void change_index(const char *path, off_t from_end, struct journal_record *record,
+                         bool is_write)
+{
+    struct stat facts;
+    int fd = open(path, O_RDWR);
+    assert_int_equal(fstat(fd, &facts), 0);
+    off_t at = facts.st_size - from_end;
+    ssize_t moved =
+        is_write ? pwrite(fd, record, sizeof(*record), at) : pread(fd, record, sizeof(*record), at);
+    assert_int_equal(moved, sizeof(*record));
+    close(fd);
+}
+
+static void tear_first_place(const char *path)
+{
+    struct journal_record record;
+    if (!ends_with(path, ".index"))
+        return;
+    change_index(path, 2 * sizeof(record), &record, false);
+    record.expires_us ^= 0x40;
+    change_index(path, 2 * sizeof(record), &record, true);
+}
+
+static void a_torn_third_renewal_leaves_the_one_before(void **state)
+{
+    struct world *world = *state;
+    put_all(world, "a", PUT_CREATE, DATASET_IN_PROCESS, 0, 2);
+    renew(world, "a", 1000000);
+    renew(world, "a", 2000000);
+    renew(world, "a", 3000000); /* over the first */
+    store_destroy(world->store);
+    each_file(world, tear_first_place);
+    open_store(world);
+    assert_int_equal(ttl_of(world, "a"), 2000000);
+    each_file(world, measure_index);
+    off_t before = index_bytes;
+    put_all(world, "a", PUT_APPEND, DATASET_IN_PROCESS, 2, 1);
+    reopen(world);
+    expect_content(world, "a", 3);
+    renew(world, "a", 4000000);
+    renew(world, "a", 5000000);
+    store_destroy(world->store);
+    each_file(world, tear_first_place);
+    open_store(world);
+    renew(world, "a", 6000000); /* where the torn one is */
+    each_file(world, measure_index);
+    assert_int_equal(index_bytes, before + 4 * (off_t)sizeof(struct journal_record));
+    reopen(world);
+    expect_content(world, "a", 3);
+    assert_int_equal(ttl_of(world, "a"), 6000000);
+}
+
+/* The last commit was an hour later than now. */
+static void date_forward(const char *path)
+{
+    struct journal_record record;
+    if (!ends_with(path, ".index"))
+        return;
+    change_index(path, sizeof(record), &record, false);
+    record.at_us += INT64_C(3600000000);
+    record.record_checksum = journal_record_checksum(&record);
+    change_index(path, sizeof(record), &record, true);
+}
+
+static void a_renewal_counts_although_the_clock_went_back(void **state)
+{
+    struct world *world = *state;
+    put_all(world, "a", PUT_CREATE, DATASET_IN_PROCESS, 0, 1);
+    renew(world, "a", 1000000);
+    store_destroy(world->store);
+    each_file(world, date_forward);
+    open_store(world);
+    for (uint64_t i = 0; i < 4; i++) {
+        renew(world, "a", 2000000 + i);
+        reopen(world);
+        assert_int_equal(ttl_of(world, "a"), 2000000 + i);
+    }
+}
+
+/* --- large bodies, full disks, names ------------------------------------------------------------ */
+
+/* One value of `size` bytes. */
+static struct arrow_batch *huge_batch(struct arrow_schema *schema, int64_t size)
+{
+    struct buffer *values = buffer_create((size_t)size);
+    const int64_t offsets[] = {0, size};
+    const struct arrow_node node = {.length = 1, .null_count = 0};
+    memset(values->data, 'x', (size_t)size);
+    struct slice buffers[] = {SLICE_EMPTY, slice_copy(offsets, sizeof(offsets)),
+                              slice_make(values->data, (size_t)size, values)};
+    return arrow_batch_create(schema, 1, &node, buffers);
+}
+
+/* A compressed upload may have more than the largest body that comes uncompressed. */
+static void a_body_of_any_size_comes_back(void **state)
+{
+    struct world *world = *state;
+    world->disk_bytes_max = 1 << 30;
+    reopen(world);
+    arrow_schema_unref(world->schema);
+    world->schema = arrow_schema_create(1);
+    arrow_field_init(world->schema, &world->schema->fields[0], STR("b"), ARROW_LARGE_BINARY);
+    arrow_schema_seal(world->schema, NULL);
+    struct put *put = begin(world, "a", PUT_CREATE, DATASET_IN_PROCESS);
+    assert_int_equal(put_append(put, huge_batch(world->schema, 257 << 20), &world->error),
+                     STATUS_OK);
+    commit(world, put);
+    put_destroy(put);
+    reopen(world);
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    assert_int_equal(store_find_name(world->store, STR("a"), &dataset, NULL), STATUS_OK);
+    assert_int_equal(facts_of(dataset).rows, 1);
+    assert_true(facts_of(dataset).bytes > 257 << 20);
+}
+
+static off_t batches_bytes;
+
+static void measure_batches(const char *path)
+{
+    struct stat facts;
+    if (ends_with(path, ".arrows") && stat(path, &facts) == 0)
+        batches_bytes = facts.st_size;
+}
+
+static size_t disk_bytes_of(struct world *world, const char *path)
+{
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    assert_int_equal(store_find_name(world->store, str_of(path), &dataset, NULL), STATUS_OK);
+    return facts_of(dataset).disk_bytes;
+}
+
+/* An append of two batches when files may grow by so much. */
+static void append_in_vain(struct world *world, off_t room)
+{
+    struct put *put = begin(world, "a", PUT_APPEND, DATASET_IN_PROCESS);
+    struct put_result result;
+    struct rlimit before;
+    add(world, put, 2);
+    add(world, put, 3);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    const struct rlimit limit = {(rlim_t)(batches_bytes + room), before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    enum status status = put_commit(put, &result, &world->error);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    assert_int_equal(status, STATUS_RESOURCE_EXHAUSTED);
+    put_destroy(put);
+}
+
+static void a_failed_append_leaves_nothing(void **state)
+{
+    struct world *world = *state;
+    const off_t rooms[] = {100, BIG_ROWS * 8 + 5000}; /* the first batch fails, or the second */
+    signal(SIGXFSZ, SIG_IGN);
+    put_all(world, "a", PUT_CREATE, DATASET_IN_PROCESS, 0, 2);
+    size_t disk_bytes = disk_bytes_of(world, "a");
+    each_file(world, measure_batches);
+    for (size_t i = 0; i < 4; i++) {
+        off_t before = batches_bytes;
+        append_in_vain(world, rooms[i % 2]);
+        each_file(world, measure_batches);
+        assert_int_equal(batches_bytes, before);
+        assert_int_equal(disk_bytes_of(world, "a"), disk_bytes);
+    }
+    put_all(world, "a", PUT_APPEND, DATASET_IN_PROCESS, 2, 1);
+    expect_content(world, "a", 3);
+    reopen(world);
+    expect_content(world, "a", 3);
+}
+
+static size_t folder_syncs;
+
+/* In place of the C library's: what becomes of names when the power fails cannot be tried out. */
+int fsync(int fd)
+{
+    struct stat facts;
+    if (fstat(fd, &facts) == 0 && S_ISDIR(facts.st_mode))
+        folder_syncs++;
+    return (int)syscall(SYS_fsync, fd);
+}
+
+static void what_replaces_a_dataset_on_disk_ends_it_for_good(void **state)
+{
+    struct world *world = *state;
+    const enum dataset_durability others[] = {DATASET_IN_MEMORY, DATASET_IN_PROCESS};
+    for (size_t i = 0; i < 2; i++) {
+        put_all(world, "a", PUT_REPLACE, DATASET_ON_DISK, 0, 1);
+        folder_syncs = 0;
+        put_all(world, "a", PUT_REPLACE, others[i], 0, 1);
+        assert_int_equal(folder_syncs, 1);
+    }
+}
+
 /* --- what a crash leaves of a beginning -------------------------------------------------------- */
 
 static void empty_index(const char *path)
@@ -357,6 +555,11 @@ int main(void)
         TEST(of_two_that_created_it_the_first_counts),
         TEST(renewals_take_no_room),
         TEST(a_torn_renewal_leaves_the_one_before),
+        TEST(a_torn_third_renewal_leaves_the_one_before),
+        TEST(a_renewal_counts_although_the_clock_went_back),
+        TEST(a_body_of_any_size_comes_back),
+        TEST(a_failed_append_leaves_nothing),
+        TEST(what_replaces_a_dataset_on_disk_ends_it_for_good),
         TEST(a_beginning_is_deleted),
         TEST(no_damage_to_an_index_stops_the_start),
     };
