@@ -1,7 +1,8 @@
 /*
  * errors.c — errors as HTTP: one table from status to HTTP status and code, two forms of body.
  *
- * The routes of the older services answer {"detail","error_code","timestamp"}; /v1 answers RFC 9457
+ * The routes of the older services answer {"detail","error_code","timestamp"}, and with 422 the places of
+ * the faults, which is one: the first ends the request; /v1 answers RFC 9457
  * problem documents. Runs on the loop. SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
@@ -119,7 +120,33 @@ static void write_problem(struct rest_exchange *exchange, const struct error *er
     json_write_end_object(&json);
 }
 
-static void write_detail(const struct error *error, struct buf *out)
+/* "query.header": ["query","header"]. */
+static void write_location(struct json_writer *json, const char *looked_at)
+{
+    struct str rest = str_of(looked_at ? looked_at : "body");
+    json_write_key(json, "loc");
+    json_write_begin_array(json);
+    while (rest.len > 0)
+        json_write_text(json, str_split(&rest, '.'));
+    json_write_end_array(json);
+}
+
+static void write_faults(struct json_writer *json, const char *looked_at, const struct error *error)
+{
+    json_write_key(json, "errors");
+    json_write_begin_array(json);
+    json_write_begin_object(json);
+    write_location(json, looked_at);
+    json_write_key(json, "msg");
+    json_write_text(json, str_of(error->message));
+    json_write_key(json, "type");
+    json_write_text(json, STR("value_error"));
+    json_write_end_object(json);
+    json_write_end_array(json);
+}
+
+static void write_detail(const struct rest_exchange *exchange, const struct error *error,
+                         unsigned http_status, struct buf *out)
 {
     char now[CLOCK_TEXT_SIZE];
     clock_format(clock_wall_us(), now);
@@ -132,6 +159,8 @@ static void write_detail(const struct error *error, struct buf *out)
     json_write_text(&json, str_of(rest_error_code(error)));
     json_write_key(&json, "timestamp");
     json_write_text(&json, str_of(now));
+    if (http_status == 422)
+        write_faults(&json, exchange->looked_at, error);
     json_write_end_object(&json);
 }
 
@@ -153,7 +182,7 @@ void rest_respond_error(struct rest_exchange *exchange, const struct error *erro
     if (problem)
         write_problem(exchange, error, http_status, &body);
     else
-        write_detail(error, &body);
+        write_detail(exchange, error, http_status, &body);
 
     struct http_header headers[4 + REST_REPLY_HEADERS_MAX + REST_CORS_HEADERS_MAX];
     size_t count = 0;

@@ -93,6 +93,9 @@ struct rest_exchange {
     struct buf body;
     enum status status; /* the handler's outcome */
     struct error error;
+    /* What of the request is looked at, such as "query" or "query.header", for errors that tell the place of
+     * a fault; NULL: the body. A constant. */
+    const char *looked_at;
     struct rest_reply reply;
     struct rest_stream *stream;
     struct rest_intake *intake;

@@ -46,9 +46,12 @@ enum status rest_table_begin(struct rest_exchange *exchange, struct error *error
 {
     char id[RANDOM_UUID_SIZE];
     struct str table;
+    exchange->looked_at = "query";
     TRY(rest_check_parameters(exchange->input, parameter_names, ARRAY_COUNT(parameter_names),
                               error));
+    exchange->looked_at = "path.name";
     TRY(quote_table(exchange, &table, error));
+    exchange->looked_at = NULL;
     TRY(rest_upload_begin(exchange, error));
     random_uuid(id);
     exchange->upload->table = table;
@@ -100,12 +103,11 @@ static enum status append_batches(struct rest_upload *upload, struct buf *sql, s
 enum status rest_table_data(struct rest_exchange *exchange, struct error *error)
 {
     struct rest_upload *upload = exchange->upload;
-    struct str header;
     CLEANUP(buf_finish) struct buf sql;
     buf_init(&sql, SQL_BYTES_MAX);
     TRY(rest_upload_end(upload, error));
-    bool has_names = !http_query_get(exchange->input, STR("header"), &header) ||
-                     upload->file_format != REST_CSV || str_equal(header, STR("true"));
+    bool has_names = upload->file_count == 0 || upload->file_format != REST_CSV ||
+                     !str_equal(rest_upload_csv_header(exchange->input), STR("false"));
     buf_printf(&sql, "INSERT INTO %.*s %sSELECT * FROM ", STR_ARGS(upload->table),
                has_names ? "BY NAME " : "");
     TRY(upload->file_count > 0 ? rest_upload_files_reader(upload, true, &sql, error)

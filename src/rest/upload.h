@@ -97,6 +97,9 @@ MUST_CHECK enum status rest_upload_file_end(struct rest_upload *upload, struct e
 /* STORAGE_FULL when the disk of the file has no room for so many bytes beside what stays free. */
 MUST_CHECK enum status rest_check_room(int fd, uint64_t bytes, struct error *error);
 void rest_upload_files_remove(struct rest_upload *upload);
+/* Whether CSV begins with names, as the client says it: "true" unless the query string or the type (RFC 4180:
+ * header=absent) says otherwise; not checked. */
+struct str rest_upload_csv_header(const struct http_request *input);
 /* Appends "read_csv([...], ...)" or the like for all files. `as_text`: values of CSV stay texts. */
 MUST_CHECK enum status rest_upload_files_reader(struct rest_upload *upload, bool as_text,
                                                 struct buf *sql, struct error *error);

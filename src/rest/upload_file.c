@@ -29,11 +29,23 @@ static struct upload_file *last_file(struct rest_upload *upload)
     return &upload->files[upload->file_count - 1];
 }
 
+/* The engine takes what it reads for a pattern, and what is allowed for a plain path. */
+static bool is_pattern(struct str path)
+{
+    return str_find(path, '*') >= 0 || str_find(path, '?') >= 0 || str_find(path, '[') >= 0;
+}
+
 static enum status check_may_begin(const struct rest_upload *upload, struct error *error)
 {
-    if (upload->exchange->rest->options.upload_folder.len == 0)
+    struct str folder = upload->exchange->rest->options.upload_folder;
+    if (folder.len == 0)
         return error_set(error, STATUS_UNIMPLEMENTED,
                          "without a data folder (--data-dir none) rows are taken as Arrow only");
+    if (is_pattern(folder))
+        return error_set(error, STATUS_UNIMPLEMENTED,
+                         "the path of the data folder has one of the characters * ? [, with which "
+                         "the engine cannot read files there: rows are taken as Arrow only until "
+                         "--data-dir names another folder");
     if (upload->file_count > 0 && upload->file_format != upload->format)
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
                               "the files of one form must have one format");
@@ -153,7 +165,8 @@ static void append_paths(const struct rest_upload *upload, struct buf *sql)
             buf_append_text(sql, ", ");
         engine_append_quoted(sql, str_of(upload->files[i].path), '\'');
     }
-    buf_append_byte(sql, ']');
+    /* A folder's name, such as day=1, makes no column. */
+    buf_append_text(sql, "], hive_partitioning=false");
 }
 
 static struct str csv_delimiter(const struct rest_upload *upload)
@@ -163,22 +176,30 @@ static struct str csv_delimiter(const struct rest_upload *upload)
     return delimiter;
 }
 
-/* `header` and `delimiter` of the query string; `header` also of the type (RFC 4180: header=absent). */
+struct str rest_upload_csv_header(const struct http_request *input)
+{
+    struct str type = http_headers_get(&input->headers, STR("content-type"));
+    struct str header = str_find_str(type, STR("header=absent")) >= 0 ? STR("false") : STR("true");
+    (void)http_query_get(input, STR("header"), &header);
+    return header;
+}
+
 static enum status append_csv(struct rest_upload *upload, bool as_text, struct buf *sql,
                               struct error *error)
 {
-    const struct http_request *input = upload->exchange->input;
-    struct str type = http_headers_get(&input->headers, STR("content-type"));
-    struct str header = str_find_str(type, STR("header=absent")) >= 0 ? STR("false") : STR("true");
+    struct rest_exchange *exchange = upload->exchange;
+    struct str header = rest_upload_csv_header(exchange->input);
     struct str delimiter = csv_delimiter(upload);
-    (void)http_query_get(input, STR("header"), &header);
+    exchange->looked_at = "query.header";
     if (!str_equal(header, STR("true")) && !str_equal(header, STR("false")))
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
                               "parameter header takes true or false, not '%.*s'",
                               STR_ARGS(str_slice(header, 0, 64)));
+    exchange->looked_at = "query.delimiter";
     if (delimiter.len != 1 || strchr("\"\r\n", delimiter.ptr[0]))
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
                               "parameter delimiter takes one character, such as ; or %%09");
+    exchange->looked_at = NULL;
     buf_append_text(sql, "read_csv(");
     append_paths(upload, sql);
     buf_append_text(sql, ", delim=");

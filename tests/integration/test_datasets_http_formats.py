@@ -352,6 +352,34 @@ def test_without_a_data_folder_only_arrow(start_server):
     assert server.request("GET", "/v1/datasets/x?format=parquet").status == 501
 
 
+def test_the_name_of_the_data_folder_means_nothing(start_server, tmp_path):
+    folder = tmp_path / "env=prod {a,b} \\ 'y'"
+    folder.mkdir()
+    server = start_server("--data-dir", folder)
+    parquet = parquet_of(pa.table({"a": [1]}))
+    for number, (body, content_type) in enumerate(
+            ((b"a\n1\n", CSV), (b'{"a":1}', NDJSON), (b'[{"a":1}]', JSON), (parquet, PARQUET))):
+        answer = put(server, f"/v1/datasets/{number}", body, content_type)
+        assert answer.status == 201, answer.text
+        assert rows_of(server, f"/v1/datasets/{number}") == [{"a": 1}]
+    two = form(("file", "a.csv", "", b"a,b\n1,2\n"), ("file", "b.csv", "text/csv", b"a,b\n3,4\n"))
+    assert put(server, "/v1/datasets/two", two, FORM).json["rows"] == 2
+    assert server.request("GET", "/v1/datasets/two?format=parquet").status == 200
+    broken = put(server, "/v1/datasets/x", b"a,b\n1\n", CSV)
+    assert broken.status == 422 and "env=prod" not in broken.text
+
+
+@pytest.mark.parametrize("name", ["[x]", "a*", "a?"])
+def test_a_data_folder_that_is_a_pattern(start_server, tmp_path, name):
+    folder = tmp_path / name
+    folder.mkdir()
+    server = start_server("--data-dir", folder)
+    answer = put(server, "/v1/datasets/x", b"a\n1\n", CSV)
+    assert answer.status == 501 and "--data-dir" in answer.json["detail"], answer.text
+    assert put(server, "/v1/datasets/x", stream_of(TYPES.select(["i64"]))).status == 201
+    assert server.request("GET", "/v1/datasets/x?format=parquet").status == 200
+
+
 def test_clients_cannot_read_what_is_uploaded(server):
     folder = server.data_dir / "temporary"
     (folder / "upload-x").write_text("a\n1\n")
@@ -447,6 +475,29 @@ def test_rows_that_do_not_fit_a_table(server, table, body, content_type, status,
     assert answer.status == status and answer.json["error_code"] == code, answer.text
     assert "detail" in answer.json and "temporary" not in answer.text
     assert server.value(f"SELECT count(*) FROM {table}") == 0
+
+
+@pytest.mark.parametrize(("parameters", "body", "place"), [
+    ("?header=maybe", b"a\n1\n", ["query", "header"]), ("?delimiter=xx", b"a\n1\n", ["query", "delimiter"]),
+    ("?wrong=1", b"a\n1\n", ["query"]), ("", b"a\nx\n", ["body"]),
+])
+def test_faults_tell_their_place(server, table, parameters, body, place):
+    answer = insert(server, table, body, CSV, parameters)
+    assert answer.status == 422, answer.text
+    fault, = answer.json["errors"]
+    assert fault == {"loc": place, "msg": answer.json["detail"], "type": "value_error"}
+
+
+def test_other_faults_have_no_place(server, table):
+    assert "errors" not in insert(server, "nothing_of_that_name", b"a\n1\n", CSV).json
+    fault, = insert(server, "a..b", b"a\n1\n", CSV).json["errors"]
+    assert fault["loc"] == ["path", "name"]
+
+
+def test_csv_whose_type_tells_of_no_header_goes_by_position(server, table):
+    answer = insert(server, table, b"8,y,2024-05-05\n", "text/csv; header=absent")
+    assert answer.status == 200, answer.text
+    assert server.rows(f"SELECT a, b FROM {table}") == [{"a": 8, "b": "y"}]
 
 
 def test_tables_that_are_not_there(server):
