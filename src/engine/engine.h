@@ -132,8 +132,8 @@ MUST_CHECK enum status engine_prepare_over(struct engine_session *session, struc
                                            struct engine_statement **out_statement,
                                            struct error *error);
 /* The same for one statement of the server's own, a query, an INSERT or a COPY: the gate does not look at
- * it, so it may read and write the files of temp_directory, and reads private datasets. Nothing of it may be a client's text but
- * quoted names and texts. */
+ * it, so it may read and write the files of temp_directory, and it finds private datasets. Nothing of it may
+ * be a client's text but quoted names and texts. */
 MUST_CHECK enum status engine_prepare_own(struct engine_session *session, struct str sql,
                                           struct engine_statement **out_statement,
                                           struct error *error);

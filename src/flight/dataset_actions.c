@@ -255,9 +255,11 @@ static enum status list_next(struct flight_call *call, struct slice *out_body, b
     return answer_end(&answer, out_body, out_has_body, error);
 }
 
-static void add_up(struct dataset_list *list, struct dataset_facts *sum)
+/* The count of those that are not over. */
+static size_t add_up(struct dataset_list *list, struct dataset_facts *sum)
 {
     struct dataset *dataset;
+    size_t count = 0;
     while ((dataset = dataset_list_next(list))) {
         struct dataset_facts facts;
         dataset_facts(dataset, &facts);
@@ -268,7 +270,9 @@ static void add_up(struct dataset_list *list, struct dataset_facts *sum)
         sum->disk_bytes += facts.disk_bytes;
         sum->readers += facts.readers;
         dataset_unref(dataset);
+        count++;
     }
+    return count;
 }
 
 static enum status stats_of_all(struct flight_call *call, struct slice *out_body,
@@ -278,8 +282,7 @@ static enum status stats_of_all(struct flight_call *call, struct slice *out_body
     struct dataset_facts sum = {0};
     struct answer answer;
     answer_begin(&answer);
-    write_number(&answer, "datasets", call->list.count);
-    add_up(&call->list, &sum);
+    write_number(&answer, "datasets", add_up(&call->list, &sum));
     write_number(&answer, "rows", (uint64_t)sum.rows);
     write_number(&answer, "batches", sum.batches);
     write_number(&answer, "bytes", sum.bytes);

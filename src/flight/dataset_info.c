@@ -105,6 +105,19 @@ enum status flight_read_ticket(const struct flight_call *call, struct arena *are
     return STATUS_OK;
 }
 
+enum status flight_read_plain_ticket(struct arena *arena, struct slice bytes,
+                                     struct target *out_target, struct error *error)
+{
+    if (str_starts_with(slice_str(bytes), STR("v1:")))
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "the ticket was not issued by this server, or was altered or cut");
+    TRY(target_of_command(arena, bytes, TARGET_TO_READ, out_target, error));
+    if (out_target->kind == TARGET_STORE)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "'store' is a command of DoPut; the id that it answered is the ticket");
+    return STATUS_OK;
+}
+
 /* --- endpoints ------------------------------------------------------------------------------ */
 
 void flight_write_locations(const struct flight_call *call, struct arena *arena,

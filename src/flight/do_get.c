@@ -118,13 +118,7 @@ static enum status open_plain(struct flight_call *call, struct slice bytes, stru
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
     struct target target;
-    if (str_starts_with(slice_str(bytes), STR("v1:")))
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "the ticket was not issued by this server, or was altered or cut");
-    TRY(target_of_command(&arena, bytes, TARGET_TO_READ, &target, error));
-    if (target.kind == TARGET_STORE)
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "'store' is a command of DoPut; the id that it answered is the ticket");
+    TRY(flight_read_plain_ticket(&arena, bytes, &target, error));
     TRY(target.kind == TARGET_SQL ? open_sql(call, target.sql, error)
                                   : open_dataset(call, &target, error));
     call->part.from = target.part.from;

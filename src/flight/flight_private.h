@@ -135,6 +135,9 @@ struct str flight_ticket_make(const struct flight_call *call, struct arena *aren
 void flight_write_locations(const struct flight_call *call, struct arena *arena,
                             Flight__FlightEndpoint *endpoint);
 Google__Timestamp *flight_timestamp_make(struct arena *arena, int64_t time_us);
+/* Reads a ticket that is no Any: a name, JSON or SQL; its texts are the arena's or those of `bytes`. */
+MUST_CHECK enum status flight_read_plain_ticket(struct arena *arena, struct slice bytes,
+                                                struct target *out_target, struct error *error);
 /* Reads an Any with a signed ticket; the part is the caller's to finish. */
 MUST_CHECK enum status flight_read_ticket(const struct flight_call *call, struct arena *arena,
                                           struct slice any, struct str *out_id,

@@ -14,6 +14,22 @@
 #include "base/clock.h"
 #include "base/memory.h"
 
+/* A name or JSON with one: whatever DoGet takes but SQL, which would run anew. */
+static enum status read_plain(struct flight_call *call, struct arena *arena, struct slice bytes,
+                              struct str *out_id, struct error *error)
+{
+    struct target target;
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    TRY(flight_read_plain_ticket(arena, bytes, &target, error));
+    if (target.kind != TARGET_DATASET)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "the ticket names no result or dataset; send what GetFlightInfo gave, an "
+                         "id or a path");
+    TRY(flight_find_dataset(call->flight, &target, &dataset, error));
+    *out_id = arena_copy(arena, dataset_id(dataset));
+    return STATUS_OK;
+}
+
 static enum status read_endpoint(struct flight_call *call, struct arena *arena,
                                  const Flight__FlightEndpoint *endpoint, struct str *out_id,
                                  struct error *error)
@@ -24,7 +40,9 @@ static enum status read_endpoint(struct flight_call *call, struct arena *arena,
                          "there is no ticket; send what GetFlightInfo gave, unchanged");
     struct slice bytes =
         slice_make(endpoint->ticket->ticket.data, endpoint->ticket->ticket.len, NULL);
-    return flight_read_ticket(call, arena, bytes, out_id, &part, error);
+    return proto_any_is(bytes, STR(FLIGHT_SQL_PACKAGE))
+               ? flight_read_ticket(call, arena, bytes, out_id, &part, error)
+               : read_plain(call, arena, bytes, out_id, error);
 }
 
 static enum status read_info(struct flight_call *call, struct arena *arena,

@@ -143,28 +143,34 @@ static enum status begin(struct upload *upload, struct arrow_schema *schema, str
     return put_begin(upload->store, &upload->options, &upload->put, error);
 }
 
-static enum status read_metadata(struct upload *upload, struct str metadata, struct error *error)
+static enum status refuse_metadata(const struct error *reason, struct error *error)
+{
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "app_metadata before the first batch must be a JSON object such as "
+                     "{\"mode\": \"append\"}%s%s",
+                     reason->status == STATUS_OK ? "" : ": ", reason->message);
+}
+
+/* What comes with a batch may be the client's own, and so may be what is beside the wishes in it. */
+static enum status read_metadata(struct upload *upload, struct str metadata, bool has_batch,
+                                 struct error *error)
 {
     CLEANUP(json_document_destroy) struct json_document *document = NULL;
     struct error reason = ERROR_NONE;
+    static const char *const known[] = {"mode", "durability", "ttl", NULL};
     if (json_parse(metadata, WISHES_BYTES_MAX, &document, &reason) != STATUS_OK ||
         !json_value_is_object(json_root(document)))
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "app_metadata before the first batch must be a JSON object such as "
-                         "{\"mode\": \"append\"}%s%s",
-                         reason.status == STATUS_OK ? "" : ": ", reason.message);
-    static const char *const known[] = {"mode", "durability", "ttl", NULL};
-    TRY(json_check_keys(json_root(document), known, error));
+        return has_batch ? STATUS_OK : refuse_metadata(&reason, error);
+    if (!has_batch)
+        TRY(json_check_keys(json_root(document), known, error));
     return put_wishes_read(&upload->wishes, json_root(document), error);
 }
 
 /* How an exchange's input is kept is not the client's to say. */
-static bool has_wishes(const struct upload *upload, const struct flight_data *message,
-                       const struct arrow_batch *batch)
+static bool may_have_wishes(const struct upload *upload, const struct flight_data *message)
 {
-    struct str text = str_trim(slice_str(message->app_metadata));
-    return !upload->put && !upload->options.is_open && text.len > 0 &&
-           (!batch || text.ptr[0] == '{');
+    return !upload->put && !upload->options.is_open &&
+           str_trim(slice_str(message->app_metadata)).len > 0;
 }
 
 static enum status append(struct upload *upload, struct arrow_batch *batch, struct error *error)
@@ -195,8 +201,8 @@ enum status upload_receive(struct upload *upload, const struct flight_data *mess
     else if (message->data_body.len > 0)
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "a message has a data_body and no data_header to tell what it is");
-    if (has_wishes(upload, message, batch))
-        TRY(read_metadata(upload, slice_str(message->app_metadata), error));
+    if (may_have_wishes(upload, message))
+        TRY(read_metadata(upload, slice_str(message->app_metadata), batch, error));
     return batch ? append(upload, STEAL(batch), error) : STATUS_OK;
 }
 

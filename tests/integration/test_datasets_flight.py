@@ -210,6 +210,19 @@ def test_metadata_of_batches_is_the_clients_own(flight):
         assert json.loads(reader.read().to_pybytes())["rows"] == 3
 
 
+@pytest.mark.parametrize("metadata", [b'{"seq": 1}', b"{not JSON", b'{"mode": "replace", "seq": {"a": []}}',
+                                      b'{"x": "' + b"y" * 100_000 + b'"}'])
+def test_metadata_of_the_first_batch_may_be_the_clients_own(flight, metadata):
+    place = name()
+    put(flight, path(place), numbers(0, 5))
+    writer, reader = flight.do_put(path(place), numbers(0, 1).schema)
+    with writer:
+        writer.write_with_metadata(numbers(0, 3).to_batches()[0], metadata)
+        writer.done_writing()
+        total = json.loads(reader.read().to_pybytes())["total_rows"]
+    assert total == (3 if b"replace" in metadata else 8)
+
+
 @pytest.mark.parametrize("wish, value", [("mode", "x"), ("ttl", "-1"), ("durability", "x")])
 def test_wrong_options(flight, wish, value):
     with pytest.raises(pa.ArrowInvalid, match=f"option {wish} takes"):
@@ -554,6 +567,16 @@ def test_expiry(flight):
         get(flight, place)
 
 
+def test_what_is_over_is_not_counted(start_server):
+    with start_server().flight() as client:
+        put(client, path("stays"), numbers(0, 5))
+        for number in range(20):
+            put(client, path(f"goes-{number}"), numbers(0, 7), ttl="1ms")
+        wait_until(lambda: act(client, "has", b"goes-19") == [{"exists": False}], what="the end of them all")
+        (sums,) = act(client, "stats")
+        assert (sums["datasets"], sums["rows"]) == (1, 5)
+
+
 def test_expiry_does_not_cut_a_read(flight, server):
     place = name()
     table = pa.table({"i": pa.array(range(4_000_000), pa.int64())})
@@ -594,9 +617,27 @@ def test_renew_endpoint(flight):
     renewed = renew(flight, endpoint)
     assert renewed.expiration_time.as_py() >= endpoint.expiration_time.as_py()
     act(flight, "drop", place.encode())
-    for wrong in (field(1, b""), b"", field(1, field(1, field(1, b"nonsense")))):
+    for ticket in (b"no SQL please", b'{"sql": "SELECT 1"}', b"store", b"v1:x", b"\xff\xfe", b'{"path": 1}'):
+        with pytest.raises(pa.ArrowInvalid):
+            renew(flight, fl.FlightEndpoint(ticket, []))
+    with pytest.raises(pa.ArrowKeyError, match="'nonsense'"):
+        renew(flight, fl.FlightEndpoint("nonsense", []))
+    for wrong in (field(1, b""), b""):
         with pytest.raises(pa.ArrowInvalid):
             list(flight.do_action(("RenewFlightEndpoint", wrong)))
+
+
+def test_renew_by_a_plain_ticket(flight):
+    place = name()
+    batch_id = put(flight, path(place, "x"), numbers(0, 3), ttl="5m")["id"]
+    for ticket in (batch_id, f"{place}/x", json.dumps({"path": [place, "x"]}), f"batch/{batch_id}"):
+        before = act(flight, "stats", batch_id.encode())[0]["expires_at"]
+        renewed = renew(flight, fl.FlightEndpoint(ticket, []))
+        assert renewed.ticket == fl.Ticket(ticket)
+        assert act(flight, "stats", batch_id.encode())[0]["expires_at"] > before
+    info = flight.get_flight_info(query_descriptor("SELECT 42 AS x"))
+    assert get(flight, info.endpoints[0].ticket).num_rows == 1
+    assert renew(flight, fl.FlightEndpoint(info.app_metadata, [])).expiration_time is not None
 
 
 def cancel(client, info):
