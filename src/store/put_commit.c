@@ -34,7 +34,22 @@ struct dataset *dataset_rival(struct store *store, const struct dataset *staged)
     return rival ? rival : map_get(&store->locked.table, staged->id);
 }
 
-/* Enters the staged dataset; `*out_dropped` had its name. */
+/* What has to go so that there is a place for one more; NULL: nothing. With the store's lock. */
+static enum status find_place(struct store *store, struct dataset **out_dropped,
+                              struct error *error)
+{
+    *out_dropped = NULL;
+    if (store->locked.table.count < store->dataset_count_max)
+        return STATUS_OK;
+    *out_dropped = store_find_droppable(store);
+    if (*out_dropped)
+        return STATUS_OK;
+    return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                     "there are %zu datasets already, and no result among them can be dropped yet",
+                     store->locked.table.count);
+}
+
+/* Enters the staged dataset; `*out_dropped` had its name or, a result, its place. */
 static enum status publish(struct put *put, enum dataset_state state, struct dataset **out_dropped,
                            struct error *error)
 {
@@ -49,12 +64,12 @@ static enum status publish(struct put *put, enum dataset_state state, struct dat
         return error_set(error, STATUS_ALREADY_EXISTS,
                          "dataset '%.*s' was created by somebody else meanwhile; put again",
                          STR_ARGS(staged->path.len > 0 ? staged->path : staged->id));
-    if (!rival && store->locked.table.count >= store->dataset_count_max)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED, "there are %zu datasets already",
-                         store->locked.table.count);
-    if (rival)
-        store_take_from_table(store, rival);
-    *out_dropped = rival;
+    struct dataset *dropped = rival;
+    if (!rival)
+        TRY(find_place(store, &dropped, error));
+    if (dropped)
+        store_take_from_table(store, dropped);
+    *out_dropped = dropped;
     store_enter(store, staged);
     lock_take(&staged->locked.lock);
     staged->locked.state = state;
@@ -83,7 +98,9 @@ static enum status commit_new(struct put *put, struct error *error)
     if (put->staged->journal)
         TRY(journal_commit(put->staged->journal, life, error));
     TRY(publish(put, DATASET_COMPLETE, &dropped, error));
-    if (dropped) {
+    if (dropped && !dropped->is_kept) {
+        store_finish_dropped(dropped);
+    } else if (dropped) {
         /* Who found it just now may still read it: its batches go with the last reference. */
         journal_unlink(dropped->journal);
         journal_sync_names(dropped->journal);

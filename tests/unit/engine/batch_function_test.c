@@ -8,9 +8,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "store/put.h"
 
@@ -486,6 +488,59 @@ static void test_threads(void **state)
         thread_join(threads[i]);
 }
 
+struct question {
+    struct test_engine *test;
+    const char *sql;
+};
+
+static void ask(void *context)
+{
+    const struct question *question = context;
+    CLEANUP(engine_session_unref)
+    struct engine_session *session = engine_session_open(question->test->engine);
+    CLEANUP(test_result_finish)
+    struct test_result result = test_run_in(question->test, session, question->sql, NULL);
+    if (result.status != STATUS_OK)
+        fprintf(stderr, "%s\n", result.error.message);
+    assert_int_equal(result.status, STATUS_OK);
+}
+
+/* Whether all of it was read within ten seconds. */
+static bool is_read_in_time(struct test_engine *test, const char *name)
+{
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    struct dataset_facts facts = {0};
+    uint64_t deadline_ns = clock_now_ns() + 10 * NANOSECONDS_PER_SECOND;
+    assert_int_equal(store_find_name(test->store, str_of(name), &dataset, NULL), STATUS_OK);
+    while (!facts.read_to_end && clock_now_ns() < deadline_ns) {
+        usleep(1000);
+        dataset_facts(dataset, &facts);
+    }
+    return facts.read_to_end;
+}
+
+/* A sender that pauses holds one thread of the engine: the statement's other inputs are read meanwhile. */
+static void test_a_waiting_input_takes_one_thread(void **state)
+{
+    struct test_engine *test = *state;
+    CLEANUP(arrow_schema_unref) struct arrow_schema *schema = make_schema("i");
+    const struct put_options options = {
+        .id = STR(".in"), .mode = PUT_CREATE, .schema = schema, .is_open = true};
+    struct put *input = NULL;
+    struct put_result result;
+    struct thread *thread;
+    put(test, "other", PUT_REPLACE, "i", 0, 1);
+    assert_int_equal(put_begin(test->store, &options, &input, NULL), STATUS_OK);
+    struct question question = {test, "SELECT (SELECT count(*) FROM batch('.in') WHERE i >= 0), "
+                                      "(SELECT count(*) FROM batch('other') WHERE i >= 0)"};
+    assert_int_equal(thread_start("ask", 0, ask, &question, &thread, NULL), STATUS_OK);
+    bool is_read = is_read_in_time(test, "other");
+    assert_int_equal(put_commit(input, &result, NULL), STATUS_OK);
+    thread_join(thread);
+    put_destroy(input);
+    assert_true(is_read);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -507,6 +562,7 @@ int main(void)
         cmocka_unit_test(test_growing_while_read),
         cmocka_unit_test(test_dropped_while_read),
         cmocka_unit_test(test_threads),
+        cmocka_unit_test(test_a_waiting_input_takes_one_thread),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

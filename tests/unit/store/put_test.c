@@ -401,6 +401,50 @@ static void two_puts_together_hold_the_bound(void **state)
     expect_content(world, "a", 3);
 }
 
+/* Results that were read to their end, as many as there may be datasets. */
+static void fill_places(struct world *world)
+{
+    char id[32];
+    for (int i = 0; i < WORLD_DATASETS_MAX; i++) {
+        snprintf(id, sizeof(id), "result %d", i);
+        struct dataset *dataset = fixture_dataset(world->store, world->schema, id, 60000, false);
+        fixture_append(dataset, 0);
+        dataset_complete(dataset);
+        read_to_end(dataset);
+        dataset_unref(dataset);
+    }
+}
+
+static void spent_results_make_place_for_a_put(void **state)
+{
+    struct world *world = *state;
+    fill_places(world);
+    put_all(world, "a", PUT_CREATE, DATASET_IN_PROCESS, 0, 1);
+    struct put *put = begin_open(world, ".in");
+    commit(world, put);
+    put_destroy(put);
+    expect_content(world, "a", 1);
+    assert_false(is_found(world->store, "result 0"));
+    assert_false(is_found(world->store, "result 1"));
+    assert_true(is_found(world->store, "result 2"));
+}
+
+static void a_put_beyond_all_places_is_refused(void **state)
+{
+    struct world *world = *state;
+    char path[32];
+    for (int i = 0; i < WORLD_DATASETS_MAX; i++) {
+        snprintf(path, sizeof(path), "a%d", i);
+        put_all(world, path, PUT_CREATE, DATASET_IN_MEMORY, 0, 1);
+    }
+    struct put *put = begin(world, "b", PUT_CREATE, DATASET_IN_PROCESS);
+    struct put_result result;
+    assert_int_equal(put_commit(put, &result, &world->error), STATUS_RESOURCE_EXHAUSTED);
+    put_destroy(put);
+    assert_int_equal(each_file(world, NULL), 0);
+    expect_content(world, "a0", 1);
+}
+
 /* --- names ------------------------------------------------------------------------------------- */
 
 static void paths_are_canonical(void **state)
@@ -452,6 +496,8 @@ int main(void)
         TEST(a_full_disk_fails_the_put_alone),
         TEST(a_dataset_has_its_own_bound),
         TEST(two_puts_together_hold_the_bound),
+        TEST(spent_results_make_place_for_a_put),
+        TEST(a_put_beyond_all_places_is_refused),
         cmocka_unit_test(paths_are_canonical),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

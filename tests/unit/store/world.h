@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define BIG_ROWS 8192 /* 64 KiB: worth spilling */
+#define WORLD_DATASETS_MAX 100
 
 struct world {
     char folder[64];
@@ -33,7 +34,7 @@ static inline void open_store(struct world *world)
     const struct store_options options = {
         .memory_bytes_max = world->memory_bytes_max,
         .dataset_bytes_max = world->memory_bytes_max,
-        .dataset_count_max = 100,
+        .dataset_count_max = WORLD_DATASETS_MAX,
         .kept_bytes_max = world->kept_bytes_max,
         .disk_bytes_max = world->disk_bytes_max,
         .spill_folder = world->folder,
