@@ -203,7 +203,8 @@ static enum status scan_open_reader(struct batch_scan *scan, int64_t *out_rows, 
             "dataset '%.*s' was replaced by one with other columns after the statement "
             "was prepared: send it again",
             STR_ARGS(bind->name));
-    *out_rows = use.is_growing ? PART_ROWS_MAX : use.rows;
+    /* One that waits for a sender must not have the others wait for it. */
+    *out_rows = use.is_growing ? 0 : use.rows;
     return STATUS_OK;
 }
 

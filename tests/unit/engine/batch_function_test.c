@@ -519,26 +519,33 @@ static bool is_read_in_time(struct test_engine *test, const char *name)
     return facts.read_to_end;
 }
 
-/* A sender that pauses holds one thread of the engine: the statement's other inputs are read meanwhile. */
-static void test_a_waiting_input_takes_one_thread(void **state)
+/* Whether a statement reads its other input while it waits for one that is still sent. */
+static bool is_other_read_meanwhile(struct test_engine *test)
 {
-    struct test_engine *test = *state;
     CLEANUP(arrow_schema_unref) struct arrow_schema *schema = make_schema("i");
     const struct put_options options = {
         .id = STR(".in"), .mode = PUT_CREATE, .schema = schema, .is_open = true};
     struct put *input = NULL;
     struct put_result result;
     struct thread *thread;
+    struct question question = {test, "SELECT (SELECT count(*) FROM batch('other') WHERE i >= 0), "
+                                      "(SELECT count(*) FROM batch('.in') WHERE i >= 0)"};
     put(test, "other", PUT_REPLACE, "i", 0, 1);
     assert_int_equal(put_begin(test->store, &options, &input, NULL), STATUS_OK);
-    struct question question = {test, "SELECT (SELECT count(*) FROM batch('.in') WHERE i >= 0), "
-                                      "(SELECT count(*) FROM batch('other') WHERE i >= 0)"};
     assert_int_equal(thread_start("ask", 0, ask, &question, &thread, NULL), STATUS_OK);
     bool is_read = is_read_in_time(test, "other");
     assert_int_equal(put_commit(input, &result, NULL), STATUS_OK);
     thread_join(thread);
     put_destroy(input);
-    assert_true(is_read);
+    drop(test, ".in");
+    return is_read;
+}
+
+/* The engine has two: which of the inputs they take up first is theirs to choose, hence several times. */
+static void test_a_waiting_input_takes_one_thread(void **state)
+{
+    for (int i = 0; i < 8; i++)
+        assert_true(is_other_read_meanwhile(*state));
 }
 
 int main(void)
