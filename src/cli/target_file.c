@@ -1,7 +1,8 @@
 /*
  * target_file.c — the part, its lock, its last name.
  *
- * The lock on the part keeps two runs from writing it at once; it ends with the process.
+ * The lock on the part keeps two runs from writing it at once; it ends with the process. It is held until the
+ * part has its last name, and who gets it looks whether the part is still what it opened.
  *
  * Runs on: the main thread. Owns: the descriptor and two names. SPDX-License-Identifier: Apache-2.0
  */
@@ -21,6 +22,7 @@
 
 #define FNV_PRIME UINT64_C(0x100000001b3)
 #define PART_SUFFIX_SIZE 24
+#define LOCK_TRIES_MAX 100
 
 uint64_t target_key_add(uint64_t key, struct str text)
 {
@@ -52,16 +54,39 @@ static enum status check_kind(const char *path, bool *out_regular, struct error 
     return STATUS_OK;
 }
 
-static enum status open_part(struct target_file *file, bool resume, struct error *error)
+/* False when the run that had the lock before has renamed or removed the file. */
+static bool is_still_there(const struct target_file *file)
 {
-    file->fd = open(file->part_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    struct stat opened;
+    struct stat named;
+    return fstat(file->fd, &opened) == 0 && lstat(file->part_path, &named) == 0 &&
+           opened.st_dev == named.st_dev && opened.st_ino == named.st_ino;
+}
+
+/* Others may write the folder and can guess the name: a link there is not followed. */
+static enum status lock_part(struct target_file *file, struct error *error)
+{
+    file->fd = open(file->part_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
     if (file->fd < 0)
         return error_set_errno(error, errno, "cannot write %s", file->part_path);
     /* Where there are no locks, nobody is kept out. */
     if (flock(file->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
         return error_set(error, STATUS_FAILED_PRECONDITION, "another volley get is writing %s",
                          file->part_path);
-    return resume ? STATUS_OK : target_file_cut(file, 0, error);
+    return STATUS_OK;
+}
+
+static enum status open_part(struct target_file *file, bool resume, struct error *error)
+{
+    for (int tries = 0; tries < LOCK_TRIES_MAX; tries++) {
+        TRY(lock_part(file, error));
+        if (is_still_there(file))
+            return resume ? STATUS_OK : target_file_cut(file, 0, error);
+        (void)close(file->fd);
+        file->fd = -1;
+    }
+    return error_set(error, STATUS_FAILED_PRECONDITION, "other runs of volley get keep writing %s",
+                     file->part_path);
 }
 
 enum status target_file_open(struct target_file *file, struct str path, uint64_t key, bool resume,
@@ -118,17 +143,27 @@ enum status target_file_cut(struct target_file *file, uint64_t size, struct erro
     return STATUS_OK;
 }
 
-enum status target_file_commit(struct target_file *file, struct error *error)
+static enum status rename_part(const struct target_file *file, struct error *error)
+{
+    /* Some file systems tell only now that they had no room. */
+    if (fsync(file->fd) != 0)
+        return error_set_errno(error, errno, "cannot write %s", file->path);
+    if (rename(file->part_path, file->path) != 0)
+        return error_set_errno(error, errno, "cannot rename %s to %s", file->part_path, file->path);
+    return STATUS_OK;
+}
+
+static enum status close_only(struct target_file *file, struct error *error)
 {
     int fd = file->fd;
-    enum status status = STATUS_OK;
     file->fd = -1;
-    /* Some file systems tell only now that they had no room. */
-    if (close(fd) != 0)
-        status = error_set_errno(error, errno, "cannot write %s", file->path);
-    else if (file->part_path && rename(file->part_path, file->path) != 0)
-        status =
-            error_set_errno(error, errno, "cannot rename %s to %s", file->part_path, file->path);
+    return close(fd) == 0 ? STATUS_OK
+                          : error_set_errno(error, errno, "cannot write %s", file->path);
+}
+
+enum status target_file_commit(struct target_file *file, struct error *error)
+{
+    enum status status = file->part_path ? rename_part(file, error) : close_only(file, error);
     target_file_close(file, status == STATUS_OK);
     return status;
 }
