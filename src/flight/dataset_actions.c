@@ -243,7 +243,7 @@ static enum status list(struct flight_call *call, struct slice body, struct slic
 static enum status list_next(struct flight_call *call, struct slice *out_body, bool *out_has_body,
                              struct error *error)
 {
-    CLEANUP(dataset_unref) struct dataset *dataset = dataset_list_next(&call->list);
+    CLEANUP(dataset_unref_later) struct dataset *dataset = dataset_list_next(&call->list);
     *out_has_body = false;
     if (!dataset)
         return STATUS_OK;

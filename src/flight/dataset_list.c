@@ -1,14 +1,13 @@
 /*
- * dataset_list.c — collects references to the kept datasets and gives them out.
+ * dataset_list.c — collects the ids of the kept datasets and gives these out.
  *
- * A list holds references, so that a dataset that is dropped meanwhile can still be told; one whose time
- * is over is left out. Private datasets (dataset_id_is_private) are not in it.
+ * A list holds no references: a client that reads it slowly keeps nothing alive. What was dropped meanwhile
+ * or whose time is over is left out. Private datasets (dataset_id_is_private) are not in it.
  *
- * Runs on: a worker, then the call's loop. Owns: the references. SPDX-License-Identifier: Apache-2.0
+ * Runs on: a worker, then the call's loop. Owns: the ids. SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/dataset_list.h"
 
-#include "base/clock.h"
 #include "base/memory.h"
 #include "flight/flight_private.h"
 #include "store/name.h"
@@ -47,36 +46,32 @@ static void collect(void *context, struct dataset *dataset)
         return;
     if (list->count == list->capacity) {
         list->capacity = list->capacity > 0 ? 2 * list->capacity : 64;
-        list->datasets = memory_resize(list->datasets, list->capacity, sizeof(*list->datasets));
+        list->ids = memory_resize(list->ids, list->capacity, sizeof(*list->ids));
     }
-    list->datasets[list->count++] = dataset_ref(dataset);
+    list->ids[list->count++] = arena_copy(&list->arena, dataset_id(dataset));
 }
 
 void dataset_list_make(struct dataset_list *list, struct store *store, struct str prefix)
 {
     struct collection collection = {.list = list, .prefix = prefix};
+    arena_init(&list->arena);
+    list->store = store;
     store_visit(store, collect, &collection);
 }
 
 void dataset_list_finish(struct dataset_list *list)
 {
-    for (size_t i = list->next; i < list->count; i++)
-        dataset_unref(list->datasets[i]);
-    free(list->datasets);
+    arena_finish(&list->arena);
+    free(list->ids);
     *list = (struct dataset_list){0};
 }
 
 struct dataset *dataset_list_next(struct dataset_list *list)
 {
-    int64_t now_us = clock_wall_us();
     while (list->next < list->count) {
-        struct dataset *dataset = STEAL(list->datasets[list->next]);
-        list->next++;
-        struct dataset_facts facts;
-        dataset_facts(dataset, &facts);
-        if (facts.expires_us > now_us)
+        struct dataset *dataset;
+        if (store_find(list->store, list->ids[list->next++], &dataset, NULL) == STATUS_OK)
             return dataset;
-        dataset_unref(dataset);
     }
     return NULL;
 }

@@ -10,7 +10,9 @@
 #include "store/store.h"
 
 struct dataset_list {
-    struct dataset **datasets; /* references; NULL where told already */
+    struct store *store;
+    struct arena arena; /* of the ids */
+    struct str *ids;
     size_t count;
     size_t capacity;
     size_t next;
@@ -19,7 +21,7 @@ struct dataset_list {
 /* The datasets whose name (dataset_list_name) begins with `prefix`, oldest first. */
 void dataset_list_make(struct dataset_list *list, struct store *store, struct str prefix);
 void dataset_list_finish(struct dataset_list *list);
-/* The next one that has not expired meanwhile, one reference; NULL: no more. */
+/* The next one that has not gone meanwhile, one reference; NULL: no more. */
 struct dataset *dataset_list_next(struct dataset_list *list);
 /* Its path, or "batch/<id>". */
 struct str dataset_list_name(struct arena *arena, const struct dataset_facts *facts);

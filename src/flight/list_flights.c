@@ -24,7 +24,7 @@ enum status list_flights_next(struct grpc_call *grpc, struct slices *out, enum g
                               struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
-    CLEANUP(dataset_unref) struct dataset *dataset = dataset_list_next(&call->list);
+    CLEANUP(dataset_unref_later) struct dataset *dataset = dataset_list_next(&call->list);
     *out_step = dataset ? GRPC_MESSAGE : GRPC_END;
     if (!dataset)
         return STATUS_OK;

@@ -156,7 +156,7 @@ void flight_close(struct grpc_call *call)
     exchange_destroy(flight_call->exchange);
     dataset_list_finish(&flight_call->list);
     dataset_part_finish(&flight_call->part);
-    dataset_unref(flight_call->dataset);
+    dataset_unref_later(flight_call->dataset);
     arrow_schema_unref(flight_call->schema);
     slice_finish(&flight_call->descriptor);
     slice_finish(&flight_call->command);

@@ -36,7 +36,7 @@ static void source_release(void *context)
 {
     struct result_source *source = context;
     dataset_reader_close(source->reader);
-    dataset_unref(source->dataset);
+    dataset_unref_later(source->dataset);
     slices_finish(&source->begin);
     slices_finish(&source->end);
     free(source->offsets);

@@ -203,6 +203,7 @@ static enum status open_queries(struct server *server, struct error *error)
     const struct settings *settings = server->settings;
     TRY(workers_create("worker", (unsigned)settings->worker_threads, WORKER_QUEUE_MAX,
                        WORKER_STACK_BYTES, &server->workers, error));
+    store_use_workers(server->store, server->workers);
     TRY(io_threads_create(1, &server->housekeeping, error));
     TRY(io_threads_start(server->housekeeping, "housekeeping", error));
     struct queries_options options = {
@@ -457,6 +458,8 @@ static void take_down(struct server *server)
     rest_destroy(server->rest);
     grpc_handler_destroy(server->grpc);
     flight_destroy(server->flight);
+    if (server->store)
+        store_use_workers(server->store, NULL);
     workers_destroy(server->workers);
     queries_destroy(server->queries);
     if (server->housekeeping) {

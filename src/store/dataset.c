@@ -108,6 +108,21 @@ void dataset_unref(struct dataset *dataset)
         destroy(dataset);
 }
 
+static void destroy_on_worker(struct work *work)
+{
+    destroy(CONTAINER_OF(work, struct dataset, destroy));
+}
+
+void dataset_unref_later(struct dataset *dataset)
+{
+    if (!dataset || atomic_fetch_sub_explicit(&dataset->references, 1, memory_order_acq_rel) != 1)
+        return;
+    struct workers *workers = dataset->is_kept ? dataset->store->workers : NULL;
+    dataset->destroy.run = destroy_on_worker;
+    if (!workers || workers_submit(workers, &dataset->destroy, NULL) != STATUS_OK)
+        destroy(dataset);
+}
+
 struct arrow_schema *dataset_schema(const struct dataset *dataset)
 {
     return dataset->schema;

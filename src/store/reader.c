@@ -234,6 +234,9 @@ void dataset_reader_close(struct dataset_reader *reader)
         store_drop_read(store);
         store_wake_waiting(store);
     }
-    dataset_unref(dataset);
+    if (reader->loop)
+        dataset_unref_later(dataset);
+    else
+        dataset_unref(dataset);
     free(reader);
 }

@@ -33,6 +33,7 @@ struct store {
     char *spill_folder; /* NULL: batches stay in memory */
     char *kept_folder;  /* NULL: nothing is durable */
     struct log *log;
+    struct workers *workers; /* may be NULL */
     struct disk_budget disk;
     struct {
         struct lock lock;          /* the innermost one */
@@ -82,6 +83,7 @@ struct dataset {
     int64_t created_us;
     size_t overhead_bytes;
     size_t held_bytes_max; /* beyond it the producer waits; the producer's */
+    struct work destroy;   /* once there is no reference */
 
     struct {           /* guarded by the store's lock */
         bool is_named; /* in the table */

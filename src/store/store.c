@@ -228,6 +228,11 @@ static struct dataset **take_references(struct store *store, size_t *out_count)
     return datasets;
 }
 
+void store_use_workers(struct store *store, struct workers *workers)
+{
+    store->workers = workers;
+}
+
 void store_visit(struct store *store, void (*visit)(void *context, struct dataset *dataset),
                  void *context)
 {

@@ -27,6 +27,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "event/loop.h"
+#include "event/workers.h"
 
 struct store;
 struct dataset;
@@ -59,6 +60,8 @@ struct store *store_create(const struct store_options *options);
 void store_destroy(struct store *store);
 CLEANUP_FUNCTION(struct store *, store_destroy)
 
+/* The workers of dataset_unref_later; NULL: it frees at once. While nobody else uses the store. */
+void store_use_workers(struct store *store, struct workers *workers);
 /* Drops datasets whose time to live has passed; to be called every second or so. A read that runs ends
  * in peace: the batches live as long as their references. */
 void store_sweep(struct store *store);
@@ -99,6 +102,9 @@ void dataset_drop(struct dataset *dataset);
 struct dataset *dataset_ref(struct dataset *dataset);
 void dataset_unref(struct dataset *dataset);
 CLEANUP_FUNCTION(struct dataset *, dataset_unref)
+/* The same on a thread that must not be held up: the store's workers free what may be gigabytes. */
+void dataset_unref_later(struct dataset *dataset);
+CLEANUP_FUNCTION(struct dataset *, dataset_unref_later)
 
 /* --- producer: one thread at a time ------------------------------------------------------------- */
 
@@ -174,7 +180,8 @@ void dataset_reader_wait_until(struct dataset_reader *reader, uint64_t deadline_
 size_t dataset_reader_position(const struct dataset_reader *reader);
 /* Has the reader end before batch `end`, even if there are more. Before its first step. */
 void dataset_reader_end_at(struct dataset_reader *reader, size_t end);
-/* After it `wake` is not posted any more (one already posted is the owner's to cancel). When the last
+/* After it `wake` is not posted any more (one already posted is the owner's to cancel). One with a loop gives
+ * its dataset back by dataset_unref_later. When the last
  * reader of a transient dataset leaves, the dataset is cancelled while open and dropped otherwise.
  * NULL is allowed. */
 void dataset_reader_close(struct dataset_reader *reader);

@@ -4,6 +4,7 @@
  */
 #include "world.h"
 
+#include "event/lock.h"
 #include "store/name.h"
 
 /* --- puts -------------------------------------------------------------------------------------- */
@@ -216,6 +217,48 @@ static void an_append_to_what_was_dropped(void **state)
     assert_int_equal(put_commit(put, &result, &world->error), STATUS_NOT_FOUND);
     put_destroy(put);
     assert_int_equal(each_file(world, NULL), 0);
+}
+
+struct hold {
+    struct work work;
+    struct lock lock;
+};
+
+static void wait_for_lock(struct work *work)
+{
+    struct hold *hold = CONTAINER_OF(work, struct hold, work);
+    lock_take(&hold->lock);
+    lock_give(&hold->lock);
+}
+
+static void the_last_reference_is_given_to_the_workers(void **state)
+{
+    struct world *world = *state;
+    size_t before = store_bytes(world->store);
+    CLEANUP(workers_destroy) struct workers *workers = NULL;
+    assert_int_equal(workers_create("test", 1, 10, 0, &workers, NULL), STATUS_OK);
+    store_use_workers(world->store, workers);
+    struct hold hold = {.work.run = wait_for_lock};
+    lock_init(&hold.lock);
+    lock_take(&hold.lock);
+    assert_int_equal(workers_submit(workers, &hold.work, NULL), STATUS_OK);
+    put_all(world, "a", PUT_CREATE, DATASET_ON_DISK, 0, 1);
+    struct dataset *dataset = NULL;
+    assert_int_equal(store_find_name(world->store, STR("a"), &dataset, NULL), STATUS_OK);
+    dataset_drop(dataset);
+    dataset_unref_later(dataset);
+    assert_true(store_bytes(world->store) > before);
+    lock_give(&hold.lock);
+    workers_stop(workers);
+    assert_int_equal(store_bytes(world->store), before);
+    /* Workers that take no more: at once. */
+    put_all(world, "a", PUT_CREATE, DATASET_ON_DISK, 0, 1);
+    assert_int_equal(store_find_name(world->store, STR("a"), &dataset, NULL), STATUS_OK);
+    dataset_drop(dataset);
+    dataset_unref_later(dataset);
+    assert_int_equal(store_bytes(world->store), before);
+    store_use_workers(world->store, NULL);
+    lock_finish(&hold.lock);
 }
 
 static void expiry(void **state)
@@ -488,6 +531,7 @@ int main(void)
         TEST(another_schema_is_refused_naming_the_field),
         TEST(two_that_create_the_same),
         TEST(an_append_to_what_was_dropped),
+        TEST(the_last_reference_is_given_to_the_workers),
         TEST(expiry),
         TEST(renewal),
         TEST(batches_go_to_disk_when_memory_is_short),
