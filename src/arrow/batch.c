@@ -126,6 +126,8 @@ struct arrow_batch *arrow_batch_relocate(const struct arrow_batch *batch, const 
     struct arrow_batch *moved =
         arrow_batch_create_sharing(batch->schema, batch->rows, batch->nodes, buffers, 0);
     free(buffers);
+    moved->dictionary_bytes = batch->dictionary_bytes;
+    moved->memory_bytes += batch->dictionary_bytes;
     return moved;
 }
 

@@ -29,6 +29,7 @@ struct arrow_batch {
     struct slice header;      /* bare Message flatbuffer */
     size_t body_bytes;        /* of the IPC body, padding included */
     size_t memory_bytes;      /* what keeping this batch costs, owners and header included */
+    size_t dictionary_bytes;  /* of them: what its schema holds and the batches behind it share */
     /* Of the values of a dictionary that grew: the batch that it began with, whose rows are the first
      * ones of this one, as they are of every other that has it. */
     struct arrow_batch *grown_from;
@@ -43,7 +44,8 @@ struct arrow_batch *arrow_batch_create_sharing(struct arrow_schema *schema, int6
                                                const struct arrow_node *nodes,
                                                struct slice *buffers, size_t owned_bytes);
 /* The same rows where the bytes of the IPC body (ipc_append_body) stand at `body`, 8-aligned, which belong
- * to `owner`: a reference is taken for each buffer. The owner's size is not counted: it is a mapping. */
+ * to `owner`: a reference is taken for each buffer. The owner's size is not counted: it is a mapping; the
+ * dictionaries stay in memory and are. */
 struct arrow_batch *arrow_batch_relocate(const struct arrow_batch *batch, const uint8_t *body,
                                          struct buffer *owner);
 struct arrow_batch *arrow_batch_ref(struct arrow_batch *batch);

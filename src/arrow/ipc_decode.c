@@ -176,6 +176,7 @@ static enum status decode_batch(struct ipc_decoder *decoder, struct ipc_message 
     };
     TRY(ipc_parse_batch(&source, &message->header, out_batch, error));
     /* What the batches that come share is charged to the first of them. */
+    (*out_batch)->dictionary_bytes = decoder->uncharged_bytes;
     (*out_batch)->memory_bytes += decoder->uncharged_bytes;
     decoder->uncharged_bytes = 0;
     return STATUS_OK;

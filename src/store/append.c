@@ -57,6 +57,7 @@ void dataset_add(struct dataset *dataset, struct arrow_batch *batch, size_t cost
     dataset->locked.count++;
     dataset->locked.held_bytes += cost;
     dataset->locked.bytes += batch->body_bytes;
+    dataset->locked.dictionary_bytes += batch->dictionary_bytes;
     dataset->locked.rows += batch->rows;
 }
 

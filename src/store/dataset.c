@@ -69,7 +69,8 @@ static void leave_kept(struct dataset *dataset)
     struct store *store = dataset->store;
     LOCKED(&store->locked.lock);
     list_remove(&dataset->named.kept_link);
-    atomic_fetch_sub(&dataset->account->bytes, dataset->locked.bytes);
+    atomic_fetch_sub(&dataset->account->bytes,
+                     dataset->locked.bytes + dataset->locked.dictionary_bytes);
     if (--dataset->account->datasets == 0) {
         (void)map_remove(&store->locked.owners, dataset->owner);
         free(dataset->account);
@@ -149,6 +150,7 @@ void dataset_facts(struct dataset *dataset, struct dataset_facts *out_facts)
         .batches = dataset->locked.count,
         .rows = dataset->locked.rows,
         .bytes = dataset->locked.bytes,
+        .dictionary_bytes = dataset->locked.dictionary_bytes,
         .memory_bytes = dataset->locked.held_bytes + dataset->overhead_bytes,
         .readers = dataset->locked.reader_count,
         .transient = dataset->locked.is_transient,
@@ -218,6 +220,12 @@ size_t dataset_read_floor(const struct dataset *dataset)
     return size_max(floor, dataset->locked.base);
 }
 
+/* Those of a durable dataset were not counted. */
+static void uncount_spilled(struct dataset *dataset, const struct arrow_batch *batch)
+{
+    dataset->locked.spilled_bytes -= size_min(dataset->locked.spilled_bytes, batch->body_bytes);
+}
+
 bool dataset_take_batches(struct dataset *dataset, size_t end, struct dataset_freed *out_freed)
 {
     out_freed->count = 0;
@@ -226,9 +234,8 @@ bool dataset_take_batches(struct dataset *dataset, size_t end, struct dataset_fr
         struct arrow_batch **slot =
             &dataset->locked.slots[dataset->locked.base - dataset->locked.slots_base];
         out_freed->bytes += dataset_batch_cost(*slot);
-        if ((*slot)->memory_bytes < (*slot)->body_bytes)
-            dataset->locked.spilled_bytes -=
-                size_min(dataset->locked.spilled_bytes, (*slot)->body_bytes);
+        if (dataset_batch_is_on_disk(*slot))
+            uncount_spilled(dataset, *slot);
         out_freed->batches[out_freed->count++] = STEAL(*slot);
         dataset->locked.base++;
     }
@@ -276,26 +283,34 @@ void dataset_discard(struct dataset *dataset)
 
 /* --- another body ------------------------------------------------------------------------------ */
 
-bool dataset_replace(struct dataset *dataset, size_t position, const struct arrow_batch *expected,
+static struct arrow_batch **find_slot(struct dataset *dataset, size_t position)
+{
+    if (position < dataset->locked.base || position >= dataset->locked.count)
+        return NULL;
+    return &dataset->locked.slots[position - dataset->locked.slots_base];
+}
+
+void dataset_replace(struct dataset *dataset, size_t position, const struct arrow_batch *expected,
                      struct arrow_batch *batch)
 {
     struct arrow_batch *unused = batch;
     size_t saved = 0;
     lock_take(&dataset->locked.lock);
-    bool is_there = position >= dataset->locked.base && position < dataset->locked.count;
-    struct arrow_batch **slot =
-        is_there ? &dataset->locked.slots[position - dataset->locked.slots_base] : NULL;
-    if (slot && (!expected || *slot == expected) &&
-        dataset_batch_cost(batch) < dataset_batch_cost(*slot)) {
+    struct arrow_batch **slot = find_slot(dataset, position);
+    if (slot && *slot != batch && (!expected || *slot == expected) &&
+        dataset_batch_cost(batch) <= dataset_batch_cost(*slot)) {
         unused = *slot;
         *slot = batch;
         saved = dataset_batch_cost(unused) - dataset_batch_cost(batch);
         dataset->locked.held_bytes -= saved;
+        if (dataset_batch_is_on_disk(unused))
+            uncount_spilled(dataset, unused);
+        if (expected)
+            dataset->locked.spilled_bytes += batch->body_bytes;
     }
     lock_give(&dataset->locked.lock);
     arrow_batch_unref(unused);
     store_discharge(dataset->store, saved);
-    return saved > 0;
 }
 
 /* --- the end --------------------------------------------------------------------------------- */

@@ -53,8 +53,8 @@ static bool is_same_field(const struct arrow_field *a, const struct arrow_field 
 }
 
 /* Dictionary columns refer to values that are part of the schema: other values, other meaning. */
-static enum status check_schema(const struct arrow_schema *present,
-                                const struct arrow_schema *given, struct error *error)
+enum status put_check_schema(const struct arrow_schema *present, const struct arrow_schema *given,
+                             struct error *error)
 {
     size_t count = size_min(present->field_count, given->field_count);
     for (size_t i = 0; i < count; i++) {
@@ -114,7 +114,7 @@ static enum status check_mode(const struct put_options *options, const struct da
                          "it first",
                          STR_ARGS(name));
     if (*out_appends)
-        return check_schema(present->schema, options->schema, error);
+        return put_check_schema(present->schema, options->schema, error);
     return STATUS_OK;
 }
 
@@ -217,7 +217,8 @@ enum status put_check_size(const struct put *put, size_t bytes, struct error *er
     if (put->target)
         dataset_facts(put->target, &facts);
     size_t dataset_bytes;
-    if (!checked_add(facts.bytes, put->bytes, &dataset_bytes) ||
+    if (!checked_add(facts.bytes, facts.dictionary_bytes, &dataset_bytes) ||
+        !checked_add(dataset_bytes, put->bytes, &dataset_bytes) ||
         !checked_add(dataset_bytes, bytes, &dataset_bytes) || dataset_bytes > store->kept_bytes_max)
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,
                          "a dataset may have %zu bytes; put less into one, or allow more by "
@@ -226,16 +227,17 @@ enum status put_check_size(const struct put *put, size_t bytes, struct error *er
     return STATUS_OK;
 }
 
-static enum status check_bounds(const struct put *put, size_t bytes, struct error *error)
+enum status put_charge_owner(const struct store *store, struct store_owner *owner, size_t bytes,
+                             struct error *error)
 {
-    const struct store *store = put->store;
-    TRY(put_check_size(put, bytes, error));
-    size_t owner_bytes = atomic_load(&put->staged->account->bytes);
-    if (owner_bytes > store->owner_bytes_max || bytes > store->owner_bytes_max - owner_bytes)
-        return error_set(error, STATUS_RESOURCE_EXHAUSTED,
-                         "one user's datasets may have %zu bytes; drop some, or allow more by "
-                         "--owner-dataset-bytes",
-                         store->owner_bytes_max);
+    size_t now = atomic_load(&owner->bytes);
+    do {
+        if (now > store->owner_bytes_max || bytes > store->owner_bytes_max - now)
+            return error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                             "one user's datasets may have %zu bytes; drop some, or allow more by "
+                             "--owner-dataset-bytes",
+                             store->owner_bytes_max);
+    } while (!atomic_compare_exchange_weak(&owner->bytes, &now, now + bytes));
     return STATUS_OK;
 }
 
@@ -263,24 +265,20 @@ static enum status write_to_journal(struct journal *journal, struct arrow_batch 
     return STATUS_OK;
 }
 
-enum status put_append(struct put *put, struct arrow_batch *batch, struct error *error)
+/* Adds what its owner was charged for; takes the batch over, also on failure. */
+static enum status add_batch(struct put *put, struct arrow_batch *batch, struct error *error)
 {
     CLEANUP(arrow_batch_unref) struct arrow_batch *taken = batch;
     struct dataset *staged = put->staged;
-    assert(!put->is_committed);
-    TRY(check_bounds(put, batch->body_bytes, error));
     if (staged->journal)
         TRY(write_to_journal(staged->journal, &taken, error));
     size_t cost = dataset_batch_cost(taken);
-    size_t body_bytes = taken->body_bytes;
     TRY(charge(put->store, cost, error));
     struct dataset_wakes wakes = {.count = 0};
     lock_take(&staged->locked.lock);
     const struct error *failure = staged->locked.error;
     if (!failure) {
         dataset_add(staged, STEAL(taken), cost);
-        atomic_fetch_add(&staged->account->bytes, body_bytes);
-        put->bytes += body_bytes;
         if (put->is_open)
             dataset_collect_wakes(staged, &wakes);
     }
@@ -290,6 +288,22 @@ enum status put_append(struct put *put, struct arrow_batch *batch, struct error 
         return STATUS_OK;
     store_discharge(put->store, cost);
     return error_copy(error, failure);
+}
+
+enum status put_append(struct put *put, struct arrow_batch *batch, struct error *error)
+{
+    CLEANUP(arrow_batch_unref) struct arrow_batch *taken = batch;
+    struct store_owner *owner = put->staged->account;
+    size_t bytes = dataset_batch_bytes(batch);
+    assert(!put->is_committed);
+    TRY(put_check_size(put, bytes, error));
+    TRY(put_charge_owner(put->store, owner, bytes, error));
+    enum status status = add_batch(put, STEAL(taken), error);
+    if (status == STATUS_OK)
+        put->bytes += bytes;
+    else
+        atomic_fetch_sub(&owner->bytes, bytes);
+    return status;
 }
 
 bool put_may_block(const struct put *put, size_t bytes)

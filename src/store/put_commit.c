@@ -49,7 +49,8 @@ static enum status find_place(struct store *store, struct dataset **out_dropped,
                      store->locked.table.count);
 }
 
-/* Enters the staged dataset; `*out_dropped` had its name or, a result, its place. */
+/* Enters the staged dataset; `*out_dropped` had its name or, a result, its place. Where the put may as well
+ * append to what somebody else has created meanwhile, that becomes the target, and nothing is entered. */
 static enum status publish(struct put *put, enum dataset_state state, struct dataset **out_dropped,
                            struct error *error)
 {
@@ -60,6 +61,11 @@ static enum status publish(struct put *put, enum dataset_state state, struct dat
     bool is_over = rival && store_is_expired(rival, clock_now_ns());
     put->is_new = !rival || is_over;
     TRY(put_check_condition(put->condition, put->is_new ? NULL : rival, error));
+    bool may_append = state == DATASET_COMPLETE && put->mode == PUT_UPSERT;
+    if (rival && !is_over && rival->is_kept && may_append) {
+        put->target = dataset_ref(rival);
+        return STATUS_OK;
+    }
     if (rival && !is_over && (put->mode != PUT_REPLACE || !rival->is_kept))
         return error_set(error, STATUS_ALREADY_EXISTS,
                          "dataset '%.*s' was created by somebody else meanwhile; put again",
@@ -90,6 +96,17 @@ enum status put_publish_open(struct put *put, struct error *error)
     return STATUS_OK;
 }
 
+static enum status commit_append(struct put *put, struct error *error);
+
+/* What was staged goes to the end of the target, whose durability it takes on. */
+static enum status commit_late_append(struct put *put, struct error *error)
+{
+    TRY(put_check_schema(put->target->schema, put->staged->schema, error));
+    /* First: with both files a restart would find two datasets of one name. */
+    journal_unlink(put->staged->journal);
+    return commit_append(put, error);
+}
+
 static enum status commit_new(struct put *put, struct error *error)
 {
     struct dataset *dropped = NULL;
@@ -98,6 +115,8 @@ static enum status commit_new(struct put *put, struct error *error)
     if (put->staged->journal)
         TRY(journal_commit(put->staged->journal, life, error));
     TRY(publish(put, DATASET_COMPLETE, &dropped, error));
+    if (put->target)
+        return commit_late_append(put, error);
     if (dropped && !dropped->is_kept) {
         store_finish_dropped(dropped);
     } else if (dropped) {
@@ -119,13 +138,15 @@ static void move_batches(struct dataset *staged, struct dataset *target,
         struct arrow_batch *batch = staged->locked.slots[i - staged->locked.slots_base];
         dataset_add(target, batch, dataset_batch_cost(batch));
     }
-    atomic_fetch_add(&target->account->bytes, staged->locked.bytes);
-    atomic_fetch_sub(&staged->account->bytes, staged->locked.bytes);
+    size_t bytes = staged->locked.bytes + staged->locked.dictionary_bytes;
+    if (staged->account != target->account) /* the target's was charged before */
+        atomic_fetch_sub(&staged->account->bytes, bytes);
     target->locked.spilled_bytes += staged->locked.spilled_bytes;
     staged->locked.spilled_bytes = 0;
     staged->locked.base = staged->locked.count;
     staged->locked.held_bytes = 0;
     staged->locked.bytes = 0;
+    staged->locked.dictionary_bytes = 0;
     dataset_collect_wakes(target, out_wakes);
     lock_give(&target->locked.lock);
     lock_give(&staged->locked.lock);
@@ -196,6 +217,22 @@ static enum status add_to_target(struct put *put, uint64_t ttl_ms, struct datase
     return STATUS_OK;
 }
 
+/* The dataset's owner pays for it, whoever put: he is asked before anything happens. */
+static enum status extend_target(struct put *put, uint64_t ttl_ms, struct dataset_wakes *out_wakes,
+                                 struct error *error)
+{
+    struct store_owner *owner = put->target->account;
+    bool is_others = owner != put->staged->account;
+    if (is_others)
+        TRY(put_charge_owner(put->store, owner, put->bytes, error));
+    enum status status = extend_journal(put, ttl_ms, error);
+    if (status == STATUS_OK)
+        status = add_to_target(put, ttl_ms, out_wakes, error);
+    if (status != STATUS_OK && is_others)
+        atomic_fetch_sub(&owner->bytes, put->bytes);
+    return status;
+}
+
 static enum status commit_append(struct put *put, struct error *error)
 {
     struct dataset *target = put->target;
@@ -206,9 +243,7 @@ static enum status commit_append(struct put *put, struct error *error)
     if (status == STATUS_OK)
         status = put_check_size(put, 0, error); /* others may have put meanwhile */
     if (status == STATUS_OK)
-        status = extend_journal(put, ttl_ms, error);
-    if (status == STATUS_OK)
-        status = add_to_target(put, ttl_ms, &wakes, error);
+        status = extend_target(put, ttl_ms, &wakes, error);
     lock_give(&target->commit_lock);
     if (status == STATUS_OK)
         dataset_post_wakes(target, &wakes);
@@ -218,7 +253,6 @@ static enum status commit_append(struct put *put, struct error *error)
 enum status put_commit(struct put *put, struct put_result *out_result, struct error *error)
 {
     assert(!put->is_committed);
-    struct dataset *dataset = put->target ? put->target : put->staged;
     int64_t rows = put->staged->locked.rows;
     size_t batches = put->staged->locked.count;
     if (put->is_open)
@@ -226,6 +260,7 @@ enum status put_commit(struct put *put, struct put_result *out_result, struct er
     else
         TRY(put->target ? commit_append(put, error) : commit_new(put, error));
     put->is_committed = true;
+    struct dataset *dataset = put->target ? put->target : put->staged;
     struct dataset_facts facts;
     dataset_facts(dataset, &facts);
     *out_result = (struct put_result){

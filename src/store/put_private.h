@@ -14,7 +14,7 @@ struct put {
     uint64_t ttl_ms; /* 0: not told */
     struct dataset *staged;
     struct dataset *target; /* NULL: the staged one becomes the dataset */
-    size_t bytes;           /* bodies so far */
+    size_t bytes;           /* bodies and dictionaries so far */
     bool is_open;           /* the staged dataset has its name already */
     bool is_committed;
     bool is_new;                           /* nothing had the name when it was committed */
@@ -34,7 +34,13 @@ struct journal_life journal_life_from_now(uint64_t ttl_ms);
 /* `dataset` NULL: there is none. `condition` NULL: it holds. */
 enum status put_check_condition(const struct put_condition *condition, struct dataset *dataset,
                                 struct error *error);
+/* INVALID_ARGUMENT naming the first field in which the schema differs from that of the dataset. */
+enum status put_check_schema(const struct arrow_schema *present, const struct arrow_schema *given,
+                             struct error *error);
 /* RESOURCE_EXHAUSTED: with `bytes` more the dataset would be larger than one may be. */
 enum status put_check_size(const struct put *put, size_t bytes, struct error *error);
+/* Counts `bytes` for the owner. RESOURCE_EXHAUSTED: his datasets would be larger than they may be. */
+enum status put_charge_owner(const struct store *store, struct store_owner *owner, size_t bytes,
+                             struct error *error);
 /* INVALID_ARGUMENT: it was not put by a client. */
 enum status put_refuse_result(const struct dataset *present, struct error *error);

@@ -72,7 +72,7 @@ static struct arrow_batch *take_batch(struct dataset_reader *reader, struct data
         return NULL;
     struct arrow_batch **slot = &dataset->locked.slots[position - dataset->locked.slots_base];
     struct arrow_batch *batch = arrow_batch_ref(slot[0]);
-    if (position + 1 < dataset->locked.count && slot[1]->memory_bytes < slot[1]->body_bytes)
+    if (position + 1 < dataset->locked.count && dataset_batch_is_on_disk(slot[1]))
         *out_next = arrow_batch_ref(slot[1]);
     reader->position++;
     if (dataset->locked.is_transient)

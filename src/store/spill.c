@@ -28,8 +28,7 @@ struct claim {
 
 static bool is_worth_it(const struct arrow_batch *batch)
 {
-    return batch->body_bytes >= BODY_FILE_MAPPED_BYTES_MIN &&
-           batch->memory_bytes >= batch->body_bytes;
+    return batch->body_bytes >= BODY_FILE_MAPPED_BYTES_MIN && !dataset_batch_is_on_disk(batch);
 }
 
 /* With the store's lock. */
@@ -151,8 +150,8 @@ enum status store_spill(struct store *store, size_t bytes, struct error *error)
         enum status status = move_to_disk(store, claim.batch, &mapped, error);
         if (status != STATUS_OK)
             unclaim(&claim);
-        else if (dataset_replace(claim.dataset, claim.position, claim.batch, mapped))
-            count_spilled(claim.dataset, claim.batch);
+        else
+            dataset_replace(claim.dataset, claim.position, claim.batch, mapped);
         arrow_batch_unref(claim.batch);
         dataset_unref(claim.dataset);
         TRY(status);

@@ -122,6 +122,7 @@ struct dataset {
         size_t count; /* appended */
         size_t held_bytes;
         size_t bytes; /* bodies appended */
+        size_t dictionary_bytes;
         int64_t rows;
         size_t spill_next;    /* position of the next batch that may go to disk */
         size_t spilled_bytes; /* bodies that are there, but those of a durable one */
@@ -142,6 +143,18 @@ struct dataset_reader {
     size_t end;       /* positions from here on are not for it */
     bool is_waiting;  /* guarded by the dataset's lock: the last step was WAIT */
 };
+
+/* Whether its body is a part of a file. */
+static inline bool dataset_batch_is_on_disk(const struct arrow_batch *batch)
+{
+    return batch->memory_bytes - batch->dictionary_bytes < batch->body_bytes;
+}
+
+/* What a batch counts for where datasets are bounded. */
+static inline size_t dataset_batch_bytes(const struct arrow_batch *batch)
+{
+    return batch->body_bytes + batch->dictionary_bytes;
+}
 
 /* What a batch is charged with. */
 static inline size_t dataset_batch_cost(const struct arrow_batch *batch)
@@ -194,9 +207,10 @@ void dataset_add(struct dataset *dataset, struct arrow_batch *batch, size_t cost
 /* Without a lock: writes the batch of a result to a temporary file. False when there is no disk for it. */
 bool dataset_spill_batch(struct dataset *dataset, struct arrow_batch *batch,
                          struct arrow_batch **out_mapped);
-/* Without a lock: puts `batch`, which is taken over, in the place of the same one at `position` if that needs
- * more memory, and gives the difference back. `expected`: what has to be there; NULL: anything. */
-bool dataset_replace(struct dataset *dataset, size_t position, const struct arrow_batch *expected,
+/* Without a lock: puts `batch`, which is taken over, in the place of the same one at `position` unless that
+ * needs less memory, and gives the difference back. `expected`: what has to be there to go to the spill file
+ * that `batch` is in; NULL: anything, since `batch` is the dataset's own file's. */
+void dataset_replace(struct dataset *dataset, size_t position, const struct arrow_batch *expected,
                      struct arrow_batch *batch);
 
 /* --- the store's side ------------------------------------------------------------------------ */

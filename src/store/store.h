@@ -141,8 +141,9 @@ struct dataset_facts {
     size_t disk_bytes; /* on disk: spilled, and the files of a durable one */
     size_t batches;    /* appended */
     int64_t rows;
-    size_t bytes;        /* appended */
-    size_t memory_bytes; /* held now */
+    size_t bytes;            /* appended */
+    size_t dictionary_bytes; /* shared by those */
+    size_t memory_bytes;     /* held now */
     size_t readers;
     bool transient;
     bool read_to_end; /* at least once */

@@ -24,7 +24,7 @@ static void receive_found(void *context, struct journal_found *found)
     for (size_t i = 0; i < found->batch_count; i++) {
         size_t cost = dataset_batch_cost(found->batches[i]);
         store_charge_always(store, cost);
-        atomic_fetch_add(&dataset->account->bytes, found->batches[i]->body_bytes);
+        atomic_fetch_add(&dataset->account->bytes, dataset_batch_bytes(found->batches[i]));
         lock_take(&dataset->locked.lock);
         dataset_add(dataset, found->batches[i], cost);
         lock_give(&dataset->locked.lock);

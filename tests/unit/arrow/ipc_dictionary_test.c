@@ -257,6 +257,8 @@ static void dictionaries_are_charged(void **state)
     assert_int_equal(feed_indices(decoder, schema, 0, 1, &first), STATUS_OK);
     assert_int_equal(feed_indices(decoder, schema, 0, 1, &second), STATUS_OK);
     assert_true(first->memory_bytes > values->body_bytes);
+    assert_in_range(first->dictionary_bytes, values->body_bytes, first->memory_bytes);
+    assert_int_equal(second->dictionary_bytes, 0);
     assert_true(second->memory_bytes < 10000);
 }
 

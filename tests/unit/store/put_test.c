@@ -7,6 +7,8 @@
 #include "event/lock.h"
 #include "store/name.h"
 
+#define DICTIONARY_BYTES ((size_t)1 << 20)
+
 /* --- puts -------------------------------------------------------------------------------------- */
 
 static void nothing_is_seen_before_the_commit(void **state)
@@ -190,8 +192,8 @@ static void another_schema_is_refused_naming_the_field(void **state)
 static void two_that_create_the_same(void **state)
 {
     struct world *world = *state;
-    struct put *first = begin(world, "a", PUT_UPSERT, DATASET_IN_PROCESS);
-    struct put *second = begin(world, "a", PUT_UPSERT, DATASET_IN_PROCESS);
+    struct put *first = begin(world, "a", PUT_CREATE, DATASET_IN_PROCESS);
+    struct put *second = begin(world, "a", PUT_CREATE, DATASET_IN_PROCESS);
     add(world, first, 0);
     add(world, second, 0);
     commit(world, first);
@@ -201,6 +203,58 @@ static void two_that_create_the_same(void **state)
     put_destroy(second);
     expect_content(world, "a", 1);
     assert_int_equal(each_file(world, NULL), 2);
+}
+
+/* Whoever is later appends; the dataset has the durability of whoever was first. */
+static void two_that_create_or_append(void **state)
+{
+    for (int i = 0; i < 4; i++) {
+        struct world *world = *state;
+        enum dataset_durability one = i & 1 ? DATASET_IN_MEMORY : DATASET_IN_PROCESS;
+        enum dataset_durability other = i & 2 ? DATASET_IN_MEMORY : DATASET_ON_DISK;
+        char path[16];
+        snprintf(path, sizeof(path), "a%d", i);
+        struct put *first = begin(world, path, PUT_UPSERT, one);
+        struct put *second = begin(world, path, PUT_UPSERT, other);
+        add(world, first, 0);
+        add(world, second, 1);
+        commit(world, first);
+        struct put_result result = commit(world, second);
+        assert_false(result.is_new);
+        assert_int_equal(result.batches, 1);
+        assert_int_equal(result.total_batches, 2);
+        assert_int_equal(result.durability, one);
+        put_destroy(first);
+        put_destroy(second);
+        expect_content(world, path, 2);
+    }
+    reopen(*state);
+    assert_int_equal(each_file(*state, NULL), 4);
+    expect_content(*state, "a0", 2);
+    assert_int_equal(find(*state, "a1"), STATUS_NOT_FOUND);
+    expect_content(*state, "a2", 2);
+    assert_int_equal(find(*state, "a3"), STATUS_NOT_FOUND);
+}
+
+static void a_late_append_has_to_fit(void **state)
+{
+    struct world *world = *state;
+    struct put *late = begin(world, "a", PUT_UPSERT, DATASET_IN_PROCESS);
+    struct arrow_schema *other = arrow_schema_create(1);
+    arrow_field_init(other, &other->fields[0], STR("n"), ARROW_UTF8);
+    arrow_schema_seal(other, NULL);
+    const struct put_options options = {.path = STR("a"), .schema = other};
+    struct put *first = NULL;
+    struct put_result result;
+    assert_int_equal(put_begin(world->store, &options, &first, &world->error), STATUS_OK);
+    commit(world, first);
+    add(world, late, 0);
+    assert_int_equal(put_commit(late, &result, &world->error), STATUS_INVALID_ARGUMENT);
+    assert_non_null(strstr(world->error.message, "field 'n'"));
+    put_destroy(late);
+    put_destroy(first);
+    arrow_schema_unref(other);
+    assert_int_equal(each_file(world, NULL), 0);
 }
 
 static void an_append_to_what_was_dropped(void **state)
@@ -488,6 +542,142 @@ static void a_put_beyond_all_places_is_refused(void **state)
     expect_content(world, "a0", 1);
 }
 
+/* One whose dictionaries are many times as large as its body. */
+static struct arrow_batch *batch_with_dictionaries(struct arrow_schema *schema, int64_t number)
+{
+    struct arrow_batch *batch = big_batch(schema, number);
+    batch->dictionary_bytes = DICTIONARY_BYTES;
+    batch->memory_bytes += DICTIONARY_BYTES;
+    return batch;
+}
+
+static struct dataset_facts facts_at(struct world *world, const char *path)
+{
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    if (store_find_name(world->store, str_of(path), &dataset, &world->error) != STATUS_OK)
+        fail_msg("%s", world->error.message);
+    return facts_of(dataset);
+}
+
+static enum status append_with_dictionaries(struct world *world, struct put *put, int64_t number)
+{
+    return put_append(put, batch_with_dictionaries(world->schema, number), &world->error);
+}
+
+static void dictionaries_are_charged_wherever_the_batches_are(void **state)
+{
+    struct world *world = *state;
+    world->memory_bytes_max = 3 * DICTIONARY_BYTES;
+    reopen(world);
+    struct put *durable = begin(world, "a", PUT_CREATE, DATASET_IN_PROCESS);
+    struct put *spilled = begin(world, "b", PUT_CREATE, DATASET_IN_MEMORY);
+    assert_int_equal(append_with_dictionaries(world, durable, 0), STATUS_OK);
+    commit(world, durable);
+    assert_int_equal(append_with_dictionaries(world, spilled, 0), STATUS_OK);
+    for (int64_t i = 1; i < 40; i++)
+        add(world, spilled, i);
+    commit(world, spilled);
+    assert_true(facts_at(world, "a").memory_bytes > DICTIONARY_BYTES);
+    assert_true(facts_at(world, "a").memory_bytes < DICTIONARY_BYTES + BIG_ROWS * 8);
+    assert_true(facts_at(world, "b").memory_bytes > DICTIONARY_BYTES);
+    assert_int_equal(facts_at(world, "b").bytes, 40 * BIG_ROWS * 8);
+    assert_true(facts_at(world, "b").disk_bytes > 0);
+    put_destroy(durable);
+    put_destroy(spilled);
+    struct put *another = begin(world, "c", PUT_CREATE, DATASET_IN_PROCESS);
+    assert_int_equal(append_with_dictionaries(world, another, 0), STATUS_RESOURCE_EXHAUSTED);
+    put_destroy(another);
+    expect_content(world, "a", 1);
+    expect_content(world, "b", 40);
+}
+
+static void dictionaries_count_for_the_bound_of_a_dataset(void **state)
+{
+    struct world *world = *state;
+    world->kept_bytes_max = 2 * DICTIONARY_BYTES;
+    reopen(world);
+    struct put *put = begin(world, "a", PUT_CREATE, DATASET_IN_PROCESS);
+    assert_int_equal(append_with_dictionaries(world, put, 0), STATUS_OK);
+    assert_int_equal(append_with_dictionaries(world, put, 1), STATUS_RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(world->error.message, "--dataset-bytes-max"));
+    put_destroy(put);
+}
+
+static struct put *begin_for(struct world *world, const char *owner, const char *path)
+{
+    const struct put_options options = {
+        .path = str_of(path), .owner = str_of(owner), .schema = world->schema};
+    struct put *put = NULL;
+    if (put_begin(world->store, &options, &put, &world->error) != STATUS_OK)
+        fail_msg("%s", world->error.message);
+    return put;
+}
+
+static void dictionaries_count_for_the_bound_of_an_owner(void **state)
+{
+    struct world *world = *state;
+    world->owner_bytes_max = 2 * DICTIONARY_BYTES;
+    reopen(world);
+    struct put *first = begin_for(world, "anna", "a");
+    struct put *second = begin_for(world, "anna", "b");
+    assert_int_equal(append_with_dictionaries(world, first, 0), STATUS_OK);
+    assert_int_equal(append_with_dictionaries(world, second, 0), STATUS_RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(world->error.message, "--owner-dataset-bytes"));
+    put_destroy(first);
+    assert_int_equal(append_with_dictionaries(world, second, 0), STATUS_OK);
+    put_destroy(second);
+}
+
+static void who_appends_to_anothers_dataset_has_its_owner_pay(void **state)
+{
+    struct world *world = *state;
+    struct put_result result;
+    world->owner_bytes_max = 3 * BIG_ROWS * 8;
+    reopen(world);
+    struct put *put = begin_for(world, "anna", "a");
+    add(world, put, 0);
+    add(world, put, 1);
+    commit(world, put);
+    put_destroy(put);
+    put = begin_for(world, "bert", "a");
+    add(world, put, 2);
+    add(world, put, 3);
+    assert_int_equal(put_commit(put, &result, &world->error), STATUS_RESOURCE_EXHAUSTED);
+    assert_non_null(strstr(world->error.message, "--owner-dataset-bytes"));
+    put_destroy(put);
+    put = begin_for(world, "bert", "a");
+    add(world, put, 2);
+    commit(world, put);
+    put_destroy(put);
+    expect_content(world, "a", 3);
+    put = begin_for(world, "bert", "b"); /* he has paid nothing in the end */
+    for (int64_t i = 0; i < 3; i++)
+        add(world, put, i);
+    commit(world, put);
+    put_destroy(put);
+    put = begin_for(world, "anna", "c");
+    assert_int_equal(put_append(put, big_batch(world->schema, 0), &world->error),
+                     STATUS_RESOURCE_EXHAUSTED);
+    put_destroy(put);
+}
+
+/* What had spilled while it was staged is in the dataset's own file alone. */
+static void an_append_that_had_spilled_is_on_disk_once(void **state)
+{
+    struct world *world = *state;
+    world->memory_bytes_max = 1 << 20;
+    reopen(world);
+    put_all(world, "a", PUT_CREATE, DATASET_IN_PROCESS, 0, 1);
+    put_all(world, "a", PUT_APPEND, DATASET_IN_PROCESS, 1, 39);
+    struct stat segment;
+    int fd = find_segment(world);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &segment), 0);
+    assert_true(segment.st_blocks * 512 < 2 * BIG_ROWS * 8);
+    assert_in_range(facts_at(world, "a").disk_bytes, 40 * BIG_ROWS * 8, 41 * BIG_ROWS * 8);
+    expect_content(world, "a", 40);
+}
+
 /* --- names ------------------------------------------------------------------------------------- */
 
 static void paths_are_canonical(void **state)
@@ -530,6 +720,8 @@ int main(void)
         TEST(a_reader_ends_where_it_was_told),
         TEST(another_schema_is_refused_naming_the_field),
         TEST(two_that_create_the_same),
+        TEST(two_that_create_or_append),
+        TEST(a_late_append_has_to_fit),
         TEST(an_append_to_what_was_dropped),
         TEST(the_last_reference_is_given_to_the_workers),
         TEST(expiry),
@@ -542,6 +734,11 @@ int main(void)
         TEST(two_puts_together_hold_the_bound),
         TEST(spent_results_make_place_for_a_put),
         TEST(a_put_beyond_all_places_is_refused),
+        TEST(dictionaries_are_charged_wherever_the_batches_are),
+        TEST(dictionaries_count_for_the_bound_of_a_dataset),
+        TEST(dictionaries_count_for_the_bound_of_an_owner),
+        TEST(who_appends_to_anothers_dataset_has_its_owner_pay),
+        TEST(an_append_that_had_spilled_is_on_disk_once),
         cmocka_unit_test(paths_are_canonical),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,6 +27,7 @@ struct world {
     size_t memory_bytes_max;
     size_t disk_bytes_max;
     size_t kept_bytes_max;
+    size_t owner_bytes_max;
 };
 
 static inline void open_store(struct world *world)
@@ -36,6 +37,7 @@ static inline void open_store(struct world *world)
         .dataset_bytes_max = world->memory_bytes_max,
         .dataset_count_max = WORLD_DATASETS_MAX,
         .kept_bytes_max = world->kept_bytes_max,
+        .owner_bytes_max = world->owner_bytes_max,
         .disk_bytes_max = world->disk_bytes_max,
         .spill_folder = world->folder,
         .kept_folder = world->folder,
