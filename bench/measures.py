@@ -16,7 +16,7 @@ import time
 import datasets
 import transport
 from context import AGAIN_BYTES, FETCH, TABLE, numbers
-from measuring import MEBIBYTE, Measure, client_cpu, small_grpc_calls, watched
+from measuring import MEBIBYTE, Measure, client_cpu, watched
 from processes import CALL_SECONDS, ENVIRONMENT, REPOSITORY, post, run_json, start_volley
 
 CONNECTIONS = 16
@@ -131,23 +131,6 @@ def select_one(context):
          ("queries/s", "per_second", None, ">=", 5000)])
 
 
-def small_call(context, connections, streams):
-    """ListActions, no SQL, by h2load."""
-
-    def run(contestant):
-        calls = context.scaled({"volley": 100000, "arrow-go": 60000}.get(contestant, 10000))
-        return small_grpc_calls(context, context.server(contestant),
-                                "/arrow.flight.protocol.FlightService/ListActions", calls,
-                                connections, streams)
-
-    goal = 12 if streams == 1 else 3
-    return Measure(
-        f"small-{connections}x{streams}",
-        f"Small call without SQL (ListActions), {connections} connections x {streams} streams",
-        ["volley", "pyarrow", "arrow-go"], run, ("per_second", "server_us_per_call", "client_cpu"),
-        [("server CPU per call, us", "server_us_per_call", None, "<=", goal)])
-
-
 def http_download(context):
     """The table as an Arrow stream over HTTP to curl."""
 
@@ -239,8 +222,6 @@ def start_up(context):
 def all_measures(context):
     measures = [stream_table(context), read_again(context, MEBIBYTE), read_again(context, 64 << 10),
                 select_one(context)]
-    if shutil.which("h2load"):
-        measures += [small_call(context, CONNECTIONS, 1), small_call(context, 1, 64)]
     if shutil.which("curl"):
         measures.append(http_download(context))
     measures += [
