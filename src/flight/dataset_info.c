@@ -120,7 +120,7 @@ enum status flight_read_plain_ticket(struct arena *arena, struct slice bytes,
 
 /* --- endpoints ------------------------------------------------------------------------------ */
 
-void flight_write_locations(const struct flight_call *call, struct arena *arena,
+static void write_locations(const struct flight_call *call, struct arena *arena,
                             Flight__FlightEndpoint *endpoint)
 {
     const struct flight_options *options = &call->flight->options;
@@ -146,6 +146,37 @@ Google__Timestamp *flight_timestamp_make(struct arena *arena, int64_t time_us)
     return timestamp;
 }
 
+Flight__FlightEndpoint *flight_endpoint_make(const struct flight_call *call, struct arena *arena,
+                                             struct str ticket, int64_t expires_us)
+{
+    Flight__FlightEndpoint *endpoint = ARENA_NEW(arena, Flight__FlightEndpoint);
+    flight__flight_endpoint__init(endpoint);
+    endpoint->ticket = ARENA_NEW(arena, Flight__Ticket);
+    flight__ticket__init(endpoint->ticket);
+    endpoint->ticket->ticket = proto_binary(ticket);
+    if (expires_us != 0)
+        endpoint->expiration_time = flight_timestamp_make(arena, expires_us);
+    write_locations(call, arena, endpoint);
+    return endpoint;
+}
+
+void flight_write_dealt(const struct flight_call *call, struct arena *arena, struct str id,
+                        const struct dataset_part *part, size_t count, int64_t expires_us,
+                        Flight__FlightInfo *flight_info)
+{
+    struct dataset_part stripe = *part; /* its columns belong to somebody else */
+    flight_info->endpoint = ARENA_NEW_ARRAY(arena, Flight__FlightEndpoint *, count);
+    flight_info->n_endpoint = count;
+    for (size_t i = 0; i < count; i++) {
+        if (count > 1) {
+            stripe.first_batch = i;
+            stripe.stride = count;
+        }
+        flight_info->endpoint[i] = flight_endpoint_make(
+            call, arena, flight_ticket_make(call, arena, id, &stripe), expires_us);
+    }
+}
+
 /* What an info is made from. */
 struct description {
     const struct flight_call *call;
@@ -166,16 +197,10 @@ static int64_t expiry_of(const struct description *description)
 static Flight__FlightEndpoint *make_endpoint(const struct description *description,
                                              const struct dataset_part *part)
 {
-    struct arena *arena = description->arena;
-    Flight__FlightEndpoint *endpoint = ARENA_NEW(arena, Flight__FlightEndpoint);
-    flight__flight_endpoint__init(endpoint);
-    endpoint->ticket = ARENA_NEW(arena, Flight__Ticket);
-    flight__ticket__init(endpoint->ticket);
-    endpoint->ticket->ticket =
-        proto_binary(flight_ticket_make(description->call, arena, description->facts.id, part));
-    endpoint->expiration_time = flight_timestamp_make(arena, expiry_of(description));
-    flight_write_locations(description->call, arena, endpoint);
-    return endpoint;
+    struct str ticket =
+        flight_ticket_make(description->call, description->arena, description->facts.id, part);
+    return flight_endpoint_make(description->call, description->arena, ticket,
+                                expiry_of(description));
 }
 
 /* The first row of endpoint `index` of `count`, from the first row of the part on. */
@@ -218,15 +243,17 @@ static enum status write_endpoints(const struct description *description, size_t
                                    Flight__FlightInfo *info, struct error *error)
 {
     bool is_over = description->facts.state == DATASET_COMPLETE && !description->facts.transient;
-    if (count > description->rows || !is_over)
-        count = 1;
+    size_t stripes = size_max(description->facts.stripes, 1);
+    if (count == FLIGHT_ENDPOINTS_AS_DIVIDED || count > description->rows || !is_over) {
+        flight_write_dealt(description->call, description->arena, description->facts.id,
+                           &description->part, count == FLIGHT_ENDPOINTS_AS_DIVIDED ? stripes : 1,
+                           expiry_of(description), info);
+        return STATUS_OK;
+    }
     info->endpoint = ARENA_NEW_ARRAY(description->arena, Flight__FlightEndpoint *, count);
     info->n_endpoint = count;
-    info->ordered = is_over;
-    if (count > 1)
-        return divide(description, count, info->endpoint, error);
-    info->endpoint[0] = make_endpoint(description, &description->part);
-    return STATUS_OK;
+    info->ordered = true;
+    return divide(description, count, info->endpoint, error);
 }
 
 static void write_totals(const struct description *description, Flight__FlightInfo *info)

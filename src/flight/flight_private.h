@@ -45,6 +45,7 @@ struct flight_call {
     struct slice command;        /* the Any of a command that is its own ticket */
     struct arrow_schema *schema; /* of a command without a query, and of a part of a result */
     struct dataset_part part;    /* what is asked of the result of the query */
+    size_t endpoint_count;       /* into which that result was divided */
     struct slice answer;         /* made by receive; empty: by next */
     struct loop_timer look;      /* while it waits: has it look again */
     uint64_t poll_until_ns;      /* PollFlightInfo: answers then, whatever there is */
@@ -100,6 +101,15 @@ MUST_CHECK enum status flight_put_wishes(const struct flight_call *call,
 MUST_CHECK enum status flight_body_bytes_max(struct flight_call *call, size_t *out_bytes,
                                              struct error *error);
 
+/* How many endpoints the client asks for, 1 where it does not. */
+MUST_CHECK enum status flight_endpoint_count(const struct flight_call *call, size_t *out_count,
+                                             struct error *error);
+/* Deals the result of the call's query, which was not started yet, out to as many endpoints as are asked for. */
+MUST_CHECK enum status flight_divide_result(struct flight_call *call, struct error *error);
+/* The FlightInfo of the call's query or command, in the call's arena. */
+MUST_CHECK enum status flight_plan_info(struct flight_call *call, Flight__FlightInfo **out_info,
+                                        struct error *error);
+
 /* What the option `compression` asks for; NULL: nothing. */
 MUST_CHECK enum status flight_compressor(const struct flight_call *call,
                                          struct ipc_compressor **out_compressor,
@@ -119,7 +129,9 @@ CLEANUP_FUNCTION(struct exchange *, exchange_destroy)
 /* The dataset that a target of kind DATASET names, one reference. */
 MUST_CHECK enum status flight_find_dataset(const struct flight *flight, const struct target *target,
                                            struct dataset **out_dataset, struct error *error);
-#define FLIGHT_ENDPOINTS_MAX 64
+#define FLIGHT_ENDPOINTS_MAX DATASET_STRIPES_MAX
+/* The endpoints into which a result was divided once for all. */
+#define FLIGHT_ENDPOINTS_AS_DIVIDED 0
 /* A FlightInfo without descriptor, in the arena: `endpoint_count` endpoints over the part, which together
  * read what is there now. */
 MUST_CHECK enum status flight_info_make(const struct flight_call *call, struct arena *arena,
@@ -131,9 +143,14 @@ Flight__FlightDescriptor *flight_descriptor_make(struct arena *arena, struct dat
 /* The bytes of a signed ticket, in the arena. */
 struct str flight_ticket_make(const struct flight_call *call, struct arena *arena, struct str id,
                               const struct dataset_part *part);
-/* The locations of an endpoint. */
-void flight_write_locations(const struct flight_call *call, struct arena *arena,
-                            Flight__FlightEndpoint *endpoint);
+/* An endpoint, in the arena; with `expires_us` 0 for a ticket that does not expire. */
+Flight__FlightEndpoint *flight_endpoint_make(const struct flight_call *call, struct arena *arena,
+                                             struct str ticket, int64_t expires_us);
+/* Gives the info the endpoints of the dataset of that id, whose batches are dealt out to `count` (1: all to one);
+ * the part has neither `from` nor `limit` where it is more than one. */
+void flight_write_dealt(const struct flight_call *call, struct arena *arena, struct str id,
+                        const struct dataset_part *part, size_t count, int64_t expires_us,
+                        Flight__FlightInfo *flight_info);
 Google__Timestamp *flight_timestamp_make(struct arena *arena, int64_t time_us);
 /* Reads a ticket that is no Any: a name, JSON or SQL; its texts are the arena's or those of `bytes`. */
 MUST_CHECK enum status flight_read_plain_ticket(struct arena *arena, struct slice bytes,

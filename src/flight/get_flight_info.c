@@ -7,6 +7,10 @@
  * dataset and is signed; the ticket of any other command is the command. A dataset is described at once
  * (dataset_info.c).
  *
+ * On request a result has several endpoints (`parallel-endpoints`). It is not there yet, so that nobody knows where
+ * its middle is: its batches are dealt out in turns, to be read while the statement runs, and the endpoints one
+ * after the other are not in the statement's order.
+ *
  * A result of RETURNING that outgrows its memory goes on only when somebody reads it, which takes the
  * ticket: the answer is then given before the end, without totals. That state has no notification, so
  * that a timer looks for it.
@@ -88,26 +92,13 @@ enum status flight_plan_descriptor(struct flight_call *call, struct slice messag
 
 /* --- GetFlightInfo of a dataset --------------------------------------------------------------- */
 
-static enum status read_endpoint_count(const struct flight_call *call, size_t *out_count,
-                                       struct error *error)
-{
-    struct str text = flight_option(call, "parallel-endpoints");
-    uint64_t count = 1;
-    if (text.len > 0 && (!str_to_u64(text, &count) || count < 1 || count > FLIGHT_ENDPOINTS_MAX))
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
-                              "option parallel-endpoints takes a number from 1 to %d, not '%.*s'",
-                              FLIGHT_ENDPOINTS_MAX, STR_ARGS(text));
-    *out_count = (size_t)count;
-    return STATUS_OK;
-}
-
 static enum status answer_dataset(struct flight_call *call, struct error *error)
 {
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
     size_t endpoint_count = 1;
     Flight__FlightInfo *info;
-    TRY(read_endpoint_count(call, &endpoint_count, error));
+    TRY(flight_endpoint_count(call, &endpoint_count, error));
     TRY(flight_info_make(call, &arena, call->dataset, &call->part, endpoint_count, &info, error));
     TRY(proto_unpack(&arena, &flight__flight_descriptor__descriptor, call->descriptor,
                      &info->flight_descriptor, error));
@@ -123,6 +114,18 @@ static bool starts_now(const struct flight_call *call)
            engine_session_in_transaction(session_engine(call->session));
 }
 
+enum status flight_divide_result(struct flight_call *call, struct error *error)
+{
+    TRY(flight_endpoint_count(call, &call->endpoint_count, error));
+    /* Which batches the rows of a part are in is not known yet. */
+    if (call->part.from > 0 || call->part.limit != UINT64_MAX ||
+        query_schema(call->query)->field_count == 0)
+        call->endpoint_count = 1;
+    if (call->endpoint_count > 1)
+        dataset_divide(query_dataset(call->query), call->endpoint_count);
+    return STATUS_OK;
+}
+
 enum status get_flight_info_receive(struct grpc_call *grpc, struct slice message,
                                     struct error *error)
 {
@@ -134,6 +137,7 @@ enum status get_flight_info_receive(struct grpc_call *grpc, struct slice message
     if (!call->query)
         return STATUS_OK;
     grpc->fingerprint = query_fingerprint(call->query);
+    TRY(flight_divide_result(call, error));
     return starts_now(call) ? flight_start(call, error) : STATUS_OK;
 }
 
@@ -183,14 +187,6 @@ static enum status read_totals(const struct flight_call *call, Flight__FlightInf
     return STATUS_OK;
 }
 
-/* The ticket's bytes: a signed handle of the query's dataset, or the command. */
-static struct str make_ticket(const struct flight_call *call)
-{
-    if (!call->query)
-        return slice_str(call->command);
-    return flight_ticket_make(call, call->call->arena, query_id(call->query), &call->part);
-}
-
 static struct arrow_schema *announced_schema(const struct flight_call *call)
 {
     if (call->schema)
@@ -203,28 +199,41 @@ static int64_t expiry_us(const struct flight_call *call)
     return clock_wall_us() + (int64_t)call->flight->options.result_ttl_ms * 1000;
 }
 
-static enum status write_info(struct flight_call *call, struct slices *out, struct error *error)
+static void write_endpoints(const struct flight_call *call, Flight__FlightInfo *flight_info)
 {
     struct arena *arena = call->call->arena;
-    Flight__FlightInfo flight_info = FLIGHT__FLIGHT_INFO__INIT;
-    TRY(read_totals(call, &flight_info, error));
-    CLEANUP(slice_finish) struct slice schema = ipc_encapsulated_schema(announced_schema(call));
-    Flight__Ticket ticket = FLIGHT__TICKET__INIT;
-    Flight__FlightEndpoint endpoint = FLIGHT__FLIGHT_ENDPOINT__INIT;
-    Flight__FlightEndpoint *endpoints[] = {&endpoint};
-    TRY(proto_unpack(arena, &flight__flight_descriptor__descriptor, call->descriptor,
-                     &flight_info.flight_descriptor, error));
-    ticket.ticket = proto_binary(make_ticket(call));
-    endpoint.ticket = &ticket;
-    flight_write_locations(call, arena, &endpoint);
-    flight_info.schema = proto_binary(slice_str(schema));
-    flight_info.endpoint = endpoints;
-    flight_info.n_endpoint = 1;
     if (call->query) {
-        endpoint.expiration_time = flight_timestamp_make(arena, expiry_us(call));
-        flight_info.app_metadata = proto_binary(query_id(call->query));
+        flight_write_dealt(call, arena, query_id(call->query), &call->part, call->endpoint_count,
+                           expiry_us(call), flight_info);
+        flight_info->app_metadata = proto_binary(query_id(call->query));
+        return;
     }
-    proto_append(out, &flight_info);
+    flight_info->endpoint = ARENA_NEW(arena, Flight__FlightEndpoint *);
+    flight_info->endpoint[0] = flight_endpoint_make(call, arena, slice_str(call->command), 0);
+    flight_info->n_endpoint = 1;
+}
+
+enum status flight_plan_info(struct flight_call *call, Flight__FlightInfo **out_info,
+                             struct error *error)
+{
+    struct arena *arena = call->call->arena;
+    Flight__FlightInfo *flight_info = ARENA_NEW(arena, Flight__FlightInfo);
+    flight__flight_info__init(flight_info);
+    TRY(read_totals(call, flight_info, error));
+    TRY(proto_unpack(arena, &flight__flight_descriptor__descriptor, call->descriptor,
+                     &flight_info->flight_descriptor, error));
+    CLEANUP(slice_finish) struct slice schema = ipc_encapsulated_schema(announced_schema(call));
+    flight_info->schema = proto_binary(arena_copy(arena, slice_str(schema)));
+    write_endpoints(call, flight_info);
+    *out_info = flight_info;
+    return STATUS_OK;
+}
+
+static enum status write_info(struct flight_call *call, struct slices *out, struct error *error)
+{
+    Flight__FlightInfo *flight_info;
+    TRY(flight_plan_info(call, &flight_info, error));
+    proto_append(out, flight_info);
     return STATUS_OK;
 }
 

@@ -114,13 +114,13 @@ void flight_cancel(struct grpc_call *call)
         stop_query(flight_call, "the client cancelled the call or its deadline passed");
 }
 
-/* A reader that leaves early stops the query, unless somebody else reads along. */
+/* A reader that leaves early stops the query, unless somebody else reads along or is still to come. */
 static void close_reader(struct flight_call *call)
 {
     download_finish(&call->download);
     struct dataset_facts facts;
     dataset_facts(call->dataset, &facts);
-    if (!call->query || facts.state != DATASET_OPEN || facts.readers > 0)
+    if (!call->query || facts.state != DATASET_OPEN || facts.readers > 0 || facts.awaits_readers)
         return;
     stop_query(call, "the reader of the result left before its end");
 }

@@ -45,6 +45,19 @@ static enum status read_timeout(struct flight_call *call, uint64_t *out_timeout_
                      STR_ARGS(text));
 }
 
+enum status flight_endpoint_count(const struct flight_call *call, size_t *out_count,
+                                  struct error *error)
+{
+    struct str text = flight_option(call, "parallel-endpoints");
+    uint64_t count = 1;
+    if (text.len > 0 && (!str_to_u64(text, &count) || count < 1 || count > FLIGHT_ENDPOINTS_MAX))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "option parallel-endpoints takes a number from 1 to %d, not '%.*s'",
+                              FLIGHT_ENDPOINTS_MAX, STR_ARGS(text));
+    *out_count = (size_t)count;
+    return STATUS_OK;
+}
+
 enum status flight_put_wishes(const struct flight_call *call, struct put_wishes *out_wishes,
                               struct error *error)
 {

@@ -2,8 +2,9 @@
  * poll_flight_info.c — PollFlightInfo: a statement whose end the client does not want to wait for.
  *
  * The first poll starts the statement and answers soon, later ones name it by its id and answer when it is
- * over, or after a while. The info is complete from the first answer on: one endpoint, whose reader follows
- * the result as it grows. A dataset that was put is complete at once.
+ * over, or after a while. The info is complete from the first answer on: its endpoints, whose readers follow
+ * the result as it grows, stay the same ones. A dataset that was put and a command without a statement are
+ * complete at once.
  *
  * receive runs on a worker, next on the loop. Source: Flight.proto, "PollInfo".
  * SPDX-License-Identifier: Apache-2.0
@@ -50,8 +51,8 @@ enum status poll_flight_info_receive(struct grpc_call *grpc, struct slice messag
     if (call->dataset)
         return follow_dataset(call, error);
     if (!call->query)
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "this command is answered at once; use GetFlightInfo");
+        return STATUS_OK;
+    TRY(flight_divide_result(call, error));
     call->dataset = dataset_ref(query_dataset(call->query));
     return flight_start(call, error);
 }
@@ -97,14 +98,28 @@ static enum status write_end(const struct flight_call *call, Flight__PollInfo *p
     return STATUS_OK;
 }
 
-static enum status write_poll(struct flight_call *call, struct slices *out, struct error *error)
+static enum status make_info(struct flight_call *call, Flight__FlightInfo **out_info,
+                             struct error *error)
 {
     struct arena *arena = call->call->arena;
+    struct dataset_facts facts;
+    size_t endpoint_count;
+    if (!call->dataset)
+        return flight_plan_info(call, out_info, error);
+    dataset_facts(call->dataset, &facts);
+    TRY(flight_endpoint_count(call, &endpoint_count, error));
+    TRY(flight_info_make(call, arena, call->dataset, &call->part,
+                         facts.is_kept ? endpoint_count : FLIGHT_ENDPOINTS_AS_DIVIDED, out_info,
+                         error));
+    return proto_unpack(arena, &flight__flight_descriptor__descriptor, call->descriptor,
+                        &(*out_info)->flight_descriptor, error);
+}
+
+static enum status write_poll(struct flight_call *call, struct slices *out, struct error *error)
+{
     Flight__PollInfo poll = FLIGHT__POLL_INFO__INIT;
     bool is_over = !call->query || flight_query_is_over(call->query);
-    TRY(flight_info_make(call, arena, call->dataset, &call->part, 1, &poll.info, error));
-    TRY(proto_unpack(arena, &flight__flight_descriptor__descriptor, call->descriptor,
-                     &poll.info->flight_descriptor, error));
+    TRY(make_info(call, &poll.info, error));
     poll.expiration_time = poll.info->endpoint[0]->expiration_time;
     if (is_over)
         TRY(write_end(call, &poll, error));

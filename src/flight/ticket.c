@@ -25,6 +25,8 @@ void ticket_write(const struct crypto_mac *mac, const struct ticket *ticket, str
     buf_printf(out, "v1:%.*s:%zu-", STR_ARGS(ticket->dataset_id), part->first_batch);
     if (part->end_batch != SIZE_MAX)
         buf_append_u64(out, part->end_batch);
+    if (part->stride > 1)
+        buf_printf(out, "/%zu", part->stride);
     buf_printf(out, ":%llu+", (unsigned long long)part->from);
     if (part->limit != UINT64_MAX)
         buf_append_u64(out, part->limit);
@@ -76,12 +78,15 @@ static bool read_part(struct str rest, struct dataset_part *part)
 {
     uint64_t first;
     uint64_t end;
-    if (!read_number(&rest, '-', 0, &first) || !read_number(&rest, ':', SIZE_MAX, &end) ||
-        !read_number(&rest, '+', 0, &part->from) ||
+    uint64_t stride;
+    struct str batches = str_split(&rest, ':');
+    if (!read_number(&batches, '-', 0, &first) || !read_number(&batches, '/', SIZE_MAX, &end) ||
+        !read_number(&batches, '/', 0, &stride) || !read_number(&rest, '+', 0, &part->from) ||
         !read_number(&rest, ':', UINT64_MAX, &part->limit))
         return false;
     part->first_batch = (size_t)first;
     part->end_batch = (size_t)end;
+    part->stride = (size_t)stride;
     return read_columns(str_split(&rest, ':'), part);
 }
 

@@ -10,6 +10,9 @@
  * one comes, reads, leaves or cancels, or until other bytes come free: whoever gives bytes back, or
  * makes a dataset droppable, has all producers that wait for the store look again.
  *
+ * A result that was divided waits for the readers of all its parts: until the last of them came it is as one
+ * without a reader.
+ *
  * Where there is a disk for it, a producer waits for its readers no longer than OVERFLOW_PATIENCE_MS: then
  * its batches go to disk (spill.c), so that whoever reads slowly holds no query slot. Once one is
  * there, the next ones follow it at once, until all of them were read.

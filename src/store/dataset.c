@@ -155,19 +155,32 @@ void dataset_facts(struct dataset *dataset, struct dataset_facts *out_facts)
         .readers = dataset->locked.reader_count,
         .transient = dataset->locked.is_transient,
         .read_to_end = dataset->locked.read_to_end,
+        .stripes = dataset->locked.stripes,
+        .awaits_readers = dataset->locked.awaited != 0,
         .created_us = dataset->created_us,
         .expires_us = dataset->life.expires_us,
     };
 }
 
+void dataset_divide(struct dataset *dataset, size_t count)
+{
+    assert(count > 1 && count <= DATASET_STRIPES_MAX);
+    LOCKED(&dataset->locked.lock);
+    assert(dataset->locked.stripes == 0 && dataset->locked.base == 0);
+    dataset->locked.stripes = count;
+    dataset->locked.awaited = UINT64_MAX >> (DATASET_STRIPES_MAX - count);
+    dataset->locked.unfinished = dataset->locked.awaited;
+}
+
 /* --- wake-ups -------------------------------------------------------------------------------- */
 
-/* Adds waiting readers to `wakes`; the posting count keeps them from closing meanwhile. */
+/* Adds waiting readers that have something to do to `wakes`; the posting count keeps them from closing meanwhile. */
 static void collect_waiting(struct dataset *dataset, struct dataset_wakes *wakes)
 {
     wakes->count = 0;
     LIST_FOR_EACH (reader, &dataset->locked.readers, struct dataset_reader, link) {
-        if (reader->is_waiting && wakes->count < DATASET_WAKES_MAX) {
+        if (reader->is_waiting && wakes->count < DATASET_WAKES_MAX &&
+            dataset_reader_is_ready(reader)) {
             reader->is_waiting = false;
             if (reader->loop) {
                 wakes->items[wakes->count].loop = reader->loop;
@@ -213,7 +226,8 @@ void dataset_post_wakes(struct dataset *dataset, struct dataset_wakes *wakes)
 
 size_t dataset_read_floor(const struct dataset *dataset)
 {
-    size_t floor = dataset->locked.reader_count > 0 ? dataset->locked.count : dataset->locked.base;
+    bool is_read = dataset->locked.reader_count > 0 && dataset->locked.awaited == 0;
+    size_t floor = is_read ? dataset->locked.count : dataset->locked.base;
     LIST_FOR_EACH (reader, &dataset->locked.readers, struct dataset_reader, link) {
         floor = size_min(floor, reader->position);
     }

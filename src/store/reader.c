@@ -3,7 +3,10 @@
  *
  * A reader is a position and a place in the dataset's list of readers. In a transient dataset the
  * lowest position of the list is the border below which batches are freed; elsewhere a reader changes
- * nothing but itself. A reader that found nothing is marked as waiting and woken by the next change.
+ * nothing but itself. Of a dataset that was divided, each reader takes every n-th batch: which batch is
+ * whose is known from its position alone, so that a stripe can be read again. Nothing is freed before
+ * every stripe had its reader; one that leaves early is not waited for.
+ * A reader that found nothing is marked as waiting and woken by the next change.
  *
  * Threads: a reader belongs to one thread at a time; everything shared is under the dataset's lock.
  * Owns: struct dataset_reader, with a reference to its dataset.
@@ -38,6 +41,7 @@ enum status dataset_reader_open(struct dataset *dataset, size_t position, struct
     reader->loop = loop;
     reader->wake = wake;
     reader->position = position;
+    reader->stride = 1;
     reader->end = SIZE_MAX;
     list_append(&dataset->locked.readers, &reader->link);
     dataset->locked.reader_count++;
@@ -52,12 +56,17 @@ enum status dataset_reader_open(struct dataset *dataset, size_t position, struct
     return STATUS_OK;
 }
 
-/* True when the next step is not WAIT. With the dataset's lock. */
-static bool reader_is_ready(const struct dataset_reader *reader)
+bool dataset_reader_is_ready(const struct dataset_reader *reader)
 {
     const struct dataset *dataset = reader->dataset;
     return dataset->locked.state != DATASET_OPEN || reader->position < dataset->locked.count ||
            reader->position >= reader->end;
+}
+
+/* The bit of the stripe that it reads, of a dataset that was divided. */
+static uint64_t stripe_of(const struct dataset_reader *reader)
+{
+    return UINT64_C(1) << (reader->position % reader->stride);
 }
 
 /* The batch at the reader's position, with a reference, or NULL. With the dataset's lock. A next batch that
@@ -72,12 +81,24 @@ static struct arrow_batch *take_batch(struct dataset_reader *reader, struct data
         return NULL;
     struct arrow_batch **slot = &dataset->locked.slots[position - dataset->locked.slots_base];
     struct arrow_batch *batch = arrow_batch_ref(slot[0]);
-    if (position + 1 < dataset->locked.count && dataset_batch_is_on_disk(slot[1]))
-        *out_next = arrow_batch_ref(slot[1]);
-    reader->position++;
+    size_t stride = reader->stride;
+    if (stride < dataset->locked.count - position && dataset_batch_is_on_disk(slot[stride]))
+        *out_next = arrow_batch_ref(slot[stride]);
+    reader->position += stride;
     if (dataset->locked.is_transient)
         (void)dataset_take_batches(dataset, dataset_read_floor(dataset), freed);
     return batch;
+}
+
+/* Notes that a reader got to its end. With the dataset's lock. */
+static void note_end(const struct dataset_reader *reader)
+{
+    struct dataset *dataset = reader->dataset;
+    if (reader->stride == dataset->locked.stripes)
+        dataset->locked.unfinished &= ~stripe_of(reader);
+    else
+        dataset->locked.unfinished = 0;
+    dataset->locked.read_to_end |= dataset->locked.unfinished == 0;
 }
 
 /* Takes the batch over. */
@@ -88,7 +109,7 @@ static enum status hand_out(const struct dataset_reader *reader, struct arrow_ba
         arrow_batch_unref(batch);
         return error_set(error, STATUS_DATA_LOSS,
                          "batch %zu of '%.*s' came back from disk with a wrong checksum",
-                         reader->position - 1, STR_ARGS(reader->dataset->id));
+                         reader->position - reader->stride, STR_ARGS(reader->dataset->id));
     }
     *out_batch = batch;
     return STATUS_OK;
@@ -108,7 +129,8 @@ enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step
     const struct error *failure = dataset->locked.error;
     if (!batch) {
         reader->is_waiting = state == DATASET_OPEN;
-        dataset->locked.read_to_end |= state != DATASET_OPEN;
+        if (state != DATASET_OPEN)
+            note_end(reader);
     }
     lock_give(&dataset->locked.lock);
 
@@ -144,7 +166,7 @@ uint64_t dataset_reader_skip(struct dataset_reader *reader, uint64_t rows)
         if ((uint64_t)batch->rows > rows - passed)
             break;
         passed += (uint64_t)batch->rows;
-        reader->position++;
+        reader->position += reader->stride;
     }
     return passed;
 }
@@ -159,7 +181,7 @@ void dataset_reader_wait_until(struct dataset_reader *reader, uint64_t deadline_
     struct dataset *dataset = reader->dataset;
     LOCKED(&dataset->locked.lock);
     bool is_in_time = true;
-    while (is_in_time && !reader_is_ready(reader)) {
+    while (is_in_time && !dataset_reader_is_ready(reader)) {
         dataset->locked.sleepers++;
         if (deadline_ns == CLOCK_NEVER)
             condition_wait(&dataset->locked.changed, &dataset->locked.lock);
@@ -168,6 +190,16 @@ void dataset_reader_wait_until(struct dataset_reader *reader, uint64_t deadline_
                 condition_wait_until(&dataset->locked.changed, &dataset->locked.lock, deadline_ns);
         dataset->locked.sleepers--;
     }
+}
+
+void dataset_reader_deal(struct dataset_reader *reader, size_t stride)
+{
+    assert(stride > 0);
+    struct dataset *dataset = reader->dataset;
+    LOCKED(&dataset->locked.lock);
+    reader->stride = stride;
+    if (stride == dataset->locked.stripes)
+        dataset->locked.awaited &= ~stripe_of(reader);
 }
 
 void dataset_reader_end_at(struct dataset_reader *reader, size_t end)
@@ -213,13 +245,14 @@ void dataset_reader_close(struct dataset_reader *reader)
     bool is_last = remove_reader(reader);
     bool is_transient = dataset->locked.is_transient;
     bool is_open = dataset->locked.state == DATASET_OPEN;
+    bool is_awaited = dataset->locked.awaited != 0;
     bool is_posting = dataset->locked.posting > 0;
     lock_give(&dataset->locked.lock);
     lock_give(&store->locked.lock);
 
     if (is_posting)
         wait_until_posted(dataset);
-    if (is_transient && !is_last) {
+    if (is_transient && (!is_last || is_awaited)) {
         dataset_trim(dataset);
     } else if (is_transient && is_open) {
         struct error reason = ERROR_NONE;

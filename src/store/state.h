@@ -127,9 +127,15 @@ struct dataset {
         size_t spill_next;    /* position of the next batch that may go to disk */
         size_t spilled_bytes; /* bodies that are there, but those of a durable one */
         size_t overflow_end;  /* behind the last batch that was appended on disk */
+        size_t stripes;       /* dataset_divide; 0: whoever reads, reads all */
+        uint64_t awaited;     /* bit i: stripe i has had no reader yet */
+        uint64_t unfinished;  /* bit i: nobody has read stripe i to the end */
         struct arrow_batch *inline_slots[DATASET_INLINE_SLOTS];
     } locked;
 };
+
+/* True when the reader's next step is not WAIT. With the dataset's lock. */
+bool dataset_reader_is_ready(const struct dataset_reader *reader);
 
 /* An open dataset that no table knows. */
 struct dataset *dataset_make(struct store *store, const struct dataset_options *options);
@@ -140,6 +146,7 @@ struct dataset_reader {
     struct loop_task *wake;
     struct list link; /* dataset.locked.readers */
     size_t position;  /* written by its owner under the dataset's lock */
+    size_t stride;    /* from one position to its next one */
     size_t end;       /* positions from here on are not for it */
     bool is_waiting;  /* guarded by the dataset's lock: the last step was WAIT */
 };

@@ -11,22 +11,15 @@ import grpc
 import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
+from flight_calls import (CANCELLED, NOT_CANCELLABLE, SERVICE, Poll, cancel, command_descriptor, options,
+                          path_descriptor, raw)
 from flight_sql import field, fields, query_descriptor
 from harness import COMPUTING, STREAMING, Background, wait_until
-
-SERVICE = "/arrow.flight.protocol.FlightService/"
-CANCELLED, CANCELLING, NOT_CANCELLABLE = 1, 2, 3
 
 
 def numbers(first, count):
     return pa.table({"i": pa.array(range(first, first + count), pa.int64()),
                      "s": pa.array([f"text {n}" for n in range(first, first + count)], pa.string())})
-
-
-def options(**metadata):
-    return fl.FlightCallOptions(headers=[
-        (f"volley-{name.replace('_', '-')}".encode(), str(value).encode())
-        for name, value in metadata.items()])
 
 
 def path(*elements):
@@ -72,21 +65,6 @@ def act(client, name, body=b""):
 
 def name(prefix="t"):
     return f"{prefix}-{uuid.uuid4()}"
-
-
-def raw(server, method, *messages, metadata=(), timeout=60):
-    """A call by its bytes: the response messages, as a list."""
-    with grpc.insecure_channel("{}:{}".format(*server.flight_address)) as channel:
-        call = channel.stream_stream(SERVICE + method)
-        return list(call(iter(messages), metadata=metadata, timeout=timeout))
-
-
-def path_descriptor(*elements):
-    return field(1, 1) + b"".join(field(3, element) for element in elements)
-
-
-def command_descriptor(content):
-    return field(1, 2) + field(2, content)
 
 
 # --- putting ---------------------------------------------------------------------------------------
@@ -640,11 +618,6 @@ def test_renew_by_a_plain_ticket(flight):
     assert renew(flight, fl.FlightEndpoint(info.app_metadata, [])).expiration_time is not None
 
 
-def cancel(client, info):
-    (result,) = client.do_action(("CancelFlightInfo", field(1, info.serialize())))
-    return fields(result.body.to_pybytes())[1][0]
-
-
 def test_cancel_flight_info(flight, server):
     info = flight.get_flight_info(query_descriptor(COMPUTING.format(mark="cancelled_by_info")))
     reading = Background(lambda: list(flight.do_get(info.endpoints[0].ticket)))
@@ -664,35 +637,6 @@ def test_cancel_flight_info(flight, server):
 
 
 # --- polling ---------------------------------------------------------------------------------------
-
-
-class Poll:
-    """A PollInfo, taken apart."""
-
-    def __init__(self, server, descriptor):
-        (message,) = raw(server, "PollFlightInfo", descriptor)
-        found = fields_with_doubles(message)
-        self.info = fl.FlightInfo.deserialize(found[1])
-        self.descriptor = found.get(2)
-        self.progress = found.get(3)
-
-
-def fields_with_doubles(message):
-    """PollInfo's fields; `progress` is a double, which flight_sql.fields does not read."""
-    import struct
-
-    from flight_sql import read_varint
-    found, position = {}, 0
-    while position < len(message):
-        key, position = read_varint(message, position)
-        if key & 7 == 1:
-            (value,) = struct.unpack_from("<d", message, position)
-            position += 8
-        else:
-            length, position = read_varint(message, position)
-            value, position = message[position:position + length], position + length
-        found[key >> 3] = value
-    return found
 
 
 def test_poll_of_a_statement(server, flight):

@@ -58,6 +58,7 @@ static void carries_a_part(void **state)
                  .column_count = 3,
                  .first_batch = 4,
                  .end_batch = 9,
+                 .stride = 5,
                  .from = 1000,
                  .limit = 0},
     };
@@ -71,6 +72,7 @@ static void carries_a_part(void **state)
     assert_true(str_equal(ticket.dataset_id, STR("caller.named-1")));
     assert_int_equal(part.first_batch, 4);
     assert_int_equal(part.end_batch, 9);
+    assert_int_equal(part.stride, 5);
     assert_int_equal(part.from, 1000);
     assert_int_equal(part.limit, 0);
     assert_int_equal(part.column_count, 3);

@@ -1,0 +1,176 @@
+/*
+ * stripes_test.c — results whose batches are dealt out to several readers.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "fixture.h"
+
+#define LARGE ((size_t)1 << 30)
+
+struct world {
+    struct store *store;
+    struct arrow_schema *schema;
+    struct dataset *dataset;
+};
+
+static void open_world(struct world *world, bool is_transient, size_t stripes)
+{
+    world->store = fixture_store(LARGE, LARGE, 10);
+    world->schema = fixture_schema();
+    world->dataset =
+        fixture_dataset(world->store, world->schema, "dealt", FIXTURE_TTL_MS, is_transient);
+    dataset_divide(world->dataset, stripes);
+}
+
+static void close_world(struct world *world)
+{
+    dataset_unref(world->dataset);
+    arrow_schema_unref(world->schema);
+    store_destroy(world->store);
+}
+
+static struct dataset_reader *reader_of(struct world *world, size_t stripe, size_t stripes)
+{
+    struct dataset_reader *reader = fixture_reader(world->dataset, stripe, NULL, NULL);
+    dataset_reader_deal(reader, stripes);
+    return reader;
+}
+
+static void append_numbers(struct world *world, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++)
+        fixture_append(world->dataset, i);
+}
+
+static void test_each_batch_goes_to_one_reader(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, false, 3);
+    append_numbers(&world, 7);
+    dataset_complete(world.dataset);
+    for (size_t stripe = 0; stripe < 3; stripe++) {
+        assert_false(facts_of(world.dataset).read_to_end);
+        CLEANUP(dataset_reader_close)
+        struct dataset_reader *reader = reader_of(&world, stripe, 3);
+        for (size_t number = stripe; number < 7; number += 3)
+            expect_batch(reader, (int64_t)number);
+        expect_step(reader, DATASET_END);
+    }
+    assert_true(facts_of(world.dataset).read_to_end);
+    close_world(&world);
+}
+
+static void test_skips_within_its_own_batches(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, false, 2);
+    append_numbers(&world, 6);
+    CLEANUP(dataset_reader_close) struct dataset_reader *reader = reader_of(&world, 1, 2);
+    uint64_t rows = FIXTURE_BODY_BYTES / 8;
+    assert_int_equal(dataset_reader_skip(reader, 2 * rows + 1), 2 * rows);
+    expect_batch(reader, 5);
+    expect_step(reader, DATASET_WAIT);
+    dataset_reader_close(STEAL(reader));
+    close_world(&world);
+}
+
+static void test_transient_waits_for_every_stripe(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, true, 2);
+    append_numbers(&world, 4);
+    struct dataset_reader *first = reader_of(&world, 0, 2);
+    expect_batch(first, 0);
+    expect_batch(first, 2);
+    size_t held = facts_of(world.dataset).memory_bytes;
+    dataset_reader_close(first);
+    assert_int_equal(facts_of(world.dataset).state, DATASET_OPEN);
+    assert_true(facts_of(world.dataset).awaits_readers);
+
+    /* Nothing is gone yet: the same rows come again. */
+    first = reader_of(&world, 0, 2);
+    expect_batch(first, 0);
+    struct dataset_reader *second = reader_of(&world, 1, 2);
+    assert_false(facts_of(world.dataset).awaits_readers);
+    expect_batch(second, 1);
+    expect_batch(first, 2);
+    assert_true(facts_of(world.dataset).memory_bytes < held);
+    dataset_reader_close(first);
+    expect_batch(second, 3);
+    assert_int_equal(facts_of(world.dataset).state, DATASET_OPEN);
+    dataset_reader_close(second);
+    assert_int_equal(facts_of(world.dataset).state, DATASET_FAILED);
+    close_world(&world);
+}
+
+static void test_complete_transient_is_kept_for_those_to_come(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, true, 2);
+    append_numbers(&world, 2);
+    dataset_complete(world.dataset);
+    struct dataset_reader *reader = reader_of(&world, 0, 2);
+    expect_batch(reader, 0);
+    expect_step(reader, DATASET_END);
+    dataset_reader_close(reader);
+    assert_true(is_found(world.store, "dealt"));
+    reader = reader_of(&world, 1, 2);
+    expect_batch(reader, 1);
+    expect_step(reader, DATASET_END);
+    dataset_reader_close(reader);
+    assert_false(is_found(world.store, "dealt"));
+    close_world(&world);
+}
+
+struct wake {
+    struct loop_task task;
+    int count;
+};
+
+static void on_wake(struct loop_task *task)
+{
+    CONTAINER_OF(task, struct wake, task)->count++;
+}
+
+static void test_only_who_has_a_batch_is_woken(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, false, 2);
+    CLEANUP(loop_destroy) struct loop *loop = NULL;
+    assert_int_equal(loop_create(&loop, NULL), STATUS_OK);
+    struct wake wakes[] = {{.task = LOOP_TASK_INIT(on_wake)}, {.task = LOOP_TASK_INIT(on_wake)}};
+    struct dataset_reader *readers[2];
+    for (size_t i = 0; i < 2; i++) {
+        readers[i] = fixture_reader(world.dataset, i, loop, &wakes[i].task);
+        dataset_reader_deal(readers[i], 2);
+        expect_step(readers[i], DATASET_WAIT);
+    }
+    fixture_append(world.dataset, 0);
+    loop_run_once(loop, 0);
+    assert_int_equal(wakes[0].count, 1);
+    assert_int_equal(wakes[1].count, 0);
+    expect_batch(readers[0], 0);
+    dataset_complete(world.dataset);
+    loop_run_once(loop, 0);
+    assert_int_equal(wakes[1].count, 1);
+    expect_step(readers[1], DATASET_END);
+    for (size_t i = 0; i < 2; i++)
+        dataset_reader_close(readers[i]);
+    close_world(&world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_each_batch_goes_to_one_reader),
+        cmocka_unit_test(test_skips_within_its_own_batches),
+        cmocka_unit_test(test_transient_waits_for_every_stripe),
+        cmocka_unit_test(test_complete_transient_is_kept_for_those_to_come),
+        cmocka_unit_test(test_only_who_has_a_batch_is_woken),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
