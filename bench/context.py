@@ -10,6 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import databases
 import duckdb
 import lineitem
 import web_peers
@@ -86,6 +87,10 @@ class Context:
             shutil.copy(self.table[0], self.copies[user])
         return self.copies[user]
 
+    def copy_of_database(self, server, kind):
+        """A server's own copy of a database that databases.py makes."""
+        return shutil.copy(databases.MADE[kind](self.built), self.folder / f"{server}.duckdb")
+
     def fetch(self, kind, *arguments):
         return run_json(sys.executable, "-W", "ignore", FETCH, self.built / "libdrain.so", kind,
                         *arguments)
@@ -130,6 +135,8 @@ class Context:
             return start_volley(self.folder, name, "--database", self.copy_of_table(name))
         if purpose == "insert":
             return start_volley(self.folder, name, "--database", self.folder / "insert-volley.duckdb")
+        if purpose in databases.MADE:
+            return start_volley(self.folder, name, "--database", self.copy_of_database(name, purpose))
         if purpose == "quiet":
             return start_volley(self.folder, name, "--log-level", "warning")
         if purpose == "spilled":
@@ -149,6 +156,8 @@ class Context:
             return start_python(folder, name, "standin.py", self.copy_of_table(name))
         if name == "standin-insert":
             return start_python(folder, name, "standin.py", folder / "insert-standin.duckdb")
+        if name == "standin-keyed":
+            return start_python(folder, name, "standin.py", self.copy_of_database(name, "keyed"))
         if name == "roapi":
             return start_roapi(folder, self.table[1], free_ports(2))
         return Server(name, [self.built / "raw", "serve", AGAIN_BYTES], folder,

@@ -14,6 +14,8 @@ import sys
 import time
 
 import datasets
+import sql_calls
+import sql_control
 import transport
 from context import AGAIN_BYTES, FETCH, TABLE, numbers
 from measuring import MEBIBYTE, Measure, client_cpu, watched
@@ -230,4 +232,5 @@ def all_measures(context):
         single_inserts(context, "update", "StatementExecuteUpdate (1 call)",
                        [("rows/s, three times the stand-in's 258", "per_second", None, ">=", 774)]),
         start_up(context)]
+    measures += sql_calls.all_measures(context) + sql_control.all_measures(context)
     return [*measures, *datasets.all_measures(context), *transport.all_measures(context)]

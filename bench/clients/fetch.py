@@ -3,11 +3,12 @@
 usage: fetch.py LIBRARY sql ADDRESS STATEMENT [NAME=VALUE...]     GetFlightInfo and DoGet
        fetch.py LIBRARY again ADDRESS STATEMENT [NAME=VALUE...]   a DoGet of a finished result
        fetch.py LIBRARY ticket ADDRESS TICKET                     a DoGet of a plain ticket
+       fetch.py LIBRARY parallel ADDRESS STATEMENT [NAME=VALUE...]   a DoGet of each endpoint, all at once
        fetch.py LIBRARY duckdb DATABASE STATEMENT                 DuckDB in this process
        fetch.py LIBRARY arrow BYTES STATEMENT                     DuckDB over the pyarrow table `input`
 
 LIBRARY is the built native/drain.c; NAME=VALUE are call headers. Prints one JSON object: seconds,
-rows, batches, and this process's CPU seconds during them.
+rows, batches, readers, and this process's CPU seconds during them.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -15,6 +16,7 @@ import ctypes
 import json
 import sys
 import time
+from concurrent import futures
 from pathlib import Path
 
 import duckdb
@@ -41,11 +43,30 @@ def drain(library, reader):
     return rows, batches.value
 
 
+def call_options(headers):
+    return pyarrow.flight.FlightCallOptions(
+        headers=[tuple(part.encode() for part in header.split("=", 1)) for header in headers])
+
+
+def of_endpoints(library, address, text, headers):
+    """Rows, batches and readers of a result whose endpoints are read at once, each on its own connection."""
+    options = call_options(headers)
+
+    def read(endpoint):
+        with pyarrow.flight.connect(f"grpc://{address}") as client:
+            return drain(library, client.do_get(endpoint.ticket, options).to_reader())
+
+    with pyarrow.flight.connect(f"grpc://{address}") as client:
+        endpoints = client.get_flight_info(flight_sql.query_descriptor(text), options).endpoints
+    with futures.ThreadPoolExecutor(len(endpoints)) as pool:
+        rows, batches = zip(*pool.map(read, endpoints))
+    return sum(rows), sum(batches), len(endpoints)
+
+
 def of_flight(kind, address, text, headers):
     """Two functions: what comes before the clock, and what is timed."""
     client = pyarrow.flight.connect(f"grpc://{address}")
-    options = pyarrow.flight.FlightCallOptions(
-        headers=[tuple(part.encode() for part in header.split("=", 1)) for header in headers])
+    options = call_options(headers)
     descriptor = flight_sql.query_descriptor(text)
 
     def ticket():
@@ -108,7 +129,9 @@ def of_arrow(size, statement):
 def main():
     library = ctypes.CDLL(sys.argv[1])
     kind, place, text, *headers = sys.argv[2:]
-    if kind == "duckdb":
+    if kind == "parallel":
+        prepare, read = lambda: None, lambda _: of_endpoints(library, place, text, headers)
+    elif kind == "duckdb":
         prepare, read = of_duckdb(place, text)
     elif kind == "arrow":
         prepare, read = of_arrow(int(place), text)
@@ -120,9 +143,10 @@ def main():
         print("primed", flush=True)
         sys.stdin.readline()
     cpu, start = time.process_time(), time.perf_counter()
-    rows, batches = drain(library, read(prepared))
+    found = read(prepared)
+    rows, batches, readers = found if kind == "parallel" else (*drain(library, found), 1)
     seconds = time.perf_counter() - start
-    print(json.dumps({"seconds": seconds, "rows": rows, "batches": batches,
+    print(json.dumps({"seconds": seconds, "rows": rows, "batches": batches, "readers": readers,
                       "client_cpu": time.process_time() - cpu}), flush=True)
 
 
