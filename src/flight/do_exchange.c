@@ -19,69 +19,38 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/random.h"
 #include "engine/engine.h"
 #include "engine/gate.h"
 #include "flight/exchange_sql.h"
 
-#include <stdio.h>
-
-/* Until the call is over, however long that takes. */
-#define INPUT_TTL_MS (UINT64_C(30) * 24 * 3600 * 1000)
 #define PREFIX_BYTES_MAX 256
 #define SCHEMA_NS (30 * NANOSECONDS_PER_SECOND)
 
 struct exchange {
-    struct store *store;
-    struct workers *workers;
-    char id[RANDOM_UUID_SIZE + 8]; /* of the input; private */
-    struct slice shown;            /* the statement as the client sent it */
-    struct buf sql;                /* what the engine gets */
+    struct slice shown; /* the statement as the client sent it */
+    struct buf sql;     /* what the engine gets */
     size_t sql_added;
-    bool is_staged; /* the input can be found by its id */
-    struct work destroy;
 };
 
 /* --- life ----------------------------------------------------------------------------------- */
-
-static void destroy_now(struct exchange *exchange)
-{
-    CLEANUP(dataset_unref) struct dataset *input = NULL;
-    if (exchange->is_staged &&
-        store_find(exchange->store, str_of(exchange->id), &input, NULL) == STATUS_OK)
-        dataset_drop(input);
-    slice_finish(&exchange->shown);
-    buf_finish(&exchange->sql);
-    free(exchange);
-}
-
-static void destroy_on_worker(struct work *work)
-{
-    destroy_now(CONTAINER_OF(work, struct exchange, destroy));
-}
 
 void exchange_destroy(struct exchange *exchange)
 {
     if (!exchange)
         return;
-    exchange->destroy.run = destroy_on_worker;
-    if (!exchange->is_staged || !exchange->workers ||
-        workers_submit(exchange->workers, &exchange->destroy, NULL) != STATUS_OK)
-        destroy_now(exchange);
+    slice_finish(&exchange->shown);
+    buf_finish(&exchange->sql);
+    free(exchange);
 }
 
 static enum status exchange_create(const struct flight_call *call, struct str sql,
                                    struct exchange **out_exchange, struct error *error)
 {
     CLEANUP(exchange_destroy) struct exchange *exchange = NEW(struct exchange);
-    char uuid[RANDOM_UUID_SIZE];
-    random_uuid(uuid);
-    snprintf(exchange->id, sizeof(exchange->id), ".input-%s", uuid);
-    exchange->store = call->flight->options.store;
-    exchange->workers = call->flight->options.workers;
     exchange->shown = slice_copy(sql.ptr, sql.len);
     buf_init(&exchange->sql, SQL_TEXT_BYTES_MAX + PREFIX_BYTES_MAX);
-    TRY(exchange_sql_write(sql, str_of(exchange->id), &exchange->sql, &exchange->sql_added, error));
+    TRY(exchange_sql_write(sql, input_id(call->input), &exchange->sql, &exchange->sql_added,
+                           error));
     *out_exchange = STEAL(exchange);
     return STATUS_OK;
 }
@@ -103,7 +72,7 @@ static enum status prepare(struct flight_call *call, struct error *error)
     CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
     TRY(flight_result_options(call, &options, error));
     if (engine_prepare_over(session_engine(call->session), buf_str(&exchange->sql),
-                            str_of(exchange->id), &options, &statement, &failure) != STATUS_OK)
+                            input_id(call->input), &options, &statement, &failure) != STATUS_OK)
         return mended(exchange, &failure, error);
     TRY(flight_prepare(call, slice_str(exchange->shown), statement, &call->query, error));
     (void)STEAL(statement);
@@ -121,11 +90,10 @@ static enum status start(struct flight_call *call, struct error *error)
 
 static enum status after_message(struct flight_call *call, struct error *error)
 {
-    struct arrow_schema *schema = upload_schema(call->upload);
+    struct arrow_schema *schema = upload_schema(input_upload(call->input));
     if (!schema || schema->dictionary_count > 0 || call->query)
         return STATUS_OK;
-    TRY(upload_begin(call->upload, error));
-    call->exchange->is_staged = true;
+    TRY(input_begin(call->input, error));
     return start(call, error);
 }
 
@@ -156,20 +124,8 @@ static enum status receive_first(struct flight_call *call, const struct flight_d
                          "{\"sql\": ...}");
     TRY(target_of_descriptor(&arena, first->flight_descriptor, TARGET_TO_READ, &target, error));
     TRY(check_target(&target, error));
-    TRY(exchange_create(call, target.sql, &call->exchange, error));
-    const struct target input = {
-        .kind = TARGET_DATASET,
-        .id = str_of(call->exchange->id),
-        .wishes = {.has_durability = true, .durability = DATASET_IN_MEMORY, .ttl_ms = INPUT_TTL_MS},
-    };
-    const struct upload_options upload = {
-        .store = call->exchange->store,
-        .workers = call->exchange->workers,
-        .target = &input,
-        .owner = session_user(call->session),
-        .is_open = true,
-    };
-    return upload_create(&upload, &call->upload, error);
+    TRY(flight_create_input(call, error));
+    return exchange_create(call, target.sql, &call->exchange, error);
 }
 
 enum status do_exchange_receive(struct grpc_call *grpc, struct slice message, struct error *error)
@@ -182,21 +138,19 @@ enum status do_exchange_receive(struct grpc_call *grpc, struct slice message, st
         TRY(receive_first(call, &data, error));
     if (call->answered)
         return STATUS_OK;
-    TRY(upload_receive(call->upload, &data, error));
+    TRY(upload_receive(input_upload(call->input), &data, error));
     return after_message(call, error);
 }
 
 enum status do_exchange_half_close(struct grpc_call *grpc, struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
-    struct put_result result;
     if (!call->received)
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "DoExchange without a message; the first one must carry {\"sql\": ...}");
     TRY(flight_check_wanted(call, error));
     if (!call->answered)
-        TRY(upload_commit(call->upload, &result, error));
-    call->exchange->is_staged = true;
+        TRY(input_end(call->input, error));
     if (!call->query)
         TRY(start(call, error));
     call->half_closed = true;
@@ -211,7 +165,7 @@ static enum status expect_schema(struct flight_call *call, struct error *error)
 {
     struct grpc_call *grpc = call->call;
     uint64_t deadline_ns = grpc->started_ns + SCHEMA_NS;
-    if (call->half_closed || (call->upload && upload_schema(call->upload)))
+    if (call->half_closed || (call->input && upload_schema(input_upload(call->input))))
         return STATUS_OK;
     if (loop_now_ns(grpc->loop) >= deadline_ns)
         return error_set(error, STATUS_DEADLINE_EXCEEDED,

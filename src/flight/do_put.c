@@ -3,6 +3,8 @@
  *
  * A Flight SQL command comes with the first message and is run at once: clients wait for its row count
  * before they half-close, and some send no schema at all. Rows that it returns are counted and dropped.
+ * Where rows follow for a command that takes some, its statement reads them while they come (input.c), and the
+ * count is the answer to the whole.
  * Batches for a dataset are taken in one by one (upload.c) and become visible together when the client
  * has half-closed; the answer tells what was kept and how. receive runs on a worker, next on the loop.
  *
@@ -16,18 +18,71 @@
 
 #define ANSWER_BYTES_MAX ((size_t)64 << 10)
 
+/* --- rows for a statement ------------------------------------------------------------------- */
+
+/* Once their schema is there. */
+static enum status start_rows(struct flight_call *call, struct error *error)
+{
+    struct str type_name;
+    struct slice value;
+    const struct arrow_schema *schema = upload_schema(input_upload(call->input));
+    if (!schema)
+        return STATUS_OK;
+    TRY(proto_any_parse(call->command, &type_name, &value, error));
+    if (schema->field_count == 0)
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "%.*s takes rows; the schema that was sent has no fields",
+                         STR_ARGS(type_name));
+    TRY(input_begin(call->input, error));
+    call->discards_rows = true;
+    TRY(call->rows_command->put_rows(call, value, schema, input_id(call->input), &call->query,
+                                     error));
+    return flight_start(call, error);
+}
+
+static enum status receive_rows(struct flight_call *call, const struct flight_data *message,
+                                struct error *error)
+{
+    if (call->answered)
+        return STATUS_OK;
+    TRY(upload_receive(input_upload(call->input), message, error));
+    return call->query ? STATUS_OK : start_rows(call, error);
+}
+
+/* Whether the first message begins rows, which then have an input. The schema of a command that takes nothing
+ * else may come later. */
+static enum status begin_rows(struct flight_call *call, const struct flight_command *command,
+                              const struct flight_data *first, struct error *error)
+{
+    if (!command->put_rows)
+        return STATUS_OK;
+    TRY(flight_create_input(call, error));
+    TRY(upload_receive(input_upload(call->input), first, error));
+    const struct arrow_schema *schema = upload_schema(input_upload(call->input));
+    if (command->put && (!schema || schema->field_count == 0))
+        input_destroy(STEAL(call->input));
+    return STATUS_OK;
+}
+
 /* --- the first message ---------------------------------------------------------------------- */
 
-static enum status run_command(struct flight_call *call, struct slice any, struct error *error)
+static enum status run_command(struct flight_call *call, struct slice any,
+                               const struct flight_data *first, struct error *error)
 {
     struct str type_name;
     struct slice value;
     TRY(proto_any_parse(any, &type_name, &value, error));
     const struct flight_command *command;
     TRY(flight_find_command(call->flight, type_name, &command, error));
-    if (!command->put)
+    if (!command->put && !command->put_rows)
         return error_set(error, STATUS_UNIMPLEMENTED,
                          "%.*s cannot be sent by DoPut in this version", STR_ARGS(type_name));
+    TRY(begin_rows(call, command, first, error));
+    if (call->input) {
+        call->command = slice_copy(any.ptr, any.len);
+        call->rows_command = command;
+        return start_rows(call, error);
+    }
     call->discards_rows = true;
     TRY(command->put(call, value, &call->query, error));
     return flight_start(call, error);
@@ -85,16 +140,8 @@ static enum status receive_first(struct flight_call *call, const struct flight_d
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "the first message of DoPut has no descriptor; it must tell where to put");
     TRY(target_of_descriptor(&arena, first->flight_descriptor, TARGET_TO_PUT, &target, error));
-    return target.kind == TARGET_COMMAND ? run_command(call, target.command, error)
+    return target.kind == TARGET_COMMAND ? run_command(call, target.command, first, error)
                                          : begin_upload(call, &target, first, error);
-}
-
-bool do_put_is_quick(struct grpc_call *grpc, struct slice message)
-{
-    const struct flight_call *call = flight_call_of(grpc);
-    CLEANUP(flight_data_finish) struct flight_data data = {0};
-    return call->upload && flight_data_parse(message, &data, NULL) == STATUS_OK &&
-           upload_is_quick(call->upload, &data);
 }
 
 enum status do_put_receive(struct grpc_call *grpc, struct slice message, struct error *error)
@@ -107,6 +154,8 @@ enum status do_put_receive(struct grpc_call *grpc, struct slice message, struct 
         return receive_first(call, &data, error);
     if (call->upload)
         return upload_receive(call->upload, &data, error);
+    if (call->input)
+        return receive_rows(call, &data, error);
     /* Some clients send an empty batch after the schema although there are no parameters. */
     if (data.data_body.len == 0)
         return STATUS_OK;
@@ -173,6 +222,10 @@ enum status do_put_half_close(struct grpc_call *grpc, struct error *error)
         TRY(upload_commit(call->upload, &result, error));
         answer_upload(call, &result);
     }
+    if (call->input && !call->answered) {
+        TRY(flight_check_wanted(call, error));
+        TRY(input_end(call->input, error));
+    }
     call->half_closed = true;
     return STATUS_OK;
 }
@@ -197,6 +250,14 @@ static enum status write_count(struct flight_call *call, struct slices *out, str
     return STATUS_OK;
 }
 
+/* One that takes rows has not done with them before the client has sent them all, unless it failed. */
+static bool statement_is_over(const struct flight_call *call)
+{
+    if (!flight_query_is_over(call->query))
+        return false;
+    return !call->input || call->half_closed || query_state(call->query) != QUERY_DONE;
+}
+
 enum status do_put_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
                         struct error *error)
 {
@@ -205,7 +266,7 @@ enum status do_put_next(struct grpc_call *grpc, struct slices *out, enum grpc_st
         *out_step = call->half_closed ? GRPC_END : GRPC_WAIT;
         return STATUS_OK;
     }
-    bool is_over = call->query ? flight_query_is_over(call->query) : call->answer.len > 0;
+    bool is_over = call->query ? statement_is_over(call) : call->answer.len > 0;
     *out_step = is_over ? GRPC_MESSAGE : GRPC_WAIT;
     if (!is_over)
         return STATUS_OK;

@@ -36,9 +36,15 @@ struct flight_command {
     /* DoGet with the command as ticket: its table as one batch. */
     enum status (*fetch)(struct flight_call *call, struct slice value,
                          struct arrow_batch **out_batch, struct error *error);
-    /* DoPut, at the first message: a query whose row count is the answer. */
+    /* DoPut without rows, at the first message: a query whose row count is the answer. */
     enum status (*put)(struct flight_call *call, struct slice value, struct query **out_query,
                        struct error *error);
+    /* DoPut with rows, once their schema (of a field or more) came: a query that reads batch('<input_id>'),
+     * which are the rows as they come (flight_prepare_over). Its row count is the answer when the client has
+     * sent everything; where the client breaks off, reading fails. */
+    enum status (*put_rows)(struct flight_call *call, struct slice value,
+                            const struct arrow_schema *schema, struct str input_id,
+                            struct query **out_query, struct error *error);
 };
 
 /* One action of DoAction. It has `run`, or `start` where a statement does it. */
@@ -106,6 +112,10 @@ bool flight_call_is_dry(const struct flight_call *call);
 MUST_CHECK enum status flight_prepare(struct flight_call *call, struct str sql,
                                       struct engine_statement *statement, struct query **out_query,
                                       struct error *error);
+/* The same for `put_rows`: a text of one statement or several that reads the rows which the client sends. */
+MUST_CHECK enum status flight_prepare_over(struct flight_call *call, struct str sql,
+                                           struct str input_id, struct query **out_query,
+                                           struct error *error);
 /* For `fetch`: starts a query, which is taken over and stays the call's, so that the client's cancel and its
  * deadline reach it while `fetch` reads its dataset. */
 MUST_CHECK enum status flight_run(struct flight_call *call, struct query *query,

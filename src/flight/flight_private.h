@@ -16,6 +16,7 @@
 #include "arrow/ipc.h"
 #include "flight/dataset_list.h"
 #include "flight/download.h"
+#include "flight/input.h"
 #include "flight/target.h"
 #include "flight/upload.h"
 #include "proto/flight.h"
@@ -42,7 +43,7 @@ struct flight_call {
     struct loop_task wake;
     /* GetFlightInfo, GetSchema, PollFlightInfo */
     struct slice descriptor;     /* as the client sent it */
-    struct slice command;        /* the Any of a command that is its own ticket */
+    struct slice command;        /* the Any of a command that is its own ticket, or takes rows */
     struct arrow_schema *schema; /* of a command without a query, and of a part of a result */
     struct dataset_part part;    /* what is asked of the result of the query */
     size_t endpoint_count;       /* into which that result was divided */
@@ -53,8 +54,10 @@ struct flight_call {
     struct dataset *dataset;
     struct download download;
     /* DoPut, DoExchange */
-    struct upload *upload;
+    struct upload *upload; /* into a dataset */
+    struct input *input;   /* rows for a statement */
     struct exchange *exchange;
+    const struct flight_command *rows_command; /* that `input` is for */
     bool is_batch_upload; /* its answer is the id alone */
     bool discards_rows;   /* the answer is a count, so that rows of RETURNING are nobody's */
     /* DoAction */
@@ -119,7 +122,9 @@ MUST_CHECK enum status flight_download_next(struct flight_call *call, struct sli
                                             enum grpc_step *out_step, struct error *error);
 /* Opens the call's download of a part of its dataset. On a worker. */
 MUST_CHECK enum status flight_open_stream(struct flight_call *call, struct error *error);
-/* Frees what a DoExchange holds beside its upload; the workers do what takes a while. NULL is allowed. */
+/* Makes the call's input. */
+MUST_CHECK enum status flight_create_input(struct flight_call *call, struct error *error);
+/* Frees what a DoExchange holds beside its input. NULL is allowed. */
 struct exchange;
 void exchange_destroy(struct exchange *exchange);
 CLEANUP_FUNCTION(struct exchange *, exchange_destroy)
@@ -171,7 +176,7 @@ enum status get_schema_receive(struct grpc_call *, struct slice, struct error *)
 enum status get_schema_next(struct grpc_call *, struct slices *, enum grpc_step *, struct error *);
 enum status do_get_receive(struct grpc_call *, struct slice, struct error *);
 enum status do_get_next(struct grpc_call *, struct slices *, enum grpc_step *, struct error *);
-bool do_put_is_quick(struct grpc_call *, struct slice);
+bool flight_upload_is_quick(struct grpc_call *, struct slice);
 enum status do_put_receive(struct grpc_call *, struct slice, struct error *);
 enum status do_put_half_close(struct grpc_call *, struct error *);
 enum status do_put_next(struct grpc_call *, struct slices *, enum grpc_step *, struct error *);

@@ -31,7 +31,7 @@ static const struct grpc_method methods[] = {
      .receive = do_get_receive, .next = do_get_next,
      .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "DoPut", .shape = GRPC_EXCHANGE, .blocking = true, .keeps_messages = true,
-     .first_message_ms = FIRST_MESSAGE_MS, .is_quick = do_put_is_quick, .open = flight_open,
+     .first_message_ms = FIRST_MESSAGE_MS, .is_quick = flight_upload_is_quick, .open = flight_open,
      .receive = do_put_receive,
      .half_close = do_put_half_close,
      .next = do_put_next, .cancel = flight_cancel, .close = flight_close},
@@ -48,7 +48,7 @@ static const struct grpc_method methods[] = {
      .receive = poll_flight_info_receive, .next = poll_flight_info_next,
      .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "DoExchange", .shape = GRPC_EXCHANGE, .blocking = true, .keeps_messages = true,
-     .first_message_ms = FIRST_MESSAGE_MS, .is_quick = do_put_is_quick, .open = flight_open,
+     .first_message_ms = FIRST_MESSAGE_MS, .is_quick = flight_upload_is_quick, .open = flight_open,
      .receive = do_exchange_receive,
      .half_close = do_exchange_half_close,
      .next = do_exchange_next, .cancel = flight_cancel, .close = flight_close},
@@ -153,6 +153,7 @@ void flight_close(struct grpc_call *call)
     query_unref(flight_call->query);
     download_finish(&flight_call->download);
     upload_destroy(flight_call->upload);
+    input_destroy(flight_call->input);
     exchange_destroy(flight_call->exchange);
     dataset_list_finish(&flight_call->list);
     dataset_part_finish(&flight_call->part);
@@ -202,6 +203,25 @@ enum status flight_run(struct flight_call *call, struct query *query, struct err
 {
     call->query = query;
     return flight_start(call, error);
+}
+
+enum status flight_create_input(struct flight_call *call, struct error *error)
+{
+    const struct input_options options = {
+        .store = call->flight->options.store,
+        .workers = call->flight->options.workers,
+        .owner = session_user(call->session),
+    };
+    return input_create(&options, &call->input, error);
+}
+
+bool flight_upload_is_quick(struct grpc_call *grpc, struct slice message)
+{
+    const struct flight_call *call = flight_call_of(grpc);
+    struct upload *upload = call->input ? input_upload(call->input) : call->upload;
+    CLEANUP(flight_data_finish) struct flight_data data = {0};
+    return upload && flight_data_parse(message, &data, NULL) == STATUS_OK &&
+           upload_is_quick(upload, &data);
 }
 
 enum status flight_find_command(const struct flight *flight, struct str type_name,

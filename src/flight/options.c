@@ -117,3 +117,16 @@ enum status flight_prepare(struct flight_call *call, struct str sql,
     TRY(read_timeout(call, &spec.timeout_ms, error));
     return query_prepare(call->flight->options.queries, &spec, out_query, error);
 }
+
+enum status flight_prepare_over(struct flight_call *call, struct str sql, struct str input_id,
+                                struct query **out_query, struct error *error)
+{
+    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
+    struct engine_result_options options;
+    TRY(flight_result_options(call, &options, error));
+    TRY(engine_prepare_over(session_engine(call->session), sql, input_id, &options, &statement,
+                            error));
+    TRY(flight_prepare(call, sql, statement, out_query, error));
+    (void)STEAL(statement);
+    return STATUS_OK;
+}

@@ -14,6 +14,7 @@ static const struct flight_command commands[] = {
     {.type_name = TYPE("CommandStatementUpdate"), .put = flight_sql_put_update},
     {.type_name = TYPE("CommandPreparedStatementQuery"), .plan = flight_sql_plan_prepared},
     {.type_name = TYPE("CommandPreparedStatementUpdate"), .put = flight_sql_put_prepared},
+    {.type_name = TYPE("CommandStatementIngest"), .put_rows = flight_sql_put_ingest},
     {.type_name = TYPE("CommandGetSqlInfo"), .plan = flight_sql_plan_sql_info,
      .fetch = flight_sql_fetch_sql_info},
     {.type_name = TYPE("CommandGetCatalogs"), .plan = flight_sql_plan_catalogs},

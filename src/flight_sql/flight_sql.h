@@ -29,6 +29,10 @@ enum status flight_sql_create_prepared(struct flight_call *call, struct slice bo
 enum status flight_sql_close_prepared(struct flight_call *call, struct slice body,
                                       struct slice *out_body, bool *out_has_body,
                                       struct error *error);
+/* ingest.c */
+enum status flight_sql_put_ingest(struct flight_call *call, struct slice value,
+                                  const struct arrow_schema *schema, struct str input_id,
+                                  struct query **out_query, struct error *error);
 /* sql_info.c */
 enum status flight_sql_plan_sql_info(struct flight_call *call, struct slice value,
                                      struct flight_plan *out_plan, struct error *error);

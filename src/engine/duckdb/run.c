@@ -198,7 +198,8 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
                              : run_stream(&run, statement->prepared, error);
     dataset_uses_unpin(&statement->uses, run.connection);
     *out_rows = keeps_rows ? writer.rows : has_rows ? run.dropped : -1;
-    if (statement->kind == STATEMENT_UPDATE)
+    /* CREATE TABLE .. AS over what a client sends tells how many rows those were. */
+    if (statement->kind == STATEMENT_UPDATE || (!has_rows && statement->uses.input.len > 0))
         *out_rows = run.changed;
     note_write(statement, last->class);
     return session_apply(statement, last, status, error);

@@ -96,7 +96,8 @@ static enum status run_check_schema(struct run *run, duckdb_result *result, stru
 static enum status run_add_chunk(struct run *run, duckdb_result *result, duckdb_data_chunk chunk,
                                  struct error *error)
 {
-    if (duckdb_result_return_type(*result) == DUCKDB_RESULT_TYPE_CHANGED_ROWS)
+    /* Also CREATE TABLE .. AS, which the engine says returns nothing, gives the number of its rows. */
+    if (duckdb_result_return_type(*result) != DUCKDB_RESULT_TYPE_QUERY_RESULT)
         run_take_count(run, chunk);
     else if (run->writer && !result_writer_add(run->writer, chunk)) {
         *error = run->writer->error;
