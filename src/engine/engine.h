@@ -108,10 +108,25 @@ bool engine_session_in_transaction(struct engine_session *session);
 
 /* --- statements --------------------------------------------------------------------------------- */
 
+/* Which columns leave as dictionaries. */
+enum engine_dictionaries {
+    ENGINE_DICTIONARIES_AUTO, /* zone columns */
+    ENGINE_DICTIONARIES_OFF,  /* none */
+    ENGINE_DICTIONARIES_ON,   /* also ENUMs, and columns of text */
+};
+/* What the fields' metadata tell (ARROW:FLIGHT:SQL:...). */
+enum engine_description {
+    ENGINE_DESCRIBES_NOTHING,
+    ENGINE_DESCRIBES_TYPES,   /* of any column: type, precision, scale */
+    ENGINE_DESCRIBES_RESULTS, /* and what is true of a result's */
+};
+
 /* How a result leaves (design section 8). */
 struct engine_result_options {
     size_t message_bytes_max; /* 0: the engine's batch_bytes_max */
-    bool plain_dictionaries;  /* dictionaries=off: zone columns as plain utf8 */
+    enum engine_dictionaries dictionaries;
+    enum engine_description description;
+    uint64_t row_limit; /* of the result; 0: none. A statement that only reads ends there */
     int timestamp_unit; /* enum arrow_unit + 1 for TIMESTAMPTZ columns; 0: the rule of section 7 */
     /* For tables whose schema a specification gives, 0 elsewhere. Bit i: column i is announced as one
      * without NULLs; so are the items of all lists. The statement must keep that. */

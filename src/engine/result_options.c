@@ -8,7 +8,8 @@
 
 #include <assert.h>
 
-const char *const result_option_names[] = {"max-message-bytes", "dictionaries", "timestamp-unit"};
+const char *const result_option_names[] = {"max-message-bytes", "dictionaries", "timestamp-unit",
+                                           "row-limit"};
 const size_t result_option_count = ARRAY_COUNT(result_option_names);
 
 static bool set_message_bytes(struct engine_result_options *options, struct str text)
@@ -23,8 +24,22 @@ static bool set_message_bytes(struct engine_result_options *options, struct str 
 
 static bool set_dictionaries(struct engine_result_options *options, struct str text)
 {
-    options->plain_dictionaries = str_equal(text, STR("off"));
-    return options->plain_dictionaries || str_equal(text, STR("zones"));
+    static const struct {
+        const char *text;
+        enum engine_dictionaries value;
+    } known[] = {
+        {"auto", ENGINE_DICTIONARIES_AUTO},
+        {"zones", ENGINE_DICTIONARIES_AUTO},
+        {"off", ENGINE_DICTIONARIES_OFF},
+        {"on", ENGINE_DICTIONARIES_ON},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(known); i++) {
+        if (str_equal(text, str_of(known[i].text))) {
+            options->dictionaries = known[i].value;
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool set_timestamp_unit(struct engine_result_options *options, struct str text)
@@ -39,13 +54,19 @@ static bool set_timestamp_unit(struct engine_result_options *options, struct str
     return false;
 }
 
+static bool set_row_limit(struct engine_result_options *options, struct str text)
+{
+    return str_to_u64(text, &options->row_limit);
+}
+
 static const struct {
     bool (*set)(struct engine_result_options *options, struct str text);
     const char *taken;
 } rows[] = {
     {set_message_bytes, "a number of bytes above 0"},
-    {set_dictionaries, "off or zones"},
+    {set_dictionaries, "auto, on or off"},
     {set_timestamp_unit, "s, ms, us or ns"},
+    {set_row_limit, "a number of rows, 0 for no limit"},
 };
 static_assert(ARRAY_COUNT(rows) == ARRAY_COUNT(result_option_names), "one row for each name");
 

@@ -24,7 +24,7 @@ struct str flight_option(const struct flight_call *call, const char *name)
 enum status flight_result_options(struct flight_call *call,
                                   struct engine_result_options *out_options, struct error *error)
 {
-    struct engine_result_options options = {0};
+    struct engine_result_options options = {.description = ENGINE_DESCRIBES_RESULTS};
     for (size_t i = 0; i < result_option_count; i++) {
         struct str text = flight_option(call, result_option_names[i]);
         if (text.len > 0)

@@ -42,6 +42,8 @@ enum status listing_prepare(struct flight_call *call, const struct buf *sql,
     TRY(buf_check(sql, "the filters", error));
     struct engine_result_options options;
     TRY(flight_result_options(call, &options, error));
+    options.description = ENGINE_DESCRIBES_NOTHING; /* the specification gives these schemas */
+    options.row_limit = 0;
     options.required_columns = required_columns;
     struct session *session = flight_call_session(call);
     CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;

@@ -35,8 +35,6 @@ enum {
     TYPE,
     IS_NULLABLE,
     REMARKS,
-    PRECISION,
-    SCALE,
     IS_AUTO_INCREMENT,
     COLUMN_COUNT
 };
@@ -44,11 +42,6 @@ enum {
 #define COLUMNS_BEFORE_TABLES                                                                      \
     "SELECT t.catalog_name, t.db_schema_name, t.table_name, t.table_type, c.column_name, "         \
     "c.data_type, c.is_nullable::VARCHAR, c.comment, "                                             \
-    "CASE c.data_type WHEN 'TINYINT' THEN 3 WHEN 'UTINYINT' THEN 3 WHEN 'SMALLINT' THEN 5 "        \
-    "WHEN 'USMALLINT' THEN 5 WHEN 'INTEGER' THEN 10 WHEN 'UINTEGER' THEN 10 "                      \
-    "WHEN 'BIGINT' THEN 19 WHEN 'UBIGINT' THEN 20 WHEN 'FLOAT' THEN 7 WHEN 'DOUBLE' THEN 15 "      \
-    "ELSE c.numeric_precision END::VARCHAR AS numeric_precision, "                                 \
-    "c.numeric_scale::VARCHAR AS numeric_scale, "                                                  \
     "coalesce(c.column_default LIKE 'nextval(%', false)::VARCHAR AS is_auto_increment FROM ("
 #define COLUMNS_BEHIND_TABLES                                                                      \
     ") t LEFT JOIN system.main.duckdb_columns() c ON c.database_name = t.catalog_name AND "        \
@@ -215,6 +208,7 @@ static enum status prepare_types(struct flight_call *call, const struct str *typ
     TRY(buf_check(&sql, "the types of the catalog", error));
     struct engine_result_options options;
     TRY(flight_result_options(call, &options, error));
+    options.description = ENGINE_DESCRIBES_TYPES;
     return engine_prepare(session_engine(flight_call_session(call)), buf_str(&sql), &options,
                           out_statement, error);
 }
@@ -271,7 +265,7 @@ static void add_fact(struct arrow_schema *schema, struct arrow_field *field, con
 
 #define FACT(name) "ARROW:FLIGHT:SQL:" name
 
-/* JDBC's driver reads SCHEMA_NAME, the specification says DB_SCHEMA_NAME. */
+/* Beside those of its type, which the engine tells. JDBC's driver reads SCHEMA_NAME, the specification says DB_SCHEMA_NAME. */
 static void add_facts(struct arrow_schema *schema, struct arrow_field *field,
                       const struct column_row *row)
 {
@@ -279,14 +273,9 @@ static void add_facts(struct arrow_schema *schema, struct arrow_field *field,
     add_fact(schema, field, FACT("DB_SCHEMA_NAME"), row->texts[SCHEMA]);
     add_fact(schema, field, FACT("SCHEMA_NAME"), row->texts[SCHEMA]);
     add_fact(schema, field, FACT("TABLE_NAME"), row->texts[TABLE]);
-    add_fact(schema, field, FACT("TYPE_NAME"), row->texts[TYPE]);
-    add_fact(schema, field, FACT("PRECISION"), row->texts[PRECISION]);
-    add_fact(schema, field, FACT("SCALE"), row->texts[SCALE]);
     add_fact(schema, field, FACT("REMARKS"), row->texts[REMARKS]);
     bool is_auto = str_equal(row->texts[IS_AUTO_INCREMENT], STR("true"));
     add_fact(schema, field, FACT("IS_AUTO_INCREMENT"), is_auto ? STR("1") : STR("0"));
-    bool is_text = str_starts_with(row->texts[TYPE], STR("VARCHAR"));
-    add_fact(schema, field, FACT("IS_CASE_SENSITIVE"), is_text ? STR("1") : STR("0"));
     add_fact(schema, field, FACT("IS_READ_ONLY"), STR("0"));
     add_fact(schema, field, FACT("IS_SEARCHABLE"), STR("1"));
 }
@@ -295,10 +284,12 @@ static void make_field(struct arrow_schema *schema, struct arrow_field *field,
                        const struct columns_read *columns, const struct column_row *row)
 {
     const struct arrow_field *type = field_of_type(columns, row->texts[TYPE]);
-    if (type)
+    if (type) {
         arrow_field_copy(schema, field, type);
-    else
+    } else {
         arrow_field_init(schema, field, STR_EMPTY, ARROW_UTF8);
+        add_fact(schema, field, FACT("TYPE_NAME"), row->texts[TYPE]);
+    }
     field->name = arena_copy(&schema->arena, row->texts[COLUMN]);
     field->nullable = !str_equal(row->texts[IS_NULLABLE], STR("false"));
     add_facts(schema, field, row);

@@ -4,13 +4,15 @@ SPDX-License-Identifier: Apache-2.0
 """
 import contextlib
 import json
+import time
 
 import grpc
 import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
 from flight_calls import CANCELLED, NOT_CANCELLABLE, Poll, cancel, command_descriptor, options
-from flight_sql import (fields, packed, prepare, prepared_descriptor, query, query_descriptor, update)
+from flight_sql import (field, packed, prepare, prepared_descriptor, query, query_descriptor, unpacked,
+                        update)
 from harness import COMPUTING, STREAMING, Background, wait_until
 
 ROWS = 1_000_000
@@ -160,3 +162,259 @@ def test_adbc_reads_all_endpoints(server):
     with server.adbc(db_kwargs=header) as connection, connection.cursor() as cursor:
         cursor.execute(MANY)
         assert sorted_numbers([cursor.fetch_arrow_table()]) == list(range(ROWS))
+
+
+# --- polling ------------------------------------------------------------------------------------------
+
+
+def poll_to_the_end(server, poll, metadata=()):
+    polls = [poll]
+    while polls[-1].descriptor is not None:
+        polls.append(Poll(server, polls[-1].descriptor, metadata))
+    return polls
+
+
+def test_poll_of_a_long_query(server, flight):
+    sql = "SELECT sum(i * i % 7)::BIGINT AS i FROM range(150000000) t(i)"
+    polls = poll_to_the_end(server, Poll(server, command_descriptor(query_descriptor(sql).command)))
+    assert len(polls) > 1
+    assert all(0 <= poll.progress <= 1 for poll in polls if poll.progress is not None)
+    assert polls[-1].progress == 1 and polls[-1].info.total_records == 1
+    tickets = {tuple(endpoint.ticket.ticket for endpoint in poll.info.endpoints) for poll in polls}
+    assert len(tickets) == 1
+    # Polling what is over says the same again.
+    again = Poll(server, command_descriptor(polls[-1].info.app_metadata))
+    assert again.descriptor is None and again.info.total_records == 1
+    assert flight.do_get(again.info.endpoints[0].ticket).read_all().num_rows == 1
+
+
+def test_poll_with_several_endpoints(server, flight):
+    header = (("volley-parallel-endpoints", "3"),)
+    polls = poll_to_the_end(
+        server, Poll(server, command_descriptor(query_descriptor(MANY).command), header))
+    for poll in polls:
+        assert [endpoint.ticket for endpoint in poll.info.endpoints] == [
+            endpoint.ticket for endpoint in polls[0].info.endpoints]
+    parts = [flight.do_get(endpoint.ticket).read_all() for endpoint in polls[-1].info.endpoints]
+    assert len(parts) == 3 and sorted_numbers(parts) == list(range(ROWS))
+
+
+@pytest.mark.parametrize(("command", "rows"), [
+    (packed("CommandGetCatalogs", b""), 1),
+    (packed("CommandGetTableTypes", b""), 4),
+    (packed("CommandGetSqlInfo", field(1, 0)), 1),
+    (packed("CommandGetTables", field(3, "no_such_table") + field(5, 1)), 0),
+])
+def test_poll_of_metadata_is_complete(server, flight, command, rows):
+    polls = poll_to_the_end(server, Poll(server, command_descriptor(command)))
+    (endpoint,) = polls[-1].info.endpoints
+    assert polls[-1].progress == 1
+    assert flight.do_get(endpoint.ticket).read_all().num_rows == rows
+
+
+def test_poll_of_a_prepared_statement(server, flight):
+    # A handle belongs to its session: the poll has to come on the connection that made it.
+    handle, _, _ = prepare(flight, "SELECT 1 AS x")
+    with pytest.raises(grpc.RpcError) as refused:
+        Poll(server, command_descriptor(prepared_descriptor(handle).command))
+    assert refused.value.code() == grpc.StatusCode.NOT_FOUND
+    with server.adbc() as connection, connection.cursor() as cursor:
+        cursor.adbc_statement.set_options(**{"adbc.statement.exec.incremental": "true"})
+        partitions, schema = cursor.adbc_execute_partitions("SELECT i FROM range(10) t(i)")
+        assert len(partitions) == 1 and schema.names == ["i"]
+        cursor.adbc_read_partition(partitions[0])
+        assert cursor.fetch_arrow_table()["i"].to_pylist() == list(range(10))
+
+
+def test_poll_runs_an_effect_once(server, flight):
+    update(flight, "CREATE OR REPLACE TABLE polled_once (i INT)")
+    descriptor = command_descriptor(query_descriptor("INSERT INTO polled_once VALUES (1), (2)").command)
+    polls = poll_to_the_end(server, Poll(server, descriptor))
+    assert polls[-1].info.total_records == 2
+    again = Poll(server, command_descriptor(polls[-1].info.app_metadata))
+    assert again.descriptor is None
+    assert query(flight, "SELECT count(*) AS n FROM polled_once")["n"].to_pylist() == [2]
+
+
+def test_poll_of_what_expired(start_server):
+    server = start_server("--dataset-ttl", "1s")
+    first = Poll(server, command_descriptor("SELECT 1 AS x"))
+    by_id = command_descriptor(first.info.app_metadata)
+    assert Poll(server, by_id).progress == 1
+
+    def is_gone():
+        with contextlib.suppress(grpc.RpcError):
+            Poll(server, by_id)
+            return False
+        return True
+
+    wait_until(is_gone, what="the end of the result")
+    with pytest.raises(grpc.RpcError) as gone:
+        Poll(server, by_id)
+    assert gone.value.code() == grpc.StatusCode.NOT_FOUND
+
+
+# --- stopping and renewing --------------------------------------------------------------------------------
+
+
+def cancel_query(client, info):
+    """CancelQuery, as clients asked before CancelFlightInfo."""
+    request = packed("ActionCancelQueryRequest", field(1, info.serialize()))
+    (result,) = client.do_action(("CancelQuery", request))
+    return unpacked(result.body.to_pybytes())[1][1][0]
+
+
+@pytest.mark.parametrize("stop", [cancel, cancel_query])
+def test_cancel_in_every_phase(server, flight, stop):
+    mark = stop.__name__
+    prepared = flight.get_flight_info(query_descriptor(COMPUTING.format(mark=f"{mark}_prepared")))
+    other = flight.get_flight_info(query_descriptor(STREAMING.format(mark=f"{mark}_other")))
+    others = flight.do_get(other.endpoints[0].ticket)
+    others.read_chunk()
+    assert stop(flight, prepared) == CANCELLED
+    with pytest.raises(fl.FlightCancelledError):
+        list(flight.do_get(prepared.endpoints[0].ticket))
+
+    streaming = flight.get_flight_info(query_descriptor(STREAMING.format(mark=f"{mark}_streaming")))
+    reader = flight.do_get(streaming.endpoints[0].ticket)
+    reader.read_chunk()
+    assert stop(flight, streaming) == CANCELLED
+    with pytest.raises(fl.FlightCancelledError):
+        while True:
+            reader.read_chunk()
+
+    polled = Poll(server, command_descriptor(COMPUTING.format(mark=f"{mark}_polled")))
+    assert polled.descriptor is not None
+    assert stop(flight, polled.info) == CANCELLED
+    with pytest.raises(grpc.RpcError) as stopped:
+        Poll(server, polled.descriptor)
+    assert stopped.value.code() == grpc.StatusCode.CANCELLED
+
+    done = flight.get_flight_info(query_descriptor("SELECT 1 AS x"))
+    flight.do_get(done.endpoints[0].ticket).read_all()
+    assert stop(flight, done) == NOT_CANCELLABLE
+    assert flight.do_get(done.endpoints[0].ticket).read_all().num_rows == 1
+    # Whatever was stopped, it was not the other one.
+    assert others.read_chunk().data.num_rows > 0
+    others.cancel()
+    wait_until(lambda: not server.running(mark), what="the end of all of them")
+
+
+def test_cancel_while_it_waits_for_a_slot(start_server):
+    server = start_server("--query-slots", "1")
+    with server.flight() as client:
+        first = client.get_flight_info(query_descriptor(COMPUTING.format(mark="has_the_slot")))
+        waiting = client.get_flight_info(query_descriptor(COMPUTING.format(mark="is_queued")))
+        reads = [Background(lambda info=info: list(client.do_get(info.endpoints[0].ticket)))
+                 for info in (first, waiting)]
+        wait_until(lambda: server.statements("has_the_slot", ("running",)), what="the first one to run")
+        wait_until(lambda: server.statements("is_queued", ("queued",)), what="the second one to wait")
+        assert cancel(client, waiting) == CANCELLED
+        with pytest.raises(fl.FlightCancelledError):
+            reads[1].outcome()
+        assert server.statements("has_the_slot", ("running",))
+        assert cancel(client, first) == CANCELLED
+        with pytest.raises(fl.FlightCancelledError):
+            reads[0].outcome()
+
+
+def test_renew_an_endpoint_of_a_result(start_server):
+    server = start_server("--dataset-ttl", "2s")
+    with server.flight() as client:
+        info = client.get_flight_info(query_descriptor("SELECT 1 AS x"))
+        client.do_get(info.endpoints[0].ticket).read_all()
+        endpoint = info.endpoints[0]
+        seen = []
+        for _ in range(4):
+            time.sleep(0.7)
+            request = field(1, endpoint.serialize())
+            (result,) = client.do_action(("RenewFlightEndpoint", request))
+            endpoint = fl.FlightEndpoint.deserialize(result.body.to_pybytes())
+            seen.append(endpoint.expiration_time.value)
+        assert seen == sorted(set(seen)) and endpoint.ticket == info.endpoints[0].ticket
+        assert client.do_get(endpoint.ticket).read_all().num_rows == 1
+
+
+# --- options -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sql", [
+    "FROM range(1000000) t(i)",
+    "SELECT i FROM range(100000000000) t(i)",
+    "WITH t AS (SELECT range AS i FROM range(50)) SELECT i FROM t -- a comment",
+    "SELECT i FROM range(100) t(i) ORDER BY i DESC LIMIT 20",
+    "(SELECT 1 AS i UNION ALL SELECT i FROM range(100) t(i))",
+    "VALUES (1), (2), (3), (4), (5), (6), (7), (8)",
+    "SELECT 1; SELECT i FROM range(5000000) t(i)",
+])
+def test_row_limit_ends_the_statement(flight, sql):
+    table = query(flight, sql, options(row_limit=7))
+    assert table.num_rows == 7
+    assert query(flight, "SELECT count(*) AS n FROM range(3) t(i)", options(row_limit=7))["n"].to_pylist() == [3]
+    if "DESC" in sql:
+        assert table["i"].to_pylist() == list(range(99, 92, -1))
+
+
+def test_row_limit_and_what_it_leaves_alone(server, flight):
+    update(flight, "CREATE OR REPLACE TABLE limited_rows (i BIGINT)")
+    table = query(flight, "INSERT INTO limited_rows SELECT * FROM range(10000) RETURNING i", options(row_limit=5))
+    assert table.num_rows == 5
+    assert query(flight, "SELECT count(*) AS n FROM limited_rows")["n"].to_pylist() == [10_000]
+    assert query(flight, "FROM limited_rows", options(row_limit=0)).num_rows == 10_000
+    for wrong in ("-1", "few", "1.5"):
+        with pytest.raises(pa.ArrowInvalid, match="option row-limit takes a number of rows"):
+            query(flight, "SELECT 1", options(row_limit=wrong))
+    answer = server.query("FROM range(100) t(i)", "ndjson", parameters="&row-limit=3")
+    assert [json.loads(line)["i"] for line in answer.text.splitlines()] == [0, 1, 2]
+    answer = server.query("FROM range(100) t(i)", "csv", headers={"Volley-Row-Limit": "2"})
+    assert answer.text.split() == ["i", "0", "1"]
+
+
+def test_row_limit_inside_a_transaction(server):
+    with server.flight() as client:
+        update(client, "CREATE OR REPLACE TABLE limited_work (i BIGINT)")
+        update(client, "BEGIN")
+        update(client, "INSERT INTO limited_work VALUES (1)")
+        assert query(client, "SELECT i FROM range(1000000000) t(i)", options(row_limit=4)).num_rows == 4
+        several = "SELECT 1; SELECT i FROM range(10000000) t(i)"
+        assert query(client, several, options(row_limit=4)).num_rows == 4
+        update(client, "COMMIT")
+        assert query(client, "FROM limited_work")["i"].to_pylist() == [1]
+
+
+def facts(schema, name):
+    metadata = schema.field(name).metadata or {}
+    return {key.decode().removeprefix("ARROW:FLIGHT:SQL:"): value.decode() for key, value in metadata.items()}
+
+
+def test_columns_tell_their_sql_types(flight):
+    sql = ("SELECT 1::INTEGER AS i, 2.5::DECIMAL(12, 3) AS d, 'x' AS s, 1.5::DOUBLE AS f, 1::HUGEINT AS h,"
+           " now() AS t, {'a': 1, 'b c': [1.5::FLOAT]} AS n, MAP {'k': DATE '2026-01-01'} AS m,"
+           " '{}'::JSON AS j, NULL AS z, [[1, 2]]::INTEGER[2][] AS a")
+    info = flight.get_flight_info(query_descriptor(sql))
+    result = {"IS_READ_ONLY": "1", "IS_SEARCHABLE": "1"}
+    expected = {
+        "i": {"TYPE_NAME": "INTEGER", "PRECISION": "10", "SCALE": "0"},
+        "d": {"TYPE_NAME": "DECIMAL(12,3)", "PRECISION": "12", "SCALE": "3"},
+        "s": {"TYPE_NAME": "VARCHAR", "IS_CASE_SENSITIVE": "1"},
+        "f": {"TYPE_NAME": "DOUBLE", "PRECISION": "15"},
+        "h": {"TYPE_NAME": "HUGEINT", "PRECISION": "38", "SCALE": "0"},
+        "t": {"TYPE_NAME": "TIMESTAMP WITH TIME ZONE", "PRECISION": "32", "SCALE": "6"},
+        "n": {"TYPE_NAME": 'STRUCT("a" INTEGER, "b c" FLOAT[])'},
+        "m": {"TYPE_NAME": "MAP(VARCHAR, DATE)"},
+        "z": {"TYPE_NAME": "INTEGER", "PRECISION": "10", "SCALE": "0"},
+        "a": {"TYPE_NAME": "INTEGER[2][]"},
+    }
+    for column, facts_expected in expected.items():
+        assert facts(info.schema, column) == {**facts_expected, **result}, column
+    assert facts(info.schema, "j")["TYPE_NAME"] == "JSON"
+    assert flight.do_get(info.endpoints[0].ticket).schema.equals(info.schema, check_metadata=True)
+    _, dataset_schema, _ = prepare(flight, sql)
+    assert pa.ipc.read_schema(pa.py_buffer(dataset_schema)).equals(info.schema, check_metadata=True)
+
+
+def test_what_the_specification_gives_has_no_metadata(server, flight):
+    info = flight.get_flight_info(fl.FlightDescriptor.for_command(packed("CommandGetCatalogs", b"")))
+    assert all(field.metadata is None for field in info.schema)
+    answer = server.query("SELECT 1 AS i", "arrow")
+    assert pa.ipc.open_stream(answer.body).schema.field("i").metadata is None

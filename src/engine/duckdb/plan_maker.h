@@ -10,7 +10,7 @@ struct plan_maker {
     struct result_plan *plan;
     const struct time_zones *zones;
     enum arrow_unit instant_unit;
-    bool plain_dictionaries;
+    enum engine_dictionaries dictionaries;
     struct str column; /* the top-level column, for messages */
     size_t field_count;
     size_t depth;

@@ -8,6 +8,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "engine/duckdb/plan_maker.h"
+#include "engine/duckdb/type_facts.h"
 
 static enum arrow_unit instant_unit(const struct time_zones *zones,
                                     const struct engine_result_options *options,
@@ -53,6 +54,16 @@ static void require_columns(struct arrow_schema *schema, uint64_t required)
     }
 }
 
+static void describe(struct arrow_schema *schema, enum engine_description description,
+                     const struct result_column *columns)
+{
+    for (size_t i = 0; i < schema->field_count && description != ENGINE_DESCRIBES_NOTHING; i++) {
+        type_describe(schema, &schema->fields[i], columns[i].type);
+        if (description == ENGINE_DESCRIBES_RESULTS)
+            type_describe_result(schema, &schema->fields[i]);
+    }
+}
+
 void result_plan_init(struct result_plan *plan)
 {
     *plan = (struct result_plan){0};
@@ -77,7 +88,7 @@ enum status result_plan_make(struct result_plan *plan, const struct time_zones *
         .plan = plan,
         .zones = zones,
         .instant_unit = instant_unit(zones, options, columns, count),
-        .plain_dictionaries = options->plain_dictionaries,
+        .dictionaries = options->dictionaries,
         .error = error,
     };
     plan->schema = arrow_schema_create(count);
@@ -88,6 +99,7 @@ enum status result_plan_make(struct result_plan *plan, const struct time_zones *
         TRY(plan_make_field(&maker, columns[i].name, columns[i].type, &plan->columns[i],
                             &plan->schema->fields[i]));
     }
+    describe(plan->schema, options->description, columns);
     if (options->required_columns)
         require_columns(plan->schema, options->required_columns);
     seal_schema(plan, zones);

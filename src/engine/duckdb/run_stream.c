@@ -108,13 +108,21 @@ static enum status run_add_chunk(struct run *run, duckdb_result *result, duckdb_
     return STATUS_OK;
 }
 
-/* Fetches to the end, also after a failure of ours: then the engine is stopped first. */
+/* True when nobody wants more rows of a statement that only reads. */
+static bool run_is_sated(const struct run *run)
+{
+    return run->writer && result_writer_is_sated(run->writer) &&
+           run->statement->kind == STATEMENT_QUERY;
+}
+
+/* Fetches to the end, also after a failure of ours: then the engine is stopped first. One that nobody wants
+ * more of is left as it is: an interrupt would end its transaction. */
 static enum status run_fetch(struct run *run, duckdb_result *result, struct error *error)
 {
     enum status status = STATUS_OK;
     if (run->writer && duckdb_result_return_type(*result) == DUCKDB_RESULT_TYPE_QUERY_RESULT)
         status = run_check_schema(run, result, error);
-    for (;;) {
+    while (!run_is_sated(run)) {
         if (status != STATUS_OK || run_is_interrupted(run))
             duckdb_interrupt(run->connection->handle);
         duckdb_data_chunk chunk = duckdb_fetch_chunk(*result);
@@ -142,6 +150,9 @@ static enum status run_pending_to_end(struct run *run, duckdb_pending_result pen
     else
         status = run_error(run, duckdb_result_error(&result), error);
     duckdb_destroy_result(&result);
+    /* The engine leaves a stream that was not read to its end with the next statement. */
+    if (status == STATUS_OK && run_is_sated(run))
+        status = connection_execute(run->connection, "SELECT 1", error);
     return status;
 }
 

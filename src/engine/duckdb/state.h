@@ -312,6 +312,7 @@ struct result_writer {
     size_t bytes_max;
     uint64_t first_row_ns; /* when the batch under construction got its first row */
     int64_t rows;
+    uint64_t rows_left; /* of the option row-limit */
     size_t bytes;       /* bodies of the batches appended */
     enum status status; /* of the first failure, which `error` tells */
     struct error error;
@@ -322,6 +323,11 @@ void result_writer_finish(struct result_writer *writer);
 CLEANUP_IN_PLACE(struct result_writer, result_writer_finish)
 /* Appends the rows of a flat chunk; blocks while the dataset is full. False after a failure. */
 bool result_writer_add(struct result_writer *writer, duckdb_data_chunk chunk);
+/* True once the option row-limit lets no more rows pass: those that come are dropped. */
+static inline bool result_writer_is_sated(const struct result_writer *writer)
+{
+    return writer->rows_left == 0;
+}
 /* Appends what is left. */
 bool result_writer_end(struct result_writer *writer);
 

@@ -25,8 +25,9 @@ static bool options_are_equal(const struct engine_result_options *a,
                               const struct engine_result_options *b)
 {
     return a->message_bytes_max == b->message_bytes_max &&
-           a->plain_dictionaries == b->plain_dictionaries &&
-           a->timestamp_unit == b->timestamp_unit && a->required_columns == b->required_columns;
+           a->dictionaries == b->dictionaries && a->description == b->description &&
+           a->row_limit == b->row_limit && a->timestamp_unit == b->timestamp_unit &&
+           a->required_columns == b->required_columns;
 }
 
 static bool is_the_one(const struct engine_statement *statement, struct str sql, uint64_t sql_hash,

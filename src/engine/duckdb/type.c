@@ -198,7 +198,8 @@ static void make_enum(struct plan_maker *maker, duckdb_logical_type type, struct
     field->type = ARROW_UTF8;
     plan->internal = duckdb_enum_internal_type(type);
     plan->width = internal_width(plan->internal);
-    if (plan->width == 2 && !maker->plain_dictionaries && time_zones_match(maker->zones, type)) {
+    if (plan->width == 2 && maker->dictionaries != ENGINE_DICTIONARIES_OFF &&
+        time_zones_match(maker->zones, type)) {
         field->is_dictionary = true;
         field->dictionary_bit_width = 16;
         plan->copy = copy_fixed;

@@ -39,6 +39,7 @@ void result_writer_init(struct result_writer *writer, struct engine_statement *s
         .interrupted = &statement->interrupted,
         .rows_max = engine->batch_rows_max ? engine->batch_rows_max : BATCH_ROWS_MAX,
         .bytes_max = bytes_max,
+        .rows_left = statement->options.row_limit ? statement->options.row_limit : UINT64_MAX,
         .error = ERROR_NONE,
     };
     struct builder_limits limits = {.rows_max = writer->rows_max, .bytes_max = bytes_max};
@@ -165,8 +166,11 @@ bool result_writer_add(struct result_writer *writer, duckdb_data_chunk chunk)
     size_t count = duckdb_data_chunk_get_size(chunk);
     if (writer->status != STATUS_OK || writer_is_stopped(writer))
         return false;
+    if (count > writer->rows_left)
+        count = (size_t)writer->rows_left;
     if (count == 0)
         return true;
+    writer->rows_left -= count;
     uint64_t now_ns = clock_now_ns();
     if (batch_builder_rows(writer->builder) == 0)
         writer->first_row_ns = now_ns;

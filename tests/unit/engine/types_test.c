@@ -316,7 +316,7 @@ static void test_zones(void **state)
     assert_int_equal(arrow_column_integer(&columns[0], 0), 1774744200000);
     assert_true(str_equal(arrow_column_bytes(&columns[1], 1), STR("America/New_York")));
     assert_true(arrow_column_is_null(&columns[1], 2));
-    struct engine_result_options plain = {.plain_dictionaries = true,
+    struct engine_result_options plain = {.dictionaries = ENGINE_DICTIONARIES_OFF,
                                           .timestamp_unit = ARROW_NANOSECOND + 1};
     CLEANUP(test_result_finish)
     struct test_result text = test_run_in(&engine, engine.session, "FROM meetings", &plain);
