@@ -6,6 +6,13 @@ import contextlib
 
 import pytest
 from certificates import Certificates
+from client_matrix import (  # noqa: F401  hooks of pytest
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_runtest_makereport,
+    pytest_sessionfinish,
+)
 from harness import Server, run
 
 
