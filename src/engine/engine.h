@@ -133,8 +133,8 @@ struct engine_result_options {
     uint64_t required_columns;
 };
 
-/* Checks `sql` (one statement; or several, run in order: the last one's result counts) against the gate
- * and prepares it. INVALID_ARGUMENT with position for syntax and binding, NOT_FOUND for tables, ...:
+/* Checks `sql` (one statement; or several, run in order in one transaction unless the text has its own: the
+ * last one's result counts) against the gate and prepares it. INVALID_ARGUMENT with position for syntax and binding, NOT_FOUND for tables, ...:
  * contracts section 6. The session is referenced by the statement. */
 MUST_CHECK enum status engine_prepare(struct engine_session *session, struct str sql,
                                       const struct engine_result_options *options,
@@ -163,7 +163,16 @@ enum statement_kind engine_statement_kind(const struct engine_statement *stateme
 struct arrow_schema *engine_statement_schema(const struct engine_statement *statement);
 size_t engine_statement_parameter_count(const struct engine_statement *statement);
 
-/* Runs the statement, appending batches to `dataset` (made with the statement's schema; NULL: rows are
+/* True while its columns are not known because statements of its text that stand before the last one have
+ * to run first (a definition, BEGIN, the values of a PIVOT). Its schema then has no fields. */
+bool engine_statement_is_late(const struct engine_statement *statement);
+/* Begins the run of a late one: runs what stands before its last statement and prepares that, after which
+ * the schema is known. engine_statement_run goes on from there, and has to be called after a success.
+ * Blocks; may be stopped like a run. */
+MUST_CHECK enum status engine_statement_advance(struct engine_statement *statement,
+                                                struct error *error);
+
+/* Runs the statement (all of its text: if one fails nothing of it remains), appending batches to `dataset` (made with the statement's schema; NULL: rows are
  * counted and dropped) until it ends, fails or is interrupted; does not complete or fail the dataset.
  * *out_rows: rows changed for UPDATE
  * and RETURNING, -1 for DEFINITION and TRANSACTION, rows returned for QUERY. CANCELLED when

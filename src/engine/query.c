@@ -92,6 +92,7 @@ static void destroy(struct query *query)
     struct queries *queries = query->queries;
     engine_statement_destroy(query->locked.statement);
     dataset_unref(query->dataset);
+    arrow_schema_unref(query->prepared_schema);
     free(query->locked.stop);
     free(query->locked.error);
     if (query->locked.notifications != query->locked.inline_notifications)
@@ -128,11 +129,13 @@ static enum status take_statement(struct query *query, const struct query_spec *
 static enum status enter_prepared(struct queries *queries, struct query *query,
                                   const struct query_spec *spec, struct error *error)
 {
+    bool is_late = engine_statement_is_late(query->locked.statement);
+    query->prepared_schema = arrow_schema_ref(engine_statement_schema(query->locked.statement));
     struct dataset_options options = {
         .id = str_of(query->id),
         .ttl_ms = queries->result_ttl_ms,
         .transient = spec->transient,
-        .schema = engine_statement_schema(query->locked.statement),
+        .schema = is_late && !spec->discard_rows ? NULL : query->prepared_schema,
     };
     TRY(dataset_create(queries->store, &options, &query->dataset, error));
     if (spec->discard_rows)
@@ -173,7 +176,13 @@ enum statement_kind query_kind(const struct query *query)
 
 struct arrow_schema *query_schema(const struct query *query)
 {
-    return dataset_schema(query->dataset);
+    struct arrow_schema *schema = dataset_schema(query->dataset);
+    return schema ? schema : query->prepared_schema;
+}
+
+bool query_schema_is_known(const struct query *query)
+{
+    return dataset_schema(query->dataset) != NULL;
 }
 
 struct dataset *query_dataset(const struct query *query)

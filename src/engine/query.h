@@ -88,6 +88,10 @@ CLEANUP_FUNCTION(struct query *, query_unref)
  * it is over already. Never blocks. RESOURCE_EXHAUSTED when the queue is full: the query is cancelled. */
 MUST_CHECK enum status query_start(struct query *query, struct loop *loop, struct loop_task *done,
                                    struct error *error);
+/* False while the columns of its result are not known, since statements before the last one of its text have
+ * to run first: it has to be started before its schema can be told. `done` is also posted when they become
+ * known. True when it is over. */
+bool query_schema_is_known(const struct query *query);
 /* Takes a notification back: after it `done` is not posted any more (one already posted is the
  * caller's to loop_task_cancel). */
 void query_forget(struct query *query, struct loop_task *done);
@@ -103,6 +107,7 @@ MUST_CHECK enum status queries_find(struct queries *queries, struct str id,
 
 struct str query_id(const struct query *query); /* a UUID; also the id of its dataset */
 enum statement_kind query_kind(const struct query *query);
+/* Without fields while it is not known. */
 struct arrow_schema *query_schema(const struct query *query);
 struct dataset *query_dataset(const struct query *query);
 uint64_t query_fingerprint(const struct query *query);

@@ -106,6 +106,8 @@ static bool enter_end(struct query *query, enum query_state state, int64_t rows,
     query->locked.error = error ? copy_error(error) : NULL;
     query->locked.ended_us = clock_wall_us();
     query->locked.is_posting = true;
+    /* Of one that failed before its columns were known, nothing waits for them any more. */
+    dataset_set_schema(query->dataset, query->prepared_schema);
     return true;
 }
 
@@ -176,6 +178,30 @@ static struct engine_statement *begin(struct query *query)
     return query->locked.statement;
 }
 
+/* Has a statement whose columns are not known find them, and tells who waits for them. */
+static enum status advance(struct query *query, struct engine_statement *statement,
+                           struct error *error)
+{
+    if (query_schema_is_known(query))
+        return STATUS_OK;
+    TRY(engine_statement_advance(statement, error));
+    dataset_set_schema(query->dataset, engine_statement_schema(statement));
+    LOCKED(&query->locked.lock);
+    if (query_state_is_over(query->locked.state))
+        return error_set(error, STATUS_CANCELLED, "the statement was stopped");
+    for (size_t i = 0; i < query->locked.notification_count; i++)
+        loop_post(query->locked.notifications[i].loop, query->locked.notifications[i].done);
+    return STATUS_OK;
+}
+
+static enum status run(struct query *query, struct engine_statement *statement, int64_t *out_rows,
+                       struct error *error)
+{
+    TRY(advance(query, statement, error));
+    return engine_statement_run(statement, query->discards_rows ? NULL : query->dataset, out_rows,
+                                error);
+}
+
 void query_run_work(struct work *work)
 {
     struct query *query = CONTAINER_OF(work, struct query, work);
@@ -189,8 +215,7 @@ void query_run_work(struct work *work)
     enum status status = STATUS_CANCELLED;
     int64_t rows = 0;
     if (statement)
-        status = engine_statement_run(statement, query->discards_rows ? NULL : query->dataset,
-                                      &rows, &error);
+        status = run(query, statement, &rows, &error);
     assert(status == STATUS_OK || !statement || error.status != STATUS_OK);
     conclude(query, status, rows, &error);
     query_unref(query);

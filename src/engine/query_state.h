@@ -3,7 +3,8 @@
  *
  * Lock order: a query's lock, then the table's. Under a query's lock only things that never block and
  * never call back are called: the queue of the query threads, the engine's interrupt and progress, and
- * the table below. Datasets are ended, loops are posted to and statements are destroyed without a lock.
+ * the table below, and loops that are told of a schema. Datasets are ended, loops are told of the end and
+ * statements are destroyed without a lock.
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
@@ -108,6 +109,7 @@ struct query {
     uint64_t call_deadline_ns;
     int64_t created_us;
     struct dataset *dataset;
+    struct arrow_schema *prepared_schema; /* what was known when it was prepared */
 
     struct {
         struct lock lock;

@@ -76,6 +76,7 @@ static enum status prepare(struct flight_call *call, struct error *error)
         return mended(exchange, &failure, error);
     TRY(flight_prepare(call, slice_str(exchange->shown), statement, &call->query, error));
     (void)STEAL(statement);
+    TRY(flight_check_columns_known(call, error));
     call->schema = arrow_schema_ref(query_schema(call->query));
     call->dataset = dataset_ref(query_dataset(call->query));
     return STATUS_OK;

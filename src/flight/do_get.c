@@ -123,6 +123,10 @@ static enum status open_plain(struct flight_call *call, struct slice bytes, stru
                                   : open_dataset(call, &target, error));
     call->part.from = target.part.from;
     call->part.limit = target.part.limit;
+    if (call->query && target.part.columns)
+        TRY(flight_check_columns_known(call, error));
+    if (target.part.column_count == 0)
+        return STATUS_OK;
     return dataset_part_set_columns(&call->part, dataset_schema(call->dataset), target.part.columns,
                                     target.part.column_count, error);
 }
@@ -138,6 +142,29 @@ static enum status open_ticket(struct flight_call *call, struct slice message, s
                                                         : open_plain(call, bytes, error);
 }
 
+/* Has a statement run whose columns are not known yet: the reader is opened when they are. */
+static enum status await_columns(struct flight_call *call, struct error *error)
+{
+    call->awaits_columns = true;
+    if (!call->is_query_shared)
+        return flight_start(call, error);
+    call->call->fingerprint = query_fingerprint(call->query);
+    return query_start(call->query, call->call->loop, &call->wake, error);
+}
+
+/* What await_columns began; false: there is more to wait for. */
+static enum status open_awaited(struct flight_call *call, bool *out_is_open, struct error *error)
+{
+    int64_t rows;
+    *out_is_open = query_schema_is_known(call->query);
+    if (!*out_is_open)
+        return STATUS_OK;
+    call->awaits_columns = false;
+    if (query_schema(call->query)->field_count == 0 && flight_query_is_over(call->query))
+        TRY(query_outcome(call->query, &rows, error));
+    return flight_open_stream(call, error);
+}
+
 enum status do_get_receive(struct grpc_call *grpc, struct slice message, struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
@@ -145,6 +172,8 @@ enum status do_get_receive(struct grpc_call *grpc, struct slice message, struct 
     TRY(open_ticket(call, message, error));
     /* Before the reader is there: with its leaving it would stop a query of somebody else. */
     TRY(flight_check_wanted(call, error));
+    if (call->query && !query_schema_is_known(call->query))
+        return await_columns(call, error);
     if (!call->download.stream.reader)
         TRY(flight_open_stream(call, error));
     if (!call->query || call->started)
@@ -170,5 +199,10 @@ enum status flight_download_next(struct flight_call *call, struct slices *out,
 enum status do_get_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
                         struct error *error)
 {
-    return flight_download_next(flight_call_of(grpc), out, out_step, error);
+    struct flight_call *call = flight_call_of(grpc);
+    bool is_open = true;
+    *out_step = GRPC_WAIT;
+    if (call->awaits_columns)
+        TRY(open_awaited(call, &is_open, error));
+    return is_open ? flight_download_next(call, out, out_step, error) : STATUS_OK;
 }

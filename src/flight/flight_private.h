@@ -35,6 +35,7 @@ struct flight_call {
     bool received;           /* the first request message was taken */
     bool half_closed;
     bool is_dry;   /* GetSchema */
+    bool is_poll;  /* PollFlightInfo */
     bool answered; /* the one answer was given */
     struct query *query;
     bool is_query_shared;  /* found by its id: it belongs to an earlier call */
@@ -50,6 +51,7 @@ struct flight_call {
     struct slice answer;         /* made by receive; empty: by next */
     struct loop_timer look;      /* while it waits: has it look again */
     uint64_t poll_until_ns;      /* PollFlightInfo: answers then, whatever there is */
+    bool awaits_columns;         /* of the query's result: known once it runs */
     /* DoGet, DoExchange */
     struct dataset *dataset;
     struct download download;
@@ -195,6 +197,9 @@ enum status list_actions_receive(struct grpc_call *, struct slice, struct error 
 enum status list_actions_next(struct grpc_call *, struct slices *, enum grpc_step *,
                               struct error *);
 
+/* FAILED_PRECONDITION when the columns of the call's query can only be known by running it. */
+MUST_CHECK enum status flight_check_columns_known(const struct flight_call *call,
+                                                  struct error *error);
 /* Plans what a descriptor asks for: GetFlightInfo, GetSchema, PollFlightInfo. Sets the call's query, or
  * its dataset, or its schema and command. */
 MUST_CHECK enum status flight_plan_descriptor(struct flight_call *call, struct slice message,

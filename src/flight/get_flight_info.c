@@ -11,6 +11,9 @@
  * its middle is: its batches are dealt out in turns, to be read while the statement runs, and the endpoints one
  * after the other are not in the statement's order.
  *
+ * A text whose columns are known only once statements of it have run is started at once; its answer waits
+ * until they are known. GetSchema, which must not run anything, refuses it.
+ *
  * A result of RETURNING that outgrows its memory goes on only when somebody reads it, which takes the
  * ticket: the answer is then given before the end, without totals. That state has no notification, so
  * that a timer looks for it.
@@ -55,6 +58,8 @@ static enum status plan_sql(struct flight_call *call, const struct target *targe
                             struct error *error)
 {
     TRY(flight_prepare(call, target->sql, NULL, &call->query, error));
+    if (target->part.columns)
+        TRY(flight_check_columns_known(call, error));
     TRY(set_part(call, &target->part, query_schema(call->query), error));
     if (!call->part.columns)
         return STATUS_OK;
@@ -65,6 +70,11 @@ static enum status plan_dataset(struct flight_call *call, const struct target *t
                                 struct error *error)
 {
     TRY(flight_find_dataset(call->flight, target, &call->dataset, error));
+    if (!dataset_schema(call->dataset))
+        return call->is_poll ? STATUS_OK
+                             : error_set(error, STATUS_FAILED_PRECONDITION,
+                                         "the columns of this result are not known yet: its "
+                                         "statement has just begun; ask again");
     return set_part(call, &target->part, dataset_schema(call->dataset), error);
 }
 
@@ -111,6 +121,7 @@ static enum status answer_dataset(struct flight_call *call, struct error *error)
 static bool starts_now(const struct flight_call *call)
 {
     return statement_kind_has_effect(query_kind(call->query)) ||
+           !query_schema_is_known(call->query) ||
            engine_session_in_transaction(session_engine(call->session));
 }
 
@@ -138,6 +149,7 @@ enum status get_flight_info_receive(struct grpc_call *grpc, struct slice message
         return STATUS_OK;
     grpc->fingerprint = query_fingerprint(call->query);
     TRY(flight_divide_result(call, error));
+    call->awaits_columns = !query_schema_is_known(call->query);
     return starts_now(call) ? flight_start(call, error) : STATUS_OK;
 }
 
@@ -151,11 +163,14 @@ static bool needs_reader(const struct flight_call *call)
     return facts.transient;
 }
 
-/* True while the answer has to wait for a statement with an effect. */
+/* True while the answer has to wait: for the columns, and for a statement with an effect. */
 static bool must_wait(const struct flight_call *call)
 {
-    return call->query && statement_kind_has_effect(query_kind(call->query)) &&
-           !flight_query_is_over(call->query) && !needs_reader(call);
+    if (!call->query || flight_query_is_over(call->query))
+        return false;
+    if (!query_schema_is_known(call->query))
+        return true;
+    return statement_kind_has_effect(query_kind(call->query)) && !needs_reader(call);
 }
 
 static void wait_for_statement(struct flight_call *call)
@@ -171,10 +186,11 @@ static enum status read_totals(const struct flight_call *call, Flight__FlightInf
 {
     flight_info->total_records = -1;
     flight_info->total_bytes = -1;
-    if (!call->query || !statement_kind_has_effect(query_kind(call->query)) ||
-        !flight_query_is_over(call->query))
+    int64_t rows = -1;
+    if (!call->query || !flight_query_is_over(call->query))
         return STATUS_OK;
-    int64_t rows;
+    if (!statement_kind_has_effect(query_kind(call->query)))
+        return call->awaits_columns ? query_outcome(call->query, &rows, error) : STATUS_OK;
     TRY(query_outcome(call->query, &rows, error));
     flight_info->total_records = rows;
     call->call->rows = rows > 0 ? (uint64_t)rows : 0;
@@ -262,6 +278,8 @@ enum status get_schema_receive(struct grpc_call *grpc, struct slice message, str
     call->is_dry = true;
     TRY(flight_begin(call, error));
     TRY(flight_plan_descriptor(call, message, error));
+    if (call->query)
+        TRY(flight_check_columns_known(call, error));
     if (call->schema || !call->dataset)
         return STATUS_OK;
     return dataset_part_schema(&call->part, dataset_schema(call->dataset), &call->schema, error);

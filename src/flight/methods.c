@@ -176,6 +176,16 @@ enum status flight_begin(struct flight_call *call, struct error *error)
     return sessions_resolve(call->flight->options.sessions, call->call, &call->session, error);
 }
 
+enum status flight_check_columns_known(const struct flight_call *call, struct error *error)
+{
+    if (query_schema_is_known(call->query))
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED_PRECONDITION,
+                     "the columns of this text are known only while it runs, since its last "
+                     "statement needs what the ones before define, or is a PIVOT that has to find "
+                     "its values: ask GetFlightInfo, which runs it");
+}
+
 bool flight_query_is_over(const struct query *query)
 {
     enum query_state state = query_state(query);

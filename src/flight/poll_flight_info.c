@@ -3,7 +3,8 @@
  *
  * The first poll starts the statement and answers soon, later ones name it by its id and answer when it is
  * over, or after a while. The info is complete from the first answer on: its endpoints, whose readers follow
- * the result as it grows, stay the same ones. A dataset that was put and a command without a statement are
+ * the result as it grows, stay the same ones; a text whose columns are known only while it runs has them from
+ * then on. A dataset that was put and a command without a statement are
  * complete at once.
  *
  * receive runs on a worker, next on the loop. Source: Flight.proto, "PollInfo".
@@ -45,6 +46,7 @@ enum status poll_flight_info_receive(struct grpc_call *grpc, struct slice messag
                                      struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
+    call->is_poll = true;
     TRY(flight_begin(call, error));
     TRY(flight_plan_descriptor(call, message, error));
     call->poll_until_ns = clock_now_ns() + (call->dataset ? LATER_POLL_NS : FIRST_POLL_NS);
@@ -98,12 +100,28 @@ static enum status write_end(const struct flight_call *call, Flight__PollInfo *p
     return STATUS_OK;
 }
 
+/* Of a result whose columns are not known yet: the id, by which it can be cancelled. */
+static enum status make_early_info(struct flight_call *call, Flight__FlightInfo **out_info,
+                                   struct error *error)
+{
+    Flight__FlightInfo *info = ARENA_NEW(call->call->arena, Flight__FlightInfo);
+    flight__flight_info__init(info);
+    info->total_records = -1;
+    info->total_bytes = -1;
+    info->app_metadata = proto_binary(query_id(call->query));
+    *out_info = info;
+    return proto_unpack(call->call->arena, &flight__flight_descriptor__descriptor, call->descriptor,
+                        &info->flight_descriptor, error);
+}
+
 static enum status make_info(struct flight_call *call, Flight__FlightInfo **out_info,
                              struct error *error)
 {
     struct arena *arena = call->call->arena;
     struct dataset_facts facts;
     size_t endpoint_count;
+    if (call->query && !query_schema_is_known(call->query))
+        return make_early_info(call, out_info, error);
     if (!call->dataset)
         return flight_plan_info(call, out_info, error);
     dataset_facts(call->dataset, &facts);
@@ -120,7 +138,8 @@ static enum status write_poll(struct flight_call *call, struct slices *out, stru
     Flight__PollInfo poll = FLIGHT__POLL_INFO__INIT;
     bool is_over = !call->query || flight_query_is_over(call->query);
     TRY(make_info(call, &poll.info, error));
-    poll.expiration_time = poll.info->endpoint[0]->expiration_time;
+    if (poll.info->n_endpoint > 0)
+        poll.expiration_time = poll.info->endpoint[0]->expiration_time;
     if (is_over)
         TRY(write_end(call, &poll, error));
     else

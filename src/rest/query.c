@@ -127,7 +127,8 @@ static enum status prepare(struct rest_exchange *exchange, struct query_spec *sp
     spec->session = session;
     TRY(query_prepare(options->queries, spec, &exchange->reply.query, error));
     /* A statement without rows leaves nothing to be kept. */
-    if (query_schema(exchange->reply.query)->field_count == 0)
+    if (query_schema_is_known(exchange->reply.query) &&
+        query_schema(exchange->reply.query)->field_count == 0)
         exchange->reply.keep_result = false;
     return STATUS_OK;
 }

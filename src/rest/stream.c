@@ -22,7 +22,7 @@
 struct rest_stream {
     struct rest_exchange *exchange;
     struct query *query;       /* NULL: the rows of a dataset */
-    struct part_stream *part;  /* where rows come from */
+    struct part_stream *part;  /* where rows come from; NULL: the columns are not known yet */
     struct arrow_schema *sent; /* of the batch before; NULL: only the stream's beginning was sent */
     struct loop_task wake;     /* the dataset or the query has news */
     struct http_piece piece;   /* our turn to write text */
@@ -258,11 +258,41 @@ static void on_turn(struct http_piece *piece)
     send_some(CONTAINER_OF(piece, struct rest_stream, piece));
 }
 
+static struct row_writer *text_writer(const struct rest_exchange *exchange,
+                                      struct arrow_schema *schema)
+{
+    static const enum row_format row_formats[] = {
+        [REST_JSON] = ROW_JSON, [REST_NDJSON] = ROW_NDJSON, [REST_CSV] = ROW_CSV};
+    const struct rest_reply *reply = &exchange->reply;
+    /* Of Parquet no more than the head goes this way. */
+    if (reply->format == REST_ARROW || reply->format == REST_ARROW_FILE ||
+        reply->format == REST_PARQUET)
+        return NULL;
+    return row_writer_create(row_formats[reply->format], schema, reply->integers_as_text);
+}
+
+/* Reads the query's result from its first row on. */
+static enum status open_result(struct rest_stream *stream, struct error *error)
+{
+    struct dataset_part whole = DATASET_PART_WHOLE;
+    struct loop *loop = stream->exchange->request->loop;
+    stream->writer = text_writer(stream->exchange, query_schema(stream->query));
+    stream->part = NEW(struct part_stream);
+    return part_stream_open(stream->part, query_dataset(stream->query), &whole, 0, loop,
+                            &stream->wake, error);
+}
+
 static void pump(struct rest_stream *stream)
 {
     struct http_request *request = stream->exchange->request;
     if (stream->over)
         return;
+    struct error error = ERROR_NONE;
+    if (!stream->part && query_schema_is_known(stream->query) &&
+        open_result(stream, &error) != STATUS_OK) {
+        break_off(stream, &error);
+        return;
+    }
     if (stream->query && query_schema(stream->query)->field_count == 0) {
         if (query_is_over(stream->query))
             respond_count(stream);
@@ -279,28 +309,12 @@ static void on_wake(struct loop_task *task)
     pump(CONTAINER_OF(task, struct rest_stream, wake));
 }
 
-static struct row_writer *text_writer(const struct rest_exchange *exchange,
-                                      struct arrow_schema *schema)
-{
-    static const enum row_format row_formats[] = {
-        [REST_JSON] = ROW_JSON, [REST_NDJSON] = ROW_NDJSON, [REST_CSV] = ROW_CSV};
-    const struct rest_reply *reply = &exchange->reply;
-    /* Of Parquet no more than the head goes this way. */
-    if (reply->format == REST_ARROW || reply->format == REST_ARROW_FILE ||
-        reply->format == REST_PARQUET)
-        return NULL;
-    return row_writer_create(row_formats[reply->format], schema, reply->integers_as_text);
-}
-
-/* Reads the query's result from its first row on, and has it run. */
+/* Has the query run. Its reader is there before its first row where its columns are known before it runs. */
 static enum status begin_query(struct rest_stream *stream, struct error *error)
 {
-    struct dataset_part whole = DATASET_PART_WHOLE;
-    struct loop *loop = stream->exchange->request->loop;
-    stream->part = NEW(struct part_stream);
-    TRY(part_stream_open(stream->part, query_dataset(stream->query), &whole, 0, loop, &stream->wake,
-                         error));
-    return query_start(stream->query, loop, &stream->wake, error);
+    if (query_schema_is_known(stream->query))
+        TRY(open_result(stream, error));
+    return query_start(stream->query, stream->exchange->request->loop, &stream->wake, error);
 }
 
 void rest_stream_begin(struct rest_exchange *exchange)
@@ -316,7 +330,6 @@ void rest_stream_begin(struct rest_exchange *exchange)
     if (exchange->reply.query) {
         stream->query = query_ref(exchange->reply.query);
         exchange->fingerprint = query_fingerprint(stream->query);
-        stream->writer = text_writer(exchange, query_schema(stream->query));
         if (begin_query(stream, &error) != STATUS_OK) {
             break_off(stream, &error);
             return;

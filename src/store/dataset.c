@@ -126,7 +126,15 @@ void dataset_unref_later(struct dataset *dataset)
 
 struct arrow_schema *dataset_schema(const struct dataset *dataset)
 {
-    return dataset->schema;
+    return atomic_load_explicit(&dataset->schema, memory_order_acquire);
+}
+
+void dataset_set_schema(struct dataset *dataset, struct arrow_schema *schema)
+{
+    struct arrow_schema *none = NULL;
+    arrow_schema_ref(schema);
+    if (!atomic_compare_exchange_strong(&dataset->schema, &none, schema))
+        arrow_schema_unref(schema);
 }
 
 struct str dataset_id(const struct dataset *dataset)

@@ -70,7 +70,7 @@ struct store {
 struct dataset {
     atomic_int references;
     struct store *store;
-    struct arrow_schema *schema;
+    _Atomic(struct arrow_schema *) schema; /* NULL: not yet known */
     struct str id; /* these three texts stand behind the struct */
     struct str owner;
     struct str path;

@@ -117,7 +117,7 @@ struct dataset *dataset_make(struct store *store, const struct dataset_options *
     char *place = (char *)(dataset + 1);
     atomic_init(&dataset->references, 1);
     dataset->store = store;
-    dataset->schema = arrow_schema_ref(options->schema);
+    atomic_init(&dataset->schema, options->schema ? arrow_schema_ref(options->schema) : NULL);
     dataset->id = place_text(&place, options->id);
     dataset->owner = place_text(&place, options->owner);
     dataset->path = place_text(&place, options->path);

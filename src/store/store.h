@@ -80,7 +80,7 @@ struct dataset_options {
     uint64_t ttl_ms;             /* from completion, and from each later read; of a kept one from
                                     its last put or renewal */
     bool transient;              /* batches are freed once read, from the start */
-    struct arrow_schema *schema; /* a reference is taken */
+    struct arrow_schema *schema; /* a reference is taken; NULL: dataset_set_schema gives it */
 };
 
 /* Makes an open dataset and names it in the store's table. ALREADY_EXISTS; RESOURCE_EXHAUSTED when
@@ -122,6 +122,9 @@ MUST_CHECK enum status dataset_append(struct dataset *dataset, struct arrow_batc
  * the rows in it. */
 void dataset_expect(struct dataset *dataset, size_t bytes);
 void dataset_complete(struct dataset *dataset);
+/* Gives a dataset that was made without a schema its one, before its first batch and its end; a reference is
+ * taken. A second one does nothing. Any thread. */
+void dataset_set_schema(struct dataset *dataset, struct arrow_schema *schema);
 /* Readers get what was appended before, then this error. */
 void dataset_fail(struct dataset *dataset, const struct error *error);
 
@@ -131,7 +134,8 @@ void dataset_fail(struct dataset *dataset, const struct error *error);
  * DEADLINE_EXCEEDED), and frees what it holds; does nothing once complete or failed. Never blocks. */
 void dataset_cancel(struct dataset *dataset, const struct error *reason);
 
-struct arrow_schema *dataset_schema(const struct dataset *dataset); /* not a new reference */
+/* Not a new reference. NULL while the columns of a running statement are not known yet. */
+struct arrow_schema *dataset_schema(const struct dataset *dataset);
 struct str dataset_id(const struct dataset *dataset);
 
 struct dataset_facts {

@@ -171,7 +171,8 @@ void connection_unref(struct connection *connection)
     if (!connection || atomic_fetch_sub(&connection->references, 1) > 1)
         return;
     struct engine *engine = connection->engine;
-    bool keep = !atomic_load(&connection->is_tainted) && !atomic_load(&engine->is_broken);
+    bool keep = !atomic_load(&connection->is_tainted) && !atomic_load(&connection->is_spent) &&
+                !atomic_load(&engine->is_broken);
     struct connection *closed = keep ? put_idle(engine, connection) : connection;
     if (closed)
         connection_close(closed);

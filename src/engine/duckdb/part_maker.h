@@ -10,6 +10,7 @@
 struct part_maker {
     struct engine *engine;
     struct str sql;
+    size_t start; /* of the statement, behind the ';' before it */
     struct part *part;
     struct sql_token *tokens; /* of this statement, in the arena */
     size_t token_count;

@@ -182,6 +182,7 @@ static enum status part_classify(struct part_maker *maker)
         bool runs = skip_explain(maker);
         bool changes = part_class_of(maker) != PART_QUERY;
         part->class = runs && changes ? PART_CHANGE : PART_QUERY;
+        part->has_returning = true;
     } else {
         part->class = part_class_of(maker);
     }
@@ -221,8 +222,9 @@ static enum status parts_add(struct part_maker *maker, const struct token_list *
                          "the text has more than %d statements", PARTS_MAX);
     const struct sql_token *last = &tokens->items[tokens->count - 1];
     maker->part = &parts->items[parts->count++];
-    maker->part->text =
-        str_slice(maker->sql, tokens->items[0].offset, last->offset + last->text.len);
+    size_t end = last->offset + last->text.len;
+    maker->part->text = str_slice(maker->sql, tokens->items[0].offset, end);
+    maker->part->source = str_slice(maker->sql, maker->start, end);
     maker->tokens = tokens->items;
     maker->token_count = tokens->count;
     return part_classify(maker);
@@ -258,6 +260,7 @@ enum status parts_make(struct engine *engine, struct str sql, struct arena *aren
         }
         TRY(parts_add(&maker, &tokens, out_parts));
         tokens.count = 0;
+        maker.start = token.offset + token.text.len;
         if (token.kind == SQL_END)
             return STATUS_OK;
     }

@@ -1,8 +1,11 @@
 /*
  * run.c — runs statements: the order of several, the transaction around them, what they leave behind.
  *
- *      enter the connection -> [BEGIN] -> statements before the last -> the last, by COPY or stream
- *                           -> [COMMIT | ROLLBACK] -> the session's state -> leave
+ *      enter the connection -> [BEGIN] -> statements before the last  | engine_statement_advance
+ *          -> the last, by COPY or stream -> [COMMIT | ROLLBACK] -> the session's state -> leave
+ *
+ * Of a text that fails nothing remains: what it changed is rolled back, and so is a transaction that it
+ * began itself, for nobody would know that it is still open.
  *
  * Stop is a flag that every step looks at, and an interrupt of the engine for the step that runs: the
  * engine forgets an interrupt that comes just before it starts, the flag does not.
@@ -94,12 +97,16 @@ static enum status session_apply(struct engine_statement *statement, const struc
 {
     struct engine_session *session = statement->session;
     struct connection *connection = statement->connection;
-    if (part->class == PART_END) /* a COMMIT that failed has rolled back */
+    if (part->class == PART_END) { /* a COMMIT that failed has rolled back */
         session_end_transaction(session);
+        statement->began = false;
+    }
     if (status != STATUS_OK)
         return status;
-    if (part->class == PART_BEGIN)
+    if (part->class == PART_BEGIN) {
         session_begin(session, connection);
+        statement->began = true;
+    }
     if (part->makes_state)
         session_pin(session, connection, true);
     if (part->resets_zone)
@@ -118,27 +125,34 @@ static bool controls_transaction(const struct engine_statement *statement)
     return false;
 }
 
-enum status statement_end_transaction(struct engine_statement *statement, bool commit,
-                                      struct error *error)
+static enum status end_transaction(struct engine_statement *statement, bool commit,
+                                   struct error *error)
 {
     statement->owns_transaction = false;
     return connection_execute(statement->connection, commit ? "COMMIT" : "ROLLBACK", error);
 }
 
-void statement_roll_back(struct engine_statement *statement)
+/* Rolls back what is still open of this text; a connection that cannot is not used again. */
+static void roll_back(struct engine_statement *statement)
 {
-    if (statement->owns_transaction &&
-        statement_end_transaction(statement, false, NULL) != STATUS_OK)
-        atomic_store(&statement->connection->is_tainted, true);
+    bool began = statement->began;
+    if (!began && !statement->owns_transaction)
+        return;
+    if (end_transaction(statement, false, NULL) != STATUS_OK)
+        atomic_store(&statement->connection->is_spent, true);
+    statement->began = false;
+    if (began)
+        session_end_transaction(statement->session);
 }
 
-static struct run run_of(struct engine_statement *statement, struct result_writer *writer)
+static struct run run_of(struct engine_statement *statement, const struct part *part,
+                         struct result_writer *writer)
 {
     return (struct run){.statement = statement,
                         .connection = statement->connection,
                         .writer = writer,
                         .changed = -1,
-                        .text = statement->sql};
+                        .text = part->source};
 }
 
 /* Plans that others made before a change, or while it goes on, must not be run after it. */
@@ -148,33 +162,36 @@ static void note_write(struct engine_statement *statement, enum part_class class
         atomic_fetch_add(&statement->session->engine->write_epoch, 1);
 }
 
-static enum status run_predecessor(struct engine_statement *statement, size_t index,
+static enum status run_predecessor(struct engine_statement *statement, const struct step *step,
                                    struct error *error)
 {
     duckdb_prepared_statement prepared = NULL;
+    const struct part *part = step->part;
     TRY(check_not_interrupted(statement, error));
-    TRY(statement_prepare_part(statement, index, &prepared, error));
-    struct run run = run_of(statement, NULL);
-    note_write(statement,
-               statement->parts.items[size_min(index, statement->parts.count - 1)].class);
+    TRY(statement_prepare_step(statement, step, &prepared, error));
+    struct run run = run_of(statement, part, NULL);
+    note_write(statement, part->class);
     enum status status = run_stream(&run, prepared, error);
-    note_write(statement,
-               statement->parts.items[size_min(index, statement->parts.count - 1)].class);
+    note_write(statement, part->class);
     duckdb_destroy_prepare(&prepared);
-    if (statement->extracted_count == statement->parts.count)
-        return session_apply(statement, &statement->parts.items[index], status, error);
-    atomic_store(&statement->connection->is_tainted, true);
+    if (status != STATUS_OK)
+        (void)statement_number_error(statement, part, error);
+    if (step->is_last)
+        return session_apply(statement, part, status, error);
+    atomic_store(&statement->connection->is_spent, true);
     return status;
 }
 
-enum status statement_run_predecessors(struct engine_statement *statement, struct error *error)
+static enum status run_predecessors(struct engine_statement *statement, struct error *error)
 {
+    if (statement->step_count == 1)
+        return STATUS_OK;
     if (!controls_transaction(statement) && !atomic_load(&statement->session->in_transaction)) {
         TRY(connection_execute(statement->connection, "BEGIN TRANSACTION", error));
         statement->owns_transaction = true;
     }
-    for (size_t i = 0; i + 1 < statement->extracted_count; i++)
-        TRY(run_predecessor(statement, i, error));
+    for (size_t i = 0; i + 1 < statement->step_count; i++)
+        TRY(run_predecessor(statement, &statement->steps[i], error));
     return STATUS_OK;
 }
 
@@ -191,7 +208,7 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
     const struct part *last = &statement->parts.items[statement->parts.count - 1];
     TRY(statement_refresh(statement, error));
     note_write(statement, last->class);
-    struct run run = run_of(statement, keeps_rows ? &writer : NULL);
+    struct run run = run_of(statement, last, keeps_rows ? &writer : NULL);
     dataset_uses_pin(&statement->uses, run.connection);
     enum status status = keeps_rows && run_copy_is_better(statement)
                              ? run_copy(&run, error)
@@ -202,19 +219,19 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
     if (statement->kind == STATEMENT_UPDATE || (!has_rows && statement->uses.input.len > 0))
         *out_rows = run.changed;
     note_write(statement, last->class);
+    if (status != STATUS_OK)
+        (void)statement_number_error(statement, last, error);
     return session_apply(statement, last, status, error);
 }
 
-static enum status run_all(struct engine_statement *statement, struct dataset *dataset,
-                           int64_t *out_rows, struct error *error)
+static enum status run_rest(struct engine_statement *statement, struct dataset *dataset,
+                            int64_t *out_rows, struct error *error)
 {
     TRY(check_not_interrupted(statement, error));
-    if (statement->extracted_count > 1)
-        TRY(statement_run_predecessors(statement, error));
     TRY(run_last(statement, dataset, out_rows, error));
     if (!statement->owns_transaction)
         return STATUS_OK;
-    enum status status = statement_end_transaction(statement, true, error);
+    enum status status = end_transaction(statement, true, error);
     note_write(statement, PART_END);
     return status;
 }
@@ -244,17 +261,60 @@ static void statement_set_running(struct engine_statement *statement, struct con
         atomic_store(&connection->is_interrupted, atomic_load(&statement->interrupted));
 }
 
-static enum status statement_run_entered(struct engine_statement *statement,
-                                         struct dataset *dataset, int64_t *out_rows,
-                                         struct error *error)
+static enum status tell_rolled_back(struct error *error)
 {
-    statement_set_running(statement, statement->connection);
-    enum status status = run_all(statement, dataset, out_rows, error);
+    struct error cause = *error;
+    error_set_code(error, cause.status, cause.code,
+                   "%s\nthe transaction that this text began was rolled back", cause.message);
+    error->position = cause.position;
+    error->retry_after_ms = cause.retry_after_ms;
+    return cause.status;
+}
+
+/* The end of a run, whatever became of it. */
+static enum status leave(struct engine_statement *statement, enum status status,
+                         struct error *error)
+{
+    bool began = statement->began;
     statement_set_running(statement, NULL);
     statement->has_run = status == STATUS_OK;
     if (status != STATUS_OK)
-        statement_roll_back(statement);
-    return status;
+        roll_back(statement);
+    statement->began = false;
+    if (statement->is_deferred) /* another run has other plans */
+        statement_forget(statement);
+    connection_leave(statement->connection);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    dataset_names_mend_error(&statement->names, error);
+    return began ? tell_rolled_back(error) : status;
+}
+
+void statement_abandon(struct engine_statement *statement)
+{
+    struct error unwanted;
+    error_set(&unwanted, STATUS_CANCELLED, "the statement was given up");
+    if (statement->is_advanced)
+        (void)leave(statement, STATUS_CANCELLED, &unwanted);
+    statement->is_advanced = false;
+}
+
+enum status engine_statement_advance(struct engine_statement *statement, struct error *error)
+{
+    struct error unwanted;
+    error = error ? error : &unwanted;
+    TRY(statement_follow_session(statement, error));
+    TRY(connection_enter(statement->connection, &statement->interrupted, error));
+    statement_set_running(statement, statement->connection);
+    enum status status = check_not_interrupted(statement, error);
+    if (status == STATUS_OK && !statement->extracted)
+        status = statement_extract(statement, error);
+    if (status == STATUS_OK)
+        status = run_predecessors(statement, error);
+    if (status == STATUS_OK && statement->is_deferred)
+        status = statement_describe(statement, error);
+    statement->is_advanced = status == STATUS_OK;
+    return statement->is_advanced ? STATUS_OK : leave(statement, status, error);
 }
 
 enum status engine_statement_run(struct engine_statement *statement, struct dataset *dataset,
@@ -267,16 +327,10 @@ enum status engine_statement_run(struct engine_statement *statement, struct data
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
                               "the statement has %zu parameters and no values for them",
                               statement->parameter_count);
-    if (!statement->is_entered) {
-        TRY(statement_follow_session(statement, error));
-        TRY(connection_enter(statement->connection, &statement->interrupted, error));
-    }
-    statement->is_entered = false;
-    enum status status = statement_run_entered(statement, dataset, out_rows, error);
-    connection_leave(statement->connection);
-    if (status != STATUS_OK)
-        dataset_names_mend_error(&statement->names, error);
-    return status;
+    if (!statement->is_advanced)
+        TRY(engine_statement_advance(statement, error));
+    statement->is_advanced = false;
+    return leave(statement, run_rest(statement, dataset, out_rows, error), error);
 }
 
 void engine_statement_interrupt(struct engine_statement *statement)

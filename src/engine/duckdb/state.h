@@ -88,6 +88,7 @@ struct connection {
     duckdb_connection handle;
     uint64_t number;              /* the engine's own, by which a COPY finds its writer */
     atomic_bool is_tainted;       /* has state of a session: closed instead of kept */
+    atomic_bool is_spent;         /* has types of a PIVOT: closed when nobody needs it any more */
     bool is_direct;               /* the optimizer is off */
     struct result_writer *writer; /* of the COPY that runs; set by who has entered */
     atomic_bool is_interrupted;   /* the statement that runs shall stop: what waits looks at it */
@@ -166,15 +167,24 @@ enum part_class {
 
 /* One statement of a text. */
 struct part {
-    struct str text; /* without the final ';' */
+    struct str text;   /* without the final ';' */
+    struct str source; /* the same from the ';' before it on: what the engine counts lines in */
     enum part_class class;
     bool makes_state; /* temporary object, setting, variable: pins the session */
     bool sets_path;   /* USE, SET search_path */
     bool resets_zone; /* TimeZone becomes the default again */
     bool is_small;    /* the result has few rows, by the look of the statement */
-    bool has_returning;
+    bool has_returning; /* or is an EXPLAIN: it gives rows */
     bool is_plain; /* INSERT of values: there is nothing to optimize */
     int64_t limit; /* of a LIMIT at its end; -1: none */
+};
+
+/* One statement that the engine runs. A part is one, except a PIVOT that has to find its values: types that
+ * hold them come first. */
+struct step {
+    struct part *part;
+    size_t index; /* among the extracted statements */
+    bool is_last; /* of its part */
 };
 
 #define PARTS_MAX 1000
@@ -240,17 +250,22 @@ struct engine_statement {
     struct str sql;             /* what the engine gets */
     struct parts parts;
     struct engine_result_options options;
-    duckdb_extracted_statements extracted;
+    duckdb_extracted_statements extracted; /* one a part; of a PIVOT also the types it needs */
     size_t extracted_count;
-    duckdb_prepared_statement prepared; /* the last statement; NULL: it is prepared by the run */
+    struct step *steps; /* of the text, in the arena; the last one's result counts */
+    size_t step_count;
+    duckdb_prepared_statement prepared; /* the last statement */
+    bool is_deferred;                   /* that is prepared by the run, after those before it */
+    bool is_late;                       /* and so its columns are not known yet */
     enum statement_kind kind;
     size_t parameter_count;
     struct result_plan plan;
     bool owns_transaction; /* opened by us around several statements, still open */
+    bool began;            /* the text opened one itself, still open */
     bool is_own;           /* engine_prepare_own: not to be found in the cache */
-    bool is_entered; /* the connection is kept from prepare to run: a transaction is open in it */
-    bool has_run;    /* to its end */
-    uint64_t epoch;  /* of the engine when `prepared` was made */
+    bool is_advanced;      /* what stands before the last statement has run; the connection is entered */
+    bool has_run;          /* to its end */
+    uint64_t epoch;        /* of the engine when `prepared` was made */
     struct dataset_uses uses; /* by `prepared` */
     uint64_t sql_hash;        /* while in the cache */
     struct list cache_link;
@@ -267,8 +282,14 @@ MUST_CHECK enum status statement_check_type(const struct engine *engine, duckdb_
 /* What the whole text is, by the type of its last statement. */
 enum statement_kind statement_kind_of(const struct engine_statement *statement,
                                       duckdb_statement_type type);
-/* One of the extracted statements, checked against the table of statement types. */
-MUST_CHECK enum status statement_prepare_part(struct engine_statement *statement, size_t index,
+/* The same by its words, where the last statement cannot be prepared yet. */
+enum statement_kind statement_kind_by_words(const struct engine_statement *statement);
+/* Puts before an error which statement of the text it is about, where there are several. */
+enum status statement_number_error(const struct engine_statement *statement,
+                                   const struct part *part, struct error *error);
+/* The statement of a step, checked against the table of statement types. */
+MUST_CHECK enum status statement_prepare_step(struct engine_statement *statement,
+                                              const struct step *step,
                                               duckdb_prepared_statement *out_prepared,
                                               struct error *error);
 /* Extracts, and prepares what can be prepared; the connection is entered. */
@@ -287,17 +308,14 @@ struct engine_statement *statement_cache_take(struct engine_session *session, st
 bool statement_cache_put(struct engine_statement *statement);
 void statement_cache_clear(struct engine *engine);
 
+/* Has the engine parse the text, and sorts out its steps. */
+MUST_CHECK enum status statement_extract(struct engine_statement *statement, struct error *error);
 /* Drops what statement_prepare made, except the plan. */
 void statement_forget(struct engine_statement *statement);
-/* Runs the statements before the last one, and begins a transaction of our own around all of them
- * unless there is one or the text has its own. */
-MUST_CHECK enum status statement_run_predecessors(struct engine_statement *statement,
-                                                  struct error *error);
-/* Rolls back what owns_transaction stands for, if it does; a connection that cannot is not used again. */
-void statement_roll_back(struct engine_statement *statement);
-/* Ends the transaction that owns_transaction stands for. */
-MUST_CHECK enum status statement_end_transaction(struct engine_statement *statement, bool commit,
-                                                 struct error *error);
+/* Prepares the last statement of a deferred one, and makes its plan if that is not known. */
+MUST_CHECK enum status statement_describe(struct engine_statement *statement, struct error *error);
+/* Gives up a run that was begun by engine_statement_advance alone. */
+void statement_abandon(struct engine_statement *statement);
 
 /* --- results (writer.c) ------------------------------------------------------------------------- */
 

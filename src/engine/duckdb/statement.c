@@ -2,16 +2,20 @@
  * statement.c — prepares statements: gate, parts, schema.
  *
  * A single statement is prepared at once. Of several, only the last one's result counts; it is prepared
- * first where it can be. Where a definition stands before it (CREATE TABLE t ...; INSERT INTO t ...) it
- * cannot: then it is prepared by the run, and refused where its columns have to be told before.
+ * first where it can be. Where a definition stands before it (CREATE TABLE t ...; SELECT * FROM t), and
+ * where it is a PIVOT that has to find its values, it cannot: then it is prepared by the run, and its
+ * columns are known late. Nothing of a text runs while it is prepared: only a run has a slot and can be
+ * stopped.
  *
- * Runs on a worker. Owns the extracted and prepared statement, a reference to the connection and one to
+ * Runs on a worker, and what is late on a query thread. Owns the extracted and prepared statement, a reference to the connection and one to
  * the session. SPDX-License-Identifier: Apache-2.0
  */
 #include "base/memory.h"
 #include "engine/dataset_find.h"
 #include "engine/duckdb/state.h"
 #include "engine/gate.h"
+
+#include <string.h>
 
 /* catalog.schema.table */
 #define ENGINE_NAME_PARTS_MAX 3
@@ -21,7 +25,7 @@ static bool kind_has_rows(enum statement_kind kind)
     return kind == STATEMENT_QUERY || kind == STATEMENT_RETURNING;
 }
 
-/* The part that the last extracted statement came from. */
+/* The part that counts. */
 static const struct part *last_part(const struct engine_statement *statement)
 {
     return &statement->parts.items[statement->parts.count - 1];
@@ -29,32 +33,85 @@ static const struct part *last_part(const struct engine_statement *statement)
 
 /* --- preparing ---------------------------------------------------------------------------------- */
 
+/* `text` is that of the statement, in which the engine counts lines. */
 static enum status statement_error(const struct engine_statement *statement, const char *message,
-                                   struct error *error)
+                                   struct str text, struct error *error)
 {
     struct error cause;
     if (connection_take_cause(statement->connection, message, &cause))
         return error_copy(error, &cause);
-    return duckdb_error(statement->session->engine, message, statement->sql, 0, error);
+    enum status status = duckdb_error(statement->session->engine, message, text, 0, error);
+    if (error && error->position >= 0)
+        error->position += text.ptr - statement->sql.ptr;
+    return status;
 }
 
-enum status statement_prepare_part(struct engine_statement *statement, size_t index,
+/* Of a statement that nobody wrote: without the excerpt from it. */
+static enum status hidden_step_error(const struct engine_statement *statement, const char *message,
+                                     struct error *error)
+{
+    char *shown = str_copy(str_of(message));
+    char *excerpt = strstr(shown, "\n\nLINE ");
+    if (excerpt)
+        *excerpt = '\0';
+    enum status status = statement_error(statement, shown, statement->sql, error);
+    free(shown);
+    return status;
+}
+
+/* Of a statement inside a transaction that was extracted the engine does not tell where the error is; of a
+ * text it does. */
+static enum status step_error(const struct engine_statement *statement, const struct step *step,
+                              const char *message, struct error *error)
+{
+    struct str text = step->part->source;
+    if (!step->is_last)
+        return hidden_step_error(statement, message, error);
+    if (statement->step_count != statement->parts.count || strstr(message, "\nLINE "))
+        return statement_error(statement, message, text, error);
+    duckdb_prepared_statement again = NULL;
+    char *sql = str_copy(text);
+    duckdb_state state = duckdb_prepare(statement->connection->handle, sql, &again);
+    const char *place = state == DuckDBSuccess ? NULL : duckdb_prepare_error(again);
+    bool is_same = place && strncmp(place, message, strlen(message)) == 0;
+    enum status status = statement_error(statement, is_same ? place : message, text, error);
+    duckdb_destroy_prepare(&again);
+    free(sql);
+    return status;
+}
+
+enum status statement_number_error(const struct engine_statement *statement,
+                                   const struct part *part, struct error *error)
+{
+    size_t number = (size_t)(part - statement->parts.items) + 1;
+    bool is_stop = error->status == STATUS_CANCELLED || error->status == STATUS_DEADLINE_EXCEEDED;
+    if (statement->parts.count == 1 || is_stop)
+        return error->status;
+    struct error cause = *error;
+    error_set_code(error, cause.status, cause.code, "statement %zu of %zu: %s", number,
+                   statement->parts.count, cause.message);
+    error->retry_after_ms = cause.retry_after_ms;
+    error->position = cause.position < 0 ? part->text.ptr - statement->sql.ptr : cause.position;
+    return error->status;
+}
+
+enum status statement_prepare_step(struct engine_statement *statement, const struct step *step,
                                    duckdb_prepared_statement *out_prepared, struct error *error)
 {
     duckdb_prepared_statement prepared = NULL;
     enum status status;
     statement->connection->uses = &statement->uses;
-    duckdb_state state = duckdb_prepare_extracted_statement(statement->connection->handle,
-                                                            statement->extracted, index, &prepared);
+    duckdb_state state = duckdb_prepare_extracted_statement(
+        statement->connection->handle, statement->extracted, step->index, &prepared);
     statement->connection->uses = NULL;
     if (state != DuckDBSuccess)
-        status = statement_error(statement, duckdb_prepare_error(prepared), error);
+        status = step_error(statement, step, duckdb_prepare_error(prepared), error);
     else
         status = statement_check_type(statement->session->engine,
                                       duckdb_prepared_statement_type(prepared), error);
     if (status != STATUS_OK) {
         duckdb_destroy_prepare(&prepared);
-        return status;
+        return statement_number_error(statement, step->part, error);
     }
     *out_prepared = prepared;
     return STATUS_OK;
@@ -81,7 +138,7 @@ static bool columns_are_open(const struct engine_statement *statement)
 static enum status statement_make_plan(struct engine_statement *statement, struct error *error)
 {
     size_t count = 0;
-    if (kind_has_rows(statement->kind) && !columns_are_open(statement))
+    if (statement->prepared && kind_has_rows(statement->kind) && !columns_are_open(statement))
         count = duckdb_prepared_statement_column_count(statement->prepared);
     struct result_column *columns = NEW_ARRAY(struct result_column, count + 1);
     for (size_t i = 0; i < count; i++) {
@@ -94,50 +151,106 @@ static enum status statement_make_plan(struct engine_statement *statement, struc
     return status;
 }
 
-static enum status statement_extract(struct engine_statement *statement, struct error *error)
+/* How many statements the engine makes of one. */
+static size_t count_extracted(const struct engine_statement *statement, struct str text)
+{
+    duckdb_extracted_statements extracted = NULL;
+    char *sql = str_copy(text);
+    size_t count = duckdb_extract_statements(statement->connection->handle, sql, &extracted);
+    duckdb_destroy_extracted(&extracted);
+    free(sql);
+    return count;
+}
+
+/* A PIVOT that has to find its values and is no query is extracted with a transaction around it: there is one
+ * without. */
+static bool is_in_transaction(const struct engine_statement *statement, size_t index)
+{
+    duckdb_prepared_statement prepared = NULL;
+    bool is_one =
+        duckdb_prepare_extracted_statement(statement->connection->handle, statement->extracted,
+                                           index, &prepared) == DuckDBSuccess &&
+        duckdb_prepared_statement_type(prepared) == DUCKDB_STATEMENT_TYPE_TRANSACTION;
+    duckdb_destroy_prepare(&prepared);
+    return is_one;
+}
+
+/* Adds the steps of a part, whose statements are `count` from `index` on. */
+static void add_steps(struct engine_statement *statement, struct part *part, size_t index,
+                      size_t count)
+{
+    size_t end = index + count;
+    if (count > 2 && is_in_transaction(statement, index)) {
+        index++;
+        end--;
+    }
+    for (; index < end; index++)
+        statement->steps[statement->step_count++] =
+            (struct step){.part = part, .index = index, .is_last = index + 1 == end};
+}
+
+static enum status statement_make_steps(struct engine_statement *statement, struct error *error)
+{
+    size_t count = statement->extracted_count;
+    struct parts *parts = &statement->parts;
+    size_t index = 0;
+    statement->steps = ARENA_NEW_ARRAY(&statement->arena, struct step, count);
+    statement->step_count = 0;
+    for (size_t i = 0; i < parts->count; i++) {
+        struct part *part = &parts->items[i];
+        size_t own = count == parts->count ? 1 : count_extracted(statement, part->text);
+        if (own == 0 || own > count - index)
+            break;
+        add_steps(statement, part, index, own);
+        index += own;
+    }
+    if (index == count && statement->steps[statement->step_count - 1].part == last_part(statement))
+        return STATUS_OK;
+    return error_set_code(error, STATUS_INTERNAL, "INTERNAL",
+                          "the text has %zu statements, and %zu for the engine", parts->count,
+                          count);
+}
+
+enum status statement_extract(struct engine_statement *statement, struct error *error)
 {
     char *sql = str_copy(statement->sql);
     statement->extracted_count =
         duckdb_extract_statements(statement->connection->handle, sql, &statement->extracted);
     free(sql);
     if (statement->extracted_count > 0)
-        return STATUS_OK;
+        return statement->steps ? STATUS_OK : statement_make_steps(statement, error);
     const char *message = duckdb_extract_statements_error(statement->extracted);
     if (message && *message)
-        return statement_error(statement, message, error);
+        return statement_error(statement, message, statement->sql, error);
     return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
                           "the text holds no statement");
 }
 
-/* The last statement's columns depend on definitions before it. */
+static const struct step *last_step(const struct engine_statement *statement)
+{
+    return &statement->steps[statement->step_count - 1];
+}
+
+/* The last statement can only be prepared once those before it have run. */
 static bool needs_predecessors(const struct engine_statement *statement)
 {
-    if (last_part(statement)->class != PART_QUERY && last_part(statement)->class != PART_CHANGE)
+    const struct part *last = last_part(statement);
+    if (last->class == PART_BEGIN || last->class == PART_END || statement->step_count == 1)
         return false;
-    if (statement->extracted_count > statement->parts.count)
-        return true; /* PIVOT, which makes a type first */
-    for (size_t i = 0; i + 1 < statement->parts.count; i++)
-        if (statement->parts.items[i].class == PART_DEFINITION ||
-            statement->parts.items[i].class == PART_BEGIN)
+    if (statement->steps[statement->step_count - 2].part == last)
+        return true;
+    for (const struct part *part = statement->parts.items; part < last; part++)
+        if (part->class != PART_QUERY && part->class != PART_CHANGE)
             return true;
     return false;
 }
 
-/* Nothing of a text may run before its run, so a last statement that needs those before it is prepared
- * then; that is possible where its columns need not be told before. */
+/* Has the run prepare the last statement. */
 static enum status statement_defer(struct engine_statement *statement, struct error *error)
 {
-    const struct part *last = last_part(statement);
-    if (statement->extracted_count > statement->parts.count)
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
-                              "PIVOT needs its values listed: ON column IN (...)");
-    if (last->class != PART_CHANGE || last->has_returning)
-        return error_set_code(
-            error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
-            "the last statement returns rows and needs what the statements before "
-            "it define: send them one by one");
-    statement->kind = STATEMENT_UPDATE;
-    statement->epoch = UINT64_MAX;
+    statement->kind = statement_kind_by_words(statement);
+    statement->is_deferred = true;
+    statement->is_late = kind_has_rows(statement->kind) && !statement->plan.schema;
     return statement->plan.schema ? STATUS_OK : statement_make_plan(statement, error);
 }
 
@@ -145,10 +258,9 @@ enum status statement_prepare(struct engine_statement *statement, struct error *
 {
     statement->epoch = atomic_load(&statement->session->engine->write_epoch);
     TRY(statement_extract(statement, error));
-    size_t last = statement->extracted_count - 1;
-    if (last > 0 && needs_predecessors(statement))
+    if (needs_predecessors(statement))
         return statement_defer(statement, error);
-    TRY(statement_prepare_part(statement, last, &statement->prepared, error));
+    TRY(statement_prepare_step(statement, last_step(statement), &statement->prepared, error));
     statement->kind =
         statement_kind_of(statement, duckdb_prepared_statement_type(statement->prepared));
     statement->parameter_count = duckdb_nparams(statement->prepared);
@@ -177,15 +289,32 @@ static enum status statement_check_names(const struct engine_statement *statemen
 enum status statement_refresh(struct engine_statement *statement, struct error *error)
 {
     uint64_t epoch = atomic_load(&statement->session->engine->write_epoch);
+    /* What is deferred was prepared just now; the names of a PIVOT's types are others each time. */
+    if (statement->is_deferred)
+        return STATUS_OK;
     if (statement->epoch == epoch &&
         dataset_uses_are_current(&statement->uses, statement->session->engine))
         return STATUS_OK;
     statement_forget(statement);
     TRY(statement_extract(statement, error));
     statement->epoch = epoch;
-    TRY(statement_prepare_part(statement, statement->extracted_count - 1, &statement->prepared,
-                               error));
+    TRY(statement_prepare_step(statement, last_step(statement), &statement->prepared, error));
     return statement_check_names(statement, error);
+}
+
+enum status statement_describe(struct engine_statement *statement, struct error *error)
+{
+    TRY(statement_prepare_step(statement, last_step(statement), &statement->prepared, error));
+    if (duckdb_nparams(statement->prepared) > 0)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "a statement that needs what the ones before it define takes no "
+                              "parameters: send them one by one");
+    if (!statement->is_late)
+        return statement_check_names(statement, error);
+    result_plan_finish(&statement->plan);
+    result_plan_init(&statement->plan);
+    statement->is_late = false;
+    return statement_make_plan(statement, error);
 }
 
 void statement_forget(struct engine_statement *statement)
@@ -218,11 +347,7 @@ static enum status statement_prepare_entered(struct engine_statement *statement,
 {
     TRY(connection_enter(statement->connection, NULL, error));
     enum status status = statement_prepare(statement, error);
-    if (status != STATUS_OK)
-        statement_roll_back(statement);
-    statement->is_entered = statement->owns_transaction;
-    if (!statement->is_entered)
-        connection_leave(statement->connection);
+    connection_leave(statement->connection);
     return status;
 }
 
@@ -232,6 +357,7 @@ static void make_own_part(struct engine_statement *statement)
     statement->parts.items = ARENA_NEW(&statement->arena, struct part);
     statement->parts.items[0] = (struct part){
         .text = statement->sql,
+        .source = statement->sql,
         .class = is_change ? PART_CHANGE : PART_QUERY,
         .limit = -1,
     };
@@ -319,6 +445,7 @@ void statement_free(struct engine_statement *statement)
 {
     if (!statement)
         return;
+    statement_abandon(statement);
     statement_forget(statement);
     connection_unref(statement->connection);
     result_plan_finish(&statement->plan);
@@ -344,6 +471,11 @@ enum statement_kind engine_statement_kind(const struct engine_statement *stateme
 struct arrow_schema *engine_statement_schema(const struct engine_statement *statement)
 {
     return statement->plan.schema;
+}
+
+bool engine_statement_is_late(const struct engine_statement *statement)
+{
+    return statement->is_late;
 }
 
 size_t engine_statement_parameter_count(const struct engine_statement *statement)

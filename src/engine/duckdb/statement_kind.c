@@ -91,6 +91,16 @@ static bool all_parts_are(const struct engine_statement *statement, enum part_cl
     return true;
 }
 
+enum statement_kind statement_kind_by_words(const struct engine_statement *statement)
+{
+    const struct part *last = &statement->parts.items[statement->parts.count - 1];
+    if (all_parts_are(statement, PART_QUERY))
+        return STATEMENT_QUERY;
+    if (last->class == PART_QUERY || last->has_returning)
+        return STATEMENT_RETURNING;
+    return last->class == PART_CHANGE ? STATEMENT_UPDATE : STATEMENT_DEFINITION;
+}
+
 enum statement_kind statement_kind_of(const struct engine_statement *statement,
                                       duckdb_statement_type type)
 {

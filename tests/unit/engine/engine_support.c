@@ -86,10 +86,14 @@ static void run_prepared(struct test_engine *test, struct engine_statement *stat
     char id[32];
     struct dataset *dataset = NULL;
     snprintf(id, sizeof(id), "test-%u", atomic_fetch_add(&number, 1));
+    result->kind = engine_statement_kind(statement);
+    if (engine_statement_is_late(statement))
+        result->status = engine_statement_advance(statement, &result->error);
+    if (result->status != STATUS_OK)
+        return;
     struct dataset_options options = {
         .id = str_of(id), .ttl_ms = 60000, .schema = engine_statement_schema(statement)};
     assert_int_equal(dataset_create(test->store, &options, &dataset, NULL), STATUS_OK);
-    result->kind = engine_statement_kind(statement);
     result->schema = arrow_schema_ref(engine_statement_schema(statement));
     result->status = engine_statement_run(statement, dataset, &result->rows, &result->error);
     dataset_complete(dataset);

@@ -14,6 +14,7 @@ struct engine_statement {
     enum status (*run)(struct engine_statement *statement, struct dataset *dataset,
                        int64_t *out_rows, struct error *error);
     int64_t number;
+    bool is_late;
     int interrupts; /* guarded by the engine's lock */
 };
 
@@ -25,6 +26,8 @@ struct engine *fake_engine_create(void)
     engine->schema->fields[0].bit_width = 64;
     engine->schema->fields[0].is_signed = true;
     arrow_schema_seal(engine->schema, NULL);
+    engine->no_columns = arrow_schema_create(0);
+    arrow_schema_seal(engine->no_columns, NULL);
     lock_init(&engine->lock);
     condition_init(&engine->changed);
     return engine;
@@ -33,6 +36,7 @@ struct engine *fake_engine_create(void)
 void fake_engine_destroy(struct engine *engine)
 {
     arrow_schema_unref(engine->schema);
+    arrow_schema_unref(engine->no_columns);
     condition_finish(&engine->changed);
     lock_finish(&engine->lock);
     free(engine);
@@ -113,10 +117,10 @@ static const struct {
     enum status (*run)(struct engine_statement *statement, struct dataset *dataset,
                        int64_t *out_rows, struct error *error);
 } fake_statements[] = {
-    {"rows ", STATEMENT_QUERY, run_rows},         {"update ", STATEMENT_UPDATE, run_update},
-    {"fail", STATEMENT_QUERY, run_fail},          {"compute", STATEMENT_QUERY, run_stubborn},
-    {"stubborn ", STATEMENT_QUERY, run_stubborn}, {"block update", STATEMENT_UPDATE, run_block},
-    {"block", STATEMENT_QUERY, run_block},
+    {"rows ", STATEMENT_QUERY, run_rows},          {"late rows ", STATEMENT_QUERY, run_rows},
+    {"update ", STATEMENT_UPDATE, run_update},     {"fail", STATEMENT_QUERY, run_fail},
+    {"compute", STATEMENT_QUERY, run_stubborn},    {"stubborn ", STATEMENT_QUERY, run_stubborn},
+    {"block update", STATEMENT_UPDATE, run_block}, {"block", STATEMENT_QUERY, run_block},
 };
 
 /* --- engine.h -------------------------------------------------------------------------------- */
@@ -157,6 +161,7 @@ enum status engine_prepare(struct engine_session *session, struct str sql,
                                                .kind = fake_statements[i].kind,
                                                .run = fake_statements[i].run,
                                                .number = 1};
+        statement->is_late = str_starts_with(word, STR("late "));
         (void)str_to_i64(str_slice(sql, word.len, sql.len), &statement->number);
         atomic_fetch_add(&engine->statements, 1);
         *out_statement = statement;
@@ -181,7 +186,24 @@ enum statement_kind engine_statement_kind(const struct engine_statement *stateme
 
 struct arrow_schema *engine_statement_schema(const struct engine_statement *statement)
 {
-    return statement->engine->schema;
+    return statement->is_late ? statement->engine->no_columns : statement->engine->schema;
+}
+
+bool engine_statement_is_late(const struct engine_statement *statement)
+{
+    return statement->is_late;
+}
+
+enum status engine_statement_advance(struct engine_statement *statement, struct error *error)
+{
+    struct engine *engine = statement->engine;
+    LOCKED(&engine->lock);
+    while (!engine->is_released && statement->interrupts == 0)
+        condition_wait(&engine->changed, &engine->lock);
+    if (statement->interrupts > 0)
+        return interrupted(error);
+    statement->is_late = false;
+    return STATUS_OK;
 }
 
 enum status engine_statement_run(struct engine_statement *statement, struct dataset *dataset,

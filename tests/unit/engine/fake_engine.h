@@ -2,6 +2,7 @@
  * fake_engine.h — an engine whose statements do what their text says; for the tests of queries.
  *
  *     rows N       appends N batches of one row (a query)
+ *     late rows N  the same, whose columns are known only after fake_engine_release
  *     update N     changes N rows
  *     fail         ends with INVALID_ARGUMENT "fake failure"
  *     syntax       cannot be prepared
@@ -20,8 +21,9 @@
 #include <stdatomic.h>
 
 struct engine {
-    struct arrow_schema *schema; /* one column of 64-bit integers */
-    atomic_int statements;       /* in existence */
+    struct arrow_schema *schema;     /* one column of 64-bit integers */
+    struct arrow_schema *no_columns; /* of one whose columns are not known */
+    atomic_int statements;           /* in existence */
     atomic_int runs;
     atomic_int inside; /* runs that have not returned */
     struct lock lock;

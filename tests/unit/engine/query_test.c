@@ -316,6 +316,68 @@ static void test_forgotten_notification_is_not_posted(void **state)
     query_unref(query);
 }
 
+/* --- columns that are known late ---------------------------------------------------------------- */
+
+static void wait_for(struct scene *scene, const struct done *done, int count)
+{
+    while (done->count < count)
+        loop_run_once(scene->loop, -1);
+}
+
+static void test_late_columns_are_told_when_they_are_known(void **state)
+{
+    struct scene *scene = *state;
+    struct query *query = prepare(scene, "late rows 3000");
+    struct done done = {.task = LOOP_TASK_INIT(on_done)};
+    assert_false(query_schema_is_known(query));
+    assert_int_equal(query_schema(query)->field_count, 0);
+    assert_null(dataset_schema(query_dataset(query)));
+    assert_int_equal(query_start(query, scene->loop, &done.task, NULL), STATUS_OK);
+    wait_for_state(query, QUERY_RUNNING);
+    assert_false(query_schema_is_known(query));
+    fake_engine_release(scene->engine);
+    wait_for(scene, &done, 1);
+    assert_true(query_schema_is_known(query));
+    assert_ptr_equal(query_schema(query), scene->engine->schema);
+    /* Its result is larger than what the dataset holds: it goes on with its reader. */
+    assert_int_equal(query_state(query), QUERY_RUNNING);
+    int64_t rows;
+    assert_int_equal(read_result(query, &rows, NULL), STATUS_OK);
+    assert_int_equal(rows, 3000);
+    wait_for(scene, &done, 2);
+    assert_int_equal(query_state(query), QUERY_DONE);
+    query_unref(query);
+}
+
+static void test_who_waits_for_columns_is_told_of_a_stop(void **state)
+{
+    struct scene *scene = *state;
+    struct query *query = prepare(scene, "late rows 3");
+    struct done done = {.task = LOOP_TASK_INIT(on_done)};
+    assert_int_equal(query_start(query, scene->loop, &done.task, NULL), STATUS_OK);
+    wait_for_state(query, QUERY_RUNNING);
+    assert_true(cancel(query, "nobody waits"));
+    wait_for(scene, &done, 1);
+    assert_true(query_schema_is_known(query));
+    assert_int_equal(query_schema(query)->field_count, 0);
+    expect_outcome(query, STATUS_CANCELLED, "nobody waits");
+    int64_t rows;
+    struct error error = ERROR_NONE;
+    assert_int_equal(read_result(query, &rows, &error), STATUS_CANCELLED);
+    query_unref(query);
+}
+
+static void test_late_columns_do_not_matter_to_who_discards_rows(void **state)
+{
+    struct scene *scene = *state;
+    struct query_spec spec = spec_of(scene, "late rows 3");
+    spec.discard_rows = true;
+    struct query *query = prepare_spec(scene, &spec);
+    assert_true(query_schema_is_known(query));
+    assert_int_equal(query_run(query, NULL), STATUS_OK);
+    query_unref(query);
+}
+
 /* --- the queue ------------------------------------------------------------------------------- */
 
 static void test_full_queue_refuses_with_advice(void **state)
@@ -707,6 +769,9 @@ int main(void)
         TEST(test_given_statement_is_taken_over),
         TEST(test_many_starts_run_once),
         TEST(test_forgotten_notification_is_not_posted),
+        TEST(test_late_columns_are_told_when_they_are_known),
+        TEST(test_who_waits_for_columns_is_told_of_a_stop),
+        TEST(test_late_columns_do_not_matter_to_who_discards_rows),
         TEST(test_full_queue_refuses_with_advice),
         TEST(test_stop_before_the_start),
         TEST(test_stop_in_the_queue),

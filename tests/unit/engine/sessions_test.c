@@ -220,11 +220,8 @@ static void test_several(void **state)
                STATUS_NOT_FOUND, "nowhere");
     test_rows(&engine, "SELECT count(*) FROM many", "4");
     test_fails(&engine, "SELECT * FROM half", STATUS_NOT_FOUND, "half");
-    /* Nothing runs before its time: columns that depend on it cannot be told. */
-    test_fails(&engine, "CREATE TABLE half (a INTEGER); FROM half", STATUS_INVALID_ARGUMENT,
-               "one by one");
-    test_fails(&engine, "PIVOT many ON a USING count(*)", STATUS_INVALID_ARGUMENT, "listed");
-    test_fails(&engine, "SELECT * FROM half", STATUS_NOT_FOUND, "half");
+    test_fails(&engine, "SELECT 1; INSERT INTO nowhere VALUES (1); SELECT 2", STATUS_NOT_FOUND,
+               "statement 2 of 3: ");
     test_fails(&engine, "SELECT 1; ATTACH 'x'", STATUS_PERMISSION_DENIED, "attach");
     test_fails(&engine, " ; -- nothing", STATUS_INVALID_ARGUMENT, "no statement");
     test_fails(&engine, "", STATUS_INVALID_ARGUMENT, "no statement");
@@ -258,6 +255,127 @@ static void test_catalog_change(void **state)
         engine_statement_destroy(statements[i]);
     }
     test_execute(&engine, "DROP TABLE changing");
+}
+
+/* Runs a text whose columns are known late in a session of its own. */
+static void test_late_columns(void **state)
+{
+    (void)state;
+    test_rows(&engine, "CREATE TEMP TABLE one AS SELECT 1 AS i; SELECT * FROM one", "1");
+    test_rows(&engine, "CREATE TABLE late AS SELECT i % 2 AS a, i FROM range(6) r(i); FROM late",
+              "0|0\n1|1\n0|2\n1|3\n0|4\n1|5");
+    test_rows(&engine, "BEGIN; INSERT INTO late VALUES (7, 7); SELECT max(a) FROM late", "7");
+    assert_true(engine_session_in_transaction(engine.session));
+    test_execute(&engine, "ROLLBACK");
+    test_rows(&engine, "SET TimeZone='Asia/Tokyo'; SELECT hour(TIMESTAMPTZ '2020-01-01 00:00:00Z')",
+              "9");
+    test_rows(&engine, "SELECT max(a) FROM late", "1");
+    /* One definition needs the other. */
+    assert_int_equal(test_execute(&engine,
+                                  "CREATE TABLE late_a AS FROM late; CREATE TABLE late_b AS "
+                                  "FROM late_a; INSERT INTO late_b FROM late_a"),
+                     6);
+    test_rows(&engine, "SELECT count(*) FROM late_b", "12");
+    test_rows(&engine,
+              "CREATE TABLE late_c (i INTEGER); EXPLAIN ANALYZE INSERT INTO late_c VALUES (1); "
+              "SELECT count(*) FROM late_c",
+              "1");
+}
+
+static void test_pivot(void **state)
+{
+    (void)state;
+    test_execute(&engine,
+                 "CREATE TABLE wide AS SELECT i % 2 AS a, i % 3 AS b, i FROM range(6) r(i)");
+    test_rows(&engine, "PIVOT wide ON b USING sum(i) GROUP BY a ORDER BY a", "0|0|4|2\n1|3|1|5");
+    test_rows(&engine, "WITH p AS (PIVOT wide ON a USING count(*)) SELECT count(*) FROM p", "6");
+    test_rows(&engine, "SELECT 1; PIVOT wide ON a USING count(*); SELECT 2", "2");
+    test_rows(&engine,
+              "CREATE TEMP TABLE wide_too AS FROM wide; PIVOT wide_too ON b USING sum(i) GROUP BY "
+              "a ORDER BY a LIMIT 1",
+              "0|0|4|2");
+    test_rows(&engine, "SELECT count(*) FROM wide_too", "6");
+    assert_int_equal(
+        test_execute(&engine, "CREATE TABLE wide_kept AS PIVOT wide ON b USING sum(i) GROUP BY a"),
+        -1);
+    assert_int_equal(
+        test_execute(&engine, "INSERT INTO wide_kept PIVOT wide ON b USING sum(i) GROUP BY a"), 2);
+    test_rows(&engine, "SELECT count(*) FROM wide_kept", "4");
+    assert_false(engine_session_in_transaction(engine.session));
+    test_fails(&engine, "PIVOT wide ON nix USING sum(i)", STATUS_INVALID_ARGUMENT,
+               "\"nix\" not found");
+    test_fails(&engine, "PIVOT nowhere ON a USING sum(i)", STATUS_NOT_FOUND, "nowhere");
+}
+
+/* A statement is told by its number and place; of a text that failed nothing remains. */
+static void test_failing_texts(void **state)
+{
+    static const struct {
+        const char *sql;
+        const char *number;
+        const char *place;
+    } cases[] = {
+        {"CREATE TABLE broken (a INTEGER); FROM nowhere", "statement 2 of 2: ", "nowhere"},
+        {"CREATE TABLE broken (a INTEGER); -- ; 'no end\n\n INSERT INTO nowhere VALUES (1); SELECT "
+         "1",
+         "statement 2 of 3: ", "INSERT"},
+        {"CREATE TABLE broken (a INTEGER); SELECT a\n, nix\nFROM broken",
+         "statement 2 of 2: ", "nix"},
+        {"CREATE TABLE broken (a INTEGER); SELECT 'x'::INTEGER", "statement 2 of 2: ", "SELECT"},
+        {"BEGIN; CREATE TABLE broken (a INTEGER); SELECT 1, nix; COMMIT",
+         "statement 3 of 4: ", "nix"},
+        {"CREATE TABLE broken (a INTEGER); CREATE TABLE broken (a INTEGER); SELECT 1",
+         "statement 2 of 3: ", "CREATE TABLE broken (a INTEGER); SELECT"},
+        {"CREATE TABLE broken (a INTEGER); SELECT a + ? FROM broken", "no parameters", NULL},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        CLEANUP(test_result_finish) struct test_result result = test_run(&engine, cases[i].sql);
+        const char *place = cases[i].place ? strstr(cases[i].sql, cases[i].place) : NULL;
+        if (result.status == STATUS_OK || !strstr(result.error.message, cases[i].number) ||
+            (place && result.error.position != place - cases[i].sql))
+            fail_msg("%s: %s, at %ld", cases[i].sql, result.error.message,
+                     (long)result.error.position);
+        assert_false(engine_session_in_transaction(engine.session));
+        test_fails(&engine, "FROM broken", STATUS_NOT_FOUND, "broken");
+    }
+    test_fails(&engine, "BEGIN; SELECT 'x'::INTEGER; SELECT 1", STATUS_INVALID_ARGUMENT,
+               "was rolled back");
+    /* One that was begun before stays its client's. */
+    test_execute(&engine, "BEGIN");
+    test_fails(&engine, "CREATE TABLE broken (a INTEGER); FROM nowhere", STATUS_NOT_FOUND,
+               "statement 2 of 2");
+    assert_true(engine_session_in_transaction(engine.session));
+    test_execute(&engine, "ROLLBACK");
+}
+
+/* What was begun and is not gone on with leaves nothing behind. */
+static void test_abandoned(void **state)
+{
+    (void)state;
+    struct error error = ERROR_NONE;
+    struct engine_statement *statement = NULL;
+    assert_int_equal(engine_prepare(engine.session,
+                                    STR("CREATE TABLE left_over (a INTEGER); FROM left_over"), NULL,
+                                    &statement, &error),
+                     STATUS_OK);
+    assert_true(engine_statement_is_late(statement));
+    assert_int_equal(engine_statement_kind(statement), STATEMENT_RETURNING);
+    assert_int_equal(engine_statement_schema(statement)->field_count, 0);
+    assert_int_equal(engine_statement_advance(statement, &error), STATUS_OK);
+    assert_false(engine_statement_is_late(statement));
+    assert_int_equal(engine_statement_schema(statement)->field_count, 1);
+    engine_statement_destroy(statement);
+    test_fails(&engine, "FROM left_over", STATUS_NOT_FOUND, "left_over");
+
+    assert_int_equal(engine_prepare(engine.session,
+                                    STR("CREATE TABLE left_over (a INTEGER); FROM left_over"), NULL,
+                                    &statement, &error),
+                     STATUS_OK);
+    engine_statement_interrupt(statement);
+    assert_int_equal(engine_statement_advance(statement, &error), STATUS_CANCELLED);
+    engine_statement_destroy(statement);
+    test_fails(&engine, "FROM left_over", STATUS_NOT_FOUND, "left_over");
 }
 
 struct waiting {
@@ -376,6 +494,10 @@ int main(void)
         cmocka_unit_test(test_temporary_objects),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_several),
+        cmocka_unit_test(test_late_columns),
+        cmocka_unit_test(test_pivot),
+        cmocka_unit_test(test_failing_texts),
+        cmocka_unit_test(test_abandoned),
         cmocka_unit_test(test_catalog_change),
         cmocka_unit_test(test_waiting_result),
         cmocka_unit_test(test_threads),
