@@ -182,20 +182,68 @@ static enum status run_predecessor(struct engine_statement *statement, const str
     return status;
 }
 
+/* Has all that the statement runs take place together. */
+static enum status begin_transaction(struct engine_statement *statement, struct error *error)
+{
+    if (controls_transaction(statement) || atomic_load(&statement->session->in_transaction))
+        return STATUS_OK;
+    TRY(connection_execute(statement->connection, "BEGIN TRANSACTION", error));
+    statement->owns_transaction = true;
+    return STATUS_OK;
+}
+
 static enum status run_predecessors(struct engine_statement *statement, struct error *error)
 {
-    if (statement->step_count == 1)
-        return STATUS_OK;
-    if (!controls_transaction(statement) && !atomic_load(&statement->session->in_transaction)) {
-        TRY(connection_execute(statement->connection, "BEGIN TRANSACTION", error));
-        statement->owns_transaction = true;
-    }
+    const struct bound_rows *rows = statement->parameters.rows;
+    if (statement->step_count > 1 || (rows && bound_rows_count(rows) > 1))
+        TRY(begin_transaction(statement, error));
     for (size_t i = 0; i + 1 < statement->step_count; i++)
         TRY(run_predecessor(statement, &statement->steps[i], error));
     return STATUS_OK;
 }
 
 /* --- one run ------------------------------------------------------------------------------------ */
+
+struct row_run {
+    struct run *run;
+    int64_t changed;
+};
+
+static enum status run_row(void *context, struct error *error)
+{
+    struct row_run *rows = context;
+    TRY(check_not_interrupted(rows->run->statement, error));
+    TRY(run_stream(rows->run, rows->run->statement->prepared, error));
+    rows->changed += rows->run->changed > 0 ? rows->run->changed : 0;
+    return STATUS_OK;
+}
+
+/* The statement once for each row of its parameters. */
+static enum status run_rows(struct run *run, struct error *error)
+{
+    struct engine_statement *statement = run->statement;
+    struct row_run rows = {.run = run};
+    const struct row_visit visit = {
+        .prepared = statement->prepared, .rows_max = INT64_MAX, .row = run_row, .context = &rows};
+    TRY(bound_rows_visit(statement, &visit, error));
+    run->changed = rows.changed;
+    return STATUS_OK;
+}
+
+static enum status run_prepared(struct run *run, struct error *error)
+{
+    struct engine_statement *statement = run->statement;
+    if (run->writer && run_copy_is_better(statement))
+        return run_copy(run, error);
+    if (statement->parameter_count > 0)
+        TRY(run_rows(run, error));
+    else
+        TRY(run_stream(run, statement->prepared, error));
+    if (!run->writer || result_writer_end(run->writer))
+        return STATUS_OK;
+    *error = run->writer->error;
+    return run->writer->status;
+}
 
 static enum status run_last(struct engine_statement *statement, struct dataset *dataset,
                             int64_t *out_rows, struct error *error)
@@ -210,9 +258,7 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
     note_write(statement, last->class);
     struct run run = run_of(statement, last, keeps_rows ? &writer : NULL);
     dataset_uses_pin(&statement->uses, run.connection);
-    enum status status = keeps_rows && run_copy_is_better(statement)
-                             ? run_copy(&run, error)
-                             : run_stream(&run, statement->prepared, error);
+    enum status status = run_prepared(&run, error);
     dataset_uses_unpin(&statement->uses, run.connection);
     *out_rows = keeps_rows ? writer.rows : has_rows ? run.dropped : -1;
     /* CREATE TABLE .. AS over what a client sends tells how many rows those were. */
@@ -323,10 +369,11 @@ enum status engine_statement_run(struct engine_statement *statement, struct data
     struct error unwanted;
     error = error ? error : &unwanted;
     *out_rows = -1;
-    if (statement->parameter_count > 0)
+    if (statement->parameter_count > 0 && !statement->parameters.rows)
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
-                              "the statement has %zu parameters and no values for them",
-                              statement->parameter_count);
+                              "the statement has %zu parameters and no values for them: all %zu are "
+                              "missing",
+                              statement->parameter_count, statement->parameter_count);
     if (!statement->is_advanced)
         TRY(engine_statement_advance(statement, error));
     statement->is_advanced = false;

@@ -165,9 +165,5 @@ enum status run_stream(struct run *run, duckdb_prepared_statement prepared, stru
     else
         status = run_error(run, duckdb_pending_error(pending), error);
     duckdb_destroy_pending(&pending);
-    if (status == STATUS_OK && run->writer && !result_writer_end(run->writer)) {
-        *error = run->writer->error;
-        status = run->writer->status;
-    }
     return status;
 }

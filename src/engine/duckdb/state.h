@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "engine/dataset_names.h"
 #include "engine/duckdb/file_gate.h"
+#include "engine/duckdb/parameters.h"
 #include "engine/duckdb/type.h"
 #include "engine/engine.h"
 #include "event/lock.h"
@@ -259,6 +260,8 @@ struct engine_statement {
     bool is_late;                       /* and so its columns are not known yet */
     enum statement_kind kind;
     size_t parameter_count;
+    struct statement_parameters parameters;
+    bool has_bound_columns; /* the plan is right for the bound values' types alone */
     struct result_plan plan;
     bool owns_transaction; /* opened by us around several statements, still open */
     bool began;            /* the text opened one itself, still open */

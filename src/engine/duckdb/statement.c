@@ -263,7 +263,7 @@ enum status statement_prepare(struct engine_statement *statement, struct error *
     TRY(statement_prepare_step(statement, last_step(statement), &statement->prepared, error));
     statement->kind =
         statement_kind_of(statement, duckdb_prepared_statement_type(statement->prepared));
-    statement->parameter_count = duckdb_nparams(statement->prepared);
+    TRY(statement_describe_parameters(statement, error));
     return statement->plan.schema ? STATUS_OK : statement_make_plan(statement, error);
 }
 
@@ -299,7 +299,8 @@ enum status statement_refresh(struct engine_statement *statement, struct error *
     TRY(statement_extract(statement, error));
     statement->epoch = epoch;
     TRY(statement_prepare_step(statement, last_step(statement), &statement->prepared, error));
-    return statement_check_names(statement, error);
+    TRY(statement_describe_parameters(statement, error));
+    return statement->has_bound_columns ? STATUS_OK : statement_check_names(statement, error);
 }
 
 enum status statement_describe(struct engine_statement *statement, struct error *error)
@@ -448,6 +449,7 @@ void statement_free(struct engine_statement *statement)
     statement_abandon(statement);
     statement_forget(statement);
     connection_unref(statement->connection);
+    statement_parameters_finish(&statement->parameters);
     result_plan_finish(&statement->plan);
     arena_finish(&statement->arena);
     lock_finish(&statement->locked.lock);

@@ -82,7 +82,7 @@ static bool is_worth_keeping(const struct engine_statement *statement)
     const struct engine *engine = statement->session->engine;
     return !statement->is_own && statement->uses.input.len == 0 && statement->has_run &&
            statement->kind == STATEMENT_QUERY && statement->prepared &&
-           statement->extracted_count == 1 && statement->parameter_count == 0 &&
+           statement->extracted_count == 1 && !statement->has_bound_columns &&
            statement->names.unknown.len == 0 &&
            statement->names.source.len <= CACHED_TEXT_BYTES_MAX &&
            engine->files.allowed_count == 0 && !atomic_load(&statement->interrupted) &&
@@ -109,6 +109,7 @@ bool statement_cache_put(struct engine_statement *statement)
     if (!is_worth_keeping(statement))
         return false;
     struct engine *engine = statement->session->engine;
+    bound_rows_destroy(STEAL(statement->parameters.rows));
     engine_session_unref(STEAL(statement->session));
     statement->sql_hash = str_hash(statement->names.source);
     statement_free(enter(engine, statement));
