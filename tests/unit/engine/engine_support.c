@@ -118,6 +118,23 @@ struct test_result test_run(struct test_engine *test, const char *sql)
     return test_run_in(test, test->session, sql, NULL);
 }
 
+struct test_result test_run_bound(struct test_engine *test, const char *sql, const char *parameters)
+{
+    struct test_result result = {.error = ERROR_NONE, .rows = -2};
+    CLEANUP(test_result_finish) struct test_result rows = test_run(test, parameters);
+    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
+    if (rows.status != STATUS_OK)
+        fail_msg("%s: %s", parameters, rows.error.message);
+    result.status =
+        engine_prepare(test->session, str_of(sql), NULL, &statement, &result.error);
+    if (result.status == STATUS_OK)
+        result.status = engine_statement_bind(statement, rows.schema, rows.batches,
+                                              rows.batch_count, &result.error);
+    if (result.status == STATUS_OK)
+        run_prepared(test, statement, &result);
+    return result;
+}
+
 int64_t test_execute(struct test_engine *test, const char *sql)
 {
     CLEANUP(test_result_finish) struct test_result result = test_run(test, sql);
@@ -149,16 +166,15 @@ static void append_rows(const struct arrow_batch *batch, struct buf *out)
     }
 }
 
-void test_rows_at(struct test_engine *test, const char *sql, const char *expected, const char *file,
-                  int line)
+static void check_rows(const struct test_result *result, const char *sql, const char *expected,
+                       const char *file, int line)
 {
-    CLEANUP(test_result_finish) struct test_result result = test_run(test, sql);
     CLEANUP(buf_finish) struct buf text;
-    if (result.status != STATUS_OK)
-        fail_msg("%s:%d: %s: %s", file, line, sql, result.error.message);
+    if (result->status != STATUS_OK)
+        fail_msg("%s:%d: %s: %s", file, line, sql, result->error.message);
     buf_init(&text, (size_t)16 << 20);
-    for (size_t i = 0; i < result.batch_count; i++)
-        append_rows(result.batches[i], &text);
+    for (size_t i = 0; i < result->batch_count; i++)
+        append_rows(result->batches[i], &text);
     if (text.len && text.ptr[text.len - 1] == '\n')
         text.ptr[text.len - 1] = '\0';
     if (strcmp(text.ptr ? (char *)text.ptr : "", expected) != 0)
@@ -166,14 +182,41 @@ void test_rows_at(struct test_engine *test, const char *sql, const char *expecte
                  text.ptr ? (char *)text.ptr : "", expected);
 }
 
+void test_rows_at(struct test_engine *test, const char *sql, const char *expected, const char *file,
+                  int line)
+{
+    CLEANUP(test_result_finish) struct test_result result = test_run(test, sql);
+    check_rows(&result, sql, expected, file, line);
+}
+
+void test_bound_rows_at(struct test_engine *test, const char *sql, const char *parameters,
+                        const char *expected, const char *file, int line)
+{
+    CLEANUP(test_result_finish) struct test_result result = test_run_bound(test, sql, parameters);
+    check_rows(&result, sql, expected, file, line);
+}
+
+static void check_failure(const struct test_result *result, const char *sql, enum status status,
+                          const char *part, const char *file, int line)
+{
+    if (result->status != status || result->error.status != status ||
+        !strstr(result->error.message, part))
+        fail_msg("%s:%d: %s gives %s '%s' instead of %s '..%s..'", file, line, sql,
+                 status_name(result->status), result->error.message, status_name(status), part);
+}
+
 void test_fails_at(struct test_engine *test, const char *sql, enum status status, const char *part,
                    const char *file, int line)
 {
     CLEANUP(test_result_finish) struct test_result result = test_run(test, sql);
-    if (result.status != status || result.error.status != status ||
-        !strstr(result.error.message, part))
-        fail_msg("%s:%d: %s gives %s '%s' instead of %s '..%s..'", file, line, sql,
-                 status_name(result.status), result.error.message, status_name(status), part);
+    check_failure(&result, sql, status, part, file, line);
+}
+
+void test_bound_fails_at(struct test_engine *test, const char *sql, const char *parameters,
+                         enum status status, const char *part, const char *file, int line)
+{
+    CLEANUP(test_result_finish) struct test_result result = test_run_bound(test, sql, parameters);
+    check_failure(&result, sql, status, part, file, line);
 }
 
 void test_schema_at(struct test_engine *test, const char *sql, const char *expected,

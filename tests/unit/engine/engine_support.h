@@ -55,3 +55,15 @@ void test_fails_at(struct test_engine *test, const char *sql, enum status status
     test_schema_at((test), (sql), (expected), __FILE__, __LINE__)
 void test_schema_at(struct test_engine *test, const char *sql, const char *expected,
                     const char *file, int line);
+
+/* Runs a statement whose parameters get the rows of another. */
+struct test_result test_run_bound(struct test_engine *test, const char *sql,
+                                  const char *parameters);
+#define test_bound_rows(test, sql, parameters, expected)                                           \
+    test_bound_rows_at((test), (sql), (parameters), (expected), __FILE__, __LINE__)
+void test_bound_rows_at(struct test_engine *test, const char *sql, const char *parameters,
+                        const char *expected, const char *file, int line);
+#define test_bound_fails(test, sql, parameters, status, part)                                      \
+    test_bound_fails_at((test), (sql), (parameters), (status), (part), __FILE__, __LINE__)
+void test_bound_fails_at(struct test_engine *test, const char *sql, const char *parameters,
+                         enum status status, const char *part, const char *file, int line);
