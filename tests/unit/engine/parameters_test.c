@@ -143,7 +143,7 @@ static void test_columns_follow_what_is_bound(void **state)
         {"SELECT i + ? AS v FROM t", "SELECT 5::BIGINT", "int64"},
         {"SELECT i + ? AS v FROM t", "SELECT unnest([5::BIGINT, 5000000000])", "int64"},
         {"SELECT i + ? AS v FROM t", "SELECT 1.5::DOUBLE", "double"},
-        {"WITH w AS (SELECT ? AS v) FROM w -- ends", "SELECT [1]", "list<l: int32>"},
+        {"WITH w AS (SELECT ? AS v) FROM w -- ends", "SELECT [1]", "list<item: int32>"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         CLEANUP(test_result_finish)
