@@ -52,7 +52,8 @@ static enum status make_schema(const struct engine_statement *statement,
                                struct result_column *columns, size_t count,
                                struct arrow_schema **out_schema, struct error *error)
 {
-    static const struct engine_result_options plain = {.plain_dictionaries = true};
+    static const struct engine_result_options plain = {.dictionaries = ENGINE_DICTIONARIES_OFF,
+                                                       .description = ENGINE_DESCRIBES_TYPES};
     const struct time_zones *zones = &statement->session->engine->zones;
     struct result_plan plan;
     result_plan_init(&plan);
