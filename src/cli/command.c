@@ -24,13 +24,17 @@ static const struct command commands[] = {
     },
     {
         .name = "sql",
-        .synopsis = "[SQL...] [-f FILE] [--format FORMAT] [--server URL]",
-        .summary = "run statements and print their results",
+        .synopsis = "[SQL...] [-f FILE] [-v NAME=VALUE] [--format FORMAT] [--server URL]",
+        .summary = "run statements and print their results; a shell at a terminal",
         .help =
             "Statements come from the arguments, from a file or from standard input, separated by\n"
-            "semicolons; they run in order until one fails. Results go to standard output.\n"
+            "semicolons; they run in order until one fails. Results go to standard output. Without\n"
+            "them, at a terminal, the shell begins: \\? tells its commands.\n"
             "\n"
             "  -f, --file FILE     read statements from FILE (- is standard input)\n"
+            "  -v, --variable NAME=VALUE\n"
+            "                      :NAME, :'NAME' (a text) and :\"NAME\" (a name) in statements;\n"
+            "                      ON_ERROR_STOP=0 goes on after a statement that failed\n"
             "  --format FORMAT     table, csv, json, ndjson, arrow, arrow-file or markdown "
             "[table]\n"
             "  --server URL        grpc://HOST:PORT, grpc+tls://HOST:PORT, grpc+unix:///PATH, "

@@ -28,6 +28,7 @@ struct interrupt {
     int noted; /* an eventfd: written once */
     struct thread *thread;
     atomic_bool happened;
+    atomic_bool stays; /* the program does, whatever is under way */
     struct {
         struct lock lock;
         void (*stop)(void *target); /* NULL: nothing is under way */
@@ -58,7 +59,11 @@ static void on_signal(struct interrupt *interrupt)
     uint64_t one = 1;
     ssize_t size = write(interrupt->noted, &one, sizeof(one));
     (void)size;
-    if (atomic_exchange(&interrupt->happened, true) || !stop_target(interrupt))
+    bool is_second = atomic_exchange(&interrupt->happened, true);
+    bool stays = atomic_load(&interrupt->stays);
+    if (is_second && !stays)
+        _exit(CLI_INTERRUPTED);
+    if (!stop_target(interrupt) && !stays)
         _exit(CLI_INTERRUPTED);
 }
 
@@ -113,6 +118,27 @@ void interrupt_stop(struct interrupt *interrupt)
         (void)close(interrupt->noted);
     lock_finish(&interrupt->locked.lock);
     free(interrupt);
+}
+
+void interrupt_stay(struct interrupt *interrupt)
+{
+    atomic_store(&interrupt->stays, true);
+}
+
+void interrupt_clear(struct interrupt *interrupt)
+{
+    uint64_t count;
+    if (atomic_exchange(&interrupt->happened, false)) {
+        ssize_t size = read(interrupt->noted, &count, sizeof(count));
+        (void)size;
+    }
+}
+
+void interrupt_begin(struct interrupt *interrupt, struct grpc_client *client)
+{
+    interrupt_clear(interrupt);
+    grpc_client_resume(client);
+    interrupt_set_client(interrupt, client);
 }
 
 void interrupt_set_client(struct interrupt *interrupt, struct grpc_client *client)

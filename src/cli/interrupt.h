@@ -1,6 +1,6 @@
 /*
  * interrupt.h — Ctrl-C cancels the statement under way; without one, or a second time, it ends the
- * program with exit code 130.
+ * program with exit code 130, unless that stays.
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
@@ -14,6 +14,12 @@ MUST_CHECK enum status interrupt_start(struct interrupt **out_interrupt, struct 
 /* Ends the watch; before the client is closed. */
 void interrupt_stop(struct interrupt *interrupt);
 CLEANUP_FUNCTION(struct interrupt *, interrupt_stop)
+/* From now on Ctrl-C never ends the program: an interactive one. */
+void interrupt_stay(struct interrupt *interrupt);
+/* Forgets what happened. */
+void interrupt_clear(struct interrupt *interrupt);
+/* A new statement: what happened before is forgotten, and Ctrl-C interrupts this client from now on. */
+void interrupt_begin(struct interrupt *interrupt, struct grpc_client *client);
 /* What Ctrl-C interrupts from now on; NULL: nothing. */
 void interrupt_set_client(struct interrupt *interrupt, struct grpc_client *client);
 /* The same for work of more than one client: `stop` is called once, on the watching thread, and not after

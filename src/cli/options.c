@@ -79,6 +79,17 @@ static enum status read_choice(const struct option *option, const struct flag *f
                      STR_ARGS(flag->value), STR_ARGS(buf_str(&names)));
 }
 
+static enum status add_to_list(const struct option *option, const struct flag *flag,
+                               struct error *error)
+{
+    struct positionals *list = (struct positionals *)option->target;
+    if (list->count == list->capacity)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "%.*s may be given %zu times",
+                         STR_ARGS(flag->text), list->capacity);
+    list->items[list->count++] = flag->value.ptr;
+    return STATUS_OK;
+}
+
 static enum status read_option(const struct option *option, struct flags *flags, struct flag *flag,
                                struct error *error)
 {
@@ -92,6 +103,8 @@ static enum status read_option(const struct option *option, struct flags *flags,
     TRY(flags_value(flags, flag, error));
     if (option->kind == OPTION_CHOICE)
         return read_choice(option, flag, error);
+    if (option->kind == OPTION_LIST)
+        return add_to_list(option, flag, error);
     if (option->kind != OPTION_TEXT)
         return read_number(option, flag, error);
     *(struct str *)option->target = flag->value;

@@ -15,6 +15,7 @@
 enum option_kind {
     OPTION_SWITCH,   /* bool: no value */
     OPTION_TEXT,     /* struct str */
+    OPTION_LIST,     /* struct positionals: may be given again */
     OPTION_NUMBER,   /* uint64_t, min to max */
     OPTION_DURATION, /* uint64_t, milliseconds, min to max */
     OPTION_CHOICE,   /* unsigned: index into choices */

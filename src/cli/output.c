@@ -58,6 +58,8 @@ static enum status write_bytes(struct output *output, const uint8_t *bytes, size
 enum status output_flush(struct output *output, struct error *error)
 {
     TRY(buf_check(&output->buf, "the output of a row", error));
+    if (output->before_write && output->buf.len > 0)
+        output->before_write(output, output->before_write_context);
     TRY(write_bytes(output, output->buf.ptr, output->buf.len, error));
     buf_clear(&output->buf);
     return STATUS_OK;

@@ -18,6 +18,9 @@ struct output {
     bool broken;      /* the reader is gone; not an error worth a message */
     bool is_full;     /* there is no room on the disk */
     struct buf buf;   /* append here, then output_settle */
+    /* Called before bytes are written; may change fd. NULL: nothing */
+    void (*before_write)(struct output *output, void *context);
+    void *before_write_context;
 };
 
 void output_init(struct output *output, int fd);

@@ -32,14 +32,12 @@ struct sql_query {
     uint64_t bytes;
 };
 
-static enum status get_flight_info(struct sql_query *query, struct str sql, struct error *error)
+static enum status get_flight_info(struct sql_query *query, struct slice command,
+                                   struct error *error)
 {
-    Sql__CommandStatementQuery command = SQL__COMMAND_STATEMENT_QUERY__INIT;
-    command.query = (char *)arena_copy(&query->arena, sql).ptr;
-    CLEANUP(slice_finish) struct slice any = proto_any_pack(&command);
     Flight__FlightDescriptor descriptor = FLIGHT__FLIGHT_DESCRIPTOR__INIT;
     descriptor.type = FLIGHT__FLIGHT_DESCRIPTOR__DESCRIPTOR_TYPE__CMD;
-    descriptor.cmd = proto_binary(slice_str(any));
+    descriptor.cmd = proto_binary(slice_str(command));
     CLEANUP(slices_finish) struct slices request;
     slices_init(&request);
     proto_append(&request, &descriptor);
@@ -191,19 +189,30 @@ static enum status read_schema(struct sql_query *query, struct error *error)
     return STATUS_OK;
 }
 
+enum status sql_query_open_command(struct grpc_client *client, struct slice command, bool decode,
+                                   struct sql_query **out_query, struct error *error)
+{
+    CLEANUP(sql_query_close) struct sql_query *query = NEW(struct sql_query);
+    query->client = client;
+    query->decode = decode;
+    arena_init(&query->arena);
+    TRY(get_flight_info(query, command, error));
+    TRY(read_schema(query, error));
+    *out_query = STEAL(query);
+    return STATUS_OK;
+}
+
 enum status sql_query_open(struct grpc_client *client, struct str sql, bool decode,
                            struct sql_query **out_query, struct error *error)
 {
     if (!str_is_utf8(sql) || str_find(sql, '\0') >= 0)
         return error_set(error, STATUS_INVALID_ARGUMENT, "the statement is not UTF-8 text");
-    CLEANUP(sql_query_close) struct sql_query *query = NEW(struct sql_query);
-    query->client = client;
-    query->decode = decode;
-    arena_init(&query->arena);
-    TRY(get_flight_info(query, sql, error));
-    TRY(read_schema(query, error));
-    *out_query = STEAL(query);
-    return STATUS_OK;
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    Sql__CommandStatementQuery command = SQL__COMMAND_STATEMENT_QUERY__INIT;
+    command.query = (char *)arena_copy(&arena, sql).ptr;
+    CLEANUP(slice_finish) struct slice any = proto_any_pack(&command);
+    return sql_query_open_command(client, any, decode, out_query, error);
 }
 
 void sql_query_close(struct sql_query *query)
@@ -215,6 +224,16 @@ void sql_query_close(struct sql_query *query)
         arrow_schema_unref(query->schema);
     arena_finish(&query->arena);
     free(query);
+}
+
+struct str sql_query_id(const struct sql_query *query)
+{
+    struct str id = proto_bytes(query->flight_info->app_metadata);
+    for (size_t i = 0; i < id.len; i++) {
+        if (id.ptr[i] <= ' ' || id.ptr[i] > '~')
+            return STR_EMPTY;
+    }
+    return id;
 }
 
 struct arrow_schema *sql_query_schema(const struct sql_query *query)

@@ -14,10 +14,16 @@ struct sql_query;
  * counts. The client must outlive the query. Errors are the server's. */
 MUST_CHECK enum status sql_query_open(struct grpc_client *client, struct str sql, bool decode,
                                       struct sql_query **out_query, struct error *error);
+/* The same for any command of Flight SQL, packed into an Any. */
+MUST_CHECK enum status sql_query_open_command(struct grpc_client *client, struct slice command,
+                                              bool decode, struct sql_query **out_query,
+                                              struct error *error);
 /* Cancels the statement if it is not over, and frees it. */
 void sql_query_close(struct sql_query *query);
 CLEANUP_FUNCTION(struct sql_query *, sql_query_close)
 
+/* The id that the server gave the statement, as far as it is text; empty: none. */
+struct str sql_query_id(const struct sql_query *query);
 /* NULL when the result has no columns. Lives as long as the query. */
 struct arrow_schema *sql_query_schema(const struct sql_query *query);
 /* Rows that a statement without columns changed; -1: it changed none and is not one that does. */

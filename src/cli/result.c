@@ -11,6 +11,7 @@
 #include "arrow/column.h"
 #include "arrow/row_writer.h"
 #include "base/memory.h"
+#include "cli/amount.h"
 #include "cli/layout.h"
 
 /* --- CSV, JSON, NDJSON ---------------------------------------------------------------------------- */
@@ -149,6 +150,7 @@ enum status result_begin(struct result *result, const struct result_format *form
         .output = output,
         .schema = arrow_schema_ref(schema),
         .footer = footer,
+        .shows_types = result->shows_types,
     };
     enum status status = format->begin(result, error);
     if (status != STATUS_OK)
@@ -181,6 +183,19 @@ enum status result_batch(struct result *result, const struct arrow_batch *batch,
 {
     result->rows += (uint64_t)batch->rows;
     return result->format->batch(result, batch, error);
+}
+
+void result_write_footer(struct result *result)
+{
+    char all[AMOUNT_TEXT_SIZE];
+    char shown[AMOUNT_TEXT_SIZE];
+    uint64_t rows = result->rows + result->rows_hidden;
+    if (!result->footer)
+        return;
+    buf_printf(&result->output->buf, "(%s row%s", amount_of_count(rows, all), rows == 1 ? "" : "s");
+    if (result->rows_hidden > 0)
+        buf_printf(&result->output->buf, ", %s shown", amount_of_count(result->rows, shown));
+    buf_append_text(&result->output->buf, ")\n");
 }
 
 enum status result_end(struct result *result, struct error *error)

@@ -18,8 +18,10 @@ struct result {
     struct output *output;
     struct arrow_schema *schema; /* a reference */
     bool footer;                 /* tables: tell the number of rows */
+    bool shows_types; /* tables: the columns' types below their names; before result_begin */
     uint64_t rows;
-    void *state; /* the format's */
+    uint64_t rows_hidden; /* tables: further ones that are only counted */
+    void *state;          /* the format's */
 };
 
 struct result_format {
@@ -45,7 +47,7 @@ const struct result_format *result_format_at(unsigned index);
 const struct result_format *result_format_for(const struct result_format *format,
                                               const struct arrow_schema *schema);
 
-/* Starts a result: takes a reference to the schema. On failure nothing has to be closed. */
+/* Starts a result: takes a reference to the schema. Clears all but shows_types. On failure nothing has to be closed. */
 MUST_CHECK enum status result_begin(struct result *result, const struct result_format *format,
                                     struct output *output, struct arrow_schema *schema, bool footer,
                                     struct error *error);
@@ -62,4 +64,7 @@ void result_close(struct result *result);
 CLEANUP_IN_PLACE(struct result, result_close)
 
 /* The formats, by their files. */
-extern const struct result_format result_table, result_markdown, result_arrow, result_arrow_file;
+extern const struct result_format result_table, result_markdown, result_expanded, result_arrow,
+    result_arrow_file;
+/* "(3 rows)", "(1,000 rows, 40 shown)": what tables end with, where they do. */
+void result_write_footer(struct result *result);

@@ -59,6 +59,21 @@ static bool stands_right(const struct arrow_field *field)
     return field->type == ARROW_INT || field->type == ARROW_FLOAT || field->type == ARROW_DECIMAL;
 }
 
+static size_t append_name(const struct table *table, const struct arrow_field *field,
+                          struct buf *out)
+{
+    return layout_append(field->name, table->markdown, out);
+}
+
+static size_t append_type(const struct table *table, const struct arrow_field *field,
+                          struct buf *out)
+{
+    CLEANUP(buf_finish) struct buf text;
+    buf_init(&text, OUTPUT_BYTES_MAX);
+    arrow_field_type_text(field, &text);
+    return layout_append(buf_str(&text), table->markdown, out);
+}
+
 static enum status begin(struct result *result, bool markdown)
 {
     size_t count = result->schema->field_count;
@@ -73,7 +88,9 @@ static enum status begin(struct result *result, bool markdown)
         const struct arrow_field *field = &result->schema->fields[i];
         table->right[i] = stands_right(field);
         buf_clear(&table->texts);
-        table->widths[i] = layout_append(field->name, markdown, &table->texts);
+        table->widths[i] = append_name(table, field, &table->texts);
+        if (result->shows_types && !markdown)
+            table->widths[i] = size_max(table->widths[i], append_type(table, field, &table->texts));
         /* Markdown needs three hyphens at least, one of them may be a colon. */
         if (markdown)
             table->widths[i] = size_max(table->widths[i], 3);
@@ -145,15 +162,25 @@ static void write_rule(const struct table *table, struct buf *out)
     buf_append_byte(out, '\n');
 }
 
+/* A line of the columns' names, or of their types. */
+static void write_head_line(struct result *result, struct table *table,
+                            size_t (*append)(const struct table *table,
+                                             const struct arrow_field *field, struct buf *out))
+{
+    for (size_t i = 0; i < table->column_count; i++) {
+        CLEANUP(buf_finish) struct buf text;
+        buf_init(&text, OUTPUT_BYTES_MAX);
+        size_t columns = append(table, &result->schema->fields[i], &text);
+        write_cell(table, i, buf_str(&text), columns, &result->output->buf);
+    }
+}
+
 static void write_head(struct result *result, struct table *table)
 {
     struct buf *out = &result->output->buf;
-    for (size_t i = 0; i < table->column_count; i++) {
-        CLEANUP(buf_finish) struct buf name;
-        buf_init(&name, OUTPUT_BYTES_MAX);
-        size_t columns = layout_append(result->schema->fields[i].name, table->markdown, &name);
-        write_cell(table, i, buf_str(&name), columns, out);
-    }
+    write_head_line(result, table, append_name);
+    if (result->shows_types && !table->markdown)
+        write_head_line(result, table, append_type);
     if (table->column_count > 0)
         write_rule(table, out);
 }
@@ -247,9 +274,7 @@ static enum status table_end(struct result *result, struct error *error)
     struct table *table = (struct table *)result->state;
     if (!table->settled)
         TRY(settle(result, table, error));
-    if (result->footer)
-        buf_printf(&result->output->buf, "(%llu row%s)\n", (unsigned long long)result->rows,
-                   result->rows == 1 ? "" : "s");
+    result_write_footer(result);
     return output_flush(result->output, error);
 }
 

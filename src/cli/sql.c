@@ -1,257 +1,137 @@
 /*
- * sql.c — `volley sql`: run statements in order and print their results.
+ * sql.c — `volley sql`: statements from arguments, a file, standard input or a terminal.
  *
- * Statements are cut out of the text as it arrives, run one after the other on one connection, and
- * stop at the first that fails. A statement that returns no rows prints what it did: `INSERT 3`, `OK`;
- * in formats for programs that goes to standard error, so that standard output holds results only.
+ * Statements are cut out of the text as it arrives and run one after the other on one connection. At a
+ * terminal, without statements and file, the interactive shell begins.
  *
- * Runs on: the main thread; Ctrl-C is watched by interrupt.c. Owns: the connection while it runs.
- * Not done here: the interactive shell.
+ * Runs on: the main thread; Ctrl-C is watched by interrupt.c. Owns: the shell while it runs.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli/command.h"
-#include "cli/interrupt.h"
-#include "cli/layout.h"
-#include "cli/options.h"
-#include "cli/query.h"
-#include "cli/result.h"
-#include "cli/script.h"
+#include "cli/shell.h"
 
 #include "base/memory.h"
+#include "cli/layout.h"
 
-#include <ctype.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_BYTES ((size_t)64 << 10)
-#define WORD_SIZE 16
-
-struct session {
-    struct interrupt *interrupt;
-    struct grpc_client *client;
-    struct output output;
-    const struct result_format *format;
-    bool footer;
-};
-
-/* --- statements without rows ---------------------------------------------------------------------- */
-
-/* The statement's first word in upper case. */
-static void first_word(struct str sql, char out[WORD_SIZE])
-{
-    size_t len = 0;
-    while (len < sql.len && len < WORD_SIZE - 1 && isalpha((unsigned char)sql.ptr[len])) {
-        out[len] = (char)toupper((unsigned char)sql.ptr[len]);
-        len++;
-    }
-    out[len] = '\0';
-}
-
-static bool changes_rows(const char *word)
-{
-    static const char *const words[] = {"INSERT", "UPDATE", "DELETE", "MERGE", "COPY", "TRUNCATE"};
-    for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
-        if (str_equal(str_of(word), str_of(words[i])))
-            return true;
-    }
-    return false;
-}
-
-/* What a statement without columns did: `INSERT 3`, or `OK`. */
-static enum status print_outcome(struct session *session, struct str sql, int64_t rows,
-                                 struct error *error)
-{
-    char word[WORD_SIZE];
-    char text[64];
-    first_word(sql, word);
-    if (rows < 0)
-        (void)snprintf(text, sizeof(text), "OK\n");
-    else
-        (void)snprintf(text, sizeof(text), "%s %lld\n", changes_rows(word) ? word : "OK",
-                       (long long)rows);
-    if (!session->format->for_people) {
-        (void)fputs(text, stderr);
-        return STATUS_OK;
-    }
-    buf_append_text(&session->output.buf, text);
-    return output_flush(&session->output, error);
-}
-
-/* --- statements --------------------------------------------------------------------------------------- */
-
-static enum status print_rows(struct session *session, struct sql_query *query,
-                              struct arrow_schema *schema, struct error *error)
-{
-    const struct result_format *format = result_format_for(session->format, schema);
-    CLEANUP(result_close) struct result result = {0};
-    TRY(result_begin(&result, format, &session->output, schema, session->footer, error));
-    for (;;) {
-        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
-        bool end;
-        TRY(sql_query_next(query, &batch, &end, error));
-        if (end)
-            return result_end(&result, error);
-        TRY(result_batch(&result, batch, error));
-    }
-}
-
-static enum status run_statement(struct session *session, struct str sql, struct error *error)
-{
-    CLEANUP(sql_query_close) struct sql_query *query = NULL;
-    TRY(sql_query_open(session->client, sql, true, &query, error));
-    struct arrow_schema *schema = sql_query_schema(query);
-    if (schema && schema->field_count > 0)
-        return print_rows(session, query, schema, error);
-    bool end = false;
-    while (!end) {
-        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
-        TRY(sql_query_next(query, &batch, &end, error));
-    }
-    return print_outcome(session, sql, sql_query_changed_rows(query), error);
-}
-
-/* --- the source of statements ------------------------------------------------------------------------ */
-
-static enum exit_code exit_code_of(const struct session *session, const struct error *error)
-{
-    if (interrupt_happened(session->interrupt))
-        return CLI_INTERRUPTED;
-    if (session->output.broken)
-        return CLI_FINE;
-    return cli_fail(error->status == STATUS_UNAVAILABLE ? CLI_UNREACHABLE : CLI_STATEMENT, error);
-}
-
-/* Runs what is complete; *out_code is set when something failed. */
-static bool run_script(struct session *session, struct script *script, bool ended,
-                       enum exit_code *out_code)
-{
-    struct str statement;
-    while (script_next(script, ended, &statement)) {
-        struct error error = ERROR_NONE;
-        interrupt_set_client(session->interrupt, session->client);
-        enum status status = run_statement(session, statement, &error);
-        interrupt_set_client(session->interrupt, NULL);
-        if (status == STATUS_OK && !interrupt_happened(session->interrupt))
-            continue;
-        *out_code = exit_code_of(session, &error);
-        return false;
-    }
-    return true;
-}
-
-static enum exit_code run_text(struct session *session, struct str text)
-{
-    CLEANUP(script_finish) struct script script;
-    script_init(&script);
-    struct error error = ERROR_NONE;
-    enum exit_code code = CLI_FINE;
-    if (script_feed(&script, text, &error) != STATUS_OK)
-        return cli_fail(CLI_USAGE, &error);
-    (void)run_script(session, &script, true, &code);
-    return code;
-}
-
-static enum exit_code run_file(struct session *session, int fd, const char *name)
-{
-    CLEANUP(script_finish) struct script script;
-    script_init(&script);
-    enum exit_code code = CLI_FINE;
-    for (;;) {
-        char bytes[READ_BYTES];
-        struct error error = ERROR_NONE;
-        ssize_t size = read(fd, bytes, sizeof(bytes));
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size < 0) {
-            (void)error_set_errno(&error, errno, "%s", name);
-            return cli_fail(CLI_FAILED, &error);
-        }
-        if (script_feed(&script, str_make(bytes, (size_t)size), &error) != STATUS_OK)
-            return cli_fail(CLI_USAGE, &error);
-        if (!run_script(session, &script, size == 0, &code) || size == 0)
-            return code;
-    }
-}
-
-static enum exit_code run_named_file(struct session *session, const char *name)
-{
-    if (str_equal(str_of(name), STR("-")))
-        return run_file(session, STDIN_FILENO, "standard input");
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        struct error error = ERROR_NONE;
-        (void)error_set_errno(&error, errno, "%s", name);
-        return cli_fail(CLI_USAGE, &error);
-    }
-    enum exit_code code = run_file(session, fd, name);
-    (void)close(fd);
-    return code;
-}
-
-static enum exit_code run_all(struct session *session, const struct positionals *statements,
-                              struct str file)
-{
-    enum exit_code code = CLI_FINE;
-    for (size_t i = 0; i < statements->count && code == CLI_FINE; i++)
-        code = run_text(session, str_of(statements->items[i]));
-    if (code != CLI_FINE || session->output.broken)
-        return code;
-    if (file.len > 0)
-        return run_named_file(session, file.ptr);
-    if (statements->count > 0)
-        return code;
-    if (isatty(STDIN_FILENO))
-        cli_complain("reading statements from the terminal; Ctrl-D ends them");
-    return run_file(session, STDIN_FILENO, "standard input");
-}
-
-/* --- the command --------------------------------------------------------------------------------------- */
+#define VARIABLES_GIVEN_MAX 64
+#define PATH_BYTES_MAX 4096
 
 struct sql_options {
     struct server_options server;
     struct str file;
+    struct positionals variables; /* NAME=VALUE */
     unsigned format;
 };
 
-static enum exit_code run_session(const struct sql_options *options,
-                                  const struct positionals *statements)
+/* --- the history's file -------------------------------------------------------------------------- */
+
+static void make_folders(char *path)
+{
+    for (char *at = path + 1; *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        (void)mkdir(path, 0700);
+        *at = '/';
+    }
+}
+
+/* $VOLLEY_HISTORY, else volley/history below $XDG_STATE_HOME or ~/.local/state; empty: none. */
+static void find_history(struct buf *out)
+{
+    const char *named = getenv("VOLLEY_HISTORY");
+    const char *state = getenv("XDG_STATE_HOME");
+    const char *home = getenv("HOME");
+    if (named)
+        buf_append_text(out, named);
+    else if (state && *state == '/')
+        buf_printf(out, "%s/volley/history", state);
+    else if (home && *home == '/')
+        buf_printf(out, "%s/.local/state/volley/history", home);
+    if (out->failed)
+        buf_clear(out);
+    if (out->len > 0 && !named)
+        make_folders((char *)out->ptr);
+}
+
+/* --- running --------------------------------------------------------------------------------------- */
+
+static enum status converse(struct shell *shell, struct error *error)
+{
+    CLEANUP(buf_finish) struct buf history;
+    buf_init(&history, PATH_BYTES_MAX);
+    find_history(&history);
+    const struct editor_options options = {
+        .history_file = history.len > 0 ? (const char *)history.ptr : NULL,
+        .complete = shell_complete,
+        .context = shell,
+    };
+    CLEANUP(editor_destroy) struct editor *editor = NULL;
+    TRY(editor_create(&options, &editor, error));
+    shell->editor = editor;
+    interrupt_stay(shell->session.interrupt);
+    shell_say(shell, "Volley " VOLLEY_VERSION ", connected to %s. \\? for help, \\q to leave.",
+              shell->url);
+    shell_converse(shell);
+    shell->editor = NULL;
+    return STATUS_OK;
+}
+
+static void run_all(struct shell *shell, const struct positionals *statements, struct str file)
+{
+    for (size_t i = 0; i < statements->count && !shell->is_over; i++) {
+        shell_feed(shell, str_of(statements->items[i]));
+        shell_feed_end(shell);
+    }
+    if (file.len > 0 && !shell->is_over)
+        shell_feed_file(shell, file.ptr);
+    else if (statements->count == 0)
+        shell_feed_file(shell, "-");
+}
+
+static enum exit_code run_shell(const struct sql_options *options,
+                                const struct positionals *statements, struct interrupt *interrupt)
 {
     struct error error = ERROR_NONE;
-    CLEANUP(grpc_client_close) struct grpc_client *client = NULL;
-    CLEANUP(interrupt_stop) struct interrupt *interrupt = NULL;
-    if (interrupt_start(&interrupt, &error) != STATUS_OK)
-        return cli_fail(CLI_FAILED, &error);
-    CLEANUP(tls_context_unref) struct tls_context *tls = NULL;
-    if (options_tls(&options->server, &tls, &error) != STATUS_OK)
+    CLEANUP(shell_finish) struct shell shell;
+    const struct shell_options shell_options = {
+        .server = options->server,
+        .format = options->format,
+        .is_terminal = statements->count == 0 && options->file.len == 0 && isatty(STDIN_FILENO) &&
+                       isatty(STDOUT_FILENO),
+    };
+    if (shell_init(&shell, &shell_options, interrupt, &error) != STATUS_OK)
         return cli_fail(CLI_USAGE, &error);
-    const struct grpc_client_options client_options = {
-        .server = options_server_url(&options->server),
-        .tls = tls,
-        .user_agent = STR("volley/" VOLLEY_VERSION),
-    };
-    if (grpc_client_connect(&client_options, &client, &error) != STATUS_OK)
+    for (size_t i = 0; i < options->variables.count; i++) {
+        if (variables_set_pair(&shell.variables, str_of(options->variables.items[i]), &error) !=
+            STATUS_OK)
+            return cli_fail(CLI_USAGE, &error);
+    }
+    if (shell_connect(&shell, STR_EMPTY, &error) != STATUS_OK)
         return cli_fail(cli_connect_exit(&error), &error);
-    struct session session = {
-        .interrupt = interrupt,
-        .client = client,
-        .format = result_format_at(options->format),
-        .footer = isatty(STDOUT_FILENO) != 0,
-    };
-    output_init(&session.output, STDOUT_FILENO);
-    enum exit_code code = run_all(&session, statements, options->file);
-    output_finish(&session.output);
-    return code;
+    if (!shell_options.is_terminal)
+        run_all(&shell, statements, options->file);
+    else if (converse(&shell, &error) != STATUS_OK)
+        return cli_fail(CLI_FAILED, &error);
+    return shell.code;
 }
 
 enum exit_code cli_sql(char *const *arguments, size_t count)
 {
-    struct sql_options options = {0};
+    const char *variables[VARIABLES_GIVEN_MAX];
+    struct sql_options options = {
+        .variables = {.items = variables, .capacity = VARIABLES_GIVEN_MAX},
+    };
     const struct option table[] = {
         SERVER_OPTIONS(&options.server),
         {.name = "file", .letter = "f", .kind = OPTION_TEXT, .target = &options.file},
+        {.name = "variable", .letter = "v", .kind = OPTION_LIST, .target = &options.variables},
         {.name = "format",
          .kind = OPTION_CHOICE,
          .target = &options.format,
@@ -270,9 +150,12 @@ enum exit_code cli_sql(char *const *arguments, size_t count)
         cli_complain("--format arrow is not for a terminal; redirect it to a file");
         return CLI_USAGE;
     }
+    CLEANUP(interrupt_stop) struct interrupt *interrupt = NULL;
+    if (interrupt_start(&interrupt, &error) != STATUS_OK)
+        return cli_fail(CLI_FAILED, &error);
     layout_prepare();
     (void)signal(SIGPIPE, SIG_IGN);
-    enum exit_code code = run_session(&options, &statements);
+    enum exit_code code = run_shell(&options, &statements, interrupt);
     layout_finish();
     return code;
 }

@@ -114,6 +114,11 @@ void grpc_client_interrupt(struct grpc_client *client)
     http_client_interrupt(client->http);
 }
 
+void grpc_client_resume(struct grpc_client *client)
+{
+    http_client_resume(client->http);
+}
+
 void grpc_client_set_header(struct grpc_client *client, struct str name, struct str value)
 {
     struct client_header *header = NULL;

@@ -62,3 +62,5 @@ MUST_CHECK enum status grpc_client_unary(struct grpc_client *client, struct str 
 bool grpc_client_is_connected(const struct grpc_client *client);
 /* Any thread or signal handler: the blocked call returns CANCELLED. */
 void grpc_client_interrupt(struct grpc_client *client);
+/* Forgets an interrupt that no call has seen. On the client's thread. */
+void grpc_client_resume(struct grpc_client *client);

@@ -278,6 +278,11 @@ void http_client_interrupt(struct http_client *client)
     errno = saved_errno;
 }
 
+void http_client_resume(struct http_client *client)
+{
+    atomic_store(&client->interrupted, false);
+}
+
 bool http_client_is_connected(const struct http_client *client)
 {
     return client->wire.loop && !client->no_new_requests && !client->wire.ended &&

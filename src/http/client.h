@@ -74,3 +74,5 @@ MUST_CHECK enum status http_client_pause(struct http_client *client, uint64_t pa
 bool http_client_is_connected(const struct http_client *client);
 /* From a signal handler or another thread: makes the blocked call return CANCELLED. */
 void http_client_interrupt(struct http_client *client);
+/* Forgets an interrupt that no call has seen. */
+void http_client_resume(struct http_client *client);

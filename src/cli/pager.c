@@ -1,0 +1,116 @@
+/*
+ * pager.c — starts a pager for output that is higher or wider than the terminal.
+ *
+ * The first piece of a result tells: tables collect a thousand rows before they write. A pager that cannot
+ * be started leaves the output where it was. less gets the options that keep colours and wide lines and let
+ * it end by itself.
+ *
+ * Runs on: the main thread. Owns: the process. SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/pager.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static bool fits(struct str text, const struct winsize *size)
+{
+    size_t lines = 0;
+    while (text.len > 0) {
+        struct str line = str_split(&text, '\n');
+        size_t columns = 0;
+        for (size_t i = 0; i < line.len; i++)
+            columns += ((unsigned char)line.ptr[i] & 0xc0) != 0x80;
+        if (columns > size->ws_col || ++lines + 1 > size->ws_row)
+            return false;
+    }
+    return true;
+}
+
+/* The pager gets Ctrl-C as any program does, which this process has blocked. */
+static int spawn(const char *command, int input)
+{
+    pid_t pid = 0;
+    sigset_t none;
+    posix_spawnattr_t attributes;
+    posix_spawn_file_actions_t actions;
+    const char *const arguments[] = {"sh", "-c", command, NULL};
+    sigemptyset(&none);
+    (void)posix_spawnattr_init(&attributes);
+    (void)posix_spawnattr_setsigmask(&attributes, &none);
+    sigset_t defaults;
+    sigemptyset(&defaults);
+    sigaddset(&defaults, SIGPIPE);
+    (void)posix_spawnattr_setsigdefault(&attributes, &defaults);
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    (void)posix_spawn_file_actions_init(&actions);
+    (void)posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+    int failed = posix_spawn(&pid, "/bin/sh", &actions, &attributes,
+                             (char *const *)(uintptr_t)arguments, environ);
+    (void)posix_spawn_file_actions_destroy(&actions);
+    (void)posix_spawnattr_destroy(&attributes);
+    return failed ? 0 : (int)pid;
+}
+
+static const char *pager_command(void)
+{
+    const char *command = getenv("PAGER");
+    return command && *command ? command : "less";
+}
+
+static void start(struct pager *pager, struct output *output)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return;
+    (void)setenv("LESS", "-SRFX", 0);
+    pager->pid = spawn(pager_command(), ends[0]);
+    (void)close(ends[0]);
+    if (pager->pid == 0) {
+        (void)close(ends[1]);
+        return;
+    }
+    pager->terminal_fd = output->fd;
+    output->fd = ends[1];
+}
+
+static void before_write(struct output *output, void *context)
+{
+    struct pager *pager = (struct pager *)context;
+    struct winsize size;
+    output->before_write = NULL;
+    if (ioctl(output->fd, TIOCGWINSZ, &size) != 0 || size.ws_row == 0 || size.ws_col == 0)
+        return;
+    if (!fits(buf_str(&output->buf), &size))
+        start(pager, output);
+}
+
+void pager_watch(struct pager *pager, struct output *output)
+{
+    if (!pager->is_on || !isatty(output->fd))
+        return;
+    output->before_write = before_write;
+    output->before_write_context = pager;
+}
+
+void pager_end(struct pager *pager, struct output *output)
+{
+    output->before_write = NULL;
+    if (pager->pid == 0)
+        return;
+    (void)close(output->fd);
+    output->fd = pager->terminal_fd;
+    output->broken = false;
+    while (waitpid(pager->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    pager->pid = 0;
+}

@@ -1,0 +1,430 @@
+/*
+ * shell.c — what `volley sql` reads, line by line: statements and commands, from wherever they come.
+ *
+ * One statement may span lines and one line may hold several statements. At a terminal a failure is told
+ * and the next line awaited; elsewhere it ends the shell, unless the variable ON_ERROR_STOP is off. The
+ * connection is kept from statement to statement, since the server's session goes with it; when it is lost,
+ * the next statement makes a new one and says so.
+ *
+ * Runs on: the main thread. Owns: the connection, the output, the texts under way.
+ * Leaves out: commands (shell_commands.c), the printing of results (sql_session.c).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/shell.h"
+
+#include "base/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define READ_BYTES ((size_t)64 << 10)
+#define ROWS_SHOWN_MAX 10000
+#define STOP_VARIABLE STR("ON_ERROR_STOP")
+
+/* --- life -------------------------------------------------------------------------------------------- */
+
+enum status shell_init(struct shell *shell, const struct shell_options *options,
+                       struct interrupt *interrupt, struct error *error)
+{
+    bool shows_for_people = isatty(STDOUT_FILENO) != 0;
+    *shell = (struct shell){
+        .server = options->server,
+        .session =
+            {
+                .interrupt = interrupt,
+                .format = result_format_at(options->format),
+                .footer = shows_for_people,
+                .shows_progress = options->is_terminal,
+                .rows_shown_max = options->is_terminal ? ROWS_SHOWN_MAX : 0,
+            },
+        .pager = {.is_on = options->is_terminal},
+    };
+    output_init(&shell->output, STDOUT_FILENO);
+    shell->session.output = &shell->output;
+    variables_init(&shell->variables);
+    script_init(&shell->script);
+    buf_init(&shell->line, SCRIPT_STATEMENT_BYTES_MAX);
+    buf_init(&shell->typed, SCRIPT_STATEMENT_BYTES_MAX);
+    buf_init(&shell->last, 2 * SCRIPT_STATEMENT_BYTES_MAX);
+    return options_tls(&options->server, &shell->tls, error);
+}
+
+static void close_output(struct shell *shell)
+{
+    if (shell->output_name)
+        (void)close(shell->output.fd);
+    free(STEAL(shell->output_name));
+    shell->output.name = NULL;
+}
+
+void shell_finish(struct shell *shell)
+{
+    close_output(shell);
+    grpc_client_close(shell->session.client);
+    tls_context_unref(shell->tls);
+    output_finish(&shell->output);
+    variables_finish(&shell->variables);
+    script_finish(&shell->script);
+    buf_finish(&shell->line);
+    buf_finish(&shell->typed);
+    buf_finish(&shell->last);
+    free(shell->url);
+}
+
+enum status shell_connect(struct shell *shell, struct str url, struct error *error)
+{
+    const struct server_options named = {
+        .url = url,
+        .ca_file = shell->server.ca_file,
+        .certificate_file = shell->server.certificate_file,
+        .key_file = shell->server.key_file,
+        .is_insecure = shell->server.is_insecure,
+    };
+    const struct server_options *server = url.len > 0 ? &named : &shell->server;
+    CLEANUP(tls_context_unref) struct tls_context *tls = NULL;
+    TRY(options_tls(server, &tls, error));
+    const struct grpc_client_options options = {
+        .server = options_server_url(server),
+        .tls = tls,
+        .user_agent = STR("volley/" VOLLEY_VERSION),
+    };
+    struct grpc_client *client;
+    TRY(grpc_client_connect(&options, &client, error));
+    grpc_client_close(shell->session.client);
+    tls_context_unref(shell->tls);
+    free(shell->url);
+    shell->session.client = client;
+    shell->session.client_options = options;
+    shell->session.transaction = TRANSACTION_NONE;
+    shell->tls = STEAL(tls);
+    shell->url = str_copy(options.server);
+    shell->session.client_options.server = str_of(shell->url);
+    return STATUS_OK;
+}
+
+/* --- what is told ------------------------------------------------------------------------------------ */
+
+void shell_say(struct shell *shell, const char *format, ...)
+{
+    FILE *stream = shell->editor ? stdout : stderr;
+    va_list arguments;
+    va_start(arguments, format);
+    (void)vfprintf(stream, format, arguments);
+    (void)fputc('\n', stream);
+    (void)fflush(stream);
+    va_end(arguments);
+}
+
+static bool has_colours(void)
+{
+    const char *forbidden = getenv("NO_COLOR");
+    const char *terminal = getenv("TERM");
+    return isatty(STDERR_FILENO) && !(forbidden && *forbidden) && terminal &&
+           !str_equal(str_of(terminal), STR("dumb"));
+}
+
+static bool ends_at_failures(const struct shell *shell)
+{
+    return variables_is_on(&shell->variables, STOP_VARIABLE, !shell->editor);
+}
+
+void shell_fail(struct shell *shell, enum exit_code code, const struct error *error)
+{
+    bool is_coloured = shell->editor && has_colours();
+    if (!shell->editor)
+        cli_complain("%s", error->message);
+    else
+        (void)fprintf(stderr, "%sError:%s %s\n", is_coloured ? "\x1b[1;31m" : "",
+                      is_coloured ? "\x1b[0m" : "", error->message);
+    if (!shell->editor)
+        shell->code = code;
+    if (ends_at_failures(shell) || code == CLI_UNREACHABLE)
+        shell->is_over = !shell->editor;
+}
+
+/* --- statements ---------------------------------------------------------------------------------------- */
+
+static void note_loss(struct shell *shell)
+{
+    if (!shell->editor || grpc_client_is_connected(shell->session.client))
+        return;
+    shell->session.transaction = TRANSACTION_NONE;
+    shell_say(shell, "The connection was lost, and with it temporary tables, settings and an open "
+                     "transaction.\nThe next statement connects again.");
+}
+
+static void fail_statement(struct shell *shell, bool is_broken, const struct error *error)
+{
+    if (interrupt_happened(shell->session.interrupt)) {
+        if (shell->editor) {
+            shell_say(shell, "Cancelled.");
+        } else {
+            shell->code = CLI_INTERRUPTED;
+            shell->is_over = true;
+        }
+        return;
+    }
+    if (is_broken) {
+        shell->is_over = !shell->editor;
+        return;
+    }
+    bool is_unreachable = error->status == STATUS_UNAVAILABLE;
+    shell_fail(shell, is_unreachable ? CLI_UNREACHABLE : CLI_STATEMENT, error);
+    note_loss(shell);
+}
+
+bool shell_run_statement(struct shell *shell, struct str sql)
+{
+    struct error error = ERROR_NONE;
+    buf_clear(&shell->last);
+    variables_expand(&shell->variables, sql, &shell->last);
+    enum status status = buf_check(&shell->last, "the statement", &error);
+    pager_watch(&shell->pager, &shell->output);
+    if (status == STATUS_OK)
+        status = sql_session_run(&shell->session, buf_str(&shell->last), &error);
+    bool is_broken = shell->output.broken;
+    buf_clear(&shell->output.buf);
+    pager_end(&shell->pager, &shell->output);
+    bool went_well = status == STATUS_OK && !interrupt_happened(shell->session.interrupt);
+    if (!went_well)
+        fail_statement(shell, is_broken, &error);
+    if (shell->is_timed)
+        (void)fprintf(stderr, "Time: %.3f ms\n", (double)shell->session.elapsed_ns / 1e6);
+    return went_well;
+}
+
+static void run_complete(struct shell *shell, bool ended)
+{
+    struct str statement;
+    while (!shell->is_over && script_next(&shell->script, ended, &statement)) {
+        if (shell_run_statement(shell, statement) || !interrupt_happened(shell->session.interrupt))
+            continue;
+        shell_reset(shell); /* Ctrl-C means what follows on the line too */
+        return;
+    }
+}
+
+/* --- lines --------------------------------------------------------------------------------------------- */
+
+static bool is_between_statements(const struct shell *shell)
+{
+    return shell->script.content == SIZE_MAX && shell->script.state == SCRIPT_PLAIN;
+}
+
+static bool is_command(const struct shell *shell, struct str line)
+{
+    if (line.len < 2 || shell->script.state != SCRIPT_PLAIN)
+        return false;
+    return line.ptr[0] == '\\' ||
+           (line.ptr[0] == '.' && is_between_statements(shell) && line.ptr[1] >= 'a');
+}
+
+/* Where a command begins behind a statement, as in "SELECT 1 \\gx"; the line's size: nowhere. */
+static size_t find_command(struct str line)
+{
+    for (size_t at = line.len; at-- > 1;) {
+        if (line.ptr[at] == '\\' && line.ptr[at - 1] == ' ' && at + 1 < line.len &&
+            line.ptr[at + 1] >= 'a' && line.ptr[at + 1] <= 'z')
+            return at;
+    }
+    return line.len;
+}
+
+static bool feed_script(struct shell *shell, struct str text)
+{
+    struct error error = ERROR_NONE;
+    if (script_feed(&shell->script, text, &error) == STATUS_OK) {
+        run_complete(shell, false);
+        return !shell->is_over;
+    }
+    shell_reset(shell);
+    shell_fail(shell, CLI_USAGE, &error);
+    return false;
+}
+
+static void take_line(struct shell *shell, struct str line)
+{
+    if (is_command(shell, str_trim(line))) {
+        shell_command(shell, str_trim(line));
+        return;
+    }
+    size_t at = find_command(line);
+    struct str rest = str_slice(line, at, line.len);
+    if (!feed_script(shell, str_slice(line, 0, at)) || rest.len == 0)
+        return;
+    if (shell->script.state == SCRIPT_PLAIN)
+        shell_command(shell, str_trim(rest));
+    else
+        (void)feed_script(shell, rest);
+}
+
+void shell_reset(struct shell *shell)
+{
+    script_finish(&shell->script);
+    script_init(&shell->script);
+    buf_clear(&shell->typed);
+}
+
+static void take_kept_line(struct shell *shell)
+{
+    struct error error = ERROR_NONE;
+    if (buf_check(&shell->line, "a line", &error) != STATUS_OK) {
+        shell->is_over = true;
+        shell_fail(shell, CLI_USAGE, &error);
+        return;
+    }
+    char *line = buf_steal(&shell->line); /* a command may read lines itself */
+    take_line(shell, str_of(line));
+    free(line);
+}
+
+void shell_feed(struct shell *shell, struct str text)
+{
+    while (text.len > 0 && !shell->is_over) {
+        ptrdiff_t end = str_find(text, '\n');
+        size_t size = end < 0 ? text.len : (size_t)end + 1;
+        buf_append(&shell->line, text.ptr, size);
+        text = str_slice(text, size, text.len);
+        if (end >= 0)
+            take_kept_line(shell);
+        if (shell->depth > 0 && interrupt_happened(shell->session.interrupt))
+            return;
+    }
+}
+
+void shell_feed_end(struct shell *shell)
+{
+    if (!shell->is_over && shell->line.len > 0)
+        take_kept_line(shell);
+    if (!shell->is_over)
+        run_complete(shell, true);
+    shell_reset(shell);
+}
+
+/* --- files ----------------------------------------------------------------------------------------------- */
+
+static void feed_descriptor(struct shell *shell, int fd, const char *name)
+{
+    while (!shell->is_over) {
+        char bytes[READ_BYTES];
+        struct error error = ERROR_NONE;
+        ssize_t size = read(fd, bytes, sizeof(bytes));
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0) {
+            (void)error_set_errno(&error, errno, "%s", name);
+            shell_fail(shell, CLI_FAILED, &error);
+            return;
+        }
+        if (size == 0)
+            break;
+        shell_feed(shell, str_make(bytes, (size_t)size));
+        if (interrupt_happened(shell->session.interrupt))
+            return;
+    }
+    shell_feed_end(shell);
+}
+
+void shell_feed_file(struct shell *shell, const char *name)
+{
+    struct error error = ERROR_NONE;
+    if (str_equal(str_of(name), STR("-"))) {
+        feed_descriptor(shell, STDIN_FILENO, "standard input");
+        return;
+    }
+    if (shell->depth == SHELL_DEPTH_MAX) {
+        (void)error_set(&error, STATUS_INVALID_ARGUMENT, "%s: files read one another %d deep", name,
+                        SHELL_DEPTH_MAX);
+        shell_fail(shell, CLI_USAGE, &error);
+        return;
+    }
+    int fd = open(name, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        (void)error_set_errno(&error, errno, "%s", name);
+        shell_fail(shell, CLI_USAGE, &error);
+        return;
+    }
+    shell->depth++;
+    feed_descriptor(shell, fd, name);
+    shell->depth--;
+    (void)close(fd);
+}
+
+enum status shell_redirect(struct shell *shell, struct str target, struct error *error)
+{
+    int fd = STDOUT_FILENO;
+    char *name = target.len > 0 ? str_copy(target) : NULL;
+    if (name)
+        fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        (void)error_set_errno(error, errno, "%s", name);
+        free(name);
+        return error->status;
+    }
+    close_output(shell);
+    shell->output.fd = fd;
+    shell->output_name = name;
+    shell->output.name = name;
+    shell->session.footer = !name && isatty(STDOUT_FILENO);
+    return STATUS_OK;
+}
+
+/* --- at a terminal ----------------------------------------------------------------------------------------- */
+
+static const char *prompt_of(const struct shell *shell)
+{
+    static const char *const first[] = {
+        [TRANSACTION_NONE] = "volley> ",
+        [TRANSACTION_OPEN] = "volley*> ",
+        [TRANSACTION_FAILED] = "volley!> ",
+    };
+    if (is_between_statements(shell))
+        return first[shell->session.transaction];
+    switch (shell->script.state) {
+    case SCRIPT_QUOTED:
+    case SCRIPT_ESCAPED:
+        return shell->script.quote == '"' ? "     \"> " : "     '> ";
+    case SCRIPT_DOLLAR:
+        return "     $> ";
+    case SCRIPT_BLOCK_COMMENT:
+        return "     *> ";
+    default:
+        return "     -> ";
+    }
+}
+
+static void remember(struct shell *shell, struct str line)
+{
+    buf_append_str(&shell->typed, line);
+    if (!is_between_statements(shell) || shell->line.len > 0)
+        return;
+    struct str entry = str_trim(buf_str(&shell->typed));
+    if (entry.len > 0 && !shell->typed.failed)
+        editor_remember(shell->editor, entry);
+    buf_finish(&shell->typed);
+}
+
+void shell_converse(struct shell *shell)
+{
+    while (!shell->is_over) {
+        struct str line;
+        switch (editor_read(shell->editor, prompt_of(shell), &line)) {
+        case EDITOR_INTERRUPTED:
+            shell_reset(shell);
+            break;
+        case EDITOR_END:
+            (void)fputc('\n', stdout);
+            return;
+        case EDITOR_LINE: {
+            char *copy = str_copy(line);
+            shell_feed(shell, str_of(copy));
+            remember(shell, str_of(copy));
+            free(copy);
+            break;
+        }
+        }
+    }
+}

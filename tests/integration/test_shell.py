@@ -1,0 +1,215 @@
+"""The interactive shell of `volley sql`, in a terminal.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import re
+
+import pytest
+from harness import wait_until
+from terminal import Terminal
+
+
+@pytest.fixture
+def shell(binary, server, tmp_path):
+    """Starts shells; each is at its first prompt."""
+    terminals = []
+
+    def start(url=None, environment=None, **options):
+        terminal = Terminal([binary, "sql", "--server", url or server.flight_url], tmp_path, environment,
+                            **options)
+        terminals.append(terminal)
+        terminal.expect("volley> ")
+        return terminal
+
+    yield start
+    for terminal in terminals:
+        terminal.close()
+
+
+def test_it_says_where_it_is_and_leaves(shell, server):
+    terminal = shell()
+    assert server.flight_url in terminal.shown
+    assert "\\?" in terminal.shown
+    terminal.line("\\q")
+    assert terminal.wait() == 0
+    terminal = shell()
+    terminal.type("\x04")
+    assert terminal.wait() == 0
+
+
+def test_a_statement_may_span_lines(shell):
+    terminal = shell()
+    terminal.line("SELECT 1 AS a,")
+    terminal.expect("-> ")
+    terminal.line("'x")
+    terminal.expect("'> ")
+    assert "x\\ny" in terminal.run("y' AS b;")
+    # What came as three lines is one entry of the history.
+    terminal.type("\x10")
+    terminal.expect("SELECT 1 AS a,")
+    terminal.expect("y' AS b;")
+    terminal.line("")
+    terminal.expect("(1 row)")
+
+
+def test_errors_show_the_place_and_the_nearest_name(shell):
+    terminal = shell()
+    terminal.run("CREATE TEMP TABLE journeys (distance INTEGER);")
+    shown = terminal.run("SELECT * FROM journys;")
+    assert "journeys" in shown and "^" in shown and "LINE 1:" in shown
+    assert "distance" in terminal.run("SELECT distanc FROM journeys;")
+
+
+def test_the_prompt_tells_the_transaction(shell):
+    terminal = shell()
+    terminal.line("BEGIN;")
+    terminal.expect("volley*> ")
+    terminal.line("SELECT nothing_here;")
+    terminal.expect("volley!> ")
+    terminal.line("ROLLBACK;")
+    terminal.expect("volley> ")
+
+
+def test_tables_are_completed_and_described(shell):
+    terminal = shell()
+    terminal.run("CREATE OR REPLACE TABLE completed_trips (fare_amount DOUBLE, driver VARCHAR NOT NULL);")
+    terminal.type("SELECT fare_am\t FROM completed_tr\t;\n")
+    assert "fare_amount" in terminal.expect("(0 rows)")
+    terminal.expect("volley> ")
+    shown = terminal.run("\\d completed_trips")
+    assert re.search(r"fare_amount\s*\|\s*DOUBLE", shown)
+    assert re.search(r"driver\s*\|\s*VARCHAR\s*\|\s*not null", shown)
+    assert "completed_trips" in terminal.run("\\dt complet%")
+    assert "completed_trips" in terminal.run(".tables")
+    assert "main" in terminal.run("\\dn")
+    assert "there is no table or view 'nowhere'" in terminal.run("\\d nowhere")
+    terminal.run("DROP TABLE completed_trips;")
+
+
+def test_ctrl_c_drops_a_line_and_stops_a_statement(shell, server):
+    terminal = shell()
+    terminal.type("SELECT 'dropped'")
+    terminal.expect("'dropped'")
+    terminal.type("\x03")
+    terminal.expect("volley> ")
+    terminal.run("CREATE TEMP TABLE kept AS SELECT 42 AS answer;")
+    terminal.line("SELECT count(*) AS long_one FROM range(100000000000) a, range(10) b;")
+    wait_until(lambda: server.running("long_one"), what="the statement to run")
+    terminal.type("\x03")
+    terminal.expect("Cancelled.")
+    terminal.expect("volley> ")
+    wait_until(lambda: not server.running("long_one"), what="the statement to stop")
+    assert "42" in terminal.run("FROM kept;"), "the session is the same"
+
+
+def test_a_long_statement_shows_that_it_runs(shell):
+    terminal = shell()
+    terminal.line("SELECT count(*) FROM range(100000000000) a, range(10) b;")
+    terminal.expect("Ctrl-C stops it")
+    terminal.type("\x03")
+    terminal.expect("Cancelled.")
+
+
+def test_formats_expansion_types_and_limits(shell):
+    terminal = shell()
+    assert re.search(r"one\s*\|\s*1\n", terminal.run("SELECT 1 AS one \\gx"))
+    terminal.run("\\x on")
+    assert "-[ row 2 ]-" in terminal.run("FROM range(2);")
+    terminal.run("\\x off")
+    terminal.run("\\types on")
+    assert "int64" in terminal.run("FROM range(2);")
+    terminal.run("\\types off")
+    terminal.run("\\limit 3")
+    shown = terminal.run("FROM range(100000);")
+    assert "(100,000 rows, 3 shown)" in shown
+    terminal.run("\\format csv")
+    assert "range\n0\n1" in terminal.run("FROM range(2);")
+    assert "did you mean json" in terminal.run("\\format jsn")
+    assert "did you mean \\timing" in terminal.run("\\timin")
+
+
+def test_results_and_statements_in_files(shell, tmp_path):
+    terminal = shell()
+    terminal.run(f"\\o {tmp_path}/out.csv")
+    terminal.run("\\format csv")
+    terminal.run("SELECT 7 AS seven;")
+    terminal.run("\\o")
+    assert (tmp_path / "out.csv").read_text().split() == ["seven", "7"]
+    (tmp_path / "read.sql").write_text("\\set n 40\nSELECT :n + 2 AS v;\n.print done\n")
+    shown = terminal.run(f"\\i {tmp_path}/read.sql")
+    assert "v\n42" in shown and "done" in shown
+    (tmp_path / "loop.sql").write_text(f"\\i {tmp_path}/loop.sql\n")
+    assert "deep" in terminal.run(f"\\i {tmp_path}/loop.sql")
+
+
+def test_the_editor_of_the_user(shell, tmp_path):
+    editor = tmp_path / "editor"
+    editor.write_text("#!/bin/sh\nsed -i 's/1/2/; s/$/;/' \"$1\"\n")
+    editor.chmod(0o755)
+    terminal = shell(environment={"EDITOR": str(editor), "VISUAL": ""})
+    terminal.run("SELECT 1 AS edited;")
+    terminal.line("\\e")
+    terminal.expect("SELECT 2 AS edited")
+    terminal.expect("(1 row)")
+
+
+def test_watch_runs_again_until_ctrl_c(shell):
+    terminal = shell()
+    terminal.line("SELECT 'again' AS w \\watch 0.1")
+    for _ in range(3):
+        terminal.expect(" again")
+    terminal.type("\x03")
+    terminal.expect("volley> ")
+    assert "1" in terminal.run("SELECT 1;")
+
+
+def test_timing(shell):
+    terminal = shell()
+    terminal.run("\\timing on")
+    assert re.search(r"Time: [0-9.]+ ms", terminal.run("SELECT 1;"))
+
+
+def test_what_is_too_high_goes_through_the_pager(shell):
+    terminal = shell(environment={"PAGER": "sed s/^/paged:/"}, rows=20)
+    assert "paged:" not in terminal.run("FROM range(3);")
+    assert "paged:" in terminal.run("FROM range(100);")
+    terminal.run("\\pager off")
+    assert "paged:" not in terminal.run("FROM range(100);")
+
+
+def test_history_is_kept_and_private(shell, tmp_path):
+    terminal = shell()
+    terminal.run("SELECT 'remembered';")
+    terminal.line("\\q")
+    assert terminal.wait() == 0
+    history = tmp_path / ".local/state/volley/history"
+    assert history.stat().st_mode & 0o077 == 0
+    terminal = shell()
+    terminal.type("\x10\x10")
+    terminal.expect("SELECT 'remembered';")
+
+
+def test_a_lost_connection_is_made_again(shell, start_server, tmp_path):
+    server = start_server()
+    port = server.flight_address[1]
+    terminal = shell(url=server.flight_url)
+    terminal.line("BEGIN;")
+    terminal.expect("volley*> ")
+    server.kill()
+    terminal.line("SELECT 1;")
+    terminal.expect("The connection was lost")
+    terminal.expect("volley> ")
+    start_server("--flight-addr", f"127.0.0.1:{port}")
+    assert "(1 row)" in terminal.run("SELECT 5 AS five;")
+
+
+def test_scripts_have_variables_and_may_go_on(volley, server, tmp_path):
+    (tmp_path / "s.sql").write_text("SELECT :'who' AS w;\nSELECT nope;\nSELECT :n AS n;\n")
+    arguments = ["sql", "--server", server.flight_url, "--format", "csv", "-f", tmp_path / "s.sql",
+                 "-v", "who=O'Hara", "-v", "n=3"]
+    result = volley(*arguments)
+    assert (result.returncode, result.stdout.split()) == (4, ["w", "O'Hara"])
+    result = volley(*arguments, "-v", "ON_ERROR_STOP=0")
+    assert (result.returncode, result.stdout.split()) == (4, ["w", "O'Hara", "n", "3"])
+    result = volley(*arguments, "-v", "1x=2")
+    assert result.returncode == 2 and "1x" in result.stderr
