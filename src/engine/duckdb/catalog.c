@@ -97,7 +97,7 @@ static enum status make_connection_setup(struct engine *engine, struct error *er
     append_identifier(&sql, engine->catalog);
     buf_printf(&sql,
                ".main,%s'; SET enable_progress_bar=true; SET enable_progress_bar_print=false; "
-               "SET progress_bar_time=0",
+               "SET progress_bar_time=0; " METRICS_NONE,
                engine->search_path_tail);
     TRY(buf_check(&sql, "the search path", error));
     engine->connection_setup = arena_copy(&engine->arena, buf_str(&sql)).ptr;

@@ -30,7 +30,8 @@
     "['TimeZone', 'Calendar', 'schema', 'search_path', 'integer_division', "                       \
     "'ieee_floating_point_ops', 'scalar_subquery_error_on_multiple_rows', "                        \
     "'order_by_non_integer_literal', 'pivot_limit', 'explain_output', 'enable_progress_bar', "     \
-    "'enable_progress_bar_print', 'progress_bar_time']"
+    "'enable_progress_bar_print', 'progress_bar_time', "                                           \
+    "'custom_profiling_settings', 'enable_profiling']"
 
 /* --- opening ------------------------------------------------------------------------------------ */
 

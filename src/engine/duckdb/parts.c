@@ -183,6 +183,7 @@ static enum status part_classify(struct part_maker *maker)
         bool changes = part_class_of(maker) != PART_QUERY;
         part->class = runs && changes ? PART_CHANGE : PART_QUERY;
         part->has_returning = true;
+        part->is_measured = runs;
     } else {
         part->class = part_class_of(maker);
     }

@@ -282,6 +282,19 @@ static enum status run_rest(struct engine_statement *statement, struct dataset *
     return status;
 }
 
+/* For EXPLAIN ANALYZE the engine measures. */
+static enum status run_measured(struct engine_statement *statement, struct dataset *dataset,
+                                int64_t *out_rows, struct error *error)
+{
+    if (!statement->parts.items[statement->parts.count - 1].is_measured)
+        return run_rest(statement, dataset, out_rows, error);
+    TRY(connection_execute(statement->connection, METRICS_ALL, error));
+    enum status status = run_rest(statement, dataset, out_rows, error);
+    if (connection_execute(statement->connection, METRICS_NONE, NULL) != STATUS_OK)
+        atomic_store(&statement->connection->is_tainted, true);
+    return status;
+}
+
 /* The session may have been pinned since the statement was prepared: then it belongs there. */
 static enum status statement_follow_session(struct engine_statement *statement, struct error *error)
 {
@@ -377,7 +390,7 @@ enum status engine_statement_run(struct engine_statement *statement, struct data
     if (!statement->is_advanced)
         TRY(engine_statement_advance(statement, error));
     statement->is_advanced = false;
-    return leave(statement, run_rest(statement, dataset, out_rows, error), error);
+    return leave(statement, run_measured(statement, dataset, out_rows, error), error);
 }
 
 void engine_statement_interrupt(struct engine_statement *statement)

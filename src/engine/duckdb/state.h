@@ -127,6 +127,11 @@ void connection_note_cause(struct connection *connection, const struct error *ca
 bool connection_take_cause(struct connection *connection, const char *message,
                            struct error *out_cause);
 
+/* The engine copies the list of what it measures for every operator of every statement, measured or not,
+ * which is a tenth of what a small one costs: it is empty but for EXPLAIN ANALYZE. */
+#define METRICS_NONE "SET custom_profiling_settings='{}'; PRAGMA disable_profiling"
+#define METRICS_ALL "RESET custom_profiling_settings"
+
 /* Runs statements of our own, for their effect; the error is DuckDB's. */
 MUST_CHECK enum status connection_execute(struct connection *connection, const char *sql,
                                           struct error *error);
@@ -176,6 +181,7 @@ struct part {
     bool resets_zone; /* TimeZone becomes the default again */
     bool is_small;    /* the result has few rows, by the look of the statement */
     bool has_returning; /* or is an EXPLAIN: it gives rows */
+    bool is_measured; /* EXPLAIN ANALYZE */
     bool is_plain; /* INSERT of values: there is nothing to optimize */
     int64_t limit; /* of a LIMIT at its end; -1: none */
 };
