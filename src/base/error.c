@@ -9,6 +9,7 @@
  */
 #include "base/error.h"
 
+#include "base/error_codes.h"
 #include "base/memory.h"
 #include "base/utf8.h"
 
@@ -37,10 +38,9 @@ static enum status fill(struct error *error, enum status status, const char *cod
         return status;
     char message[ERROR_MESSAGE_MAX];
     size_t length = format_message(message, format, arguments);
+    error_clear(error);
     error->status = status;
     error->code = code;
-    error->position = -1;
-    error->retry_after_ms = 0;
     memcpy(error->message, message, length);
     error->message[length] = '\0';
     return status;
@@ -63,6 +63,18 @@ enum status error_set_code(struct error *error, enum status status, const char *
     fill(error, status, code, format, arguments);
     va_end(arguments);
     return status;
+}
+
+enum status error_set_sqlstate(struct error *error, const char *sqlstate, const char *format, ...)
+{
+    const struct error_code *row = error_code_of_sqlstate(sqlstate);
+    va_list arguments;
+    va_start(arguments, format);
+    fill(error, row->status, row->name, format, arguments);
+    va_end(arguments);
+    if (error)
+        error->sqlstate = row->sqlstate;
+    return row->status;
 }
 
 static const struct {

@@ -4,7 +4,7 @@
  * Every function that can fail returns `enum status` and takes `struct error *error` as its last
  * parameter. The place that knows the cause writes the sentence (error_set) and nobody in between
  * translates it. The codes are gRPC's own, so that grpc/ writes them as they are and rest/ maps
- * them with one table.
+ * them with one table (base/error_codes.h).
  *
  * Threads: a struct error belongs to its caller. Source: grpc/doc/statuscodes.md.
  * SPDX-License-Identifier: Apache-2.0
@@ -42,13 +42,18 @@ enum status {
 
 /* The limit of a message is also what fits the smallest client's trailers (8 KiB, percent-encoded). */
 #define ERROR_MESSAGE_MAX 1024
+#define ERROR_NAME_MAX 128
 
 struct error {
     enum status status;      /* what error_set was given; STATUS_OK while nothing failed */
     const char *code;        /* the contract's code (contracts.md section 2), a string constant, or
                                 NULL: the status alone decides */
+    const char *sqlstate;    /* five letters, a string constant; NULL: as the table has it for the code */
     int64_t position;        /* byte offset in the SQL text that the message is about; -1: none */
+    uint32_t line;           /* of the position, from 1; 0: none */
+    uint32_t column;         /* of the position in its line, in characters, from 1; 0: none */
     uint32_t retry_after_ms; /* 0: no advice; else when a retry may succeed */
+    char nearest[ERROR_NAME_MAX]; /* the existing name nearest to one that does not exist, or "" */
     char message[ERROR_MESSAGE_MAX];
 };
 
@@ -60,20 +65,29 @@ static inline void error_clear(struct error *error)
 {
     error->status = STATUS_OK;
     error->code = NULL;
+    error->sqlstate = NULL;
     error->position = -1;
+    error->line = 0;
+    error->column = 0;
     error->retry_after_ms = 0;
+    error->nearest[0] = '\0';
     error->message[0] = '\0';
 }
 
 /* Fills `error` (NULL is allowed: nothing is written) and returns `status`, which must not be
  * STATUS_OK. The message is cut at ERROR_MESSAGE_MAX - 1 bytes, on a UTF-8 border. code becomes
- * NULL and position -1. */
+ * NULL, position -1, and so on. */
 enum status error_set(struct error *error, enum status status, const char *format, ...)
     PRINTF_LIKE(3, 4);
 
 /* The same with one of the contract's codes, a string constant such as "TABLE_NOT_FOUND". */
 enum status error_set_code(struct error *error, enum status status, const char *code,
                            const char *format, ...) PRINTF_LIKE(4, 5);
+
+/* The same with all that the table of codes (base/error_codes.h) has for a SQLSTATE, which must be one of its
+ * constants. */
+enum status error_set_sqlstate(struct error *error, const char *sqlstate, const char *format, ...)
+    PRINTF_LIKE(3, 4);
 
 /* Fills `error` from errno: "<what>: <strerror>". The status is chosen from errno (ENOENT NOT_FOUND,
  * EACCES PERMISSION_DENIED, ENOSPC and EMFILE RESOURCE_EXHAUSTED, else INTERNAL). */

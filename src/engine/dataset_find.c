@@ -9,6 +9,7 @@
 #include "engine/dataset_find.h"
 
 #include "base/nearest.h"
+#include "engine/error_place.h"
 
 /* Paths that are compared with an unknown name. */
 #define COMPARED_MAX 10000
@@ -72,8 +73,11 @@ enum status dataset_refuse_unknown(struct store *store, struct str name, struct 
     if (store && error)
         store_visit(store, offer, &search);
     struct str best = search.nearest.best;
-    return error_set_code(
+    (void)error_set_code(
         error, STATUS_NOT_FOUND, "NOT_FOUND",
         "there is no dataset '%.*s': it expired, was dropped or never existed%s%.*s%s",
         STR_ARGS(name), best.len ? "; did you mean '" : "", STR_ARGS(best), best.len ? "'?" : "");
+    if (error)
+        error_nearest_set(error, best);
+    return STATUS_NOT_FOUND;
 }

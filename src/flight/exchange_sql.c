@@ -97,7 +97,9 @@ static void mend_line(struct error *error)
 
 void exchange_sql_mend(struct error *error, size_t added)
 {
-    if (error->position >= 0)
-        error->position = (size_t)error->position >= added ? error->position - (int64_t)added : -1;
+    bool is_own = error->position >= 0 && (size_t)error->position >= added;
+    error->position = is_own ? error->position - (int64_t)added : -1;
+    error->line = is_own && error->line > 1 ? error->line - 1 : 0;
+    error->column = error->line > 0 ? error->column : 0;
     mend_line(error);
 }

@@ -2,7 +2,8 @@
  * details.c — the trailer grpc-status-details-bin: an error as google.rpc.Status.
  *
  * Libraries of several languages hand the details to their users as typed messages: the code of the
- * contract as ErrorInfo.reason, a position in the statement as its metadata, the advice as RetryInfo.
+ * one table (base/error_codes.h) as ErrorInfo.reason; SQLSTATE, the place in the statement and the nearest
+ * name as its metadata; the advice as RetryInfo.
  *
  * Runs on any thread and owns nothing. Written by hand: four small messages.
  *
@@ -17,13 +18,15 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/error_codes.h"
 #include "proto/wire.h"
 
 #define DOMAIN "volley"
 #define TYPE_PREFIX "type.googleapis.com/google.rpc."
 /* Of one detail; codes are constants of less than half of it. */
-#define DETAIL_SIZE 160
+#define DETAIL_SIZE 512
 #define CODE_LEN_MAX 64
+#define ENTRY_SIZE (ERROR_NAME_MAX + 32)
 
 /* Field numbers. */
 enum { STATUS_CODE = 1, STATUS_MESSAGE = 2, STATUS_DETAILS = 3 };
@@ -51,27 +54,55 @@ static uint8_t *write_integer(uint8_t *at, uint32_t number, uint64_t value)
 /* One of Status.details. */
 static uint8_t *write_detail(uint8_t *at, struct str type_url, struct str value)
 {
-    uint8_t any[2 * DETAIL_SIZE];
+    uint8_t any[DETAIL_SIZE + 64];
     uint8_t *end = write_bytes(any, ANY_TYPE_URL, type_url);
     end = write_bytes(end, ANY_VALUE, value);
     assert((size_t)(end - any) <= sizeof(any));
     return write_bytes(at, STATUS_DETAILS, str_make(any, (size_t)(end - any)));
 }
 
+/* One entry of ErrorInfo.metadata. */
+static uint8_t *write_entry(uint8_t *at, struct str key, struct str value)
+{
+    uint8_t entry[ENTRY_SIZE];
+    uint8_t *end = write_bytes(entry, ENTRY_KEY, key);
+    end = write_bytes(end, ENTRY_VALUE, value);
+    assert((size_t)(end - entry) <= sizeof(entry));
+    return write_bytes(at, ERROR_INFO_METADATA, str_make(entry, (size_t)(end - entry)));
+}
+
+static uint8_t *write_number_entry(uint8_t *at, struct str key, int64_t number)
+{
+    char digits[24];
+    int len = snprintf(digits, sizeof(digits), "%" PRId64, number);
+    return write_entry(at, key, str_make(digits, (size_t)len));
+}
+
+/* What SQL knows of the error. */
+static uint8_t *write_place(uint8_t *at, const struct error *error)
+{
+    const char *sqlstate = error_sqlstate(error);
+    if (sqlstate)
+        at = write_entry(at, STR("sqlstate"), str_of(sqlstate));
+    if (error->position >= 0)
+        at = write_number_entry(at, STR("position"), error->position);
+    if (error->line > 0) {
+        at = write_number_entry(at, STR("line"), error->line);
+        at = write_number_entry(at, STR("column"), error->column);
+    }
+    if (error->nearest[0] != '\0')
+        at = write_entry(at, STR("nearest"), str_slice(str_of(error->nearest), 0, ERROR_NAME_MAX));
+    return at;
+}
+
 static uint8_t *write_error_info(uint8_t *at, const struct error *error)
 {
     uint8_t message[DETAIL_SIZE];
-    uint8_t *end =
-        write_bytes(message, ERROR_INFO_REASON, str_slice(str_of(error->code), 0, CODE_LEN_MAX));
+    uint8_t *end = write_bytes(message, ERROR_INFO_REASON,
+                               str_slice(str_of(error_code_name(error)), 0, CODE_LEN_MAX));
     end = write_bytes(end, ERROR_INFO_DOMAIN, STR(DOMAIN));
-    if (error->position >= 0) {
-        char digits[24];
-        int len = snprintf(digits, sizeof(digits), "%" PRId64, error->position);
-        uint8_t entry[48];
-        uint8_t *entry_end = write_bytes(entry, ENTRY_KEY, STR("position"));
-        entry_end = write_bytes(entry_end, ENTRY_VALUE, str_make(digits, (size_t)len));
-        end = write_bytes(end, ERROR_INFO_METADATA, str_make(entry, (size_t)(entry_end - entry)));
-    }
+    end = write_place(end, error);
+    assert((size_t)(end - message) <= sizeof(message));
     return write_detail(at, STR(TYPE_PREFIX "ErrorInfo"),
                         str_make(message, (size_t)(end - message)));
 }
@@ -92,8 +123,7 @@ size_t details_encode(enum status status, const struct error *error, uint8_t out
 {
     uint8_t *at = write_integer(out, STATUS_CODE, status);
     at = write_bytes(at, STATUS_MESSAGE, str_slice(str_of(error->message), 0, ERROR_MESSAGE_MAX));
-    if (error->code)
-        at = write_error_info(at, error);
+    at = write_error_info(at, error);
     if (error->retry_after_ms > 0)
         at = write_retry_info(at, error->retry_after_ms);
     assert((size_t)(at - out) <= DETAILS_SIZE);

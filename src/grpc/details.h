@@ -8,8 +8,8 @@
 #include "base/error.h"
 
 /* Room for a message of ERROR_MESSAGE_MAX bytes and all details. */
-#define DETAILS_SIZE (ERROR_MESSAGE_MAX + 512)
+#define DETAILS_SIZE (ERROR_MESSAGE_MAX + 768)
 
-/* Writes the message Status: code, message, and as its details an ErrorInfo where the error has a code
- * and a RetryInfo where it has retry advice. Returns the length. */
+/* Writes the message Status: code, message, and as its details an ErrorInfo and, where the error has retry
+ * advice, a RetryInfo. Returns the length. */
 size_t details_encode(enum status status, const struct error *error, uint8_t out[DETAILS_SIZE]);

@@ -1,5 +1,5 @@
 /*
- * errors.c — errors as HTTP: one table from status to HTTP status and code, two forms of body.
+ * errors.c — errors as HTTP: the status and code of the one table (base/error_codes.h), two forms of body.
  *
  * The routes of the older services answer {"detail","error_code","timestamp"}, and with 422 the places of
  * the faults, which is one: the first ends the request; /v1 answers RFC 9457
@@ -8,58 +8,17 @@
 #include "rest/rest_private.h"
 
 #include "base/clock.h"
+#include "base/error_codes.h"
 #include "base/memory.h"
-
-struct status_row {
-    unsigned http_status;
-    const char *code;
-};
-
-/* By enum status. */
-static const struct status_row status_rows[STATUS_COUNT] = {
-    [STATUS_OK] = {200, "OK"},
-    [STATUS_CANCELLED] = {409, "QUERY_CANCELLED"},
-    [STATUS_UNKNOWN] = {500, "INTERNAL"},
-    [STATUS_INVALID_ARGUMENT] = {400, "INVALID_SQL"},
-    [STATUS_DEADLINE_EXCEEDED] = {504, "QUERY_TIMEOUT"},
-    [STATUS_NOT_FOUND] = {404, "NOT_FOUND"},
-    [STATUS_ALREADY_EXISTS] = {409, "ALREADY_EXISTS"},
-    [STATUS_PERMISSION_DENIED] = {403, "PERMISSION_DENIED"},
-    [STATUS_RESOURCE_EXHAUSTED] = {429, "RESOURCE_EXHAUSTED"},
-    [STATUS_FAILED_PRECONDITION] = {409, "FAILED_PRECONDITION"},
-    [STATUS_ABORTED] = {409, "ABORTED"},
-    [STATUS_OUT_OF_RANGE] = {400, "OUT_OF_RANGE"},
-    [STATUS_UNIMPLEMENTED] = {501, "UNIMPLEMENTED"},
-    [STATUS_INTERNAL] = {500, "INTERNAL"},
-    [STATUS_UNAVAILABLE] = {503, "ENGINE_UNAVAILABLE"},
-    [STATUS_DATA_LOSS] = {500, "INTERNAL"},
-    [STATUS_UNAUTHENTICATED] = {401, "UNAUTHENTICATED"},
-};
-
-/* Codes whose HTTP status is not that of their enum status. */
-static const struct status_row code_rows[] = {
-    {422, "VALIDATION_ERROR"},       {406, "NOT_ACCEPTABLE"},    {415, "UNSUPPORTED_MEDIA_TYPE"},
-    {405, "METHOD_NOT_ALLOWED"},     {413, "PAYLOAD_TOO_LARGE"}, {507, "STORAGE_FULL"},
-    {403, "STATEMENT_NOT_ALLOWED"},  {503, "SHUTTING_DOWN"},     {404, "TABLE_NOT_FOUND"},
-    {400, "QUERY_SYNTAX_ERROR"},     {429, "QUEUE_FULL"},        {409, "RESULT_NOT_READY"},
-    {422, "DATA_VALIDATION_FAILED"}, {410, "RESULT_EXPIRED"},    {412, "PRECONDITION_FAILED"},
-    {416, "RANGE_NOT_SATISFIABLE"},
-};
 
 const char *rest_error_code(const struct error *error)
 {
-    return error->code ? error->code : status_rows[error->status].code;
+    return error_code_name(error);
 }
 
 unsigned rest_error_status(const struct error *error)
 {
-    if (error->code) {
-        for (size_t i = 0; i < ARRAY_COUNT(code_rows); i++) {
-            if (strcmp(code_rows[i].code, error->code) == 0)
-                return code_rows[i].http_status;
-        }
-    }
-    return status_rows[error->status].http_status;
+    return error_code_of(error)->http_status;
 }
 
 static const char *http_status_title(unsigned status)
@@ -95,6 +54,30 @@ static const char *http_status_title(unsigned status)
     return "Error";
 }
 
+/* What SQL knows of the error, for programs. */
+static void write_place(struct json_writer *json, const struct error *error)
+{
+    const char *sqlstate = error_sqlstate(error);
+    if (sqlstate) {
+        json_write_key(json, "sqlstate");
+        json_write_text(json, str_of(sqlstate));
+    }
+    if (error->position >= 0) {
+        json_write_key(json, "position");
+        json_write_integer(json, error->position);
+    }
+    if (error->line > 0) {
+        json_write_key(json, "line");
+        json_write_unsigned(json, error->line);
+        json_write_key(json, "column");
+        json_write_unsigned(json, error->column);
+    }
+    if (error->nearest[0] != '\0') {
+        json_write_key(json, "nearest");
+        json_write_text(json, str_of(error->nearest));
+    }
+}
+
 static void write_problem(struct rest_exchange *exchange, const struct error *error,
                           unsigned http_status, struct buf *out)
 {
@@ -113,10 +96,7 @@ static void write_problem(struct rest_exchange *exchange, const struct error *er
     json_write_text(&json, str_of(rest_error_code(error)));
     json_write_key(&json, "request_id");
     json_write_text(&json, exchange->request->id);
-    if (error->position >= 0) {
-        json_write_key(&json, "position");
-        json_write_integer(&json, error->position);
-    }
+    write_place(&json, error);
     json_write_end_object(&json);
 }
 

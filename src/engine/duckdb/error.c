@@ -1,70 +1,137 @@
 /*
- * error.c — from DuckDB's error text to a status, a code of the contract and a position.
+ * error.c — from DuckDB's error text to a SQLSTATE, and with it status and code, and a position.
  *
  * The text begins with the kind ("Catalog Error: ..."), also where the C API reports a kind that is
  * too general, as in the middle of a stream; so the text is what is looked up, in one table from top to
  * bottom. "LINE n: <excerpt>" with a caret below gives the position. DuckDB's wording is kept, with its
- * hints at similar names.
+ * hints at similar names. What the statement's text adds is in error_name.c.
  *
  * Any thread; owns nothing. Source: DuckDB 1.5 exception types. SPDX-License-Identifier: Apache-2.0
  */
 #include <ctype.h>
-#include <stdio.h>
 
+#include "base/error_codes.h"
 #include "base/memory.h"
 #include "engine/duckdb/state.h"
+#include "engine/error_place.h"
 
 struct error_row {
     const char *kind; /* how the text begins */
     const char *part; /* what it also contains; NULL: anything */
-    enum status status;
-    const char *code;
+    const char *sqlstate;
+    const char *code; /* NULL: the one that the table has first for the SQLSTATE */
 };
 
+/* clang-format off */
 static const struct error_row error_rows[] = {
-    {"Parser Error", NULL, STATUS_INVALID_ARGUMENT, "QUERY_SYNTAX_ERROR"},
-    {"Syntax Error", NULL, STATUS_INVALID_ARGUMENT, "QUERY_SYNTAX_ERROR"},
-    {"Catalog Error", "already exists", STATUS_ALREADY_EXISTS, "INVALID_SQL"},
-    {"Catalog Error", "Table with name", STATUS_NOT_FOUND, "TABLE_NOT_FOUND"},
-    {"Catalog Error", "View with name", STATUS_NOT_FOUND, "TABLE_NOT_FOUND"},
-    {"Catalog Error", "Schema with name", STATUS_NOT_FOUND, "TABLE_NOT_FOUND"},
-    {"Catalog Error", "Catalog \"", STATUS_NOT_FOUND, "TABLE_NOT_FOUND"},
-    {"Catalog Error", "write-write conflict", STATUS_ABORTED, NULL},
-    {"Catalog Error", NULL, STATUS_INVALID_ARGUMENT, "INVALID_SQL"},
-    {"Binder Error", "Catalog \"", STATUS_NOT_FOUND, "TABLE_NOT_FOUND"},
-    {"Binder Error", "schema named", STATUS_NOT_FOUND, "TABLE_NOT_FOUND"},
-    {"Binder Error", NULL, STATUS_INVALID_ARGUMENT, "INVALID_SQL"},
-    {"Constraint Error", "Duplicate key", STATUS_ALREADY_EXISTS, "DATA_VALIDATION_FAILED"},
-    {"Constraint Error", "PRIMARY KEY or UNIQUE", STATUS_ALREADY_EXISTS, "DATA_VALIDATION_FAILED"},
-    {"Constraint Error", NULL, STATUS_FAILED_PRECONDITION, "DATA_VALIDATION_FAILED"},
-    {"TransactionContext Error", "PRIMARY KEY or UNIQUE", STATUS_ALREADY_EXISTS,
-     "DATA_VALIDATION_FAILED"},
-    {"TransactionContext Error", "onflict", STATUS_ABORTED, NULL},
-    {"TransactionContext Error", "altered", STATUS_ABORTED, NULL},
-    {"TransactionContext Error", NULL, STATUS_FAILED_PRECONDITION, "INVALID_SQL"},
-    {"Transaction", "onflict", STATUS_ABORTED, NULL},
-    {"Permission Error", NULL, STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED"},
-    {"INTERRUPT Error", NULL, STATUS_CANCELLED, "QUERY_CANCELLED"},
-    {"Out of Memory Error", NULL, STATUS_RESOURCE_EXHAUSTED, "RESOURCE_EXHAUSTED"},
-    {"IO Error", "No space left", STATUS_RESOURCE_EXHAUSTED, "STORAGE_FULL"},
-    {"IO Error", "No files found", STATUS_NOT_FOUND, "NOT_FOUND"},
-    {"IO Error", "No such file", STATUS_NOT_FOUND, "NOT_FOUND"},
-    {"IO Error", "Could not set lock", STATUS_FAILED_PRECONDITION, "ENGINE_UNAVAILABLE"},
-    {"IO Error", NULL, STATUS_INTERNAL, "DATABASE_ERROR"},
-    {"Serialization Error", NULL, STATUS_INTERNAL, "DATABASE_ERROR"},
-    {"Not implemented Error", NULL, STATUS_UNIMPLEMENTED, "INVALID_SQL"},
-    {"Dependency Error", NULL, STATUS_FAILED_PRECONDITION, "INVALID_SQL"},
-    {"Connection Error", NULL, STATUS_UNAVAILABLE, "ENGINE_UNAVAILABLE"},
-    {"FATAL Error", NULL, STATUS_UNAVAILABLE, "ENGINE_UNAVAILABLE"},
-    {"INTERNAL Error", NULL, STATUS_INTERNAL, "INTERNAL"},
-    {"Invalid Input Error", "is read-only", STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED"},
-    {"Invalid Input Error", "read-only mode", STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED"},
-    {"Invalid Input Error", "configuration has been locked", STATUS_PERMISSION_DENIED,
-     "STATEMENT_NOT_ALLOWED"},
-    /* Conversion, Out of Range, Invalid Input, Mismatch Type, Invalid Type, Decimal, Divide by Zero,
-     * Sequence, Parameter, Missing Extension, ... are what the statement says or the data hold. */
-    {"", NULL, STATUS_INVALID_ARGUMENT, "INVALID_SQL"},
+    {"Parser Error", NULL, "42601", NULL},
+    {"Syntax Error", "Escape string", "22025", NULL},
+    {"Syntax Error", NULL, "42601", NULL},
+    {"Catalog Error", "write-write conflict", "40001", NULL},
+    {"Catalog Error", "Column with name", "42701", NULL}, /* already exists */
+    {"Catalog Error", "because schema \"", "3F000", NULL},
+    {"Catalog Error", "Table with name \"", "42P07", NULL}, /* in quotes: already exists */
+    {"Catalog Error", "View with name \"", "42P07", NULL},
+    {"Catalog Error", "Schema with name \"", "42P06", NULL},
+    {"Catalog Error", "already exists", "42710", NULL},
+    {"Catalog Error", "Table with name", "42P01", NULL},
+    {"Catalog Error", "View with name", "42P01", NULL},
+    {"Catalog Error", "Schema with name", "3F000", NULL},
+    {"Catalog Error", "Catalog \"", "3D000", NULL},
+    {"Catalog Error", "schema named \"", "3F000", NULL},
+    {"Catalog Error", "Function with name", "42883", NULL},
+    {"Catalog Error", "is not an ", "42809", NULL},
+    {"Catalog Error", "trying to drop type", "42809", NULL},
+    {"Catalog Error", "Could not drop", "2BP01", NULL},
+    {"Catalog Error", "with name", "42704", NULL},
+    {"Catalog Error", "unrecognized configuration", "42704", NULL},
+    {"Catalog Error", NULL, "42000", NULL},
+    {"Binder Error", "Catalog \"", "3D000", NULL},
+    {"Binder Error", "schema named", "3F000", NULL},
+    {"Binder Error", "Ambiguous reference", "42702", NULL},
+    {"Binder Error", "Referenced table \"", "42P01", "INVALID_SQL"}, /* an alias, no table */
+    {"Binder Error", "Referenced column", "42703", NULL},
+    {"Binder Error", "Referenced update column", "42703", NULL},
+    {"Binder Error", "not have a column", "42703", NULL},
+    {"Binder Error", "does not exist on", "42703", NULL}, /* .. left side of join */
+    {"Binder Error", "list not found", "42703", NULL}, /* EXCLUDE, REPLACE, RENAME */
+    {"Binder Error", "No matching columns", "42703", NULL},
+    {"Binder Error", "Could not find key", "42703", NULL},
+    {"Binder Error", "No function matches", "42883", NULL},
+    {"Binder Error", "Could not choose a best candidate", "42883", NULL},
+    {"Binder Error", "does not support the supplied arguments", "42883", NULL},
+    {"Binder Error", "must appear in the GROUP BY", "42803", NULL},
+    {"Binder Error", "cannot contain aggregates", "42803", NULL},
+    {"Binder Error", "cannot contain window", "42P20", NULL},
+    {"Binder Error", "Failed to create foreign key", "42830", NULL},
+    {"Binder Error", "Cannot compare", "42804", NULL},
+    {"Binder Error", "Cannot combine types", "42804", NULL},
+    {"Binder Error", "Cannot deduce", "42804", NULL},
+    {"Binder Error", "annot be negative", "22023", NULL},
+    {"Binder Error", "Subquery returns", "21000", NULL},
+    {"Binder Error", "values were supplied", "42601", "INVALID_SQL"},
+    {"Binder Error", "same number of result columns", "42601", "INVALID_SQL"},
+    {"Binder Error", NULL, "42000", NULL},
+    {"Constraint Error", "Duplicate key", "23505", NULL},
+    {"Constraint Error", "PRIMARY KEY or UNIQUE", "23505", NULL},
+    {"Constraint Error", "duplicate key", "23505", NULL},
+    {"Constraint Error", "NOT NULL constraint", "23502", NULL},
+    {"Constraint Error", "CHECK constraint", "23514", NULL},
+    {"Constraint Error", "foreign key", "23503", NULL},
+    {"Constraint Error", NULL, "23000", NULL},
+    {"TransactionContext Error", "PRIMARY KEY or UNIQUE", "23505", NULL},
+    {"TransactionContext Error", "onflict", "40001", NULL},
+    {"TransactionContext Error", "altered", "40001", NULL},
+    {"TransactionContext Error", "within a transaction", "25001", NULL},
+    {"TransactionContext Error", "no transaction is active", "25P01", NULL},
+    {"TransactionContext Error", "transaction is aborted", "25P02", NULL},
+    {"TransactionContext Error", NULL, "25000", NULL},
+    {"Transaction", "onflict", "40001", NULL},
+    {"Permission Error", NULL, "42501", "STATEMENT_NOT_ALLOWED"},
+    {"INTERRUPT Error", NULL, "57014", NULL},
+    {"Out of Memory Error", NULL, "53200", NULL},
+    {"IO Error", "No space left", "53100", NULL},
+    {"IO Error", "No files found", "58P01", NULL},
+    {"IO Error", "No such file", "58P01", NULL},
+    {"IO Error", "Could not set lock", "57P03", NULL},
+    {"IO Error", NULL, "58030", NULL},
+    {"Serialization Error", NULL, "58030", NULL},
+    {"Not implemented Error", "Unknown TimeZone", "22009", NULL},
+    {"Not implemented Error", NULL, "0A000", NULL},
+    {"Dependency Error", NULL, "2BP01", NULL},
+    {"Connection Error", NULL, "57P03", NULL},
+    {"FATAL Error", NULL, "57P03", NULL},
+    {"INTERNAL Error", NULL, "XX000", NULL},
+    {"Conversion Error", "Unimplemented type for cast", "42846", NULL},
+    {"Conversion Error", "Malformed JSON", "22032", NULL},
+    {"Conversion Error", "format", "22007", NULL}, /* invalid .. field format */
+    {"Conversion Error", "field value out of range", "22008", NULL},
+    {"Conversion Error", "Date out of range", "22008", NULL},
+    {"Conversion Error", "seconds out of range", "22008", NULL},
+    {"Conversion Error", "out of range", "22003", NULL},
+    {"Conversion Error", NULL, "22P02", NULL},
+    {"Out of Range Error", NULL, "22003", NULL},
+    {"Decimal Error", NULL, "22003", NULL},
+    {"Divide by Zero Error", NULL, "22012", NULL},
+    {"Mismatch Type Error", NULL, "42804", NULL},
+    {"Invalid type Error", NULL, "42804", NULL},
+    {"Sequence Error", "reached m", "2200H", NULL}, /* .. maximum, minimum value */
+    {"Sequence Error", NULL, "55000", NULL},
+    {"Parameter Not Resolved Error", NULL, "07001", NULL},
+    {"Invalid Input Error", "is read-only", "25006", NULL},
+    {"Invalid Input Error", "read-only mode", "25006", NULL},
+    {"Invalid Input Error", "configuration has been locked", "42501", "STATEMENT_NOT_ALLOWED"},
+    {"Invalid Input Error", "More than one row returned", "21000", NULL},
+    {"Invalid Input Error", "Malformed JSON", "22032", NULL},
+    {"Invalid Input Error", "according to format specifier", "22007", NULL},
+    {"Invalid Input Error", "missing )", "2201B", NULL},
+    {"Invalid Input Error", "missing ]", "2201B", NULL},
+    {"Invalid Input Error", "no argument for repetition", "2201B", NULL},
+    {"Invalid Input Error", NULL, "22023", NULL},
+    /* What else a statement says or its data hold. */
+    {"", NULL, "42000", NULL},
 };
+/* clang-format on */
 
 static const struct error_row *error_row_find(struct str text)
 {
@@ -145,7 +212,24 @@ static int64_t place_position(const struct error_place *place, struct str sql, u
     if (found < 0)
         return -1;
     size_t position = line_start + (size_t)found + characters_size(place->excerpt, place->column);
-    return position < sql.len ? (int64_t)position : -1;
+    return position <= sql.len ? (int64_t)position : -1;
+}
+
+/* The parser counts characters and takes the number for one of bytes: what it was "at or near" stands
+ * behind as many more bytes. */
+static int64_t parser_position(struct str text, struct str sql, int64_t position)
+{
+    struct str mark = STR("at or near \"");
+    ptrdiff_t at = str_find_str(text, mark);
+    if (position < 0 || at < 0)
+        return position;
+    struct str near = str_slice(text, (size_t)at + mark.len, text.len);
+    near = near.len > 0 ? str_slice(near, 0, near.len - 1) : near;
+    size_t start = characters_size(sql, (size_t)position);
+    if (str_starts_with(str_slice(sql, start, sql.len), near))
+        return (int64_t)start;
+    ptrdiff_t found = str_find_str(str_slice(sql, (size_t)position, sql.len), near);
+    return found < 0 ? position : position + found;
 }
 
 /* --- text --------------------------------------------------------------------------------------- */
@@ -174,7 +258,7 @@ static bool looks_like_zone(struct str value)
 
 /* TIME_ZONE is an ENUM, and all that the engine says of a text that is none of its values is that it is
  * no UINT16. */
-static bool is_zone_error(struct str text, struct str sql, struct str *out_value)
+static bool is_zone_error(struct str text, struct str *out_value)
 {
     struct str begin = STR("Conversion Error: Could not convert string '");
     struct str end = STR("' to UINT16");
@@ -182,7 +266,6 @@ static bool is_zone_error(struct str text, struct str sql, struct str *out_value
     if (!str_starts_with(text, begin) || close < (ptrdiff_t)begin.len)
         return false;
     *out_value = str_slice(text, begin.len, (size_t)close);
-    (void)sql;
     return looks_like_zone(*out_value);
 }
 
@@ -193,30 +276,42 @@ static const char *advice(const struct error_row *row)
     return "\nonly files named on the command line or in the setting allowed-paths can be read";
 }
 
-static void set_message(struct error *error, const struct error_row *row, struct str text,
-                        const struct error_place *place, unsigned line_shift)
+static void set_message(struct error *error, const struct error_row *row, struct str text)
 {
-    struct str before = place ? place->before : text;
-    if (!place || place->line <= line_shift) {
-        error_set_code(error, row->status, row->code, "%.*s%s", STR_ARGS(before), advice(row));
+    const struct error_code *code = error_code_of_sqlstate(row->sqlstate);
+    struct error known = {.status = code->status, .code = row->code, .sqlstate = row->sqlstate};
+    if (row->code)
+        code = error_code_of(&known);
+    error_set_code(error, code->status, code->name, "%.*s%s", STR_ARGS(text), advice(row));
+    if (error)
+        error->sqlstate = row->sqlstate;
+}
+
+/* The place is written again when the position in the client's text is known; one that is not found there
+ * stays as the engine has it. */
+static void set_place(struct error *error, struct str text, const struct error_place *place,
+                      struct str sql, unsigned line_shift)
+{
+    error->position = place_position(place, sql, line_shift);
+    if (str_starts_with(text, STR("Parser Error")))
+        error->position = parser_position(place->before, sql, error->position);
+    if (error->position >= 0 || line_shift > 0)
         return;
-    }
-    ptrdiff_t at = str_find_str(text, STR("\nLINE "));
-    struct str rest = str_slice(text, (size_t)at + 1, text.len);
-    char old_prefix[24];
-    char prefix[24];
-    int old_size = snprintf(old_prefix, sizeof(old_prefix), "LINE %u: ", place->line);
-    int size = snprintf(prefix, sizeof(prefix), "LINE %u: ", place->line - line_shift);
-    struct str excerpt = take_line(&rest);
-    struct str caret = take_line(&rest);
-    error_set_code(error, row->status, row->code, "%.*s%s\n\n%s%.*s\n%.*s", STR_ARGS(before),
-                   advice(row), prefix, STR_ARGS(str_slice(excerpt, (size_t)old_size, excerpt.len)),
-                   STR_ARGS(str_slice(caret, (size_t)(old_size - size), caret.len)));
+    error_place_insert(error, str_slice(text, place->before.len, text.len));
+}
+
+/* "syntax error at end of input" has no place: it is behind the last byte that is not space. */
+static void set_end_place(struct error *error, struct str text, struct str sql)
+{
+    if (str_ends_with(text, STR("at end of input")) && sql.len > 0)
+        error->position = (int64_t)(str_trim(sql).ptr + str_trim(sql).len - sql.ptr);
 }
 
 enum status duckdb_error(struct engine *engine, const char *message, struct str sql,
                          unsigned line_shift, struct error *error)
 {
+    struct error unwanted;
+    error = error ? error : &unwanted;
     struct str text = inner_error(str_of(message ? message : "the engine gave no reason"));
     const struct error_row *row = error_row_find(text);
     if (str_starts_with(text, STR("FATAL Error")) ||
@@ -227,14 +322,16 @@ enum status duckdb_error(struct engine *engine, const char *message, struct str 
     struct error_place place;
     bool has_place = place_find(text, &place);
     struct str zone;
-    if (is_zone_error(text, sql, &zone))
-        error_set_code(error, row->status, row->code,
-                       "Could not convert '%.*s' to UINT16; if it is meant as a TIME_ZONE: an IANA "
-                       "name such as 'Europe/Berlin' is needed, no offset or abbreviation",
-                       STR_ARGS(zone));
+    set_message(error, row, has_place ? place.before : str_trim(text));
+    if (is_zone_error(text, &zone))
+        error_set_sqlstate(
+            error, "22P02",
+            "Could not convert '%.*s' to UINT16; if it is meant as a TIME_ZONE: an IANA "
+            "name such as 'Europe/Berlin' is needed, no offset or abbreviation",
+            STR_ARGS(zone));
+    if (has_place)
+        set_place(error, text, &place, sql, line_shift);
     else
-        set_message(error, row, text, has_place ? &place : NULL, line_shift);
-    if (error && has_place)
-        error->position = place_position(&place, sql, line_shift);
-    return row->status;
+        set_end_place(error, text, sql);
+    return error->status;
 }

@@ -14,6 +14,7 @@
  */
 #include "base/checked.h"
 #include "engine/duckdb/state.h"
+#include "engine/error_place.h"
 
 enum status run_error(const struct run *run, const char *message, struct error *error)
 {
@@ -322,12 +323,8 @@ static void statement_set_running(struct engine_statement *statement, struct con
 
 static enum status tell_rolled_back(struct error *error)
 {
-    struct error cause = *error;
-    error_set_code(error, cause.status, cause.code,
-                   "%s\nthe transaction that this text began was rolled back", cause.message);
-    error->position = cause.position;
-    error->retry_after_ms = cause.retry_after_ms;
-    return cause.status;
+    error_place_insert(error, STR("\nthe transaction that this text began was rolled back"));
+    return error->status;
 }
 
 /* The end of a run, whatever became of it. */
@@ -345,7 +342,7 @@ static enum status leave(struct engine_statement *statement, enum status status,
     connection_leave(statement->connection);
     if (status == STATUS_OK)
         return STATUS_OK;
-    dataset_names_mend_error(&statement->names, error);
+    statement_complete_error(statement, error);
     return began ? tell_rolled_back(error) : status;
 }
 
@@ -383,10 +380,10 @@ enum status engine_statement_run(struct engine_statement *statement, struct data
     error = error ? error : &unwanted;
     *out_rows = -1;
     if (statement->parameter_count > 0 && !statement->parameters.rows)
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
-                              "the statement has %zu parameters and no values for them: all %zu are "
-                              "missing",
-                              statement->parameter_count, statement->parameter_count);
+        return error_set_sqlstate(error, "07001",
+                                  "the statement has %zu parameters and no values for them: all %zu are "
+                                  "missing",
+                                  statement->parameter_count, statement->parameter_count);
     if (!statement->is_advanced)
         TRY(engine_statement_advance(statement, error));
     statement->is_advanced = false;

@@ -320,6 +320,8 @@ void statement_cache_clear(struct engine *engine);
 /* Has the engine parse the text, and sorts out its steps. */
 MUST_CHECK enum status statement_extract(struct engine_statement *statement, struct error *error);
 /* Drops what statement_prepare made, except the plan. */
+/* After a failure: moves the error to the client's text. */
+void statement_complete_error(const struct engine_statement *statement, struct error *error);
 void statement_forget(struct engine_statement *statement);
 /* Prepares the last statement of a deferred one, and makes its plan if that is not known. */
 MUST_CHECK enum status statement_describe(struct engine_statement *statement, struct error *error);
@@ -413,3 +415,6 @@ MUST_CHECK enum status batch_function_register(struct engine *engine, duckdb_con
  * both only serve the position. */
 enum status duckdb_error(struct engine *engine, const char *message, struct str sql,
                          unsigned line_shift, struct error *error);
+/* error_name.c: adds what the client's text and the catalog tell: the place of a name, the nearest existing
+ * one, the excerpt, line and column. The error's position is one in `sql`. */
+void duckdb_error_complete(struct error *error, struct engine *engine, struct str sql);

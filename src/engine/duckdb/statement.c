@@ -381,33 +381,50 @@ static enum status statement_begin(struct engine_statement *statement, struct er
     return statement_prepare_entered(statement, error);
 }
 
+void statement_complete_error(const struct engine_statement *statement, struct error *error)
+{
+    dataset_names_mend_error(&statement->names, error);
+    duckdb_error_complete(error, statement->session->engine, statement->names.source);
+}
+
 /* The engine knows nothing of datasets, and no name of more than three parts. */
-static enum status statement_explain_failure(const struct engine_statement *statement,
-                                             struct error *error)
+static void statement_explain_failure(const struct engine_statement *statement,
+                                      struct error *error)
 {
     const struct dataset_names *names = &statement->names;
-    dataset_names_mend_error(names, error);
     if (names->unknown.len == 0 ||
-        (error->status != STATUS_NOT_FOUND && names->unknown_elements <= ENGINE_NAME_PARTS_MAX - 1))
-        return error->status;
+        (error->status != STATUS_NOT_FOUND && names->unknown_elements <= ENGINE_NAME_PARTS_MAX - 1)) {
+        statement_complete_error(statement, error);
+        return;
+    }
     (void)dataset_refuse_unknown(statement->session->engine->store, names->unknown, error);
+    error->sqlstate = "42P01";
     error->position = (int64_t)names->unknown_offset;
-    return STATUS_NOT_FOUND;
+    duckdb_error_complete(error, statement->session->engine, names->source);
+}
+
+static enum status check_allowed(struct engine *engine, struct str sql, struct error *error)
+{
+    enum status status =
+        gate_check_text(sql, engine->allowed_rules, engine->allowed_rule_count, error);
+    if (status == STATUS_OK)
+        status = file_gate_check(&engine->files, sql, error);
+    if (status != STATUS_OK && error)
+        duckdb_error_complete(error, engine, sql);
+    return status;
 }
 
 enum status engine_prepare_over(struct engine_session *session, struct str sql, struct str input,
                                 const struct engine_result_options *options,
                                 struct engine_statement **out_statement, struct error *error)
 {
-    struct engine *engine = session->engine;
-    TRY(gate_check_text(sql, engine->allowed_rules, engine->allowed_rule_count, error));
-    TRY(file_gate_check(&engine->files, sql, error));
+    TRY(check_allowed(session->engine, sql, error));
     CLEANUP(engine_statement_destroy)
     struct engine_statement *statement = statement_create(session, sql, options);
     statement->uses.input = arena_copy(&statement->arena, input);
     struct error failure = ERROR_NONE;
     if (statement_begin(statement, &failure) != STATUS_OK) {
-        (void)statement_explain_failure(statement, &failure);
+        statement_explain_failure(statement, &failure);
         return error_copy(error, &failure);
     }
     *out_statement = STEAL(statement);

@@ -141,7 +141,7 @@ static void test_errors(void **state)
          -2, "Could not convert"},
         {"SELECT 1::TINYINT + 127::TINYINT", STATUS_INVALID_ARGUMENT, "INVALID_SQL", -2,
          "Overflow"},
-        {"CREATE TABLE errors (a INTEGER)", STATUS_ALREADY_EXISTS, "INVALID_SQL", -2,
+        {"CREATE TABLE errors (a INTEGER)", STATUS_ALREADY_EXISTS, "ALREADY_EXISTS", -2,
          "already exists"},
         {"INSERT INTO errors VALUES (1)", STATUS_ALREADY_EXISTS, "DATA_VALIDATION_FAILED", -2,
          "Duplicate key"},
@@ -150,7 +150,7 @@ static void test_errors(void **state)
         {"INSERT INTO errors VALUES (-1)", STATUS_FAILED_PRECONDITION, "DATA_VALIDATION_FAILED", -2,
          "CHECK"},
         {"SELECT ?", STATUS_INVALID_ARGUMENT, "INVALID_SQL", -2, "1 parameters"},
-        {"ROLLBACK", STATUS_FAILED_PRECONDITION, "INVALID_SQL", -2, "no transaction is active"},
+        {"ROLLBACK", STATUS_FAILED_PRECONDITION, "FAILED_PRECONDITION", -2, "no transaction is active"},
         {"SELECT error('mine') FROM range(3)", STATUS_INVALID_ARGUMENT, "INVALID_SQL", -2, "mine"},
     };
     test_execute(&engine, "CREATE TABLE errors (a INTEGER PRIMARY KEY CHECK (a > 0)); "

@@ -161,6 +161,16 @@ static struct str details_of(struct arena *arena, const struct error *error)
     return details;
 }
 
+/* What ErrorInfo.metadata has under a key. */
+static struct str entry_of(struct str info, const char *key)
+{
+    for (int i = 0;; i++) {
+        struct str entry = bytes_field(info, 3, i);
+        if (entry.len == 0 || str_equal(bytes_field(entry, 1, 0), str_of(key)))
+            return entry.len == 0 ? STR_EMPTY : bytes_field(entry, 2, 0);
+    }
+}
+
 static void test_details(void **state)
 {
     struct error error = ERROR_NONE;
@@ -168,22 +178,31 @@ static void test_details(void **state)
     struct str details = details_of(*state, &error);
     assert_int_equal(integer_field(details, 1), 5);
     assert_true(str_equal(bytes_field(details, 2, 0), STR("no such \xe2\x98\xba")));
-    assert_int_equal(bytes_field(details, 3, 0).len, 0);
+    struct str info = bytes_field(bytes_field(details, 3, 0), 2, 0);
+    assert_true(str_equal(bytes_field(info, 1, 0), STR("NOT_FOUND")));
+    assert_true(str_equal(entry_of(info, "sqlstate"), STR("42704")));
+    assert_int_equal(entry_of(info, "position").len, 0);
+    assert_int_equal(bytes_field(details, 3, 1).len, 0);
 
     error_set_code(&error, STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL", "later");
     error.retry_after_ms = 61500;
     error.position = 12;
+    error.line = 2;
+    error.column = 3;
+    memcpy(error.nearest, "trades", 7);
     details = details_of(*state, &error);
     assert_int_equal(integer_field(details, 1), 8);
-    struct str info = bytes_field(details, 3, 0);
+    info = bytes_field(details, 3, 0);
     assert_true(
         str_equal(bytes_field(info, 1, 0), STR("type.googleapis.com/google.rpc.ErrorInfo")));
     info = bytes_field(info, 2, 0);
     assert_true(str_equal(bytes_field(info, 1, 0), STR("QUEUE_FULL")));
     assert_true(str_equal(bytes_field(info, 2, 0), STR("volley")));
-    struct str entry = bytes_field(info, 3, 0);
-    assert_true(str_equal(bytes_field(entry, 1, 0), STR("position")));
-    assert_true(str_equal(bytes_field(entry, 2, 0), STR("12")));
+    assert_true(str_equal(entry_of(info, "sqlstate"), STR("53300")));
+    assert_true(str_equal(entry_of(info, "position"), STR("12")));
+    assert_true(str_equal(entry_of(info, "line"), STR("2")));
+    assert_true(str_equal(entry_of(info, "column"), STR("3")));
+    assert_true(str_equal(entry_of(info, "nearest"), STR("trades")));
     struct str retry = bytes_field(details, 3, 1);
     assert_true(
         str_equal(bytes_field(retry, 1, 0), STR("type.googleapis.com/google.rpc.RetryInfo")));
@@ -202,6 +221,9 @@ static void test_details_at_their_largest(void **state)
     error_set_code(&error, STATUS_RESOURCE_EXHAUSTED, code, "%.*s", (int)sizeof(text), text);
     error.retry_after_ms = UINT32_MAX;
     error.position = INT64_MAX;
+    error.line = UINT32_MAX;
+    error.column = UINT32_MAX;
+    memset(error.nearest, 'n', sizeof(error.nearest) - 1);
     struct str details = details_of(*state, &error);
     assert_int_equal(bytes_field(details, 2, 0).len, ERROR_MESSAGE_MAX - 1);
     assert_true(bytes_field(details, 3, 1).len > 0);
