@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/error_codes.h"
 #include "base/memory.h"
 
 #define DETAILS_NAME "grpc-status-details-bin"
@@ -120,6 +121,9 @@ static void add_failure(struct status_trailers *trailers, const struct error *er
         add(trailers, STR("grpc-message"), str_make(trailers->message, len));
     if (error->code)
         add(trailers, STR("volley-error-code"), str_of(error->code));
+    const char *sqlstate = error->code ? error_sqlstate(error) : NULL;
+    if (sqlstate)
+        add(trailers, STR("volley-sqlstate"), str_of(sqlstate));
     if (error->retry_after_ms > 0) {
         int digits = snprintf(trailers->retry_text, sizeof(trailers->retry_text), "%u",
                               error->retry_after_ms);

@@ -22,7 +22,7 @@ struct str status_decode_message(struct arena *arena, struct str text);
 
 /* The trailers of one end: their texts, and the headers that point to them. */
 struct status_trailers {
-    struct http_header items[METADATA_COUNT_MAX + 6];
+    struct http_header items[METADATA_COUNT_MAX + 7];
     size_t bytes; /* names + values + 32 each */
     size_t count;
     char code_text[4];
@@ -31,8 +31,8 @@ struct status_trailers {
     char details[BASE64_SIZE(DETAILS_SIZE)];
 };
 
-/* Fills the trailers: grpc-status and, for a failure, grpc-message, volley-error-code,
- * grpc-retry-pushback-ms and grpc-status-details-bin (unless the method gave one); then the method's
+/* Fills the trailers: grpc-status and, for a failure, grpc-message, volley-error-code and
+ * volley-sqlstate (for those whose library hides the details), grpc-retry-pushback-ms and grpc-status-details-bin (unless the method gave one); then the method's
  * own. `error` is not looked at for STATUS_OK. Cut to METADATA_BYTES_MAX: the method's trailers come
  * first, the message takes what is left, the details are there if they fit as a whole. */
 void status_write_trailers(struct status_trailers *trailers, enum status status,

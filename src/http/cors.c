@@ -21,8 +21,9 @@
 /* What scripts may read of an answer besides the safelisted headers. */
 #define EXPOSED_HEADERS                                                                            \
     "x-request-id, grpc-status, grpc-message, grpc-status-details-bin, grpc-encoding, "            \
-    "grpc-retry-pushback-ms, volley-error-code, volley-query-id, content-disposition, "            \
-    "content-encoding, content-range, accept-ranges, etag, location, retry-after"
+    "grpc-retry-pushback-ms, volley-error-code, volley-sqlstate, volley-query-id, "                \
+    "content-disposition, content-encoding, content-range, accept-ranges, etag, location, "        \
+    "retry-after"
 #define ALLOWED_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 /* For a preflight that names no headers; else those that it names are allowed. */
 #define ALLOWED_HEADERS                                                                            \

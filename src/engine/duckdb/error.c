@@ -300,7 +300,7 @@ static void set_place(struct error *error, struct str text, const struct error_p
     error_place_insert(error, str_slice(text, place->before.len, text.len));
 }
 
-/* "syntax error at end of input" has no place: it is behind the last byte that is not space. */
+/* "syntax error at end of input" has no place or a wrong one: it is behind the last byte that is not space. */
 static void set_end_place(struct error *error, struct str text, struct str sql)
 {
     if (str_ends_with(text, STR("at end of input")) && sql.len > 0)
@@ -331,7 +331,6 @@ enum status duckdb_error(struct engine *engine, const char *message, struct str 
             STR_ARGS(zone));
     if (has_place)
         set_place(error, text, &place, sql, line_shift);
-    else
-        set_end_place(error, text, sql);
+    set_end_place(error, has_place ? place.before : text, sql);
     return error->status;
 }

@@ -77,6 +77,7 @@ static void test_syntax(void **state)
     static const struct error_case cases[] = {
         {"SELEC 1", "42601", 1, 1, "", "\"SELEC\""},
         {"SELECT 1,\n  2 +", "42601", 2, 6, "", "end of input\n\nLINE 2:   2 +\n             ^"},
+        {"SELECT '\xc3\xbc', 1 +", "42601", 1, 16, "", "end of input"},
         {"SELECT (1  \n ", "42601", 1, 10, "", "end of input"},
         {"SELECT '\xc3\xbc\xc3\xbc', 'x", "42601", 1, 14, "", "unterminated"},
         {"SELECT '\xc3\xbc\xe2\x98\xba', 1 FORM t x", "42601", 1, 21, "", "near \"t\""},

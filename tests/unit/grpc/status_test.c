@@ -124,6 +124,7 @@ static void test_trailers_with_advice(void **state)
     status_write_trailers(&trailers, STATUS_RESOURCE_EXHAUSTED, &error, &metadata);
     assert_true(str_equal(trailer(&trailers, "grpc-retry-pushback-ms"), STR("1500")));
     assert_true(str_equal(trailer(&trailers, "volley-error-code"), STR("QUEUE_FULL")));
+    assert_true(str_equal(trailer(&trailers, "volley-sqlstate"), STR("53300")));
     assert_true(str_equal(trailer(&trailers, "grpc-message"), STR("later")));
 }
 
