@@ -1,4 +1,4 @@
-"""Errors at the doors: details of gRPC, of HTTP, what ADBC and pyarrow hand out, and the page's table of codes.
+"""Errors at the doors: details of gRPC and HTTP, what ADBC and pyarrow hand out, and the page's table.
 
 SPDX-License-Identifier: Apache-2.0
 """

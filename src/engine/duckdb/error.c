@@ -300,7 +300,8 @@ static void set_place(struct error *error, struct str text, const struct error_p
     error_place_insert(error, str_slice(text, place->before.len, text.len));
 }
 
-/* "syntax error at end of input" has no place or a wrong one: it is behind the last byte that is not space. */
+/* "syntax error at end of input" has no place or a wrong one: that is behind the last byte that is no
+ * space. */
 static void set_end_place(struct error *error, struct str text, struct str sql)
 {
     if (str_ends_with(text, STR("at end of input")) && sql.len > 0)

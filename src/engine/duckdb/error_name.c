@@ -370,6 +370,14 @@ static void name_changed_table(struct error *error, struct str sql)
     error_place_insert(error, buf_str(&text));
 }
 
+int64_t duckdb_error_name_position(const struct error *error, struct str sql)
+{
+    struct unknown_name unknown;
+    if (!is_about_a_name(error) || !find_unknown(str_of(error->message), &unknown))
+        return -1;
+    return find_only_position(sql, unknown.text);
+}
+
 void duckdb_error_complete(struct error *error, struct engine *engine, struct str sql)
 {
     struct unknown_name unknown;

@@ -415,6 +415,8 @@ MUST_CHECK enum status batch_function_register(struct engine *engine, duckdb_con
  * both only serve the position. */
 enum status duckdb_error(struct engine *engine, const char *message, struct str sql,
                          unsigned line_shift, struct error *error);
-/* error_name.c: adds what the client's text and the catalog tell: the place of a name, the nearest existing
- * one, the excerpt, line and column. The error's position is one in `sql`. */
+/* error_name.c: where the name that the error is about stands, if it stands once in `sql`; else -1. */
+int64_t duckdb_error_name_position(const struct error *error, struct str sql);
+/* Adds what the client's text and the catalog tell: the place of a name, the nearest existing one, the
+ * excerpt, line and column. The error's position is one in `sql`. */
 void duckdb_error_complete(struct error *error, struct engine *engine, struct str sql);

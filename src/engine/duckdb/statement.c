@@ -90,8 +90,13 @@ enum status statement_number_error(const struct engine_statement *statement,
     struct error cause = *error;
     error_set_code(error, cause.status, cause.code, "statement %zu of %zu: %s", number,
                    statement->parts.count, cause.message);
+    error->sqlstate = cause.sqlstate;
     error->retry_after_ms = cause.retry_after_ms;
-    error->position = cause.position < 0 ? part->text.ptr - statement->sql.ptr : cause.position;
+    error->position = cause.position;
+    if (cause.position < 0) {
+        int64_t name = duckdb_error_name_position(&cause, part->text);
+        error->position = part->text.ptr - statement->sql.ptr + (name < 0 ? 0 : name);
+    }
     return error->status;
 }
 

@@ -181,7 +181,7 @@ static void test_objects_and_constraints(void **state)
         {"INSERT INTO child VALUES (1, 99)", "23503", 0, 0, "", "(table child)"},
         {"DELETE FROM trades WHERE id = 1", "23503", 0, 0, "", "(table trades)"},
         {"COMMIT", "25P01", 0, 0, "", "no transaction"},
-        {"BEGIN; BEGIN", "25001", 0, 0, "", "within a transaction"},
+        {"BEGIN; BEGIN", "25001", 1, 8, "", "within a transaction"},
     };
     CHECK_CASES(cases);
 }

@@ -318,7 +318,7 @@ static void test_failing_texts(void **state)
         {"CREATE TABLE broken (a INTEGER); FROM nowhere", "statement 2 of 2: ", "nowhere"},
         {"CREATE TABLE broken (a INTEGER); -- ; 'no end\n\n INSERT INTO nowhere VALUES (1); SELECT "
          "1",
-         "statement 2 of 3: ", "INSERT"},
+         "statement 2 of 3: ", "nowhere"},
         {"CREATE TABLE broken (a INTEGER); SELECT a\n, nix\nFROM broken",
          "statement 2 of 2: ", "nix"},
         {"CREATE TABLE broken (a INTEGER); SELECT 'x'::INTEGER", "statement 2 of 2: ", "SELECT"},
