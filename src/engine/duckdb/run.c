@@ -380,10 +380,11 @@ enum status engine_statement_run(struct engine_statement *statement, struct data
     error = error ? error : &unwanted;
     *out_rows = -1;
     if (statement->parameter_count > 0 && !statement->parameters.rows)
-        return error_set_sqlstate(error, "07001",
-                                  "the statement has %zu parameters and no values for them: all %zu are "
-                                  "missing",
-                                  statement->parameter_count, statement->parameter_count);
+        return error_set_sqlstate(
+            error, "07001",
+            "the statement has %zu parameters and no values for them: all %zu are "
+            "missing",
+            statement->parameter_count, statement->parameter_count);
     if (!statement->is_advanced)
         TRY(engine_statement_advance(statement, error));
     statement->is_advanced = false;
