@@ -248,7 +248,7 @@ static void test_details_give_way(void **state)
     assert_true(metadata_add(&metadata, *state, STR("grpc-status-details-bin"), STR("abc")));
     status_write_trailers(&trailers, STATUS_INTERNAL, &error, &metadata);
     assert_true(str_equal(trailer(&trailers, "grpc-status-details-bin"), STR("YWJj")));
-    assert_int_equal(trailers.count, 4);
+    assert_int_equal(trailers.count, 5);
 }
 
 static void test_trailers_fit_small_clients(void **state)
