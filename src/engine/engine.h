@@ -106,6 +106,20 @@ CLEANUP_FUNCTION(struct engine_session *, engine_session_unref)
 /* True while a transaction is open. */
 bool engine_session_in_transaction(struct engine_session *session);
 
+/* What the statements of a session find set; SQL (USE, SET) sets the same. */
+enum engine_session_setting { SESSION_CATALOG, SESSION_SCHEMA, SESSION_TIME_ZONE };
+#define ENGINE_SESSION_SETTING_COUNT 3
+/* What is set now, or the default; free() releases it. Never blocks. */
+char *engine_session_value(struct engine_session *session, enum engine_session_setting setting);
+/* Sets a value; empty: the default. A catalog comes with its schema `main`. INVALID_ARGUMENT for what there
+ * is none of, FAILED_PRECONDITION while a statement runs on the session's connection. Blocks shortly. */
+MUST_CHECK enum status engine_session_set(struct engine_session *session,
+                                          enum engine_session_setting setting, struct str value,
+                                          struct error *error);
+/* Ends what the session has begun: its transaction is rolled back, its temporary objects and settings go. False
+ * while a statement runs on its connection: they go with that. Blocks shortly. */
+bool engine_session_close(struct engine_session *session);
+
 /* --- statements --------------------------------------------------------------------------------- */
 
 /* Which columns leave as dictionaries. */

@@ -225,8 +225,7 @@ bool connection_take_cause(struct connection *connection, const char *message,
 
 /* --- one user at a time ------------------------------------------------------------------------- */
 
-/* Waits a little for the connection to be left; true when it was entered. */
-static bool connection_try_enter(struct connection *connection, uint64_t deadline_ns)
+bool connection_try_enter(struct connection *connection, uint64_t deadline_ns)
 {
     lock_take(&connection->locked.lock);
     if (connection->locked.is_entered && deadline_ns)

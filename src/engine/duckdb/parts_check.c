@@ -61,11 +61,12 @@ static enum status check_copy(const struct part_maker *maker)
     return STATUS_OK;
 }
 
-/* RESET x, SET x = DEFAULT. */
+/* RESET x, SET x = DEFAULT, SET TIME ZONE LOCAL. */
 static bool is_reset(const struct part_maker *maker)
 {
     const struct sql_token *last = token_at(maker, maker->token_count - 1);
-    return token_is_word(token_at(maker, 0), "reset") || token_is_word(last, "default");
+    return token_is_word(token_at(maker, 0), "reset") || token_is_word(last, "default") ||
+           token_is_word(last, "local");
 }
 
 /* SET and RESET: the setting's name, past SESSION, LOCAL and the like. */
@@ -82,7 +83,8 @@ static enum status check_setting(struct part_maker *maker)
     bool is_variable =
         token_is_word(name, "variable") && token_at(maker, index + 1)->kind == SQL_WORD;
     bool is_zone = token_is_word(name, "time") && token_is_word(token_at(maker, index + 1), "zone");
-    maker->part->resets_zone = token_is_name(name, "timezone") && is_reset(maker);
+    maker->part->sets_zone = is_zone || token_is_name(name, "timezone");
+    maker->part->resets_zone = maker->part->sets_zone && is_reset(maker);
     if (is_variable || is_zone)
         return STATUS_OK;
     for (const char *const *setting = session_settings; *setting; setting++)

@@ -67,8 +67,7 @@ static bool path_is_forbidden(struct str path, struct str tail)
     return false;
 }
 
-/* A search path that a client set still has to find the server's types. */
-static enum status connection_mend_path(struct connection *connection, struct error *error)
+enum status connection_mend_path(struct connection *connection, struct error *error)
 {
     const char *tail = connection->engine->search_path_tail;
     duckdb_result result;
@@ -112,7 +111,11 @@ static enum status session_apply(struct engine_statement *statement, const struc
         session_pin(session, connection, true);
     if (part->resets_zone)
         TRY(connection_execute(connection, "SET TimeZone='" TIME_ZONE_DEFAULT "'", error));
-    return part->sets_path ? connection_mend_path(connection, error) : STATUS_OK;
+    if (part->sets_path)
+        status = connection_mend_path(connection, error);
+    if (part->sets_path || part->sets_zone)
+        session_note_settings(session, connection);
+    return status;
 }
 
 /* --- several statements ------------------------------------------------------------------------- */

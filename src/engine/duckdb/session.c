@@ -9,8 +9,12 @@
  *
  * Any thread. Owns one reference to the pinned connection. SPDX-License-Identifier: Apache-2.0
  */
+#include "base/clock.h"
 #include "base/memory.h"
 #include "engine/duckdb/state.h"
+
+/* A statement that has answered may not quite have left its connection. */
+#define CLOSE_WAIT_MS 100
 
 struct engine_session *engine_session_open(struct engine *engine)
 {
@@ -32,8 +36,29 @@ void engine_session_unref(struct engine_session *session)
     if (!session || atomic_fetch_sub(&session->references, 1) > 1)
         return;
     connection_unref(session->locked.pinned);
+    for (int i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++)
+        free(session->locked.values[i]);
     lock_finish(&session->locked.lock);
     free(session);
+}
+
+bool engine_session_close(struct engine_session *session)
+{
+    lock_take(&session->locked.lock);
+    CLEANUP(connection_unref) struct connection *pinned = STEAL(session->locked.pinned);
+    session->locked.has_state = false;
+    lock_give(&session->locked.lock);
+    if (!pinned)
+        return true;
+    if (!connection_try_enter(pinned,
+                              clock_now_ns() + CLOSE_WAIT_MS * NANOSECONDS_PER_MILLISECOND))
+        return false;
+    /* Results of the session that nobody has read yet may keep the connection for a while. */
+    if (atomic_exchange(&session->in_transaction, false) &&
+        connection_execute(pinned, "ROLLBACK", NULL) != STATUS_OK)
+        atomic_store(&pinned->is_tainted, true);
+    connection_leave(pinned);
+    return true;
 }
 
 bool engine_session_in_transaction(struct engine_session *session)

@@ -114,6 +114,8 @@ CLEANUP_FUNCTION(struct connection *, connection_unref)
  * the wait is short. */
 MUST_CHECK enum status connection_enter(struct connection *connection,
                                         const atomic_bool *interrupted, struct error *error);
+/* Waits until then at most (0: not at all); true when the connection was entered. */
+bool connection_try_enter(struct connection *connection, uint64_t deadline_ns);
 void connection_leave(struct connection *connection);
 void connection_leave_if(struct connection **connection);
 /* Closes the idle connections. */
@@ -146,6 +148,7 @@ struct engine_session {
         struct lock lock;
         struct connection *pinned; /* NULL: every statement takes a connection of its own */
         bool has_state;            /* temporary objects or settings: pinned for good */
+        char *values[ENGINE_SESSION_SETTING_COUNT]; /* NULL: the default */
     } locked;
 };
 
@@ -159,6 +162,11 @@ struct connection *session_pinned(struct engine_session *session);
 void session_pin(struct engine_session *session, struct connection *connection, bool has_state);
 void session_begin(struct engine_session *session, struct connection *connection);
 void session_end_transaction(struct engine_session *session);
+/* Keeps what the session's connection has set now; the connection is entered (session_settings.c). */
+void session_note_settings(struct engine_session *session, struct connection *connection);
+/* A search path that a client set still has to find the server's types; one that leads into the server's
+ * catalog is refused and reset (run.c). */
+MUST_CHECK enum status connection_mend_path(struct connection *connection, struct error *error);
 
 /* --- statements (statement.c, parts.c) ---------------------------------------------------------- */
 
@@ -178,6 +186,7 @@ struct part {
     enum part_class class;
     bool makes_state; /* temporary object, setting, variable: pins the session */
     bool sets_path;   /* USE, SET search_path */
+    bool sets_zone;   /* SET TimeZone, SET TIME ZONE */
     bool resets_zone; /* TimeZone becomes the default again */
     bool is_small;    /* the result has few rows, by the look of the statement */
     bool has_returning; /* or is an EXPLAIN: it gives rows */

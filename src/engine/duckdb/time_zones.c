@@ -34,6 +34,14 @@ void time_zones_finish(struct time_zones *zones)
     *zones = (struct time_zones){0};
 }
 
+struct str time_zones_find(const struct time_zones *zones, struct str name)
+{
+    for (size_t i = 0; i < zones->count; i++)
+        if (str_equal_nocase(zones->names[i], name))
+            return zones->names[i];
+    return STR_EMPTY;
+}
+
 bool enum_value_is(duckdb_logical_type type, size_t index, struct str name)
 {
     char *value = duckdb_enum_dictionary_value(type, index);

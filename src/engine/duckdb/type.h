@@ -16,6 +16,8 @@ struct time_zones {
 /* Copies `count` names; they are sorted by their place in the ENUM. */
 void time_zones_init(struct time_zones *zones, const struct str *names, size_t count);
 void time_zones_finish(struct time_zones *zones);
+/* The zone of that name, compared without case; empty: there is none. */
+struct str time_zones_find(const struct time_zones *zones, struct str name);
 /* True when an ENUM is TIME_ZONE: by its values, since its name does not survive in every result. */
 bool time_zones_match(const struct time_zones *zones, duckdb_logical_type type);
 /* True when a value of an ENUM is `name`. */
