@@ -1,0 +1,395 @@
+/*
+ * session_table.c — who has which session, and which are over.
+ *
+ * Sessions are found by token, which is a bearer or the value of a cookie, or by connection and user name.
+ * They end by sessions_close, unused for too long, or some time after their connection was lost; one that
+ * nobody can come back to ends with its connection.
+ *
+ * The lists (session_private.h) have the sessions in the order in which they may go, so that the sweep and a
+ * new session that needs room look at their fronts only. What they find there held, by a call or an open
+ * transaction, waits in `held` for its next use or the next sweep: no session is passed over twice.
+ *
+ * Threads: any; one lock. Owns: sessions until they leave the table. SPDX-License-Identifier: Apache-2.0
+ */
+#include "flight/session_private.h"
+
+#include "base/clock.h"
+#include "base/memory.h"
+
+/* Held sessions that a new one looks at for one that is free again. */
+#define HELD_LOOKS_MAX 64
+/* Sessions of one connection, by user name; what comes beyond is found by its token alone. */
+#define NEIGHBOURS_MAX 64
+
+struct sessions *sessions_create(const struct sessions_options *options)
+{
+    struct sessions *sessions = NEW(struct sessions);
+    sessions->options = *options;
+    lock_init(&sessions->locked.lock);
+    map_init(&sessions->locked.by_token);
+    map_init(&sessions->locked.by_connection);
+    list_init(&sessions->locked.by_use);
+    list_init(&sessions->locked.held);
+    list_init(&sessions->locked.waiting);
+    return sessions;
+}
+
+void sessions_destroy(struct sessions *sessions)
+{
+    if (!sessions)
+        return;
+    size_t cursor = 0;
+    void *session;
+    struct str key;
+    while (map_next(&sessions->locked.by_token, &cursor, &key, &session))
+        session_unref(session);
+    map_finish(&sessions->locked.by_token);
+    map_finish(&sessions->locked.by_connection);
+    lock_finish(&sessions->locked.lock);
+    free(sessions);
+}
+
+/* --- sessions of a connection: all with the table's lock ----------------------------------------- */
+
+static struct str connection_key(const uint64_t *connection_id)
+{
+    return str_make(connection_id, sizeof(*connection_id));
+}
+
+static struct session *first_of(const struct sessions *sessions, uint64_t connection_id)
+{
+    return map_get(&sessions->locked.by_connection, connection_key(&connection_id));
+}
+
+static void set_first(struct sessions *sessions, uint64_t connection_id, struct session *first)
+{
+    if (first)
+        map_set(&sessions->locked.by_connection, connection_key(&connection_id), first);
+    else
+        map_remove(&sessions->locked.by_connection, connection_key(&connection_id));
+}
+
+static struct session *neighbour_of(const struct sessions *sessions, uint64_t connection_id,
+                                    struct str user)
+{
+    struct session *session = first_of(sessions, connection_id);
+    while (session && !str_equal(str_of(session->user), user))
+        session = session->listed.neighbour;
+    return session;
+}
+
+static void attach(struct sessions *sessions, struct session *session, uint64_t connection_id)
+{
+    struct session *first = first_of(sessions, connection_id);
+    size_t count = 0;
+    for (const struct session *next = first; next; next = next->listed.neighbour)
+        count++;
+    if (count >= NEIGHBOURS_MAX)
+        return;
+    session->listed.connection_id = connection_id;
+    session->listed.neighbour = first;
+    set_first(sessions, connection_id, session);
+}
+
+static void detach(struct sessions *sessions, struct session *session)
+{
+    uint64_t connection_id = session->listed.connection_id;
+    struct session *first = first_of(sessions, connection_id);
+    if (connection_id == 0)
+        return;
+    if (first == session)
+        set_first(sessions, connection_id, session->listed.neighbour);
+    for (; first && first != session; first = first->listed.neighbour)
+        if (first->listed.neighbour == session)
+            first->listed.neighbour = session->listed.neighbour;
+    session->listed.connection_id = 0;
+    session->listed.neighbour = NULL;
+}
+
+/* --- who may go: all with the table's lock -------------------------------------------------------- */
+
+static bool is_in_call(const struct session *session)
+{
+    return atomic_load(&session->references) > 1;
+}
+
+/* True while the session must not make room for another one. An orphan's transaction is hardly ever ended by
+ * anybody any more. */
+static bool is_held(const struct session *session)
+{
+    return is_in_call(session) ||
+           (!atomic_load(&session->is_orphan) && engine_session_in_transaction(session->engine));
+}
+
+static void move_to(struct session *session, struct list *list)
+{
+    list_remove(&session->listed.link);
+    list_append(list, &session->listed.link);
+}
+
+/* Orphans keep their place: at the front, or, held, wherever the sweep looks at each. */
+static void touch(struct sessions *sessions, struct session *session)
+{
+    atomic_store_explicit(&session->used_ns, clock_now_ns(), memory_order_relaxed);
+    if (!atomic_load(&session->is_orphan))
+        move_to(session, &sessions->locked.by_use);
+}
+
+static void take_out(struct sessions *sessions, struct session *session)
+{
+    detach(sessions, session);
+    list_remove(&session->listed.link);
+    map_remove(&sessions->locked.by_token, str_of(session->token));
+}
+
+/* The first session of the list that is not held; those before it go to the end of `held`. */
+static struct session *first_free(struct sessions *sessions, struct list *list, size_t looks_max)
+{
+    for (size_t i = 0; i < looks_max; i++) {
+        struct session *session = LIST_FIRST(list, struct session, listed.link);
+        if (!session || !is_held(session))
+            return session;
+        move_to(session, &sessions->locked.held);
+    }
+    return NULL;
+}
+
+/* Takes the session out that is missed the least; NULL: all are held. */
+static struct session *make_room(struct sessions *sessions)
+{
+    struct session *found = first_free(sessions, &sessions->locked.waiting, SIZE_MAX);
+    if (!found)
+        found = first_free(sessions, &sessions->locked.by_use, SIZE_MAX);
+    if (!found)
+        found = first_free(sessions, &sessions->locked.held, HELD_LOOKS_MAX);
+    if (found)
+        take_out(sessions, found);
+    return found;
+}
+
+/* A client that has its token may come back with it, for a while. */
+static void orphan(struct sessions *sessions, struct session *session)
+{
+    detach(sessions, session);
+    session->listed.orphaned_ns = clock_now_ns();
+    atomic_store(&session->is_orphan, true);
+    if (session->listed.was_named || session->user[0]) {
+        move_to(session, &sessions->locked.waiting);
+        return;
+    }
+    list_remove(&session->listed.link);
+    list_prepend(&sessions->locked.by_use, &session->listed.link);
+}
+
+void sessions_disconnect(struct sessions *sessions, uint64_t connection_id)
+{
+    LOCKED(&sessions->locked.lock);
+    struct session *session;
+    while ((session = first_of(sessions, connection_id)))
+        orphan(sessions, session);
+}
+
+/* --- the sweep ------------------------------------------------------------------------------------ */
+
+static bool is_past(uint64_t now, uint64_t since_ns, uint64_t time_ms)
+{
+    return now > since_ns && now - since_ns > time_ms * NANOSECONDS_PER_MILLISECOND;
+}
+
+static bool is_due(const struct sessions *sessions, const struct session *session, uint64_t now)
+{
+    bool may_return = session->listed.was_named || session->user[0];
+    if (!atomic_load(&session->is_orphan))
+        return is_past(now, atomic_load(&session->used_ns), sessions->options.idle_timeout_ms);
+    return !may_return || is_past(now, session->listed.orphaned_ns, sessions->options.orphan_ms);
+}
+
+static void take(struct sessions *sessions, struct session *session, struct list *taken)
+{
+    take_out(sessions, session);
+    list_append(taken, &session->listed.link);
+}
+
+/* The front of the order of use. A long call is a use as long as it runs. */
+static void sweep_by_use(struct sessions *sessions, uint64_t now, struct list *taken)
+{
+    LIST_FOR_EACH (session, &sessions->locked.by_use, struct session, listed.link) {
+        if (!is_due(sessions, session, now))
+            return;
+        if (is_in_call(session))
+            touch(sessions, session);
+        else
+            take(sessions, session, taken);
+    }
+}
+
+static void sweep_waiting(struct sessions *sessions, uint64_t now, struct list *taken)
+{
+    LIST_FOR_EACH (session, &sessions->locked.waiting, struct session, listed.link) {
+        if (!is_due(sessions, session, now))
+            return;
+        if (is_in_call(session))
+            move_to(session, &sessions->locked.held);
+        else
+            take(sessions, session, taken);
+    }
+}
+
+/* Sessions that are no longer held were in use until just now. */
+static void sweep_held(struct sessions *sessions, uint64_t now, struct list *taken)
+{
+    LIST_FOR_EACH (session, &sessions->locked.held, struct session, listed.link) {
+        if (is_in_call(session))
+            continue;
+        if (is_due(sessions, session, now))
+            take(sessions, session, taken);
+        else if (!is_held(session))
+            touch(sessions, session);
+    }
+}
+
+/* Takes the sessions that are over out of the table, with the table's references. */
+static void take_over(struct sessions *sessions, struct list *taken)
+{
+    uint64_t now = clock_now_ns();
+    LOCKED(&sessions->locked.lock);
+    sweep_by_use(sessions, now, taken);
+    sweep_waiting(sessions, now, taken);
+    sweep_held(sessions, now, taken);
+}
+
+static void end(struct session *session)
+{
+    if (!session)
+        return;
+    engine_session_close(session->engine);
+    session_unref(session);
+}
+
+void sessions_sweep(struct sessions *sessions)
+{
+    struct list taken;
+    list_init(&taken);
+    take_over(sessions, &taken);
+    LIST_FOR_EACH (session, &taken, struct session, listed.link)
+        end(session);
+}
+
+/* --- finding and entering ------------------------------------------------------------------------- */
+
+enum status sessions_enter(struct sessions *sessions, struct session *session,
+                           uint64_t connection_id, struct session **out_session,
+                           struct error *error)
+{
+    struct session *dropped = NULL;
+    enum status status = STATUS_OK;
+    random_uuid(session->token);
+    lock_take(&sessions->locked.lock);
+    struct session *existing =
+        connection_id ? neighbour_of(sessions, connection_id, str_of(session->user)) : NULL;
+    if (existing) {
+        dropped = session;
+        *out_session = session_ref(existing);
+    } else {
+        if (sessions->locked.by_token.count >= sessions->options.count_max)
+            dropped = make_room(sessions);
+        if (sessions->locked.by_token.count < sessions->options.count_max) {
+            map_set(&sessions->locked.by_token, str_of(session->token), session);
+            list_append(&sessions->locked.by_use, &session->listed.link);
+            if (connection_id)
+                attach(sessions, session, connection_id);
+            *out_session = session_ref(session);
+        } else {
+            dropped = session;
+            status = error_set(error, STATUS_RESOURCE_EXHAUSTED,
+                               "all %zu sessions are in use or in a transaction; close some or try "
+                               "again later (setting max-sessions)",
+                               sessions->options.count_max);
+        }
+    }
+    lock_give(&sessions->locked.lock);
+    end(dropped);
+    return status;
+}
+
+/* The client keeps the token. A session with a user is then no connection's any more; another one that lost
+ * its connection goes on with the one on which its client came back. */
+static void note_named(struct sessions *sessions, struct session *session, uint64_t connection_id)
+{
+    session->listed.was_named = true;
+    bool was_orphan = atomic_exchange(&session->is_orphan, false);
+    if (session->user[0]) {
+        detach(sessions, session);
+        return;
+    }
+    if (str_equal(str_of(session->listed.kind), STR("connection")))
+        session->listed.kind = "cookie";
+    if (was_orphan)
+        attach(sessions, session, connection_id);
+}
+
+struct session *sessions_find_token(struct sessions *sessions, struct str token,
+                                    uint64_t connection_id)
+{
+    LOCKED(&sessions->locked.lock);
+    struct session *session = map_get(&sessions->locked.by_token, token);
+    if (!session)
+        return NULL;
+    note_named(sessions, session, connection_id);
+    touch(sessions, session);
+    return session_ref(session);
+}
+
+struct session *sessions_find_connection(struct sessions *sessions, uint64_t connection_id,
+                                         struct str user)
+{
+    LOCKED(&sessions->locked.lock);
+    struct session *session = neighbour_of(sessions, connection_id, user);
+    if (!session)
+        return NULL;
+    touch(sessions, session);
+    return session_ref(session);
+}
+
+bool sessions_close(struct sessions *sessions, struct session *session)
+{
+    lock_take(&sessions->locked.lock);
+    struct session *removed = map_get(&sessions->locked.by_token, str_of(session->token));
+    if (removed)
+        take_out(sessions, removed);
+    lock_give(&sessions->locked.lock);
+    bool has_ended = engine_session_close(session->engine);
+    session_unref(removed);
+    return has_ended;
+}
+
+/* --- looking -------------------------------------------------------------------------------------- */
+
+static struct session_facts facts_of(const struct session *session, int64_t offset_us)
+{
+    return (struct session_facts){
+        .id = str_of(session->id),
+        .kind = str_of(session->listed.kind),
+        .user = str_of(session->user),
+        .peer = str_of(session->peer),
+        .created_us = session->created_us,
+        .used_us = offset_us + (int64_t)(atomic_load(&session->used_ns) / 1000),
+        .in_transaction = engine_session_in_transaction(session->engine),
+    };
+}
+
+void sessions_visit(struct sessions *sessions,
+                    void (*visit)(void *context, const struct session_facts *facts), void *context)
+{
+    LOCKED(&sessions->locked.lock);
+    int64_t offset_us = clock_wall_us() - (int64_t)(clock_now_ns() / 1000);
+    size_t cursor = 0;
+    void *value;
+    struct str key;
+    while (map_next(&sessions->locked.by_token, &cursor, &key, &value)) {
+        struct session *session = value;
+        struct session_facts facts = facts_of(session, offset_us);
+        facts.prepared = prepared_table_count(&session->prepared);
+        visit(context, &facts);
+    }
+}
