@@ -79,3 +79,12 @@ enum status result_option_set(struct engine_result_options *options, size_t inde
                           "option %s takes %s, not '%.*s'", result_option_names[index],
                           rows[index].taken, STR_ARGS(text));
 }
+
+enum status timeout_option_read(struct str text, uint64_t *out_timeout_ms, struct error *error)
+{
+    if (str_to_u64(text, out_timeout_ms) && *out_timeout_ms > 0)
+        return STATUS_OK;
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                          "option timeout-ms takes a number of milliseconds above 0, not '%.*s'",
+                          STR_ARGS(text));
+}

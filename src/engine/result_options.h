@@ -25,3 +25,6 @@ extern const size_t result_option_count;
  * naming the option, the text and what is taken. */
 MUST_CHECK enum status result_option_set(struct engine_result_options *options, size_t index,
                                          struct str text, struct error *error);
+/* The option timeout-ms, how long the statement may run: milliseconds above 0. The same error. */
+MUST_CHECK enum status timeout_option_read(struct str text, uint64_t *out_timeout_ms,
+                                           struct error *error);

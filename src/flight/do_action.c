@@ -10,29 +10,11 @@
 
 #include "base/memory.h"
 
-/* CloseSession: clients call it when they leave, whether or not they logged in. */
-static enum status close_session(struct flight_call *call, struct slice body,
-                                 struct slice *out_body, bool *out_has_body, struct error *error)
-{
-    sessions_close(call->flight->options.sessions, call->session);
-    Flight__CloseSessionResult result = FLIGHT__CLOSE_SESSION_RESULT__INIT;
-    result.status = FLIGHT__CLOSE_SESSION_RESULT__STATUS__CLOSED;
-    *out_body = proto_pack(&result);
-    *out_has_body = true;
-    return STATUS_OK;
-}
-
-static const struct flight_action own_actions[] = {
-    {.name = "CloseSession",
-     .description = "Ends the session: its statements and its transaction",
-     .run = close_session},
-};
-
 const struct flight_action *flight_action_at(const struct flight *flight, size_t index)
 {
     const struct flight_action_table own[] = {
-        {own_actions, ARRAY_COUNT(own_actions)},
         {flight_info_actions, flight_info_action_count},
+        {flight_session_actions, flight_session_action_count},
         {flight_dataset_actions, flight_dataset_action_count},
     };
     size_t table_count = ARRAY_COUNT(own) + flight->options.action_table_count;
@@ -69,6 +51,8 @@ enum status do_action_receive(struct grpc_call *grpc, struct slice message, stru
     Flight__Action *request;
     TRY(proto_unpack(&arena, &flight__action__descriptor, message, &request, error));
     TRY(find_action(call->flight, str_of(request->type), &call->action, error));
+    if (call->action->makes_state)
+        TRY(sessions_keep(call->flight->options.sessions, grpc, &call->session, error));
     struct slice body = slice_make(request->body.data, request->body.len, NULL);
     if (call->action->run)
         return call->action->run(call, body, &call->result, &call->has_result, error);

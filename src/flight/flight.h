@@ -51,6 +51,7 @@ struct flight_command {
 struct flight_action {
     const char *name;        /* "CreatePreparedStatement" */
     const char *description; /* for ListActions */
+    bool makes_state;        /* a session that is the call's alone is kept for it */
     /* Runs on a worker. *out_body (may stay empty with *out_has_body false) is a Result. */
     enum status (*run)(struct flight_call *call, struct slice body, struct slice *out_body,
                        bool *out_has_body, struct error *error);
@@ -81,6 +82,7 @@ struct flight_options {
     struct sessions *sessions;
     const struct crypto_mac *ticket_mac;
     struct workers *workers; /* of the calls */
+    uint64_t session_timeout_ms; /* that an unused session is kept; fits 32 bits with a sign */
     uint64_t result_ttl_ms;
     uint64_t batch_ttl_ms; /* of a dataset that was put without one */
     size_t body_bytes_max; /* of a message, where the client asks for nothing else */

@@ -31,7 +31,8 @@ struct flight {
 struct flight_call {
     struct grpc_call *call;
     struct flight *flight;
-    struct session *session; /* set by flight_begin */
+    struct session *session;    /* set by flight_begin */
+    struct option_set *options; /* of the session as the call began; NULL: none */
     bool received;           /* the first request message was taken */
     bool half_closed;
     bool is_dry;   /* GetSchema */
@@ -97,7 +98,7 @@ MUST_CHECK enum status flight_find_command(const struct flight *flight, struct s
                                            struct error *error);
 #define FLIGHT_SQL_PACKAGE "arrow.flight.protocol.sql."
 
-/* What the metadata `volley-<name>` says, or empty. */
+/* What the metadata `volley-<name>` says, else the option of the session, or empty. */
 struct str flight_option(const struct flight_call *call, const char *name);
 /* The metadata's wishes for an upload. */
 MUST_CHECK enum status flight_put_wishes(const struct flight_call *call,
@@ -208,6 +209,8 @@ MUST_CHECK enum status flight_plan_descriptor(struct flight_call *call, struct s
 /* Every action: flight's own and those of the tables. */
 extern const struct flight_action flight_dataset_actions[];
 extern const size_t flight_dataset_action_count;
+extern const struct flight_action flight_session_actions[];
+extern const size_t flight_session_action_count;
 extern const struct flight_action flight_info_actions[];
 extern const size_t flight_info_action_count;
 const struct flight_action *flight_action_at(const struct flight *flight, size_t index);

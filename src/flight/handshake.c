@@ -9,6 +9,15 @@
  */
 #include "flight/flight_private.h"
 
+static enum status log_in_by_header(struct flight_call *call, struct error *error)
+{
+    if (call->received)
+        return STATUS_OK;
+    call->received = true;
+    return sessions_resolve_handshake(call->flight->options.sessions, call->call, &call->session,
+                                      error);
+}
+
 /* Logs in with what the message's payload says, when the headers said nothing. */
 static enum status log_in_by_payload(struct flight_call *call, struct slice message,
                                      struct error *error)
@@ -34,7 +43,7 @@ enum status handshake_receive(struct grpc_call *grpc, struct slice message, stru
     if (call->received)
         return STATUS_OK;
     if (http_headers_get(&grpc->metadata, STR("authorization")).len > 0)
-        return flight_begin(call, error);
+        return log_in_by_header(call, error);
     return log_in_by_payload(call, message, error);
 }
 
@@ -44,7 +53,7 @@ enum status handshake_half_close(struct grpc_call *grpc, struct error *error)
     call->half_closed = true;
     /* Some clients send no message at all and only read the headers. */
     if (http_headers_get(&grpc->metadata, STR("authorization")).len > 0)
-        return flight_begin(call, error);
+        return log_in_by_header(call, error);
     return STATUS_OK;
 }
 

@@ -163,6 +163,7 @@ void flight_close(struct grpc_call *call)
     slice_finish(&flight_call->command);
     slice_finish(&flight_call->answer);
     slice_finish(&flight_call->result);
+    option_set_unref(flight_call->options);
     session_unref(flight_call->session);
     free(flight_call);
     call->state = NULL;
@@ -173,7 +174,9 @@ enum status flight_begin(struct flight_call *call, struct error *error)
     if (call->received)
         return STATUS_OK;
     call->received = true;
-    return sessions_resolve(call->flight->options.sessions, call->call, &call->session, error);
+    TRY(sessions_resolve(call->flight->options.sessions, call->call, &call->session, error));
+    call->options = session_options(call->session);
+    return STATUS_OK;
 }
 
 enum status flight_check_columns_known(const struct flight_call *call, struct error *error)

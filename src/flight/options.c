@@ -1,13 +1,14 @@
 /*
- * options.c — what a call's metadata asks for: `volley-<option>`.
+ * options.c — what a call's metadata asks for, `volley-<option>`, and where it says nothing its session.
  *
- * Runs on: a worker. Owns: nothing; texts are the request's. Leaves out: what an option means
- * (engine/result_options.c, wishes.c). Source: design section 8. SPDX-License-Identifier: Apache-2.0
+ * Runs on: a worker. Owns: nothing; texts are the request's or the session's. Leaves out: what an option
+ * means (option_table.h, engine/result_options.c, wishes.c). Source: design section 8. SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/flight_private.h"
 
 #include "base/clock.h"
 #include "engine/result_options.h"
+#include "flight/option_table.h"
 
 #include <stdio.h>
 
@@ -18,7 +19,12 @@ struct str flight_option(const struct flight_call *call, const char *name)
 {
     char header[64];
     int size = snprintf(header, sizeof(header), "volley-%s", name);
-    return str_trim(http_headers_get(&call->call->metadata, str_make(header, (size_t)size)));
+    struct str text =
+        str_trim(http_headers_get(&call->call->metadata, str_make(header, (size_t)size)));
+    size_t option;
+    if (text.len > 0 || !call->options || !option_find(str_of(name), &option))
+        return text;
+    return option_set_value(call->options, option);
 }
 
 enum status flight_result_options(struct flight_call *call,
@@ -38,24 +44,13 @@ static enum status read_timeout(struct flight_call *call, uint64_t *out_timeout_
                                 struct error *error)
 {
     struct str text = flight_option(call, "timeout-ms");
-    if (text.len == 0 || (str_to_u64(text, out_timeout_ms) && *out_timeout_ms > 0))
-        return STATUS_OK;
-    return error_set(error, STATUS_INVALID_ARGUMENT,
-                     "option timeout-ms takes a number of milliseconds above 0, not '%.*s'",
-                     STR_ARGS(text));
+    return text.len > 0 ? timeout_option_read(text, out_timeout_ms, error) : STATUS_OK;
 }
 
 enum status flight_endpoint_count(const struct flight_call *call, size_t *out_count,
                                   struct error *error)
 {
-    struct str text = flight_option(call, "parallel-endpoints");
-    uint64_t count = 1;
-    if (text.len > 0 && (!str_to_u64(text, &count) || count < 1 || count > FLIGHT_ENDPOINTS_MAX))
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
-                              "option parallel-endpoints takes a number from 1 to %d, not '%.*s'",
-                              FLIGHT_ENDPOINTS_MAX, STR_ARGS(text));
-    *out_count = (size_t)count;
-    return STATUS_OK;
+    return option_read_endpoints(flight_option(call, "parallel-endpoints"), out_count, error);
 }
 
 enum status flight_put_wishes(const struct flight_call *call, struct put_wishes *out_wishes,
@@ -73,16 +68,13 @@ enum status flight_put_wishes(const struct flight_call *call, struct put_wishes 
 enum status flight_compressor(const struct flight_call *call,
                               struct ipc_compressor **out_compressor, struct error *error)
 {
-    struct str text = flight_option(call, "compression");
+    enum compression_option compression;
+    TRY(option_read_compression(flight_option(call, "compression"), &compression, error));
     *out_compressor = NULL;
-    if (str_equal_nocase(text, STR("lz4")))
+    if (compression == COMPRESSION_OPTION_LZ4)
         *out_compressor = ipc_compressor_create(IPC_COMPRESSION_LZ4, 0);
-    else if (str_equal_nocase(text, STR("zstd")))
+    else if (compression == COMPRESSION_OPTION_ZSTD)
         *out_compressor = ipc_compressor_create(IPC_COMPRESSION_ZSTD, 0);
-    else if (text.len > 0 && !str_equal_nocase(text, STR("none")))
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
-                              "option compression takes lz4, zstd or none, not '%.*s'",
-                              STR_ARGS(text));
     return STATUS_OK;
 }
 

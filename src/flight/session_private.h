@@ -35,9 +35,9 @@ struct session {
     } locked;
     struct { /* guarded by the table's lock */
         const char *kind;
-        struct list link;         /* sessions.locked.by_use, held or waiting */
+        struct list link;          /* sessions.locked.by_use, held or waiting */
         struct session *neighbour; /* the next one of the same connection */
-        uint64_t connection_id;   /* 0: of none */
+        uint64_t connection_id;    /* 0: of none */
         uint64_t orphaned_ns;
         bool was_named; /* a call has come with its token: its client keeps it */
     } listed;

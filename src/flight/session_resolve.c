@@ -44,8 +44,7 @@ void sessions_take_cookie_back(struct grpc_call *call)
 /* --- credentials ---------------------------------------------------------------------------------- */
 
 static enum status log_in(struct sessions *sessions, struct grpc_call *call, struct str user,
-                          uint64_t connection_id, struct session **out_session,
-                          struct error *error)
+                          uint64_t connection_id, struct session **out_session, struct error *error)
 {
     if (user.len > USER_NAME_BYTES_MAX)
         return error_set(error, STATUS_UNAUTHENTICATED, "a user name has at most %d bytes",

@@ -378,6 +378,22 @@ static struct session_facts facts_of(const struct session *session, int64_t offs
     };
 }
 
+static void visit_with_settings(struct session *session, struct session_facts *facts,
+                                void (*visit)(void *context, const struct session_facts *facts),
+                                void *context)
+{
+    char *values[ENGINE_SESSION_SETTING_COUNT];
+    for (int i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++) {
+        values[i] = engine_session_value(session->engine, (enum engine_session_setting)i);
+        facts->settings[i] = str_of(values[i]);
+    }
+    CLEANUP(option_set_unref) struct option_set *options = session_options(session);
+    facts->options = options;
+    visit(context, facts);
+    for (int i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++)
+        free(values[i]);
+}
+
 void sessions_visit(struct sessions *sessions,
                     void (*visit)(void *context, const struct session_facts *facts), void *context)
 {
@@ -390,6 +406,6 @@ void sessions_visit(struct sessions *sessions,
         struct session *session = value;
         struct session_facts facts = facts_of(session, offset_us);
         facts.prepared = prepared_table_count(&session->prepared);
-        visit(context, &facts);
+        visit_with_settings(session, &facts, visit, context);
     }
 }

@@ -54,13 +54,6 @@ static struct str option_text(const struct rest_exchange *exchange, const char *
     return str_trim(http_headers_get(&exchange->input->headers, header));
 }
 
-static enum status refuse_timeout(struct str text, struct error *error)
-{
-    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
-                          "option timeout-ms takes a number of milliseconds above 0, not '%.*s'",
-                          STR_ARGS(text));
-}
-
 /* Whether the result is to stay for GET /v1/queries/{id}/result. */
 static enum status read_keep(const struct rest_exchange *exchange, bool *out_keep,
                              struct error *error)
@@ -82,9 +75,7 @@ static enum status read_options(const struct rest_exchange *exchange, struct que
             TRY(result_option_set(&spec->result, i, text, error));
     }
     struct str timeout = option_text(exchange, "timeout-ms");
-    if (timeout.len > 0 && (!str_to_u64(timeout, &spec->timeout_ms) || spec->timeout_ms == 0))
-        return refuse_timeout(timeout, error);
-    return STATUS_OK;
+    return timeout.len > 0 ? timeout_option_read(timeout, &spec->timeout_ms, error) : STATUS_OK;
 }
 
 /* The fault of a JSON body is the caller's input, not SQL. */

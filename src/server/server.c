@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/buffer_pool.h"
+#include "base/checked.h"
 #include "base/memory.h"
 #include "base/metric.h"
 #include "engine/query.h"
@@ -44,9 +45,8 @@
 #include "server/views.h"
 
 #define SWEEP_INTERVAL_NS (1 * NANOSECONDS_PER_SECOND)
-#define SESSION_IDLE_TIMEOUT_MS (UINT64_C(30) * 60 * 1000)
-#define SESSIONS_MAX 10000
-#define PREPARED_MAX 256
+/* How long a client that lost its connection may come back to its session. */
+#define SESSION_ORPHAN_MS (UINT64_C(60) * 1000)
 #define FINISHED_QUERIES_MAX 1000
 #define WORKER_QUEUE_MAX 10000
 /* Planning deeply nested SQL recurses. */
@@ -234,9 +234,10 @@ static enum status open_doors(struct server *server, struct error *error)
     server->sessions = sessions_create(&(struct sessions_options){
         .engine = server->engine,
         .connection_sessions = settings->connection_sessions,
-        .idle_timeout_ms = SESSION_IDLE_TIMEOUT_MS,
-        .count_max = SESSIONS_MAX,
-        .prepared_max = PREPARED_MAX,
+        .idle_timeout_ms = settings->session_timeout_ms,
+        .orphan_ms = size_min((size_t)settings->session_timeout_ms, SESSION_ORPHAN_MS),
+        .count_max = (size_t)settings->max_sessions,
+        .prepared_max = (size_t)settings->max_prepared_statements,
     });
     server->flight = flight_create(&(struct flight_options){
         .engine = server->engine,
@@ -245,6 +246,7 @@ static enum status open_doors(struct server *server, struct error *error)
         .sessions = server->sessions,
         .ticket_mac = server->ticket_mac,
         .workers = server->workers,
+        .session_timeout_ms = settings->session_timeout_ms,
         .result_ttl_ms = settings->dataset_ttl_ms,
         .batch_ttl_ms = settings->batch_ttl_ms,
         .body_bytes_max = body_bytes_max(settings),

@@ -5,7 +5,9 @@
 #include "server/views.h"
 
 #include "arrow/builder.h"
+#include "base/buf.h"
 #include "base/memory.h"
+#include "flight/option_table.h"
 
 static const struct builder_limits limits = {.rows_max = 1 << 20, .bytes_max = (size_t)64 << 20};
 
@@ -51,7 +53,28 @@ static const struct view_column session_columns[] = {
     {"used_at", ARROW_TIMESTAMP},
     {"prepared_statements", ARROW_INT},
     {"in_transaction", ARROW_BOOL},
+    {"catalog", ARROW_UTF8},
+    {"schema", ARROW_UTF8},
+    {"time_zone", ARROW_UTF8},
+    {"options", ARROW_UTF8}, /* name=value, one behind the other; NULL: none is set */
 };
+
+static void append_options(struct batch_builder *builder, size_t column,
+                           const struct option_set *options)
+{
+    CLEANUP(buf_finish) struct buf text;
+    buf_init(&text, (size_t)64 << 10);
+    for (size_t i = 0; i < option_count(); i++) {
+        struct str value = option_set_value(options, i);
+        if (value.len > 0)
+            buf_printf(&text, "%s%s=%.*s", text.len > 0 ? ", " : "", option_name(i),
+                       STR_ARGS(value));
+    }
+    if (text.len > 0)
+        append_text(builder, column, buf_str(&text));
+    else
+        builder_append_null(batch_builder_column(builder, column));
+}
 
 static void append_session(void *context, const struct session_facts *facts)
 {
@@ -64,6 +87,10 @@ static void append_session(void *context, const struct session_facts *facts)
     append_integer(builder, 5, facts->used_us);
     append_integer(builder, 6, (int64_t)facts->prepared);
     append_integer(builder, 7, facts->in_transaction);
+    append_text(builder, 8, facts->settings[SESSION_CATALOG]);
+    append_text(builder, 9, facts->settings[SESSION_SCHEMA]);
+    append_text(builder, 10, facts->settings[SESSION_TIME_ZONE]);
+    append_options(builder, 11, facts->options);
 }
 
 static enum status sessions_snapshot(void *context, struct arrow_batch **out_batch,

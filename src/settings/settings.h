@@ -96,6 +96,9 @@ struct settings {
     struct settings_list allow_statements; /* rules of the statement gate that are switched off */
     bool read_only;
     bool connection_sessions;
+    uint64_t session_timeout_ms;
+    uint64_t max_sessions;
+    uint64_t max_prepared_statements; /* of one session */
     bool demo;
 
     uint64_t query_slots;

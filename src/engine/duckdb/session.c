@@ -50,8 +50,7 @@ bool engine_session_close(struct engine_session *session)
     lock_give(&session->locked.lock);
     if (!pinned)
         return true;
-    if (!connection_try_enter(pinned,
-                              clock_now_ns() + CLOSE_WAIT_MS * NANOSECONDS_PER_MILLISECOND))
+    if (!connection_try_enter(pinned, clock_now_ns() + CLOSE_WAIT_MS * NANOSECONDS_PER_MILLISECOND))
         return false;
     /* Results of the session that nobody has read yet may keep the connection for a while. */
     if (atomic_exchange(&session->in_transaction, false) &&

@@ -150,8 +150,8 @@ static enum status set_schema(struct engine_session *session, struct connection 
     CLEANUP(free) char *schema = NULL;
     TRY(find_schema(connection, str_of(catalog), value, &schema, error));
     if (!schema)
-        return refuse("schema", value, " in the session's catalog; GetDbSchemas tells which there are",
-                      error);
+        return refuse("schema", value,
+                      " in the session's catalog; GetDbSchemas tells which there are", error);
     return use(connection, str_of(catalog), str_of(schema), error);
 }
 

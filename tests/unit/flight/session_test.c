@@ -49,6 +49,17 @@ bool engine_session_in_transaction(struct engine_session *session)
     return session->in_transaction;
 }
 
+bool engine_session_close(struct engine_session *session)
+{
+    session->in_transaction = false;
+    return true;
+}
+
+char *engine_session_value(struct engine_session *session, enum engine_session_setting setting)
+{
+    return str_copy(STR("x"));
+}
+
 void engine_statement_destroy(struct engine_statement *statement)
 {
     assert_null(statement);
