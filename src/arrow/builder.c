@@ -7,7 +7,7 @@
  *
  * Owned by one thread at a time; owns its chunks until they are sealed. Columns lie in one array, the
  * children of a column side by side, so that the private half of a column has the same index.
- * Leaves out views and run-end encoding. Source: Arrow Columnar.rst.
+ * Leaves out list views and run-end encoding. Source: Arrow Columnar.rst.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "arrow/builder.h"
@@ -36,6 +36,13 @@ static size_t column_values_size(const struct builder_column *column, size_t cou
 
 /* --- creation ----------------------------------------------------------------------------------- */
 
+/* True for what is in `bytes`. */
+static bool holds_bytes(unsigned role)
+{
+    return role == ARROW_ROLE_BYTES || role == ARROW_ROLE_UNION_OFFSETS ||
+           role == ARROW_ROLE_VIEW_BYTES;
+}
+
 static void column_init(struct batch_builder *builder, size_t index,
                         const struct arrow_field *field)
 {
@@ -44,6 +51,7 @@ static void column_init(struct batch_builder *builder, size_t index,
         [ARROW_ROLE_OFFSETS] = 32,
         [ARROW_ROLE_LARGE_OFFSETS] = 64,
         [ARROW_ROLE_TYPE_IDS] = 8,
+        [ARROW_ROLE_VIEWS] = 8 * ARROW_VIEW_BYTES,
     };
     struct column_storage *storage = &builder->storages[index];
     builder->columns[index].field = field;
@@ -52,16 +60,18 @@ static void column_init(struct batch_builder *builder, size_t index,
     assert(field->type != ARROW_RUN_END_ENCODED);
     for (size_t i = 0; i < layout->count; i++) {
         unsigned role = layout->roles[i];
-        assert(role <= ARROW_ROLE_UNION_OFFSETS);
+        assert(role <= ARROW_ROLE_VIEW_BYTES);
         if (role == ARROW_ROLE_VALIDITY)
             storage->has_validity = true;
         else if (role == ARROW_ROLE_FIXED)
             storage->value_bits = (unsigned)(arrow_field_width(field) * 8);
-        else if (role != ARROW_ROLE_BYTES && role != ARROW_ROLE_UNION_OFFSETS)
+        else if (!holds_bytes(role))
             storage->value_bits = bits_of_role[role];
         if (role == ARROW_ROLE_OFFSETS || role == ARROW_ROLE_LARGE_OFFSETS)
             storage->extra_values = 1;
-        builder->rows_vary |= storage->extra_values || role == ARROW_ROLE_TYPE_IDS;
+        storage->has_views |= role == ARROW_ROLE_VIEWS;
+        builder->rows_vary |=
+            storage->extra_values || storage->has_views || role == ARROW_ROLE_TYPE_IDS;
     }
 }
 
@@ -256,7 +266,7 @@ static struct slice column_role_slice(struct builder_column *column, unsigned ro
         clear_last_bits(column->validity, column->length);
         return region_slice(column->validity, bits_size(column->length), storage->validity_owner);
     }
-    if (role == ARROW_ROLE_BYTES || role == ARROW_ROLE_UNION_OFFSETS)
+    if (holds_bytes(role))
         return region_slice(column->bytes, column->bytes_size, storage->bytes_owner);
     return column_values_slice(column);
 }

@@ -27,8 +27,9 @@ struct builder_column {
     size_t capacity;   /* values that fit `values` and `validity` */
     uint8_t *validity; /* bits; NULL until the first null (builder_column_validity makes it) */
     uint8_t *values;   /* width * capacity; lists and strings: int32 (large: int64) offsets, one
-                               more than capacity, offsets[0] = 0; bool: bits; union: type ids */
-    uint8_t *bytes;    /* of utf8 and binary */
+                               more than capacity, offsets[0] = 0; bool: bits; union: type ids; views:
+                               struct arrow_view, whose bytes stand in their order */
+    uint8_t *bytes;    /* of utf8 and binary, and of their views */
     size_t bytes_size;
     size_t bytes_capacity;
     struct builder_column *children;

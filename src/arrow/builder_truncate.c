@@ -12,6 +12,7 @@
 #include <assert.h>
 
 #include "arrow/builder_private.h"
+#include "arrow/column.h"
 #include "base/checked.h"
 
 static size_t count_nulls(const struct builder_column *column)
@@ -31,6 +32,15 @@ static size_t column_offset(const struct builder_column *column, size_t index)
     return (size_t)((const int32_t *)column->values)[index];
 }
 
+/* Where the bytes of the first `count` views end. */
+static size_t views_end(const struct builder_column *column, size_t count)
+{
+    const struct arrow_view *views = (const struct arrow_view *)(const void *)column->values;
+    while (count > 0 && views[count - 1].size <= ARROW_VIEW_INLINE_MAX)
+        count--;
+    return count > 0 ? (size_t)views[count - 1].offset + (size_t)views[count - 1].size : 0;
+}
+
 static void column_truncate(struct builder_column *column, size_t length)
 {
     const struct column_storage *storage = column_storage(column);
@@ -39,6 +49,8 @@ static void column_truncate(struct builder_column *column, size_t length)
         child_length = column_offset(column, length);
         column->bytes_size = size_min(column->bytes_size, child_length);
     }
+    if (storage->has_views && column->values && length < column->length)
+        column->bytes_size = views_end(column, length);
     if (column->field->type == ARROW_FIXED_LIST)
         child_length = length * (size_t)column->field->list_size;
     assert(column->field->type != ARROW_UNION || !column->field->is_dense);

@@ -139,6 +139,7 @@ enum engine_description {
 struct engine_result_options {
     size_t message_bytes_max; /* 0: the engine's batch_bytes_max */
     enum engine_dictionaries dictionaries;
+    bool views; /* text and bytes as UTF8_VIEW and BINARY_VIEW */
     enum engine_description description;
     uint64_t row_limit; /* of the result; 0: none. A statement that only reads ends there */
     int timestamp_unit; /* enum arrow_unit + 1 for TIMESTAMPTZ columns; 0: the rule of section 7 */

@@ -9,7 +9,7 @@
 #include <assert.h>
 
 const char *const result_option_names[] = {"max-message-bytes", "dictionaries", "timestamp-unit",
-                                           "row-limit"};
+                                           "row-limit", "views"};
 const size_t result_option_count = ARRAY_COUNT(result_option_names);
 
 static bool set_message_bytes(struct engine_result_options *options, struct str text)
@@ -54,6 +54,12 @@ static bool set_timestamp_unit(struct engine_result_options *options, struct str
     return false;
 }
 
+static bool set_views(struct engine_result_options *options, struct str text)
+{
+    options->views = str_equal(text, STR("on"));
+    return options->views || str_equal(text, STR("off"));
+}
+
 static bool set_row_limit(struct engine_result_options *options, struct str text)
 {
     return str_to_u64(text, &options->row_limit);
@@ -67,6 +73,7 @@ static const struct {
     {set_dictionaries, "auto, on or off"},
     {set_timestamp_unit, "s, ms, us or ns"},
     {set_row_limit, "a number of rows, 0 for no limit"},
+    {set_views, "on or off"},
 };
 static_assert(ARRAY_COUNT(rows) == ARRAY_COUNT(result_option_names), "one row for each name");
 

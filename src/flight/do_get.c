@@ -15,12 +15,25 @@
 #include "flight/flight_private.h"
 #include "store/name.h"
 
+#include "base/memory.h"
 #include "base/random.h"
+
+static bool adds_deltas(const struct flight_call *call)
+{
+    static const char *const clients[] = {"grpc-c++/", "grpc-go/"};
+    struct str agent = http_headers_get(&call->call->metadata, STR("user-agent"));
+    for (size_t i = 0; i < ARRAY_COUNT(clients); i++) {
+        if (str_find_str(agent, str_of(clients[i])) >= 0)
+            return true;
+    }
+    return false;
+}
 
 /* A body_bytes_max of 0: the batches have their size. */
 static enum status open_stream(struct flight_call *call, size_t body_bytes_max, struct error *error)
 {
     struct part_stream *stream = &call->download.stream;
+    call->download.sends_deltas = adds_deltas(call);
     TRY(flight_compressor(call, &call->download.compressor, error));
     TRY(part_stream_open(stream, call->dataset, &call->part, body_bytes_max, call->call->loop,
                          &call->wake, error));

@@ -2,7 +2,8 @@
  * download.c — turns a part stream into FlightData messages, one at a time.
  *
  * The schema goes first, also for an empty dataset, with the values of its dictionary columns; before a
- * batch that has other values those go that differ. Bodies go by reference, or compressed where the client
+ * batch that has other values those go that differ. A dictionary that grew goes whole unless the client is
+ * known to add a delta to what it has: Java's takes it for all there is. Bodies go by reference, or compressed where the client
  * asked for that: here, on the loop, one message per round.
  *
  * Runs on: the call's loop. Owns: the stream, a schema, the batch that waits. Leaves out: flow control
@@ -49,7 +50,8 @@ static enum status write_dictionary(struct download *download, struct arrow_sche
     }
     CLEANUP(arrow_batch_unref) struct arrow_batch *values = NULL;
     CLEANUP(slice_finish)
-    struct slice header = ipc_dictionary_update(schema, download->sent, index, &values);
+    struct slice header = ipc_dictionary_update(
+        schema, download->sends_deltas ? download->sent : NULL, index, &values);
     download->dictionary = index + 1;
     *out_sent = true;
     return write_message(out, header, values, error);

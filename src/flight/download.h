@@ -14,6 +14,7 @@ struct download {
     struct arrow_schema *sent;  /* whose dictionaries the client has; NULL: none yet */
     size_t dictionary;          /* of the schema that comes next: the first that may be missing */
     struct arrow_batch *unsent; /* waits for its dictionaries */
+    bool sends_deltas;          /* of dictionaries that grew; else they go whole */
     struct ipc_compressor *compressor; /* of bodies; NULL: they go as they are */
     bool has_worked;                   /* the last message took a while to make: others first */
 };

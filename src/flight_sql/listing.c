@@ -40,11 +40,11 @@ enum status listing_prepare(struct flight_call *call, const struct buf *sql,
                             struct error *error)
 {
     TRY(buf_check(sql, "the filters", error));
-    struct engine_result_options options;
-    TRY(flight_result_options(call, &options, error));
-    options.description = ENGINE_DESCRIBES_NOTHING; /* the specification gives these schemas */
-    options.row_limit = 0;
-    options.required_columns = required_columns;
+    struct engine_result_options wanted;
+    TRY(flight_result_options(call, &wanted, error));
+    /* The specification gives these schemas: what else a client may wish is not for them. */
+    struct engine_result_options options = {.message_bytes_max = wanted.message_bytes_max,
+                                            .required_columns = required_columns};
     struct session *session = flight_call_session(call);
     CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
     TRY(engine_prepare(session_engine(session), buf_str(sql), &options, &statement, error));

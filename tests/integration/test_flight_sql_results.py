@@ -4,14 +4,15 @@ SPDX-License-Identifier: Apache-2.0
 """
 import contextlib
 import json
+import struct
 import time
 
 import grpc
 import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
-from flight_calls import CANCELLED, NOT_CANCELLABLE, Poll, cancel, command_descriptor, options
-from flight_sql import (field, packed, prepare, prepared_descriptor, query, query_descriptor, unpacked,
+from flight_calls import CANCELLED, NOT_CANCELLABLE, SERVICE, Poll, cancel, command_descriptor, options
+from flight_sql import (field, fields, packed, prepare, prepared_descriptor, query, query_descriptor, unpacked,
                         update)
 from harness import COMPUTING, STREAMING, Background, wait_until
 
@@ -305,9 +306,13 @@ def test_cancel_while_it_waits_for_a_slot(start_server):
     with server.flight() as client:
         first = client.get_flight_info(query_descriptor(COMPUTING.format(mark="has_the_slot")))
         waiting = client.get_flight_info(query_descriptor(COMPUTING.format(mark="is_queued")))
-        reads = [Background(lambda info=info: list(client.do_get(info.endpoints[0].ticket)))
-                 for info in (first, waiting)]
+
+        def read(info):
+            return Background(lambda: list(client.do_get(info.endpoints[0].ticket)))
+
+        reads = [read(first)]
         wait_until(lambda: server.statements("has_the_slot", ("running",)), what="the first one to run")
+        reads.append(read(waiting))
         wait_until(lambda: server.statements("is_queued", ("queued",)), what="the second one to wait")
         assert cancel(client, waiting) == CANCELLED
         with pytest.raises(fl.FlightCancelledError):
@@ -418,3 +423,128 @@ def test_what_the_specification_gives_has_no_metadata(server, flight):
     assert all(field.metadata is None for field in info.schema)
     answer = server.query("SELECT 1 AS i", "arrow")
     assert pa.ipc.open_stream(answer.body).schema.field("i").metadata is None
+
+
+def test_what_the_specification_gives_has_its_schema_whatever_is_asked_for(flight):
+    descriptor = fl.FlightDescriptor.for_command(packed("CommandGetTableTypes", b""))
+    usual = flight.get_flight_info(descriptor).schema
+    asked = flight.get_flight_info(descriptor, options(dictionaries="on", views="on", row_limit=1))
+    assert asked.schema.equals(usual, check_metadata=True)
+    assert flight.do_get(asked.endpoints[0].ticket).read_all().num_rows == 4
+
+
+KINDS = (
+    "SELECT CASE WHEN i % 11 = 3 THEN NULL ELSE 'value ' || i % 5 END AS few, 'unique ' || i AS many, i,"
+    " i % 3 = 0 AS odd, (['sad', 'happy', 'so so'])[i % 3 + 1]::ENUM('happy', 'sad', 'so so') AS mood,"
+    " CASE WHEN i % 2 = 0 THEN repeat('long ', i::INT % 7) END AS text, ['a', 'b' || i % 4] AS list,"
+    " ('bytes ' || i)::BLOB AS bytes FROM range({rows}) t(i) ORDER BY i")
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5_000, 300_000])
+def test_text_as_dictionaries(flight, rows):
+    sql = KINDS.format(rows=rows)
+    plain = query(flight, sql)
+    table = query(flight, sql, options(dictionaries="on"))
+    table.validate(full=True)
+    for name, index in (("few", pa.int32()), ("many", pa.int32()), ("mood", pa.int8()), ("text", pa.int32())):
+        assert table.schema.field(name).type == pa.dictionary(index, pa.string()), name
+    assert table.schema.field("list").type == pa.list_(pa.field("item", pa.string()))
+    decoded = table.cast(plain.schema)
+    assert decoded.equals(plain)
+    if rows > 100:
+        assert len(table["few"].chunk(0).dictionary) == 5
+        sizes = [len(chunk.dictionary) for chunk in table["many"].chunks]
+        assert max(sizes) * 18 < 4 << 20
+    assert query(flight, sql, options(dictionaries="off")).schema.equals(plain.schema)
+    assert query(flight, sql, options(dictionaries="auto")).schema.equals(plain.schema)
+
+
+@pytest.mark.parametrize("rows", [0, 1, 5_000, 300_000])
+def test_text_as_views(flight, rows):
+    sql = KINDS.format(rows=rows)
+    plain = query(flight, sql)
+    table = query(flight, sql, options(views="on"))
+    table.validate(full=True)
+    for name in ("few", "many", "mood", "text"):
+        assert table.schema.field(name).type == pa.string_view(), name
+    assert table.schema.field("bytes").type == pa.binary_view()
+    assert table.schema.field("list").type.value_type == pa.string_view()
+    assert table.to_pydict() == plain.to_pydict() if rows < 10_000 else table.num_rows == rows
+    assert table["many"].cast(pa.string()).equals(plain["many"])
+    assert table["text"].cast(pa.string()).equals(plain["text"])
+    both = query(flight, sql, options(views="on", dictionaries="on"))
+    assert both.schema.field("text").type == pa.dictionary(pa.int32(), pa.string())
+    assert both.schema.field("bytes").type == pa.binary_view()
+
+
+def test_batches_of_dictionaries_and_views_have_their_size(flight):
+    for wish in ({"dictionaries": "on"}, {"views": "on"}, {}):
+        info = flight.get_flight_info(query_descriptor(KINDS.format(rows=200_000)),
+                                      options(max_message_bytes=300_000, **wish))
+        batches = [chunk.data for chunk in flight.do_get(info.endpoints[0].ticket)]
+        assert len(batches) > 10 and sum(batch.num_rows for batch in batches) == 200_000
+        assert all(batch.nbytes < 700_000 for batch in batches), wish
+
+
+def test_dictionaries_and_views_over_http(server):
+    sql = KINDS.format(rows=200_000)
+    plain = pa.ipc.open_stream(server.query(sql, "arrow").body).read_all()
+    for form in ("arrow", "arrow-file"):
+        body = server.query(KINDS.format(rows=3_000), form, parameters="&dictionaries=on").body
+        opened = pa.ipc.open_stream(body) if form == "arrow" else pa.ipc.open_file(body)
+        assert opened.schema.field("few").type == pa.dictionary(pa.int32(), pa.string())
+        assert opened.read_all()["few"].cast(pa.string()).equals(plain["few"][:3_000])
+    table = pa.ipc.open_stream(server.query(sql, "arrow", headers={"Volley-Dictionaries": "on"}).body).read_all()
+    assert table.cast(plain.schema).equals(plain)
+    table = pa.ipc.open_stream(server.query(sql, "arrow", parameters="&views=on").body).read_all()
+    assert table.schema.field("many").type == pa.string_view() and table.num_rows == 200_000
+    usual = server.query(KINDS.format(rows=100), "ndjson").text
+    for wish in ("&views=on", "&dictionaries=on"):
+        assert server.query(KINDS.format(rows=100), "ndjson", parameters=wish).text == usual
+
+
+def test_a_result_of_dictionaries_is_read_by_sql(server, flight):
+    update(flight, "CREATE OR REPLACE TABLE read_back AS SELECT 1 AS x")
+    for wish in ({"dictionaries": "on"}, {"views": "on"}):
+        info = flight.get_flight_info(query_descriptor(KINDS.format(rows=100_000)), options(**wish))
+        flight.do_get(info.endpoints[0].ticket).read_all()
+        found = query(flight, f"SELECT few, count(*) AS n FROM batch('{info.app_metadata.decode()}')"
+                              " WHERE few IS NOT NULL GROUP BY few ORDER BY few")
+        assert found["few"].to_pylist() == [f"value {i}" for i in range(5)]
+        assert sum(found["n"].to_pylist()) == 100_000 - len(range(3, 100_000, 11))
+
+
+@pytest.mark.parametrize("wish", ["views=maybe", "dictionaries=yes", "row-limit=x"])
+def test_values_that_an_option_does_not_take(server, flight, wish):
+    name, value = wish.split("=")
+    with pytest.raises(pa.ArrowInvalid, match=f"option {name} takes .* not '{value}'"):
+        query(flight, "SELECT 1", options(**{name.replace('-', '_'): value}))
+    assert server.query("SELECT 1", parameters=f"&{wish}").status == 422
+
+
+def stream_of(server, ticket, agent):
+    """What DoGet sends to a client of that name, as an IPC stream."""
+    stream = b""
+    with grpc.insecure_channel("{}:{}".format(*server.flight_address),
+                               (("grpc.primary_user_agent", agent),)) as channel:
+        for message in channel.unary_stream(SERVICE + "DoGet")(ticket.serialize(), timeout=60):
+            found = fields(message)
+            (header,) = found[2]
+            header += bytes(-len(header) % 8)
+            stream += struct.pack("<iI", -1, len(header)) + header + found.get(1000, [b""])[0]
+    return stream
+
+
+@pytest.mark.parametrize(("agent", "takes_deltas"), [
+    ("grpc-c++/1.60.0 grpc-c/37.0.0 (linux; chttp2)", True), ("grpc-go/1.75.0", True),
+    ("grpc-java-netty/1.65.0", False), ("tonic/0.12", False)])
+def test_dictionaries_that_grow_go_whole_where_a_delta_is_not_understood(server, flight, agent, takes_deltas):
+    sql = "SELECT 'value ' || (i // 1000) AS s FROM range(30000) t(i)"
+    info = flight.get_flight_info(query_descriptor(sql), options(dictionaries="on", max_message_bytes=100_000))
+    stream = stream_of(server, info.endpoints[0].ticket, agent)
+    reader = pa.ipc.open_stream(stream)
+    table = reader.read_all()
+    assert table["s"].cast(pa.string()).equals(query(flight, sql)["s"])
+    stats = reader.stats
+    assert (stats.num_dictionary_deltas > 0) == takes_deltas
+    assert stats.num_replaced_dictionaries > 0

@@ -44,6 +44,16 @@ struct copy_source {
     size_t first;
     size_t count;
 };
+/* The value of an ENUM in a vector whose values begin at `values`. */
+static inline size_t copy_enum_label(const struct column_plan *plan, const uint8_t *values,
+                                     size_t row)
+{
+    if (plan->width == 1)
+        return values[row];
+    if (plan->width == 2)
+        return ((const uint16_t *)(const void *)values)[row];
+    return ((const uint32_t *)(const void *)values)[row];
+}
 void copy_begin(duckdb_vector vector, size_t first, size_t count, struct builder_column *column,
                 struct copy_source *source);
 static inline bool copy_source_is_valid(const struct copy_source *source, size_t row)
@@ -68,7 +78,10 @@ COPY_FUNCTION(copy_timestamp); /* unit changes */
 COPY_FUNCTION(copy_interval);
 COPY_FUNCTION(copy_text); /* VARCHAR, BLOB, BIT, ... */
 COPY_FUNCTION(copy_enum_text);
-COPY_FUNCTION(copy_list); /* and MAP */
+COPY_FUNCTION(copy_text_view); /* the same two as views */
+COPY_FUNCTION(copy_enum_view);
+COPY_FUNCTION(copy_enum_index); /* to a wider index of a dictionary */
+COPY_FUNCTION(copy_list);       /* and MAP */
 COPY_FUNCTION(copy_array);
 COPY_FUNCTION(copy_struct);
 COPY_FUNCTION(copy_union);

@@ -62,15 +62,6 @@ COPY_FUNCTION(copy_text)
     return STATUS_OK;
 }
 
-static size_t enum_index(const struct column_plan *plan, const uint8_t *values, size_t row)
-{
-    if (plan->width == 1)
-        return values[row];
-    if (plan->width == 2)
-        return ((const uint16_t *)values)[row];
-    return ((const uint32_t *)values)[row];
-}
-
 COPY_FUNCTION(copy_enum_text)
 {
     struct copy_source source;
@@ -79,7 +70,7 @@ COPY_FUNCTION(copy_enum_text)
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
         if (copy_source_is_valid(&source, i))
-            size += plan->labels[enum_index(plan, source.values, first + i)].len;
+            size += plan->labels[copy_enum_label(plan, source.values, first + i)].len;
     if (column->bytes_size + size > INT32_MAX) {
         copy->overflow = true;
         return STATUS_OK;
@@ -87,7 +78,7 @@ COPY_FUNCTION(copy_enum_text)
     builder_column_reserve_bytes(column, size);
     for (size_t i = 0; i < count; i++) {
         if (copy_source_is_valid(&source, i)) {
-            size_t index = enum_index(plan, source.values, first + i);
+            size_t index = copy_enum_label(plan, source.values, first + i);
             assert(index < plan->label_count);
             struct str label = plan->labels[index];
             memcpy(column->bytes + column->bytes_size, label.ptr, label.len);

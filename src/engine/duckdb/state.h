@@ -343,6 +343,7 @@ void statement_abandon(struct engine_statement *statement);
 struct result_writer {
     const struct result_plan *plan;
     struct batch_builder *builder;
+    struct dictionary_encoder *encoder; /* of text columns; NULL: none */
     struct dataset *dataset;
     struct connection *connection;
     const atomic_bool *interrupted;

@@ -26,7 +26,7 @@ static bool options_are_equal(const struct engine_result_options *a,
 {
     return a->message_bytes_max == b->message_bytes_max &&
            a->dictionaries == b->dictionaries && a->description == b->description &&
-           a->row_limit == b->row_limit && a->timestamp_unit == b->timestamp_unit &&
+           a->row_limit == b->row_limit && a->views == b->views && a->timestamp_unit == b->timestamp_unit &&
            a->required_columns == b->required_columns;
 }
 

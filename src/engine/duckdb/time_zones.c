@@ -7,18 +7,23 @@
 #include "base/memory.h"
 #include "engine/duckdb/type.h"
 
-void time_zones_init(struct time_zones *zones, const struct str *names, size_t count)
+struct arrow_batch *dictionary_of_texts(const struct str *texts, size_t count)
 {
     struct builder_limits limits = {.rows_max = count + 1, .bytes_max = SIZE_MAX};
     CLEANUP(arrow_schema_unref) struct arrow_schema *schema = arrow_schema_create(1);
-    arrow_field_init(schema, &schema->fields[0], STR("zone"), ARROW_UTF8);
+    arrow_field_init(schema, &schema->fields[0], STR("value"), ARROW_UTF8);
     arrow_schema_seal(schema, NULL);
     CLEANUP(batch_builder_destroy)
     struct batch_builder *builder = batch_builder_create(schema, NULL, &limits);
     struct builder_column *column = batch_builder_column(builder, 0);
     for (size_t i = 0; i < count; i++)
-        builder_append_bytes(column, names[i]);
-    zones->dictionary = batch_builder_seal(builder);
+        builder_append_bytes(column, texts[i]);
+    return batch_builder_seal(builder);
+}
+
+void time_zones_init(struct time_zones *zones, const struct str *names, size_t count)
+{
+    zones->dictionary = dictionary_of_texts(names, count);
     zones->names = NEW_ARRAY(struct str, count + 1);
     zones->count = count;
     const int32_t *offsets = (const int32_t *)zones->dictionary->buffers[1].ptr;

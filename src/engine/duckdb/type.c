@@ -84,8 +84,8 @@ static const struct flat_type *flat_type_find(duckdb_type type)
 static void field_set_extension(struct plan_maker *maker, struct arrow_field *field,
                                 struct str name, struct str metadata)
 {
-    arrow_field_add_metadata(maker->plan->schema, field, STR("ARROW:extension:name"), name);
-    arrow_field_add_metadata(maker->plan->schema, field, STR("ARROW:extension:metadata"), metadata);
+    arrow_field_add_metadata(maker->plan->built, field, STR("ARROW:extension:name"), name);
+    arrow_field_add_metadata(maker->plan->built, field, STR("ARROW:extension:metadata"), metadata);
 }
 
 /* The coordinate reference system of a GEOMETRY column: JSON as it is, a name as a string. */
@@ -128,6 +128,17 @@ static void make_instant(struct plan_maker *maker, struct column_plan *plan,
         plan->divisor = per_second[ARROW_MICROSECOND] / per_second[field->unit];
 }
 
+/* Text of the top level that leaves as a dictionary has no views. */
+static void make_view(const struct plan_maker *maker, struct column_plan *plan,
+                      struct arrow_field *field)
+{
+    bool is_encoded = maker->dictionary_kind == ENGINE_DICTIONARIES_ON && maker->depth == 1;
+    if (!maker->views || (is_encoded && field->type == ARROW_UTF8))
+        return;
+    field->type = field->type == ARROW_UTF8 ? ARROW_UTF8_VIEW : ARROW_BINARY_VIEW;
+    plan->copy = copy_text_view;
+}
+
 static void make_flat(struct plan_maker *maker, const struct flat_type *row,
                       duckdb_logical_type type, struct column_plan *plan, struct arrow_field *field)
 {
@@ -136,6 +147,8 @@ static void make_flat(struct plan_maker *maker, const struct flat_type *row,
     field->is_signed = row->is_signed;
     plan->width = row->width;
     plan->copy = row->copy;
+    if (row->copy == copy_text)
+        make_view(maker, plan, field);
     if (row->arrow == ARROW_INTERVAL)
         field->interval_unit = (enum arrow_interval_unit)row->unit;
     else
@@ -191,6 +204,24 @@ static void make_decimal(duckdb_logical_type type, struct column_plan *plan,
     plan->copy = plan->width == 16 ? copy_fixed : copy_decimal;
 }
 
+/* With the smallest signed index that takes all labels: others are not known everywhere. */
+static void make_enum_dictionary(struct plan_maker *maker, struct column_plan *plan,
+                                 struct arrow_field *field)
+{
+    size_t count = plan->label_count;
+    field->is_dictionary = true;
+    field->dictionary_bit_width = count <= INT8_MAX ? 8 : count <= INT16_MAX ? 16 : 32;
+    plan->copy =
+        (size_t)field->dictionary_bit_width == plan->width * 8 ? copy_fixed : copy_enum_index;
+    plan_add_dictionary(maker, dictionary_of_texts(plan->labels, count));
+}
+
+static void make_enum_view(struct column_plan *plan, struct arrow_field *field)
+{
+    field->type = ARROW_UTF8_VIEW;
+    plan->copy = copy_enum_view;
+}
+
 static void make_enum(struct plan_maker *maker, duckdb_logical_type type, struct column_plan *plan,
                       struct arrow_field *field)
 {
@@ -198,11 +229,12 @@ static void make_enum(struct plan_maker *maker, duckdb_logical_type type, struct
     field->type = ARROW_UTF8;
     plan->internal = duckdb_enum_internal_type(type);
     plan->width = internal_width(plan->internal);
-    if (plan->width == 2 && maker->dictionaries != ENGINE_DICTIONARIES_OFF &&
+    if (plan->width == 2 && maker->dictionary_kind != ENGINE_DICTIONARIES_OFF &&
         time_zones_match(maker->zones, type)) {
         field->is_dictionary = true;
         field->dictionary_bit_width = 16;
         plan->copy = copy_fixed;
+        plan_add_dictionary(maker, arrow_batch_ref(maker->zones->dictionary));
         return;
     }
     plan->label_count = duckdb_enum_dictionary_size(type);
@@ -213,7 +245,12 @@ static void make_enum(struct plan_maker *maker, duckdb_logical_type type, struct
         duckdb_free(value);
     }
     plan->labels = labels;
-    plan->copy = copy_enum_text;
+    if (maker->dictionary_kind == ENGINE_DICTIONARIES_ON)
+        make_enum_dictionary(maker, plan, field);
+    else if (maker->views)
+        make_enum_view(plan, field);
+    else
+        plan->copy = copy_enum_text;
 }
 
 /* --- nested types ------------------------------------------------------------------------------- */
@@ -223,7 +260,7 @@ static void plan_add_children(struct plan_maker *maker, struct column_plan *plan
 {
     plan->child_count = count;
     plan->children = ARENA_NEW_ARRAY(&maker->plan->arena, struct column_plan, count);
-    arrow_field_add_children(maker->plan->schema, field, count);
+    arrow_field_add_children(maker->plan->built, field, count);
 }
 
 /* Takes over `type`. */
@@ -277,7 +314,7 @@ static enum status make_struct(struct plan_maker *maker, duckdb_logical_type typ
 static enum status make_map(struct plan_maker *maker, duckdb_logical_type type,
                             struct column_plan *plan, struct arrow_field *field)
 {
-    struct arrow_schema *schema = maker->plan->schema;
+    struct arrow_schema *schema = maker->plan->built;
     field->type = ARROW_MAP;
     plan->width = sizeof(duckdb_list_entry);
     plan->copy = copy_list;
@@ -302,7 +339,7 @@ static enum status make_union(struct plan_maker *maker, duckdb_logical_type type
                               struct column_plan *plan, struct arrow_field *field)
 {
     size_t count = duckdb_union_type_member_count(type);
-    int32_t *type_ids = ARENA_NEW_ARRAY(&maker->plan->schema->arena, int32_t, count);
+    int32_t *type_ids = ARENA_NEW_ARRAY(&maker->plan->built->arena, int32_t, count);
     field->type = ARROW_UNION;
     field->type_ids = type_ids;
     plan->copy = copy_union;
@@ -375,7 +412,7 @@ enum status plan_make_field(struct plan_maker *maker, struct str name, duckdb_lo
         return error_set(maker->error, STATUS_INVALID_ARGUMENT,
                          "the type of column '%.*s' is nested more than %d levels deep",
                          STR_ARGS(maker->column), ARROW_DEPTH_MAX);
-    arrow_field_init(maker->plan->schema, field, name, ARROW_NULL);
+    arrow_field_init(maker->plan->built, field, name, ARROW_NULL);
     *plan = (struct column_plan){.field = field, .multiplier = 1, .divisor = 1};
     plan->type = duckdb_get_type_id(type);
     plan->internal = plan->type;

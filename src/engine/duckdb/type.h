@@ -20,12 +20,16 @@ void time_zones_finish(struct time_zones *zones);
 struct str time_zones_find(const struct time_zones *zones, struct str name);
 /* True when an ENUM is TIME_ZONE: by its values, since its name does not survive in every result. */
 bool time_zones_match(const struct time_zones *zones, duckdb_logical_type type);
+/* Texts as the values of a dictionary. */
+struct arrow_batch *dictionary_of_texts(const struct str *texts, size_t count);
 /* True when a value of an ENUM is `name`. */
 bool enum_value_is(duckdb_logical_type type, size_t index, struct str name);
 
 /* A result's columns: the schema, and the plan of each column. */
 struct result_plan {
-    struct arrow_schema *schema; /* one reference */
+    struct arrow_schema *schema; /* of the result; one reference */
+    struct arrow_schema *built;  /* of what is copied: the same, or that with text columns which are
+                                    encoded afterwards (dictionary_encoder.h) */
     struct column_plan *columns;
     size_t column_count;
     struct arena arena;

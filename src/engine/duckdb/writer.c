@@ -9,6 +9,7 @@
  * Runs on query threads and on the engine's own threads, one at a time. Owns the builder.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "arrow/dictionary_encoder.h"
 #include "base/checked.h"
 #include "base/clock.h"
 #include "engine/duckdb/state.h"
@@ -22,6 +23,8 @@
 /* A batch's columns should fit one block of the pool, rounding and all. */
 #define BLOCK_SLACK_BYTES ((size_t)96 << 10)
 #define BATCH_ROWS_MAX ((size_t)65536)
+/* Each column's dictionary may have its part of a message, and this much in any case. */
+#define DICTIONARY_BYTES_MIN ((size_t)64 << 10)
 
 void result_writer_init(struct result_writer *writer, struct engine_statement *statement,
                         struct dataset *dataset)
@@ -43,12 +46,18 @@ void result_writer_init(struct result_writer *writer, struct engine_statement *s
         .error = ERROR_NONE,
     };
     struct builder_limits limits = {.rows_max = writer->rows_max, .bytes_max = bytes_max};
-    writer->builder = batch_builder_create(statement->plan.schema, engine->pool, &limits);
+    const struct result_plan *plan = &statement->plan;
+    writer->builder = batch_builder_create(plan->built, engine->pool, &limits);
+    if (plan->schema != plan->built)
+        writer->encoder = dictionary_encoder_create(
+            plan->built, plan->schema, engine->pool,
+            size_max(bytes_max / plan->column_count, DICTIONARY_BYTES_MIN));
 }
 
 void result_writer_finish(struct result_writer *writer)
 {
     batch_builder_destroy(writer->builder);
+    dictionary_encoder_destroy(writer->encoder);
     *writer = (struct result_writer){0};
 }
 
@@ -75,6 +84,8 @@ static bool writer_seal(struct result_writer *writer)
     if (rows == 0)
         return true;
     struct arrow_batch *batch = batch_builder_seal(writer->builder);
+    if (writer->encoder)
+        batch = dictionary_encoder_encode(writer->encoder, batch);
     writer->bytes += batch->body_bytes;
     atomic_fetch_add(&writer->connection->chunks, 1); /* odd: it may wait for its reader */
     enum status status = dataset_append(writer->dataset, batch, &writer->error);
