@@ -132,7 +132,7 @@ static void test_dictionary_grows_or_stays(void **state)
 static void test_dictionary_begins_anew_at_its_bound(void **state)
 {
     (void)state;
-    struct scene scene = open_scene(64);
+    struct scene scene = open_scene(60);
     CLEANUP(arrow_batch_unref)
     struct arrow_batch *first = ENCODE(&scene, "0123456789", "abcdefghij");
     CLEANUP(arrow_batch_unref)
