@@ -34,7 +34,7 @@ struct editor {
     char *inserted; /* for the next line */
 };
 
-/* --- completion ------------------------------------------------------------------------------------- */
+/* --- completion ------------------------------------------------------------------------------- */
 
 void completions_add(struct completions *completions, struct str text)
 {
@@ -139,7 +139,7 @@ static unsigned char on_complete(EditLine *edit, int key)
     return outcome;
 }
 
-/* --- life -------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static unsigned char on_interrupt(EditLine *edit, int key)
 {

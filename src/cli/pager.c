@@ -9,18 +9,12 @@
  */
 #include "cli/pager.h"
 
-#include "base/memory.h"
+#include "cli/program.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 static bool fits(struct str text, const struct winsize *size)
 {
@@ -36,31 +30,6 @@ static bool fits(struct str text, const struct winsize *size)
     return true;
 }
 
-/* The pager gets Ctrl-C as any program does, which this process has blocked. */
-static int spawn(const char *command, int input)
-{
-    pid_t pid = 0;
-    sigset_t none;
-    posix_spawnattr_t attributes;
-    posix_spawn_file_actions_t actions;
-    const char *const arguments[] = {"sh", "-c", command, NULL};
-    sigemptyset(&none);
-    (void)posix_spawnattr_init(&attributes);
-    (void)posix_spawnattr_setsigmask(&attributes, &none);
-    sigset_t defaults;
-    sigemptyset(&defaults);
-    sigaddset(&defaults, SIGPIPE);
-    (void)posix_spawnattr_setsigdefault(&attributes, &defaults);
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    (void)posix_spawn_file_actions_init(&actions);
-    (void)posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
-    int failed = posix_spawn(&pid, "/bin/sh", &actions, &attributes,
-                             (char *const *)(uintptr_t)arguments, environ);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    (void)posix_spawnattr_destroy(&attributes);
-    return failed ? 0 : (int)pid;
-}
-
 static const char *pager_command(void)
 {
     const char *command = getenv("PAGER");
@@ -73,7 +42,7 @@ static void start(struct pager *pager, struct output *output)
     if (pipe2(ends, O_CLOEXEC) != 0)
         return;
     (void)setenv("LESS", "-SRFX", 0);
-    pager->pid = spawn(pager_command(), ends[0]);
+    pager->pid = program_start(pager_command(), ends[0]);
     (void)close(ends[0]);
     if (pager->pid == 0) {
         (void)close(ends[1]);
@@ -110,7 +79,6 @@ void pager_end(struct pager *pager, struct output *output)
     (void)close(output->fd);
     output->fd = pager->terminal_fd;
     output->broken = false;
-    while (waitpid(pager->pid, NULL, 0) < 0 && errno == EINTR)
-        ;
+    (void)program_wait(pager->pid);
     pager->pid = 0;
 }

@@ -24,7 +24,7 @@
 #define ROWS_SHOWN_MAX 10000
 #define STOP_VARIABLE STR("ON_ERROR_STOP")
 
-/* --- life -------------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 enum status shell_init(struct shell *shell, const struct shell_options *options,
                        struct interrupt *interrupt, struct error *error)
@@ -105,7 +105,7 @@ enum status shell_connect(struct shell *shell, struct str url, struct error *err
     return STATUS_OK;
 }
 
-/* --- what is told ------------------------------------------------------------------------------------ */
+/* --- what is told ----------------------------------------------------------------------------- */
 
 void shell_say(struct shell *shell, const char *format, ...)
 {
@@ -145,7 +145,7 @@ void shell_fail(struct shell *shell, enum exit_code code, const struct error *er
         shell->is_over = !shell->editor;
 }
 
-/* --- statements ---------------------------------------------------------------------------------------- */
+/* --- statements ------------------------------------------------------------------------------- */
 
 static void note_loss(struct shell *shell)
 {
@@ -207,7 +207,7 @@ static void run_complete(struct shell *shell, bool ended)
     }
 }
 
-/* --- lines --------------------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 static bool is_between_statements(const struct shell *shell)
 {
@@ -304,7 +304,7 @@ void shell_feed_end(struct shell *shell)
     shell_reset(shell);
 }
 
-/* --- files ----------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static void feed_descriptor(struct shell *shell, int fd, const char *name)
 {
@@ -372,7 +372,7 @@ enum status shell_redirect(struct shell *shell, struct str target, struct error 
     return STATUS_OK;
 }
 
-/* --- at a terminal ----------------------------------------------------------------------------------------- */
+/* --- at a terminal ---------------------------------------------------------------------------- */
 
 static const char *prompt_of(const struct shell *shell)
 {

@@ -33,7 +33,7 @@ struct shell {
     struct editor *editor; /* NULL: not at a terminal */
     char *url;             /* given to \c; else NULL */
     char *output_name;     /* of \o; NULL: standard output */
-    bool is_timed;           /* how long each statement took, on standard error */
+    bool is_timed;         /* how long each statement took, on standard error */
     unsigned depth;        /* of \i */
     bool is_over;          /* \q, or a failure that ends it */
     enum exit_code code;
@@ -62,7 +62,7 @@ void shell_feed_file(struct shell *shell, const char *name);
 /* Prompts until the user leaves. */
 void shell_converse(struct shell *shell);
 
-/* --- for the commands ------------------------------------------------------------------------------ */
+/* --- for the commands ------------------------------------------------------------------------- */
 
 /* Runs one statement; what fails is told, and false returned. */
 bool shell_run_statement(struct shell *shell, struct str sql);

@@ -11,13 +11,13 @@
 #include "base/clock.h"
 #include "base/memory.h"
 #include "base/nearest.h"
+#include "cli/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define WATCH_SECONDS_DEFAULT 2.0
@@ -32,7 +32,7 @@ struct shell_row {
     enum status (*run)(struct shell *shell, struct str argument, struct error *error);
 };
 
-/* --- switches -------------------------------------------------------------------------------------------- */
+/* --- switches --------------------------------------------------------------------------------- */
 
 /* on, off, or the other of what it was. */
 static enum status flip(struct str argument, bool *flag, struct error *error)
@@ -119,7 +119,7 @@ static enum status run_format(struct shell *shell, struct str argument, struct e
     return STATUS_OK;
 }
 
-/* --- files and variables ----------------------------------------------------------------------------------- */
+/* --- files and variables ---------------------------------------------------------------------- */
 
 static enum status run_output(struct shell *shell, struct str argument, struct error *error)
 {
@@ -176,7 +176,7 @@ static enum status run_echo(struct shell *shell, struct str argument, struct err
     return output_flush(&shell->output, error);
 }
 
-/* --- the statement under way ----------------------------------------------------------------------------------- */
+/* --- the statement under way ------------------------------------------------------------------ */
 
 /* What was typed and has no semicolon yet, else the statement that ran last. A copy. */
 static char *current_statement(struct shell *shell)
@@ -290,31 +290,13 @@ static enum status run_watch(struct shell *shell, struct str argument, struct er
                     : STATUS_OK;
 }
 
-/* --- programs ------------------------------------------------------------------------------------------------- */
-
-/* The child gets Ctrl-C itself; system() lets this process ignore it meanwhile. */
-static enum status run_program(const char *command, struct error *error)
-{
-    sigset_t blocked;
-    sigset_t before;
-    sigemptyset(&blocked);
-    sigaddset(&blocked, SIGINT);
-    (void)sigprocmask(SIG_UNBLOCK, &blocked, &before);
-    int outcome = system(command);
-    (void)sigprocmask(SIG_SETMASK, &before, NULL);
-    if (outcome == -1)
-        return error_set_errno(error, errno, "cannot start a shell");
-    if (!WIFEXITED(outcome) || WEXITSTATUS(outcome) != 0)
-        return error_set(error, STATUS_UNKNOWN, "the program ended with %d",
-                         WIFEXITED(outcome) ? WEXITSTATUS(outcome) : 128 + WTERMSIG(outcome));
-    return STATUS_OK;
-}
+/* --- programs --------------------------------------------------------------------------------- */
 
 static enum status run_shell(struct shell *shell, struct str argument, struct error *error)
 {
     (void)shell;
     char *command = str_copy(argument.len > 0 ? argument : STR("${SHELL:-sh}"));
-    enum status status = run_program(command, error);
+    enum status status = program_run(command, error);
     free(command);
     return status;
 }
@@ -352,7 +334,7 @@ static enum status edit_file(const char *name, struct error *error)
     buf_init(&command, 4096);
     buf_printf(&command, "%s '%s'", program && *program ? program : "vi", name);
     TRY(buf_check(&command, "the editor's name", error));
-    return run_program((const char *)command.ptr, error);
+    return program_run((const char *)command.ptr, error);
 }
 
 static enum status edit(struct str text, struct buf *out, struct error *error)
@@ -387,7 +369,7 @@ static enum status run_edit(struct shell *shell, struct str argument, struct err
     return STATUS_OK;
 }
 
-/* --- the catalog and the connection ------------------------------------------------------------------------- */
+/* --- the catalog and the connection ----------------------------------------------------------- */
 
 static enum status run_describe(struct shell *shell, struct str argument, struct error *error)
 {
@@ -444,7 +426,7 @@ static enum status run_quit(struct shell *shell, struct str argument, struct err
 
 static enum status run_help(struct shell *shell, struct str argument, struct error *error);
 
-/* --- the table ------------------------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static const struct shell_row rows[] = {
     {"\\?", ".help", "", "this help", run_help},

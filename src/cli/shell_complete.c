@@ -56,7 +56,7 @@ static void offer(struct search *search, size_t start, struct str text)
     completions_add(completions, text);
 }
 
-/* --- a Volley ------------------------------------------------------------------------------------------ */
+/* --- a Volley --------------------------------------------------------------------------------- */
 
 static void take_suggestion(const struct arrow_column *columns, int64_t row, void *context)
 {
@@ -93,7 +93,7 @@ static enum status ask_engine(struct shell *shell, struct str text, struct searc
     return for_each_row(query, take_suggestion, search, error);
 }
 
-/* --- any server ------------------------------------------------------------------------------------------ */
+/* --- any server ------------------------------------------------------------------------------- */
 
 static size_t word_start(struct str typed)
 {
@@ -122,7 +122,7 @@ static enum status ask_tables(struct shell *shell, struct search *search, struct
     return for_each_row(query, take_table, search, error);
 }
 
-/* --- the editor's question ----------------------------------------------------------------------------- */
+/* --- the editor's question -------------------------------------------------------------------- */
 
 /* `\d trips`: the name is that of a table. */
 static bool is_describing(struct str typed)

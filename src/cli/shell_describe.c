@@ -17,7 +17,7 @@
 #define TYPE_TEXT_MAX ((size_t)4096)
 #define TYPE_NAME_KEY STR("ARROW:FLIGHT:SQL:TYPE_NAME")
 
-/* --- lists -------------------------------------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 static enum status print_command(struct shell *shell, struct slice any, struct error *error)
 {
@@ -89,7 +89,7 @@ enum status shell_list(struct shell *shell, enum describe_kind kind, struct str 
     return list_tables(shell, NULL, 0, text, error);
 }
 
-/* --- one table ------------------------------------------------------------------------------------------------ */
+/* --- one table -------------------------------------------------------------------------------- */
 
 /* What a user writes as a name, with its quotes gone; as a pattern that matches only itself. */
 static char *pattern_of(struct arena *arena, struct str name)

@@ -29,7 +29,7 @@ struct sql_options {
     unsigned format;
 };
 
-/* --- the history's file -------------------------------------------------------------------------- */
+/* --- the history's file ----------------------------------------------------------------------- */
 
 static void make_folders(char *path)
 {
@@ -60,7 +60,7 @@ static void find_history(struct buf *out)
         make_folders((char *)out->ptr);
 }
 
-/* --- running --------------------------------------------------------------------------------------- */
+/* --- running ---------------------------------------------------------------------------------- */
 
 static enum status converse(struct shell *shell, struct error *error)
 {

@@ -20,7 +20,7 @@
 
 #define WORD_SIZE 16
 
-/* --- what the words tell ------------------------------------------------------------------------- */
+/* --- what the words tell ---------------------------------------------------------------------- */
 
 /* The statement's first word in upper case. */
 static void first_word(struct str sql, char out[WORD_SIZE])
@@ -63,7 +63,7 @@ static void note_transaction(struct sql_session *session, const char *word, bool
     }
 }
 
-/* --- rows ---------------------------------------------------------------------------------------- */
+/* --- rows ------------------------------------------------------------------------------------- */
 
 static bool is_table(const struct result_format *format)
 {
@@ -150,7 +150,7 @@ static bool has_columns(const struct sql_query *query)
     return schema && schema->field_count > 0;
 }
 
-/* --- statements ------------------------------------------------------------------------------------ */
+/* --- statements ------------------------------------------------------------------------------- */
 
 static enum status run(struct sql_session *session, struct str sql, const char *word,
                        struct statement_progress *progress, struct error *error)

@@ -45,7 +45,7 @@ struct statement_progress {
     } locked;
 };
 
-/* --- asking ---------------------------------------------------------------------------------------- */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static enum status ask(struct statement_progress *progress, const char *id, struct error *error)
 {
@@ -80,7 +80,7 @@ static enum status ask(struct statement_progress *progress, const char *id, stru
     return STATUS_OK;
 }
 
-/* --- drawing: with the lock --------------------------------------------------------------------------- */
+/* --- drawing: with the lock ------------------------------------------------------------------- */
 
 static void erase(struct statement_progress *progress)
 {
@@ -110,7 +110,7 @@ static void draw(struct statement_progress *progress)
     progress->locked.drawn_width = (size_t)size;
 }
 
-/* --- the thread --------------------------------------------------------------------------------------- */
+/* --- the thread ------------------------------------------------------------------------------- */
 
 /* Waits a moment; false when it is over. *out_id is empty when the server is not to be asked. */
 static bool wait_a_moment(struct statement_progress *progress, uint64_t until_ns,
@@ -143,7 +143,7 @@ static void run(void *argument)
     }
 }
 
-/* --- the client's thread ------------------------------------------------------------------------------- */
+/* --- the client's thread ---------------------------------------------------------------------- */
 
 static bool can_draw(void)
 {

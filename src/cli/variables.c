@@ -86,7 +86,7 @@ bool variables_is_on(const struct variables *variables, struct str name, bool ab
            !str_equal_nocase(value, STR("false"));
 }
 
-/* --- expansion ------------------------------------------------------------------------------------- */
+/* --- expansion -------------------------------------------------------------------------------- */
 
 static void append_quoted(struct buf *out, struct str text, char quote)
 {
