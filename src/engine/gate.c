@@ -2,7 +2,8 @@
  * gate.c — the tables: rules, and the statements and functions that a client may not use by them.
  *
  * The text is read token by token. The first word of each statement, and after EXPLAIN the first word
- * of what it explains, is looked up among the statements; every name before "(" among the functions.
+ * of what it explains, is looked up among the statements; the word behind PRAGMA among those that only read;
+ * every name before "(" among the functions.
  * Limits on length, nesting and set operations keep the engine's parser and planner, which no
  * interrupt reaches, short. Unicode-escaped names are refused, since the tables could not see them.
  *
@@ -21,6 +22,8 @@
 /* Beyond these the planner needs seconds. */
 #define SET_OPERATIONS_MAX 1000
 #define CONDITIONS_MAX 5000
+/* The engine looks at each item of a SELECT beside all others. */
+#define SELECT_ITEMS_MAX 10000
 #define NAME_BYTES_MAX 64
 
 /* All that the setting allow-statements takes: those of the tables here, and those that
@@ -46,7 +49,6 @@ static const struct gate_row statements[] = {
     {"checkpoint", "maintenance", "CHECKPOINT waits for every session"},
     {"export", "export", "writing files"},
     {"import", "export", "running the files of an export"},
-    {"pragma", "pragma", "PRAGMA changes the engine for every session"},
     {"call", "call", "CALL"},
     {"prepare", "prepare", "PREPARE: use prepared statements of the protocol"},
     {"execute", "prepare", "EXECUTE: use prepared statements of the protocol"},
@@ -101,6 +103,21 @@ static const struct gate_row functions[] = {
     {"verify_serializer", "pragma", "it changes the engine for every session"},
 };
 
+/* Each is a query of the engine's. */
+static const char *const reading_pragmas[] = {
+    "collations",     "database_list", "database_size",
+    "functions",      "metadata_info", "platform",
+    "show_databases", "show_tables",   "show_tables_expanded",
+    "storage_info",   "table_info",    "user_agent",
+    "version",
+};
+
+static const struct gate_row other_pragma = {
+    "PRAGMA", "pragma",
+    "only those that read: collations, database_list, database_size, functions, metadata_info, "
+    "platform, show_databases, show_tables, show_tables_expanded, storage_info, table_info, "
+    "user_agent, version"};
+
 static const struct gate_row create_secret = {"CREATE SECRET", "secrets",
                                               "secrets belong to the server"};
 
@@ -112,9 +129,11 @@ struct gate {
     bool at_start; /* of a statement, or of what EXPLAIN explains */
     bool in_explain;
     bool in_create; /* between CREATE or DROP and what is created or dropped */
+    enum gate_pragma { PRAGMA_NONE, PRAGMA_NAME, PRAGMA_REST } pragma; /* what is expected of it */
     size_t depth;
     size_t set_operations;
     size_t conditions;
+    uint32_t items[SQL_NESTING_MAX + 2]; /* so far of the SELECT at each depth; 0: in none */
 };
 
 static bool rule_is_known(struct str rule)
@@ -221,6 +240,24 @@ static bool token_is_one_of(const struct sql_token *token, const char *const *wo
     return false;
 }
 
+bool gate_pragma_reads(const struct sql_token *name)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(reading_pragmas); i++)
+        if (token_is_word(name, reading_pragmas[i]))
+            return true;
+    return false;
+}
+
+/* PRAGMA name, PRAGMA name(...); PRAGMA name = value is another matter. */
+static enum status gate_check_pragma(struct gate *gate, const struct sql_token *token,
+                                     struct error *error)
+{
+    bool is_fine =
+        gate->pragma == PRAGMA_NAME ? gate_pragma_reads(token) : token_is_symbol(token, '(');
+    gate->pragma = gate->pragma == PRAGMA_NAME ? PRAGMA_REST : PRAGMA_NONE;
+    return is_fine ? STATUS_OK : gate_refuse(gate, &other_pragma, token, "", error);
+}
+
 /* True for words that only lead to the one that names the statement. */
 static bool gate_passes_word(struct gate *gate, const struct sql_token *token)
 {
@@ -251,6 +288,8 @@ static enum status gate_check_statement(struct gate *gate, const struct sql_toke
     gate->at_start = false;
     if (token->kind != SQL_WORD)
         return STATUS_OK;
+    if (!gate->in_create && token_is_word(token, "pragma"))
+        gate->pragma = PRAGMA_NAME;
     const struct gate_row *row = NULL;
     if (!gate->in_create)
         row = gate_row_find(statements, ARRAY_COUNT(statements), token);
@@ -269,12 +308,26 @@ static enum status gate_check_call(struct gate *gate, const struct sql_token *to
     return row ? gate_refuse(gate, row, name, "()", error) : STATUS_OK;
 }
 
+/* Counts what stands between SELECT and FROM. */
+static void gate_count_items(struct gate *gate, const struct sql_token *token)
+{
+    static const char *const ends[] = {"from", "where", "values", "set", NULL};
+    uint32_t *items = &gate->items[gate->depth];
+    if (token_is_word(token, "select"))
+        *items = 1;
+    else if (token_is_symbol(token, ',') && *items > 0)
+        ++*items;
+    else if (token_is_symbol(token, ';') || token_is_one_of(token, ends))
+        *items = 0;
+}
+
 static enum status gate_check_limits(struct gate *gate, const struct sql_token *token,
                                      struct error *error)
 {
     char symbol = token->kind == SQL_SYMBOL ? token->text.ptr[0] : '\0';
+    gate_count_items(gate, token);
     if (symbol == '(' || symbol == '[' || symbol == '{')
-        gate->depth++;
+        gate->items[++gate->depth] = 0;
     else if ((symbol == ')' || symbol == ']' || symbol == '}') && gate->depth)
         gate->depth--;
     if (token_is_word(token, "union") || token_is_word(token, "intersect") ||
@@ -294,6 +347,9 @@ static enum status gate_check_limits(struct gate *gate, const struct sql_token *
         status = error_set(error, STATUS_INVALID_ARGUMENT,
                            "the statement has more than %d AND and OR: use IN, or a table to join",
                            CONDITIONS_MAX);
+    else if (gate->items[gate->depth] > SELECT_ITEMS_MAX)
+        status = error_set(error, STATUS_INVALID_ARGUMENT, "a SELECT has more than %d columns",
+                           SELECT_ITEMS_MAX);
     return status == STATUS_OK ? status : set_position(error, status, token->offset);
 }
 
@@ -318,6 +374,9 @@ static enum status gate_check_token(struct gate *gate, const struct sql_token *t
         gate->at_start = true;
         gate->in_explain = false;
         gate->in_create = false;
+        gate->pragma = PRAGMA_NONE;
+    } else if (gate->pragma != PRAGMA_NONE) {
+        TRY(gate_check_pragma(gate, token, error));
     } else if (gate->at_start) {
         TRY(gate_check_statement(gate, token, error));
     }
@@ -329,8 +388,9 @@ static enum status gate_check_bytes(struct str sql, struct error *error)
 {
     if (sql.len > SQL_TEXT_BYTES_MAX)
         return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "the statement has %zu bytes; %zu are the limit", sql.len,
-                         SQL_TEXT_BYTES_MAX);
+                         "the statement has %zu bytes; %zu are the limit: put rows by bulk "
+                         "ingest or DoPut, or bind them as parameters",
+                         sql.len, SQL_TEXT_BYTES_MAX);
     if (sql.len && memchr(sql.ptr, '\0', sql.len))
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
                               "the statement holds a zero byte");

@@ -55,6 +55,9 @@ bool gate_allows(const struct str *allowed_rules, size_t allowed_rule_count, con
 MUST_CHECK enum status gate_check_rules(const struct str *allowed_rules, size_t allowed_rule_count,
                                         struct error *error);
 
+/* True for a PRAGMA of that name that only reads. */
+bool gate_pragma_reads(const struct sql_token *name);
+
 /* Limits of a statement's text. */
 #define SQL_TEXT_BYTES_MAX ((size_t)10 << 20)
 #define SQL_NESTING_MAX 500

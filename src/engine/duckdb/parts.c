@@ -149,6 +149,8 @@ static enum part_class part_class_of(const struct part_maker *maker)
 {
     if (token_is_word(token_at(maker, 0), "with") && changes_something(maker))
         return PART_CHANGE;
+    if (token_is_word(token_at(maker, 0), "pragma") && gate_pragma_reads(token_at(maker, 1)))
+        return PART_QUERY;
     return part_class_of_word(token_at(maker, 0));
 }
 

@@ -157,5 +157,7 @@ enum status part_check(struct part_maker *maker)
         TRY(check_setting(maker));
         return part->sets_path ? check_path(maker) : STATUS_OK;
     }
+    if (token_is_word(first, "pragma"))
+        return STATUS_OK;
     return part_class_of_word(first) == PART_DEFINITION ? check_target(maker) : STATUS_OK;
 }

@@ -146,13 +146,19 @@ static void test_refused(void **state)
         {"CHECKPOINT", "rule 'maintenance'"},
         {"EXPORT DATABASE 'x'", "rule 'export'"},
         {"IMPORT DATABASE 'x'", "rule 'export'"},
-        {"PRAGMA database_list", "rule 'pragma'"},
+        {"PRAGMA threads", "rule 'pragma'"},
+        {"PRAGMA threads=3", "rule 'pragma'"},
+        {"SELECT 1; PRAGMA enable_profiling", "rule 'pragma'"},
+        {"PRAGMA version='x'", "rule 'pragma'"},
+        {"PRAGMA table_info = 't'", "rule 'pragma'"},
+        {"PRAGMA \"version\"", "rule 'pragma'"},
+        {"PRAGMA table_info(query('ATTACH x'))", "rule 'dynamic-sql'"},
         {"CALL enable_logging()", "not allowed"},
         {"CALL pragma_version()", "rule 'call'"},
         {"PREPARE p AS SELECT 1", "rule 'prepare'"},
         {"EXECUTE p", "rule 'prepare'"},
         {"EXPLAIN ANALYZE CALL x()", "rule 'call'"},
-        {"EXPLAIN (ANALYZE, FORMAT json) PRAGMA version", "rule 'pragma'"},
+        {"EXPLAIN (ANALYZE, FORMAT json) PRAGMA threads", "rule 'pragma'"},
         {"EXPLAIN LOAD x", "rule 'extensions'"},
         {"CREATE SECRET s (TYPE s3)", "rule 'secrets'"},
         {"create or replace persistent secret s (type s3)", "rule 'secrets'"},
@@ -198,6 +204,10 @@ static void test_allowed(void **state)
         "SELECT attach FROM t; SELECT load FROM t",
         "EXPLAIN SELECT attach FROM t",
         "SELECT * FROM t AS call",
+        "PRAGMA database_list",
+        "pragma /* x */ TABLE_info('t'); SELECT 1; PRAGMA version;",
+        "EXPLAIN PRAGMA version",
+        "SELECT pragma FROM t; CREATE TABLE pragma (a INTEGER)",
         "SELECT U&'\\0061'",
         "",
         ";;",
@@ -253,6 +263,16 @@ static void test_limits(void **state)
     for (int i = 0; i < 5001; i++)
         buf_append_text(&sql, i % 2 ? " AND true" : " OR true");
     check_invalid(buf_str(&sql), "AND and OR");
+    buf_clear(&sql);
+    buf_append_text(&sql, "SELECT (SELECT 1");
+    for (int i = 1; i < 10000; i++)
+        buf_append_text(&sql, ", f(1, 2, 3)");
+    size_t largest = sql.len;
+    buf_append_text(&sql, " FROM t ORDER BY 1, 2, 3), 2; SELECT 1, 2");
+    assert_int_equal(gate_check_text(buf_str(&sql), NULL, 0, &error), STATUS_OK);
+    sql.len = largest;
+    buf_append_text(&sql, ", 1) FROM t");
+    check_invalid(buf_str(&sql), "more than 10000 columns");
 }
 
 int main(void)
