@@ -265,3 +265,107 @@ def test_execute_of_a_definition_acts(server):
         cursor.execute("DROP TABLE acted")
         with pytest.raises(adbc_driver_manager.Error):
             cursor.execute("SELECT * FROM acted")
+
+
+# --- statements that only look ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sql", [
+    "EXPLAIN SELECT 1", "EXPLAIN ANALYZE SELECT 1", "EXPLAIN (FORMAT json) SELECT 1",
+    "SHOW TABLES", "SHOW ALL TABLES", "SHOW DATABASES", "DESCRIBE looked", "SHOW looked",
+    "SUMMARIZE looked", "PRAGMA show_tables", "PRAGMA table_info('looked')", "PRAGMA table_info(looked)",
+    "pragma Storage_Info('looked')", "PRAGMA database_size", "PRAGMA version", "PRAGMA platform",
+    "PRAGMA database_list", "PRAGMA collations", "PRAGMA functions", "PRAGMA user_agent",
+    "PRAGMA show_tables_expanded", "PRAGMA metadata_info", "PRAGMA show_databases",
+])
+def test_statements_that_only_look(server, sql):
+    with server.flight() as client:
+        if flight_sql.query(client, "SELECT count(*) c FROM duckdb_tables() WHERE table_name = 'looked'"
+                            )["c"].to_pylist() == [0]:
+            flight_sql.update(client, "CREATE TABLE looked AS SELECT 1 AS i, 'x' AS s")
+        descriptor = flight_sql.query_descriptor(sql)
+        schema = client.get_schema(descriptor).schema
+        table = get(client, client.get_flight_info(descriptor))
+        assert table.schema.equals(schema) and table.num_columns > 0
+        assert table.num_rows > 0 or "metadata" in sql
+
+
+@pytest.mark.parametrize("sql", [
+    "PRAGMA threads=3", "PRAGMA memory_limit='1GB'", "PRAGMA enable_profiling", "PRAGMA threads",
+    "SELECT 1; PRAGMA disable_optimizer", "PRAGMA import_database('/tmp')", "CALL pragma_version()",
+])
+def test_pragmas_that_change_something_are_refused(flight, sql):
+    with pytest.raises(pyarrow.flight.FlightUnauthorizedError, match="not allowed"):
+        flight_sql.query(flight, sql)
+
+
+# --- texts --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sql", [
+    "SELECT 1 AS a;", ";;SELECT 1 AS a;;;", "-- first\nSELECT 1 AS a -- last",
+    "/* a /* nested */ comment; */ SELECT 1 AS a", "\ufeffSELECT 1 AS a", "SELECT 1 AS a\r\n;\r\n",
+    "SELECT /* ' */ 1 AS a -- '", "\n\n  SELECT\t1\fAS a", "SELECT 1\u00a0AS a",
+])
+def test_texts_around_a_statement(server, flight, sql):
+    assert flight_sql.query(flight, sql).to_pylist() == [{"a": 1}]
+    assert server.rows(sql) == [{"a": 1}]
+
+
+@pytest.mark.parametrize("sql", ["", "  ", ";", "-- nothing", "/* nothing */ ;", "\ufeff", "/* a /* b */"])
+def test_texts_without_a_statement(server, flight, sql):
+    with pytest.raises(pa.ArrowInvalid, match="no statement"):
+        flight_sql.query(flight, sql)
+    with pytest.raises(pa.ArrowInvalid, match="no statement"):
+        flight_sql.prepare(flight, sql)
+    assert server.query(sql, "json").status in (400, 422)
+
+
+def test_a_comment_without_an_end(flight):
+    with pytest.raises(pa.ArrowInvalid, match="unterminated"):
+        flight_sql.query(flight, "SELECT 1 AS a /* open")
+
+
+def test_bytes_that_are_no_text(server):
+    assert "zero byte" in server.query("SELECT '\0'", "json").json["detail"]
+    response = server.request("POST", "/v1/query", b"SELECT '\xff'", {"content-type": "text/plain"})
+    assert response.status == 400 and "UTF-8" in response.json["detail"]
+
+
+SQL_BYTES_MAX = 10 << 20
+
+
+def test_ten_mebibytes_of_text(server, flight):
+    literal = "SELECT length('{}') AS n"
+    length = SQL_BYTES_MAX - len(literal.format(""))
+    sql = literal.format("x" * length)
+    assert len(sql) == SQL_BYTES_MAX
+    assert flight_sql.query(flight, sql).to_pylist() == [{"n": length}]
+    assert server.value(sql) == length
+    handle, _, _ = flight_sql.prepare(flight, sql)
+    info = flight.get_flight_info(flight_sql.prepared_descriptor(handle))
+    assert get(flight, info).to_pylist() == [{"n": length}]
+    for too_long in (sql + " ", sql + " " * 1000000):
+        with pytest.raises(pa.ArrowInvalid, match="10485760 are the limit: put rows by"):
+            flight_sql.query(flight, too_long)
+        assert server.query(too_long, "json").status in (400, 413)
+
+
+def test_ten_mebibytes_of_values(flight):
+    flight_sql.update(flight, "CREATE TABLE large_text (i INTEGER, s VARCHAR)")
+    start = "INSERT INTO large_text VALUES "
+    row = "({}, '" + "y" * 1000 + "')"
+    rows = (SQL_BYTES_MAX - len(start)) // len(row.format(10000) + ",")
+    sql = start + ",".join(row.format(i) for i in range(rows))
+    assert SQL_BYTES_MAX - 50000 < len(sql) <= SQL_BYTES_MAX
+    assert flight_sql.update(flight, sql) == rows
+    assert flight_sql.query(flight, "SELECT sum(length(s)) AS n FROM large_text"
+                            )["n"].to_pylist() == [1000 * rows]
+
+
+def test_texts_that_would_keep_the_planner_busy(flight):
+    for sql, reason in (("SELECT " + ", ".join("1" for _ in range(10001)), "10000 columns"),
+                        ("; ".join("SELECT 1" for _ in range(1001)), "1000 statements"),
+                        ("SELECT " + "(" * 501 + "1" + ")" * 501, "500 brackets")):
+        with pytest.raises(pa.ArrowInvalid, match=reason):
+            flight_sql.query(flight, sql)
