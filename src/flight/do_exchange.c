@@ -125,7 +125,7 @@ static enum status receive_first(struct flight_call *call, const struct flight_d
                          "{\"sql\": ...}");
     TRY(target_of_descriptor(&arena, first->flight_descriptor, TARGET_TO_READ, &target, error));
     TRY(check_target(&target, error));
-    TRY(flight_create_input(call, error));
+    TRY(flight_create_input(call, false, error));
     return exchange_create(call, target.sql, &call->exchange, error);
 }
 
@@ -134,9 +134,9 @@ enum status do_exchange_receive(struct grpc_call *grpc, struct slice message, st
     struct flight_call *call = flight_call_of(grpc);
     CLEANUP(flight_data_finish) struct flight_data data = {0};
     TRY(flight_data_parse(message, &data, error));
-    upload_expect(grpc, message, &data);
     if (!call->received)
         TRY(receive_first(call, &data, error));
+    upload_expect(input_upload(call->input), grpc, message, &data);
     if (call->answered)
         return STATUS_OK;
     TRY(upload_receive(input_upload(call->input), &data, error));

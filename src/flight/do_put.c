@@ -40,12 +40,20 @@ static enum status start_rows(struct flight_call *call, struct error *error)
     return flight_start(call, error);
 }
 
+/* A statement that fails leaves its input first: why that takes no more, its outcome tells. */
+static bool is_told_by_statement(const struct flight_call *call)
+{
+    return call->query && input_is_abandoned(call->input);
+}
+
 static enum status receive_rows(struct flight_call *call, const struct flight_data *message,
                                 struct error *error)
 {
-    if (call->answered)
+    if (call->answered || input_is_abandoned(call->input))
         return STATUS_OK;
-    TRY(upload_receive(input_upload(call->input), message, error));
+    enum status status = upload_receive(input_upload(call->input), message, error);
+    if (status != STATUS_OK)
+        return is_told_by_statement(call) ? STATUS_OK : status;
     return call->query ? STATUS_OK : start_rows(call, error);
 }
 
@@ -56,7 +64,7 @@ static enum status begin_rows(struct flight_call *call, const struct flight_comm
 {
     if (!command->put_rows)
         return STATUS_OK;
-    TRY(flight_create_input(call, error));
+    TRY(flight_create_input(call, true, error));
     TRY(upload_receive(input_upload(call->input), first, error));
     const struct arrow_schema *schema = upload_schema(input_upload(call->input));
     if (command->put && (!schema || schema->field_count == 0))
@@ -149,7 +157,7 @@ enum status do_put_receive(struct grpc_call *grpc, struct slice message, struct 
     struct flight_call *call = flight_call_of(grpc);
     CLEANUP(flight_data_finish) struct flight_data data = {0};
     TRY(flight_data_parse(message, &data, error));
-    upload_expect(grpc, message, &data);
+    upload_expect(call->input ? input_upload(call->input) : NULL, grpc, message, &data);
     if (!call->received)
         return receive_first(call, &data, error);
     if (call->upload)
@@ -222,7 +230,7 @@ enum status do_put_half_close(struct grpc_call *grpc, struct error *error)
         TRY(upload_commit(call->upload, &result, error));
         answer_upload(call, &result);
     }
-    if (call->input && !call->answered) {
+    if (call->input && !call->answered && !is_told_by_statement(call)) {
         TRY(flight_check_wanted(call, error));
         TRY(input_end(call->input, error));
     }

@@ -126,7 +126,10 @@ MUST_CHECK enum status flight_download_next(struct flight_call *call, struct sli
 /* Opens the call's download of a part of its dataset. On a worker. */
 MUST_CHECK enum status flight_open_stream(struct flight_call *call, struct error *error);
 /* Makes the call's input. */
-MUST_CHECK enum status flight_create_input(struct flight_call *call, struct error *error);
+MUST_CHECK enum status flight_create_input(struct flight_call *call, bool is_passing,
+                                           struct error *error);
+/* Whether the call's input takes another message now; else the call looks again soon. On the loop. */
+bool flight_has_room(struct grpc_call *call);
 /* Frees what a DoExchange holds beside its input. NULL is allowed. */
 struct exchange;
 void exchange_destroy(struct exchange *exchange);

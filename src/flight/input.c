@@ -2,7 +2,7 @@
  * input.c — a private dataset that one statement reads while a client sends it.
  *
  * The batches come through upload.c into an open dataset of the store. How it is kept is not the client's to
- * say: in memory, and on disk where there is no room for it, until the call is over.
+ * say: in memory, until it was read; or until the call is over, and then on disk where there is no room.
  *
  * Runs on: a worker; destroyed anywhere. Owns: the upload, the dataset's name.
  * Leaves out: the call (do_exchange.c, do_put.c), the statement. SPDX-License-Identifier: Apache-2.0
@@ -22,6 +22,7 @@ struct input {
     struct workers *workers;
     struct upload *upload;
     char id[RANDOM_UUID_SIZE + 8];
+    bool is_passing;
     bool is_there; /* the dataset can be found by its id */
     struct work destroy;
 };
@@ -59,6 +60,7 @@ enum status input_create(const struct input_options *options, struct input **out
     snprintf(input->id, sizeof(input->id), ".input-%s", uuid);
     input->store = options->store;
     input->workers = options->workers;
+    input->is_passing = options->is_passing;
     const struct target target = {
         .kind = TARGET_DATASET,
         .id = str_of(input->id),
@@ -70,6 +72,7 @@ enum status input_create(const struct input_options *options, struct input **out
         .target = &target,
         .owner = options->owner,
         .is_open = true,
+        .is_passing = options->is_passing,
     };
     TRY(upload_create(&upload, &input->upload, error));
     *out_input = STEAL(input);
@@ -91,6 +94,16 @@ enum status input_begin(struct input *input, struct error *error)
     TRY(upload_begin(input->upload, error));
     input->is_there = true;
     return STATUS_OK;
+}
+
+bool input_has_room(const struct input *input)
+{
+    return !input->is_passing || upload_has_room(input->upload);
+}
+
+bool input_is_abandoned(const struct input *input)
+{
+    return upload_is_abandoned(input->upload);
 }
 
 enum status input_end(struct input *input, struct error *error)

@@ -18,6 +18,9 @@ struct input_options {
     struct store *store;
     struct workers *workers; /* free what an input held; NULL: its own thread does */
     struct str owner;
+    /* What was read is freed, and the client waits where the statement is behind (input_has_room): the
+     * statement reads it once. Else it is kept, on disk where need be, and may be read as often as one likes. */
+    bool is_passing;
 };
 
 MUST_CHECK enum status input_create(const struct input_options *options, struct input **out_input,
@@ -28,6 +31,10 @@ struct str input_id(const struct input *input);
 struct upload *input_upload(const struct input *input);
 /* Has batch('<id>') find the dataset, open, from now on; the schema is there. */
 MUST_CHECK enum status input_begin(struct input *input, struct error *error);
+/* Whether a message may come now; one that is kept has room always. */
+bool input_has_room(const struct input *input);
+/* Whether its statement has ended, or is about to, and takes no more. */
+bool input_is_abandoned(const struct input *input);
 /* The client has sent everything. */
 MUST_CHECK enum status input_end(struct input *input, struct error *error);
 /* Any thread, at once. NULL is allowed. */

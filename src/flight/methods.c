@@ -9,11 +9,13 @@
  */
 #include "flight/flight_private.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 #define SERVICE "/arrow.flight.protocol.FlightService/"
 /* A stream may be opened before there is something to put; a client that only waits is told what for. */
 #define FIRST_MESSAGE_MS 30000
+#define ROOM_INTERVAL_NS (2 * NANOSECONDS_PER_MILLISECOND)
 
 /* clang-format off */
 static const struct grpc_method methods[] = {
@@ -31,8 +33,8 @@ static const struct grpc_method methods[] = {
      .receive = do_get_receive, .next = do_get_next,
      .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "DoPut", .shape = GRPC_EXCHANGE, .blocking = true, .keeps_messages = true,
-     .first_message_ms = FIRST_MESSAGE_MS, .is_quick = flight_upload_is_quick, .open = flight_open,
-     .receive = do_put_receive,
+     .first_message_ms = FIRST_MESSAGE_MS, .is_quick = flight_upload_is_quick,
+     .has_room = flight_has_room, .open = flight_open, .receive = do_put_receive,
      .half_close = do_put_half_close,
      .next = do_put_next, .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "DoAction", .shape = GRPC_DOWNLOAD, .blocking = true, .open = flight_open,
@@ -218,14 +220,25 @@ enum status flight_run(struct flight_call *call, struct query *query, struct err
     return flight_start(call, error);
 }
 
-enum status flight_create_input(struct flight_call *call, struct error *error)
+enum status flight_create_input(struct flight_call *call, bool is_passing, struct error *error)
 {
     const struct input_options options = {
         .store = call->flight->options.store,
         .workers = call->flight->options.workers,
         .owner = session_user(call->session),
+        .is_passing = is_passing,
     };
     return input_create(&options, &call->input, error);
+}
+
+/* Reading gives no notice; what is left to read then lasts longer than this. */
+bool flight_has_room(struct grpc_call *grpc)
+{
+    struct flight_call *call = flight_call_of(grpc);
+    if (!call->input || input_has_room(call->input))
+        return true;
+    loop_timer_set(grpc->loop, &call->look, loop_now_ns(grpc->loop) + ROOM_INTERVAL_NS);
+    return false;
 }
 
 bool flight_upload_is_quick(struct grpc_call *grpc, struct slice message)

@@ -83,6 +83,7 @@ enum status upload_create(const struct upload_options *options, struct upload **
     upload->options.owner = arena_copy(&upload->arena, options->owner);
     upload->options.ttl_default_ms = options->ttl_default_ms;
     upload->options.is_open = options->is_open;
+    upload->options.is_passing = options->is_passing;
     upload->decoder = ipc_decoder_create(&ipc_limits_default);
     TRY(set_name(upload, options->target, error));
     *out_upload = STEAL(upload);
@@ -181,15 +182,17 @@ static enum status append(struct upload *upload, struct arrow_batch *batch, stru
     return put_append(upload->put, STEAL(taken), error);
 }
 
-void upload_expect(struct grpc_call *call, struct slice message, const struct flight_data *parts)
+void upload_expect(const struct upload *upload, struct grpc_call *call, struct slice message,
+                   const struct flight_data *parts)
 {
     if (parts->data_body.len == 0)
         return;
     atomic_store_explicit(&call->aligned_offset, (size_t)(parts->data_body.ptr - message.ptr),
                           memory_order_relaxed);
     /* Of a compressed batch nothing stays but what comes out of it. */
-    atomic_store_explicit(&call->keeps_messages, ipc_message_is_plain_batch(parts->data_header),
-                          memory_order_relaxed);
+    bool stays =
+        ipc_message_is_plain_batch(parts->data_header) && !(upload && upload->options.is_passing);
+    atomic_store_explicit(&call->keeps_messages, stays, memory_order_relaxed);
 }
 
 enum status upload_receive(struct upload *upload, const struct flight_data *message,
@@ -212,6 +215,16 @@ bool upload_is_quick(const struct upload *upload, const struct flight_data *mess
     return upload->put && size > 0 && size <= upload->quick_bytes &&
            !put_may_block(upload->put, 2 * size) &&
            ipc_message_is_plain_batch(message->data_header);
+}
+
+bool upload_has_room(const struct upload *upload)
+{
+    return !upload->put || put_has_room(upload->put);
+}
+
+bool upload_is_abandoned(const struct upload *upload)
+{
+    return upload->put && put_is_abandoned(upload->put);
 }
 
 enum status upload_begin(struct upload *upload, struct error *error)

@@ -23,20 +23,27 @@ struct upload_options {
     const struct target *target; /* DATASET or STORE; its texts are copied */
     struct str owner;
     uint64_t ttl_default_ms; /* of a new dataset */
-    bool is_open; /* its batches are read as they come (put.h); metadata are not looked at */
+    bool is_open;    /* its batches are read as they come (put.h); metadata are not looked at */
+    bool is_passing; /* and go as they are read: upload_has_room is asked before each message */
 };
 
 /* INVALID_ARGUMENT, UNIMPLEMENTED for a name that nothing can be put under. */
 MUST_CHECK enum status upload_create(const struct upload_options *options,
                                      struct upload **out_upload, struct error *error);
-/* Has the messages that follow come as this one: with their bodies aligned, where columns may stay. */
-void upload_expect(struct grpc_call *call, struct slice message, const struct flight_data *parts);
+/* Has the messages that follow come as this one: with their bodies aligned, where columns may stay. `upload`
+ * may be NULL. */
+void upload_expect(const struct upload *upload, struct grpc_call *call, struct slice message,
+                   const struct flight_data *parts);
 /* Takes one message. Metadata before or with the first batch may be JSON with wishes. */
 MUST_CHECK enum status upload_receive(struct upload *upload, const struct flight_data *message,
                                       struct error *error);
 /* Whether upload_receive would be done with the message in a moment: fewer bytes than it takes to read from
  * the socket, no decompression, no disk. */
 bool upload_is_quick(const struct upload *upload, const struct flight_data *message);
+/* Whether a passing one takes another message now; one that is abandoned does, for its failure to be told. */
+bool upload_has_room(const struct upload *upload);
+/* Whether an open one's readers have left it: it takes nothing more. */
+bool upload_is_abandoned(const struct upload *upload);
 /* Begins the put before the first batch; the schema is there. */
 MUST_CHECK enum status upload_begin(struct upload *upload, struct error *error);
 /* The schema, or NULL before it came. Not a new reference. */

@@ -293,10 +293,13 @@ static enum status half_close(struct call *call, struct error *error)
 }
 
 /* The client sent something that the method may have now. */
-static bool has_input(const struct call *call)
+static bool has_input(struct call *call)
 {
     const struct inbox *inbox = &call->inbox;
-    if (call->half_closed || (call->public.method->in_turn && !call->waiting))
+    const struct grpc_method *method = call->public.method;
+    if (call->half_closed || (method->in_turn && !call->waiting))
+        return false;
+    if (inbox->has_message && method->has_room && !method->has_room(&call->public))
         return false;
     return (inbox->has_message && (inbox->ended || !has_one_request(call))) ||
            inbox_is_drained(inbox);

@@ -2,8 +2,9 @@
  * frame.c — gRPC's framing: 5 bytes of prefix, then the message.
  *
  * A message is copied once, from the transport's read buffer to its place, and what the transport puts
- * there by itself not at all. A large one is given
- * memory as its bytes arrive, so that announcing a size costs a sender as much as sending it.
+ * there by itself not at all. A large one is given memory as its bytes arrive, so that announcing a size
+ * costs a sender as much as sending it, or having sent as much before. Where messages do not stay, their memory
+ * goes round.
  *
  * Runs on the thread of its owner. Owns the message under construction. Leaves out: decompression.
  *
@@ -34,6 +35,7 @@ void frame_reader_finish(struct frame_reader *reader)
 {
     buffer_unref(STEAL(reader->message));
     slab_finish(&reader->slab);
+    recycler_destroy(STEAL(reader->recycler));
     reader->prefix_len = 0;
 }
 
@@ -79,11 +81,17 @@ static enum status read_prefix(struct frame_reader *reader, struct str *bytes, s
     return STATUS_OK;
 }
 
-/* A short stream, and small messages, are not worth a block. */
+/* A short stream, and small messages, are worth neither a block nor a place in the round. */
 static struct buffer *allocate(struct frame_reader *reader, size_t size)
 {
     bool is_much = reader->total_bytes >= SLAB_STREAM_BYTES_MIN && size >= SLAB_MESSAGE_BYTES_MIN;
-    return reader->are_kept && is_much ? slab_take(&reader->slab, size) : buffer_create(size);
+    if (!is_much)
+        return buffer_create(size);
+    if (reader->are_kept)
+        return slab_take(&reader->slab, size);
+    if (!reader->recycler)
+        reader->recycler = recycler_create();
+    return recycler_take(reader->recycler, size);
 }
 
 /* Makes room for `wanted` bytes in all. */
@@ -95,6 +103,7 @@ static void reserve(struct frame_reader *reader, size_t wanted)
     if (wanted <= capacity)
         return;
     size_t larger = size_max(size_max(wanted, 2 * capacity), FIRST_ALLOCATION_BYTES_MAX);
+    larger = size_max(larger, reader->total_bytes);
     struct buffer *grown = allocate(reader, size_min(reader->size, larger) + reader->lead);
     if (reader->filled > 0)
         memcpy(grown->data + reader->lead, reader->message->data + reader->lead, reader->filled);

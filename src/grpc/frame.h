@@ -12,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/cleanup.h"
+#include "base/recycler.h"
 #include "base/slab.h"
 
 #define FRAME_PREFIX_BYTES 5
@@ -29,6 +30,7 @@ struct frame_reader {
     bool is_compressed;     /* the message that was completed last */
     bool are_kept;          /* messages stay in memory: where much comes, large ones share blocks */
     struct slab slab;
+    struct recycler *recycler; /* of large ones that do not stay; NULL: none came yet */
     size_t total_bytes;     /* of complete messages */
     struct buffer *message; /* being filled; NULL between messages */
     size_t lead;            /* unused bytes at its beginning */

@@ -81,6 +81,9 @@ struct grpc_method {
     /* Of a blocking method, may be NULL: whether receive would be done with this message in a moment
      * and without waiting. It then runs on the loop, which saves two switches of threads. */
     bool (*is_quick)(struct grpc_call *call, struct slice message);
+    /* May be NULL: whether the method takes the message that came; else it is asked again when the call is woken,
+     * and the client waits. Loop, never beside receive. */
+    bool (*has_room)(struct grpc_call *call);
     /* Fails the call when no complete request message has come by then; 0: it may take for ever. For
      * methods whose first message tells what is wanted: without it a client that only reads would wait for an
      * answer that cannot come. */

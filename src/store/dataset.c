@@ -69,8 +69,9 @@ static void leave_kept(struct dataset *dataset)
     struct store *store = dataset->store;
     LOCKED(&store->locked.lock);
     list_remove(&dataset->named.kept_link);
-    atomic_fetch_sub(&dataset->account->bytes,
-                     dataset->locked.bytes + dataset->locked.dictionary_bytes);
+    if (!dataset->is_passing)
+        atomic_fetch_sub(&dataset->account->bytes,
+                         dataset->locked.bytes + dataset->locked.dictionary_bytes);
     if (--dataset->account->datasets == 0) {
         (void)map_remove(&store->locked.owners, dataset->owner);
         free(dataset->account);

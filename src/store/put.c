@@ -15,6 +15,10 @@
 
 #include <assert.h>
 
+/* What a passing dataset is ahead of its reader: enough for both to run side by side, little enough to stay in
+ * the processor's cache. */
+#define PASSING_BYTES ((size_t)8 << 20)
+
 /* --- begin ------------------------------------------------------------------------------------- */
 
 /* The dataset of that name that is not over, one reference, or NULL. */
@@ -167,8 +171,10 @@ static enum status stage(struct put *put, const struct put_options *options, str
         .owner = options->owner,
         .ttl_ms = options->ttl_ms > 0 ? options->ttl_ms : ttl_default_ms,
         .schema = put->target ? put->target->schema : options->schema,
+        .transient = options->is_passing,
     };
     put->staged = dataset_make_kept(store, &dataset_options);
+    put->staged->is_passing = options->is_passing;
     if (!is_new || !store->kept_folder || options->durability == DATASET_IN_MEMORY)
         return STATUS_OK;
     put->staged->durability = options->durability;
@@ -273,7 +279,10 @@ static enum status add_batch(struct put *put, struct arrow_batch *batch, struct 
     if (staged->journal)
         TRY(write_to_journal(staged->journal, &taken, error));
     size_t cost = dataset_batch_cost(taken);
-    TRY(charge(put->store, cost, error));
+    if (staged->is_passing)
+        store_charge_always(put->store, cost);
+    else
+        TRY(charge(put->store, cost, error));
     struct dataset_wakes wakes = {.count = 0};
     lock_take(&staged->locked.lock);
     const struct error *failure = staged->locked.error;
@@ -290,25 +299,51 @@ static enum status add_batch(struct put *put, struct arrow_batch *batch, struct 
     return error_copy(error, failure);
 }
 
+/* Charges the owner, who pays for as long as the dataset lives. */
+static enum status charge_dataset(struct put *put, size_t bytes, struct error *error)
+{
+    if (put->staged->is_passing)
+        return STATUS_OK;
+    TRY(put_check_size(put, bytes, error));
+    return put_charge_owner(put->store, put->staged->account, bytes, error);
+}
+
 enum status put_append(struct put *put, struct arrow_batch *batch, struct error *error)
 {
     CLEANUP(arrow_batch_unref) struct arrow_batch *taken = batch;
-    struct store_owner *owner = put->staged->account;
     size_t bytes = dataset_batch_bytes(batch);
     assert(!put->is_committed);
-    TRY(put_check_size(put, bytes, error));
-    TRY(put_charge_owner(put->store, owner, bytes, error));
+    TRY(charge_dataset(put, bytes, error));
     enum status status = add_batch(put, STEAL(taken), error);
     if (status == STATUS_OK)
         put->bytes += bytes;
-    else
-        atomic_fetch_sub(&owner->bytes, bytes);
+    else if (!put->staged->is_passing)
+        atomic_fetch_sub(&put->staged->account->bytes, bytes);
     return status;
 }
 
 bool put_may_block(const struct put *put, size_t bytes)
 {
+    if (put->staged->is_passing)
+        return false;
     return put->staged->journal || store_is_short(put->store, bytes);
+}
+
+/* One that holds nothing takes a batch in any case: so all of them get on, however short memory is. */
+bool put_has_room(const struct put *put)
+{
+    struct dataset *staged = put->staged;
+    LOCKED(&staged->locked.lock);
+    size_t held = staged->locked.held_bytes;
+    if (staged->locked.state != DATASET_OPEN || held == 0)
+        return true;
+    return held < PASSING_BYTES && !store_is_short(put->store, 0);
+}
+
+bool put_is_abandoned(const struct put *put)
+{
+    LOCKED(&put->staged->locked.lock);
+    return put->staged->locked.state == DATASET_FAILED;
 }
 
 /* Who reads an open dataset is told that no more will come. */

@@ -43,6 +43,9 @@ struct put_options {
     /* Who knows its id reads the batches as they come: it is an open dataset until the commit. For a new one
      * in memory, else INVALID_ARGUMENT. */
     bool is_open;
+    /* Of an open one: its batches are freed as they are read, which one reader does, so that it may take any
+     * amount. No bound of the store holds it up; whoever appends asks put_has_room first. */
+    bool is_passing;
 };
 
 #define PUT_TTL_DEFAULT_MS (UINT64_C(3600) * 1000)
@@ -69,6 +72,10 @@ MUST_CHECK enum status put_begin(struct store *store, const struct put_options *
 MUST_CHECK enum status put_append(struct put *put, struct arrow_batch *batch, struct error *error);
 /* Whether appending so many bytes might wait for the disk. */
 bool put_may_block(const struct put *put, size_t bytes);
+/* Of a passing one: whether what was appended and not yet read leaves room for more, or nobody will read. */
+bool put_has_room(const struct put *put);
+/* Of an open one: whether its readers have left it, or it was dropped: nothing is appended any more. */
+bool put_is_abandoned(const struct put *put);
 /* Everything becomes visible at once, as safe as asked for. Errors of put_begin again, where others were
  * faster; then nothing was done. */
 MUST_CHECK enum status put_commit(struct put *put, struct put_result *out_result,

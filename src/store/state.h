@@ -75,6 +75,7 @@ struct dataset {
     struct str owner;
     struct str path;
     bool is_kept;
+    bool is_passing;             /* what is appended goes as it is read: it is not charged to its owner */
     struct store_owner *account; /* of a kept one */
     enum dataset_durability durability;
     struct journal *journal; /* of a durable one; set before others know the dataset */

@@ -9,7 +9,9 @@
  * bound is told to the statement, which is prepared again when that has changed (statement.c).
  *
  * Texts point into the batches: where a column has any, all batches that were read are held until the
- * statement ends. Rows come in order where one thread reads, which is what the engine does wherever order
+ * statement ends. Of a passing dataset (store/put.h), which a statement of the server's own makes reads to put
+ * its rows somewhere, each thread holds the batch that it is at: what takes rows in copies their texts before
+ * it asks for more. Rows come in order where one thread reads, which is what the engine does wherever order
  * matters. The engine's own errors lose their kind on the way out; ours wait at the connection. Filters come
  * by the text of the statement (dataset_filter.h), since the C API hands none down.
  *
@@ -50,6 +52,7 @@ struct batch_scan {
     size_t *columns; /* that are filled; SIZE_MAX: none, only the count is wanted */
     size_t column_count;
     bool holds_batches;
+    bool is_passing;
     struct {
         struct lock lock;
         struct arrow_batch *batch; /* that the next part is of; NULL: the reader's next */
@@ -197,6 +200,7 @@ static enum status scan_open_reader(struct batch_scan *scan, int64_t *out_rows, 
     TRY(dataset_use_open(bind->engine, scan->connection, bind->name, &use, error));
     CLEANUP(dataset_unref) struct dataset *dataset = use.dataset;
     scan->reader = use.reader;
+    scan->is_passing = use.is_passing;
     if (!arrow_schema_equal(dataset_schema(dataset), bind->schema))
         return error_set(
             error, STATUS_ABORTED,
@@ -223,7 +227,8 @@ static enum status scan_take_columns(struct batch_scan *scan, duckdb_init_info i
         const struct scan_plan *plan = &scan->bind->plans[index];
         if (plan->refusal.ptr)
             return error_set(error, STATUS_UNIMPLEMENTED, "%.*s", STR_ARGS(plan->refusal));
-        scan->holds_batches = scan->holds_batches || scan_plan_points(plan);
+        scan->holds_batches =
+            scan->holds_batches || (!scan->is_passing && scan_plan_points(plan));
     }
     return STATUS_OK;
 }

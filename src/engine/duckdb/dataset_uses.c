@@ -81,6 +81,7 @@ static void use_measure(struct dataset_use *use)
     struct dataset_facts facts;
     dataset_facts(use->dataset, &facts);
     use->is_growing = facts.state == DATASET_OPEN;
+    use->is_passing = facts.is_kept && facts.transient;
     use->batches = use->is_growing ? SIZE_MAX : facts.batches;
     use->rows = use->is_growing ? INPUT_ROWS_GUESS : facts.rows;
 }
@@ -142,17 +143,19 @@ void dataset_uses_unpin(struct dataset_uses *uses, struct connection *connection
     }
 }
 
-/* The first of a name counts, however often it was read. */
+/* The first of a name counts, however often it was read. Of one that passes its reader is handed over too. */
 static bool use_find_pinned(struct connection *connection, struct str name,
                             struct dataset_use *out_use)
 {
     LOCKED(&connection->locked.lock);
-    const struct dataset_uses *uses = connection->locked.reads;
+    struct dataset_uses *uses = connection->locked.reads;
     for (size_t i = 0; uses && i < uses->count; i++) {
         if (!uses->items[i].dataset || !str_equal(str_of(uses->items[i].name), name))
             continue;
         *out_use = uses->items[i];
         dataset_ref(out_use->dataset);
+        if (out_use->is_passing)
+            uses->items[i].reader = NULL;
         return true;
     }
     return false;
@@ -166,7 +169,11 @@ enum status dataset_use_open(struct engine *engine, struct connection *connectio
         TRY(use_open(out_use, engine, name, error));
     } else {
         CLEANUP(dataset_unref) struct dataset *dataset = STEAL(out_use->dataset);
-        TRY(dataset_reader_open(dataset, 0, NULL, NULL, &out_use->reader, error));
+        if (!out_use->is_passing)
+            TRY(dataset_reader_open(dataset, 0, NULL, NULL, &out_use->reader, error));
+        if (!out_use->reader)
+            return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                                  "the statement reads twice what is sent to it once");
         out_use->dataset = STEAL(dataset);
     }
     dataset_reader_end_at(out_use->reader, out_use->batches);

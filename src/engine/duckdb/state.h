@@ -99,7 +99,7 @@ struct connection {
         struct lock lock;
         struct condition left;
         bool is_entered;
-        const struct dataset_uses *reads; /* of the statement that runs; NULL: none */
+        struct dataset_uses *reads; /* of the statement that runs; NULL: none */
         struct error cause; /* that a function of ours gave the engine; STATUS_OK: none */
     } locked;
 };
@@ -223,7 +223,8 @@ struct dataset_use {
     struct dataset_reader *reader; /* has it keep its batches */
     size_t batches;                /* of it, so many: what came later is for later statements */
     int64_t rows;
-    bool is_growing; /* the input of an exchange: read until its sender ends it */
+    bool is_growing; /* what a client sends while the statement runs: read until its sender ends it */
+    bool is_passing; /* what was read is gone: one scan reads it, with the reader above */
 };
 /* So that a join goes through what is still coming and keeps the other side. */
 #define INPUT_ROWS_GUESS INT64_C(10000000)

@@ -84,6 +84,12 @@ static void probe_close(struct grpc_call *call)
     probe->closed++;
 }
 
+static bool probe_has_room(struct grpc_call *call)
+{
+    const struct probe *probe = call->service;
+    return !probe->is_full;
+}
+
 #define METHOD(path_text, shape_value, blocks)                                                     \
     {                                                                                              \
         .path = (path_text), .shape = (shape_value), .blocking = (blocks), .open = probe_open,     \
@@ -98,6 +104,15 @@ const struct grpc_method fixture_methods[FIXTURE_METHOD_COUNT] = {
     METHOD("/test.S/Exchange", GRPC_EXCHANGE, false),
     METHOD("/test.S/BlockingUnary", GRPC_UNARY, true),
     METHOD("/test.S/BlockingExchange", GRPC_EXCHANGE, true),
+    {.path = "/test.S/Paced",
+     .shape = GRPC_EXCHANGE,
+     .has_room = probe_has_room,
+     .open = probe_open,
+     .receive = probe_receive,
+     .half_close = probe_half_close,
+     .next = probe_next,
+     .cancel = probe_cancel,
+     .close = probe_close},
 };
 
 static const struct str listed_origins[] = {{.ptr = "http://app.example", .len = 18}};

@@ -32,6 +32,7 @@ struct probe {
     int responses;      /* messages to send */
     struct str response;
     bool wait; /* next says GRPC_WAIT */
+    bool is_full; /* Paced takes no message */
     enum status open_status;
     enum status receive_status;
     enum status half_close_status;
@@ -54,8 +55,8 @@ struct fixture {
     struct fake_request *fake;
 };
 
-/* /test.S/ Unary, Download, Upload, Exchange, BlockingUnary, BlockingExchange. */
-#define FIXTURE_METHOD_COUNT 6
+/* /test.S/ Unary, Download, Upload, Exchange, BlockingUnary, BlockingExchange, Paced (an exchange). */
+#define FIXTURE_METHOD_COUNT 7
 extern const struct grpc_method fixture_methods[FIXTURE_METHOD_COUNT];
 
 /* Request messages have at most 50 bytes; the pages of http://app.example are listed. */

@@ -101,6 +101,53 @@ static void test_exchange(void **state)
     fake_request_end(fixture->fake);
 }
 
+/* What comes meanwhile waits, and its window is not given back; the end does not overtake it. */
+static void test_a_method_without_room_has_its_client_wait(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->probe.wait = true;
+    begin(fixture, "/test.S/Paced");
+    open_call(fixture);
+    SEND(fixture, "\0\0\0\0\1a");
+    assert_string_equal(fixture->probe.messages, "a|");
+    fixture->probe.is_full = true;
+    SEND(fixture, "\0\0\0\0\1b\0\0\0\0\1c");
+    fake_request_end(fixture->fake);
+    assert_string_equal(fixture->probe.messages, "a|");
+    assert_int_equal(fixture->fake->consumed_bytes, 12);
+    assert_int_equal(fixture->probe.half_closed, 0);
+    grpc_call_wake(fixture->probe.call);
+    loop_run_once(fixture->loop, 0);
+    assert_int_equal(fixture->probe.received, 1);
+    fixture->probe.is_full = false;
+    fixture->probe.wait = false;
+    grpc_call_wake(fixture->probe.call);
+    loop_run_once(fixture->loop, 0);
+    assert_string_equal(fixture->probe.messages, "a|b|c|");
+    assert_int_equal(fixture->fake->consumed_bytes, 18);
+    assert_int_equal(fixture->probe.half_closed, 1);
+    assert_ok(fixture);
+}
+
+/* One that has no room may still answer: the call's end does not wait for what it does not take. */
+static void test_a_method_without_room_may_end_the_call(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->probe.wait = true;
+    fixture->probe.responses = 0;
+    begin(fixture, "/test.S/Paced");
+    open_call(fixture);
+    fixture->probe.is_full = true;
+    SEND(fixture, "\0\0\0\0\1a");
+    fixture->probe.wait = false;
+    grpc_call_wake(fixture->probe.call);
+    loop_run_once(fixture->loop, 0);
+    assert_int_equal(fixture->probe.received, 0);
+    assert_int_equal(fixture->probe.closed, 1);
+    assert_ok(fixture);
+    fake_request_end(fixture->fake);
+}
+
 static void test_empty_exchange(void **state)
 {
     struct fixture *fixture = *state;
@@ -500,6 +547,8 @@ int main(void)
         TEST(test_download_of_nothing),
         TEST(test_upload),
         TEST(test_exchange),
+        TEST(test_a_method_without_room_has_its_client_wait),
+        TEST(test_a_method_without_room_may_end_the_call),
         TEST(test_empty_exchange),
         TEST(test_held_bytes),
         TEST(test_held_bytes_of_a_worker),

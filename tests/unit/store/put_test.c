@@ -112,6 +112,94 @@ static void nothing_is_added_to_an_open_put_that_was_stopped(void **state)
     put_destroy(put);
 }
 
+static struct put *begin_passing(struct world *world, const char *id)
+{
+    const struct put_options options = {.id = str_of(id),
+                                        .mode = PUT_CREATE,
+                                        .schema = world->schema,
+                                        .is_open = true,
+                                        .is_passing = true};
+    struct put *put = NULL;
+    if (put_begin(world->store, &options, &put, &world->error) != STATUS_OK)
+        fail_msg("%s", world->error.message);
+    return put;
+}
+
+/* Many times what a dataset, its owner and the store may hold. */
+static void what_passes_is_freed_as_it_is_read(void **state)
+{
+    struct world *world = *state;
+    store_destroy(world->store);
+    world->memory_bytes_max = world->kept_bytes_max = world->owner_bytes_max = 1 << 20;
+    open_store(world);
+    struct put *put = begin_passing(world, ".in");
+    struct dataset_reader *reader = read_open(world, ".in");
+    size_t before = store_bytes(world->store);
+    for (int64_t i = 0; i < 200; i++) {
+        assert_true(put_has_room(put));
+        add(world, put, i);
+        expect_batch(reader, i);
+        assert_true(store_bytes(world->store) <= before);
+    }
+    commit(world, put);
+    expect_step(reader, DATASET_END);
+    dataset_reader_close(reader);
+    put_destroy(put);
+    assert_int_equal(find(world, ".in"), STATUS_NOT_FOUND);
+    assert_int_equal(each_file(world, NULL), 0);
+}
+
+static void what_passes_has_room_as_it_is_read(void **state)
+{
+    struct world *world = *state;
+    struct put *put = begin_passing(world, ".in");
+    struct dataset_reader *reader = read_open(world, ".in");
+    int64_t count = 0;
+    for (; put_has_room(put); count++)
+        add(world, put, count);
+    assert_in_range(count * BIG_ROWS * 8, 1 << 20, 16 << 20);
+    for (int64_t i = 0; i < 2; i++)
+        expect_batch(reader, i);
+    assert_true(put_has_room(put));
+    put_destroy(put);
+    dataset_reader_close(reader);
+}
+
+/* Where memory is short, one batch at a time gets through. */
+static void what_passes_gets_on_where_memory_is_short(void **state)
+{
+    struct world *world = *state;
+    store_destroy(world->store);
+    world->memory_bytes_max = 1000;
+    open_store(world);
+    struct put *put = begin_passing(world, ".in");
+    struct dataset_reader *reader = read_open(world, ".in");
+    for (int64_t i = 0; i < 3; i++) {
+        assert_true(put_has_room(put));
+        add(world, put, i);
+        assert_false(put_has_room(put));
+        expect_batch(reader, i);
+    }
+    put_destroy(put);
+    dataset_reader_close(reader);
+}
+
+static void what_passes_knows_that_its_reader_left(void **state)
+{
+    struct world *world = *state;
+    struct put *put = begin_passing(world, ".in");
+    struct dataset_reader *reader = read_open(world, ".in");
+    while (put_has_room(put))
+        add(world, put, 0);
+    assert_false(put_is_abandoned(put));
+    dataset_reader_close(reader);
+    assert_true(put_is_abandoned(put));
+    assert_true(put_has_room(put));
+    assert_int_equal(put_append(put, big_batch(world->schema, 0), &world->error), STATUS_CANCELLED);
+    put_destroy(put);
+    assert_int_equal(find(world, ".in"), STATUS_NOT_FOUND);
+}
+
 static void an_abandoned_put_leaves_nothing(void **state)
 {
     struct world *world = *state;
@@ -714,6 +802,10 @@ int main(void)
         TEST(an_open_put_is_read_as_it_comes),
         TEST(readers_of_an_abandoned_open_put_are_told),
         TEST(nothing_is_added_to_an_open_put_that_was_stopped),
+        TEST(what_passes_is_freed_as_it_is_read),
+        TEST(what_passes_has_room_as_it_is_read),
+        TEST(what_passes_gets_on_where_memory_is_short),
+        TEST(what_passes_knows_that_its_reader_left),
         TEST(an_abandoned_put_leaves_nothing),
         TEST(modes),
         TEST(a_reader_of_a_replaced_dataset_ends_in_peace),
