@@ -2,7 +2,9 @@
  * workers.c — the pool: one lock, one condition, a bounded list.
  *
  * A worker that finishes a piece of work looks for the next before it sleeps, so a signal is only given
- * when somebody sleeps, and after the lock was given back: the woken worker finds it free.
+ * when somebody sleeps, and after the lock was given back: the woken worker finds it free. One is on its
+ * way at a time: the one who wakes up and leaves work behind wakes the next before it begins. Short work that
+ * comes in a burst is then done by few threads, instead of each piece paying for a switch.
  *
  * Runs on: submit and cancel on any thread, work on the pool's. Owns: its threads; work only from the
  * moment it was submitted until `run` is called. Not done here: priorities, time limits.
@@ -30,6 +32,7 @@ struct workers {
         size_t queued;
         size_t busy;
         size_t asleep;
+        bool is_waking; /* a signal was given, and nobody woke up since */
         bool stopping;
     } locked;
 };
@@ -43,10 +46,21 @@ static struct work *take(struct workers *workers)
         workers->locked.asleep++;
         condition_wait(&workers->locked.ready, &workers->locked.lock);
         workers->locked.asleep--;
+        workers->locked.is_waking = false;
     }
     workers->locked.queued--;
     workers->locked.busy++;
     return CONTAINER_OF(list_take_first(&workers->locked.queue), struct work, link);
+}
+
+/* Whether somebody is to be woken for what is in the queue; the caller does so when it has given the lock
+ * back. */
+static bool must_wake(struct workers *workers)
+{
+    bool wake =
+        workers->locked.queued > 0 && workers->locked.asleep > 0 && !workers->locked.is_waking;
+    workers->locked.is_waking |= wake;
+    return wake;
 }
 
 static void worker_main(void *argument)
@@ -55,7 +69,10 @@ static void worker_main(void *argument)
     lock_take(&workers->locked.lock);
     struct work *work;
     while ((work = take(workers))) {
+        bool wake = must_wake(workers);
         lock_give(&workers->locked.lock);
+        if (wake)
+            condition_signal(&workers->locked.ready);
         work->run(work);
         lock_take(&workers->locked.lock);
         workers->locked.busy--;
@@ -117,11 +134,12 @@ static bool enqueue(struct workers *workers, struct work *work, size_t *out_queu
 {
     LOCKED(&workers->locked.lock);
     *out_queued = workers->locked.queued;
-    *out_wake = workers->locked.asleep > 0;
+    *out_wake = false;
     if (workers->locked.stopping || workers->locked.queued >= workers->queue_max)
         return false;
     list_append(&workers->locked.queue, &work->link);
     workers->locked.queued++;
+    *out_wake = must_wake(workers);
     return true;
 }
 
