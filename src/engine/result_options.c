@@ -12,6 +12,12 @@ const char *const result_option_names[] = {"max-message-bytes", "dictionaries", 
                                            "row-limit", "views"};
 const size_t result_option_count = ARRAY_COUNT(result_option_names);
 
+const char *const session_option_names[ENGINE_SESSION_SETTING_COUNT] = {
+    [SESSION_CATALOG] = "catalog",
+    [SESSION_SCHEMA] = "schema",
+    [SESSION_TIME_ZONE] = "time-zone",
+};
+
 static bool set_message_bytes(struct engine_result_options *options, struct str text)
 {
     uint64_t bytes;

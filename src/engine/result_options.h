@@ -18,6 +18,9 @@
 extern const char *const result_option_names[];
 extern const size_t result_option_count;
 
+/* What a session has set (enum engine_session_setting): "catalog", "schema", "time-zone". */
+extern const char *const session_option_names[ENGINE_SESSION_SETTING_COUNT];
+
 /* The largest message a client may ask for. */
 #define RESULT_MESSAGE_BYTES_MAX ((size_t)64 << 20)
 

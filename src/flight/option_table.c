@@ -70,9 +70,6 @@ static const struct {
 
 /* --- all of them ---------------------------------------------------------------------------------- */
 
-static const char *const setting_names[ENGINE_SESSION_SETTING_COUNT] = {
-    [SESSION_CATALOG] = "catalog", [SESSION_SCHEMA] = "schema", [SESSION_TIME_ZONE] = "time-zone"};
-
 /* What clients send beside our own names. */
 static const struct {
     const char *alias;
@@ -88,7 +85,7 @@ size_t option_count(void)
 const char *option_name(size_t option)
 {
     if (option < ENGINE_SESSION_SETTING_COUNT)
-        return setting_names[option];
+        return session_option_names[option];
     option -= ENGINE_SESSION_SETTING_COUNT;
     if (option < result_option_count)
         return result_option_names[option];

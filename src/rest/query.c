@@ -31,16 +31,19 @@ static enum status check_content_type(const struct rest_exchange *exchange, stru
                           STR_ARGS(type));
 }
 
-/* Query parameters beside result_option_names. */
+/* Query parameters beside result_option_names and session_option_names. */
 static const char *const parameter_names[] = {"format", "int64", "keep", "timeout-ms"};
 
 static enum status check_parameters(const struct http_request *input, struct error *error)
 {
-    size_t count = ARRAY_COUNT(parameter_names) + result_option_count;
+    size_t count =
+        ARRAY_COUNT(parameter_names) + result_option_count + ENGINE_SESSION_SETTING_COUNT;
     const char **names = ARENA_NEW_ARRAY(input->arena, const char *, count);
     memcpy(names, parameter_names, sizeof(parameter_names));
     memcpy(names + ARRAY_COUNT(parameter_names), result_option_names,
            result_option_count * sizeof(*names));
+    memcpy(names + count - ENGINE_SESSION_SETTING_COUNT, session_option_names,
+           sizeof(session_option_names));
     return rest_check_parameters(input, names, count, error);
 }
 
@@ -115,6 +118,11 @@ static enum status prepare(struct rest_exchange *exchange, struct query_spec *sp
                               "the statement is empty; send SQL text or {\"sql\": ...}");
     CLEANUP(engine_session_unref)
     struct engine_session *session = engine_session_open(options->engine);
+    for (size_t i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++) {
+        struct str text = option_text(exchange, session_option_names[i]);
+        if (text.len > 0)
+            TRY(engine_session_set(session, (enum engine_session_setting)i, text, error));
+    }
     spec->session = session;
     TRY(query_prepare(options->queries, spec, &exchange->reply.query, error));
     /* A statement without rows leaves nothing to be kept. */

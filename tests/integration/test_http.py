@@ -291,3 +291,28 @@ def test_chunked_request_body(server):
         connection.request("POST", "/v1/query?format=csv", iter([b"SELECT ", b"1", b" AS v"]),
                            encode_chunked=True, headers={"transfer-encoding": "chunked"})
         assert connection.getresponse().read() == b"v\r\n1\r\n"
+
+
+def test_options_of_a_session_are_parameters_and_headers(server):
+    assert server.query("CREATE SCHEMA IF NOT EXISTS by_http").status == 200
+    sql = "SELECT current_schema() AS s, hour(TIMESTAMPTZ '2024-01-01 00:00:00+00') AS h"
+    plain = server.query(sql, "json")
+    assert plain.json["data"] == [{"s": "main", "h": 0}]
+    asked = server.query(sql, "json", parameters="&schema=BY_HTTP&time-zone=asia/tokyo")
+    assert asked.json["data"] == [{"s": "by_http", "h": 9}]
+    by_header = server.query(sql, "json", {"Volley-Schema": "by_http", "Volley-Catalog": "memory"})
+    assert by_header.json["data"] == [{"s": "by_http", "h": 0}]
+    assert server.query(sql, "json").json["data"] == plain.json["data"]
+
+
+@pytest.mark.parametrize("parameters, message", [
+    ("&schema=absent", "there is no schema 'absent'"),
+    ("&catalog=volley", "there is no catalog 'volley'"),
+    ("&time-zone=%2B02:00", "there is no time zone '+02:00'"),
+    ("&timeout-ms=0", "option timeout-ms takes a number of milliseconds above 0, not '0'"),
+    ("&max-message-bytes=x", "option max-message-bytes takes"),
+])
+def test_a_value_that_an_option_does_not_take(server, parameters, message):
+    answer = server.query("SELECT 1", "json", parameters=parameters)
+    assert answer.status == 422 or answer.status == 400
+    assert message in answer.text

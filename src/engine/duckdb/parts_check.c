@@ -61,12 +61,11 @@ static enum status check_copy(const struct part_maker *maker)
     return STATUS_OK;
 }
 
-/* RESET x, SET x = DEFAULT, SET TIME ZONE LOCAL. */
+/* RESET x, SET x = DEFAULT. */
 static bool is_reset(const struct part_maker *maker)
 {
     const struct sql_token *last = token_at(maker, maker->token_count - 1);
-    return token_is_word(token_at(maker, 0), "reset") || token_is_word(last, "default") ||
-           token_is_word(last, "local");
+    return token_is_word(token_at(maker, 0), "reset") || token_is_word(last, "default");
 }
 
 /* SET and RESET: the setting's name, past SESSION, LOCAL and the like. */

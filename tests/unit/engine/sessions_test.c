@@ -124,6 +124,75 @@ static void test_statement_follows_its_session(void **state)
     execute_in(session, "DROP TABLE follow");
 }
 
+static void assert_setting(struct engine_session *session, enum engine_session_setting setting,
+                           const char *expected)
+{
+    char *value = engine_session_value(session, setting);
+    assert_string_equal(value, expected);
+    free(value);
+}
+
+static enum status set(struct engine_session *session, enum engine_session_setting setting,
+                       const char *value)
+{
+    struct error error = ERROR_NONE;
+    return engine_session_set(session, setting, str_of(value), &error);
+}
+
+static void test_settings_by_name(void **state)
+{
+    (void)state;
+    CLEANUP(engine_session_unref) struct engine_session *a = engine_session_open(engine.engine);
+    CLEANUP(engine_session_unref) struct engine_session *b = engine_session_open(engine.engine);
+    assert_setting(a, SESSION_CATALOG, "memory");
+    assert_setting(a, SESSION_SCHEMA, "main");
+    assert_setting(a, SESSION_TIME_ZONE, "UTC");
+    execute_in(b, "CREATE SCHEMA \"quo\"\"ted 'one'\"");
+    assert_int_equal(set(a, SESSION_SCHEMA, "QUO\"TED 'ONE'"), STATUS_OK);
+    assert_setting(a, SESSION_SCHEMA, "quo\"ted 'one'");
+    execute_in(a, "CREATE TABLE placed AS SELECT 4 AS x");
+    assert_int_equal(number_in(b, "SELECT x FROM \"quo\"\"ted 'one'\".placed"), 4);
+    assert_setting(b, SESSION_SCHEMA, "main");
+    assert_int_equal(set(a, SESSION_TIME_ZONE, "asia/TOKYO"), STATUS_OK);
+    assert_setting(a, SESSION_TIME_ZONE, "Asia/Tokyo");
+    assert_int_equal(number_in(a, "SELECT hour(TIMESTAMPTZ '2026-01-01 00:00:00+00')"), 9);
+    execute_in(a, "SELECT 'UTC'::TIME_ZONE");
+    static const struct {
+        enum engine_session_setting setting;
+        const char *value;
+    } refused[] = {
+        {SESSION_CATALOG, "absent"},  {SESSION_CATALOG, "volley"},      {SESSION_CATALOG, "system"},
+        {SESSION_CATALOG, "temp"},    {SESSION_CATALOG, "memory'; --"}, {SESSION_SCHEMA, "absent"},
+        {SESSION_SCHEMA, "main; --"}, {SESSION_TIME_ZONE, "+02:00"},    {SESSION_TIME_ZONE, "Mars"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(refused); i++)
+        assert_int_equal(set(a, refused[i].setting, refused[i].value), STATUS_INVALID_ARGUMENT);
+    assert_setting(a, SESSION_SCHEMA, "quo\"ted 'one'");
+    execute_in(a, "RESET TimeZone");
+    assert_setting(a, SESSION_TIME_ZONE, "UTC");
+    assert_int_equal(set(a, SESSION_SCHEMA, ""), STATUS_OK);
+    assert_setting(a, SESSION_SCHEMA, "main");
+    execute_in(b, "DROP SCHEMA \"quo\"\"ted 'one'\" CASCADE");
+}
+
+static void test_close_takes_back_what_others_would_meet(void **state)
+{
+    (void)state;
+    CLEANUP(engine_session_unref) struct engine_session *a = engine_session_open(engine.engine);
+    CLEANUP(engine_statement_destroy) struct engine_statement *unread = NULL;
+    struct error error = ERROR_NONE;
+    test_execute(&engine, "CREATE TABLE met (a INTEGER)");
+    execute_in(a, "BEGIN");
+    execute_in(a, "INSERT INTO met VALUES (1)");
+    assert_int_equal(engine_prepare(a, STR("FROM met"), NULL, &unread, &error), STATUS_OK);
+    assert_true(engine_session_close(a));
+    assert_false(engine_session_in_transaction(a));
+    test_execute(&engine, "ALTER TABLE met ADD COLUMN b INTEGER");
+    test_rows(&engine, "SELECT count(*) FROM met", "0");
+    assert_true(engine_session_close(a));
+    test_execute(&engine, "DROP TABLE met");
+}
+
 static void test_temporary_objects(void **state)
 {
     (void)state;
@@ -491,6 +560,8 @@ int main(void)
         cmocka_unit_test(test_transactions),
         cmocka_unit_test(test_session_end_rolls_back),
         cmocka_unit_test(test_statement_follows_its_session),
+        cmocka_unit_test(test_settings_by_name),
+        cmocka_unit_test(test_close_takes_back_what_others_would_meet),
         cmocka_unit_test(test_temporary_objects),
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_several),

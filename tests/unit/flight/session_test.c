@@ -1,7 +1,8 @@
 /*
  * session_test.c — who may be closed for a new session, and what a sweep takes.
  *
- * The engine's sessions are stood in for here, so that a test says which of them is in a transaction.
+ * The engine's sessions and the calls' headers are stood in for here, so that a test says which session is in a
+ * transaction and sees what a client is told.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>
@@ -13,6 +14,9 @@
 
 #include "base/memory.h"
 #include "flight/session.h"
+
+#include <stdio.h>
+#include <string.h>
 
 #define HOUR_MS ((uint64_t)3600 * 1000)
 #define CONNECTIONS_MAX 4096
@@ -69,20 +73,57 @@ struct fixture {
     struct engine engine;
     struct sessions *sessions;
     struct arena arena;
+    char cookie[64]; /* the last one that an answer set; "": taken back */
+    char bearer[64]; /* the last one */
+    size_t cookie_count;
 };
 
-static struct fixture *start(size_t count_max, uint64_t idle_timeout_ms)
+/* A copy of what stands behind `prefix`, up to `end`. */
+static void keep(char out[64], struct str value, const char *prefix, char end)
+{
+    struct str rest = str_slice(value, strlen(prefix), value.len);
+    struct str text = str_split(&rest, end);
+    assert_true(str_starts_with(value, str_of(prefix)) && text.len < 64);
+    memcpy(out, text.ptr, text.len);
+    out[text.len] = '\0';
+}
+
+void grpc_call_add_header(struct grpc_call *call, struct str name, struct str value)
+{
+    struct fixture *fixture = call->service;
+    if (str_equal(name, STR("authorization"))) {
+        keep(fixture->bearer, value, "Bearer ", '\n');
+        return;
+    }
+    assert_true(str_equal(name, STR("set-cookie")));
+    keep(fixture->cookie, value, "arrow_flight_session_id=", ';');
+    fixture->cookie_count++;
+}
+
+bool grpc_call_metadata(struct grpc_call *call, struct str name, struct str *out_value)
+{
+    return false;
+}
+
+static struct fixture *start_with(const struct sessions_options *options)
 {
     struct fixture *fixture = NEW(struct fixture);
     arena_init(&fixture->arena);
-    fixture->sessions = sessions_create(&(struct sessions_options){
-        .engine = &fixture->engine,
+    struct sessions_options own = *options;
+    own.engine = &fixture->engine;
+    own.prepared_max = 1;
+    fixture->sessions = sessions_create(&own);
+    return fixture;
+}
+
+static struct fixture *start(size_t count_max, uint64_t idle_timeout_ms)
+{
+    return start_with(&(struct sessions_options){
         .connection_sessions = true,
         .idle_timeout_ms = idle_timeout_ms,
+        .orphan_ms = HOUR_MS,
         .count_max = count_max,
-        .prepared_max = 1,
     });
-    return fixture;
 }
 
 static void end(struct fixture *fixture)
@@ -93,14 +134,69 @@ static void end(struct fixture *fixture)
     free(fixture);
 }
 
-/* The session of a call on that connection. */
+/* The session of a call on that connection, with a header (empty: none). */
+static enum status call_with(struct fixture *fixture, uint64_t connection_id, struct str name,
+                             struct str value, struct session **out_session)
+{
+    struct http_header header = {.name = name, .value = value};
+    struct grpc_call call = {
+        .service = fixture,
+        .metadata = {.items = &header, .count = name.len > 0},
+        .connection_id = connection_id,
+        .peer = STR("test"),
+        .arena = &fixture->arena,
+    };
+    struct error error = ERROR_NONE;
+    return sessions_resolve(fixture->sessions, &call, out_session, &error);
+}
+
 static enum status call_on(struct fixture *fixture, uint64_t connection_id,
                            struct session **out_session)
 {
-    struct grpc_call call = {
-        .connection_id = connection_id, .peer = STR("test"), .arena = &fixture->arena};
-    struct error error = ERROR_NONE;
-    return sessions_resolve(fixture->sessions, &call, out_session, &error);
+    return call_with(fixture, connection_id, STR_EMPTY, STR_EMPTY, out_session);
+}
+
+/* The status of a whole call with the cookie, among others. */
+static enum status call_with_cookie(struct fixture *fixture, uint64_t connection_id,
+                                    const char *cookie, bool *out_made)
+{
+    char value[128];
+    struct session *session = NULL;
+    snprintf(value, sizeof(value), "a=b; arrow_flight_session_id=%s ;c=d", cookie);
+    fixture->engine.newest = NULL;
+    enum status status = call_with(fixture, connection_id, STR("cookie"), str_of(value), &session);
+    *out_made = fixture->engine.newest != NULL;
+    session_unref(session);
+    return status;
+}
+
+static void assert_found_by_cookie(struct fixture *fixture, uint64_t connection_id,
+                                   const char *cookie)
+{
+    bool made;
+    assert_int_equal(call_with_cookie(fixture, connection_id, cookie, &made), STATUS_OK);
+    assert_false(made);
+}
+
+/* A whole call with Basic credentials. True when it made a new session. */
+static bool use_basic(struct fixture *fixture, uint64_t connection_id, const char *base64)
+{
+    char value[64];
+    CLEANUP(session_unref) struct session *session = NULL;
+    snprintf(value, sizeof(value), "Basic %s", base64);
+    fixture->engine.newest = NULL;
+    assert_int_equal(
+        call_with(fixture, connection_id, STR("authorization"), str_of(value), &session),
+        STATUS_OK);
+    return fixture->engine.newest != NULL;
+}
+
+static enum status use_bearer(struct fixture *fixture, uint64_t connection_id, const char *bearer)
+{
+    char value[64];
+    CLEANUP(session_unref) struct session *session = NULL;
+    snprintf(value, sizeof(value), "Bearer %s", bearer);
+    return call_with(fixture, connection_id, STR("authorization"), str_of(value), &session);
 }
 
 /* A whole call. True when it made a new session. */
@@ -242,6 +338,143 @@ static void closing_takes_only_that_session(void **state)
     end(fixture);
 }
 
+static void a_connection_gets_its_cookie_once(void **state)
+{
+    struct fixture *fixture = start(10, HOUR_MS);
+    assert_true(use(fixture, 1));
+    assert_false(use(fixture, 1));
+    assert_int_equal(fixture->cookie_count, 1);
+    char cookie[64];
+    memcpy(cookie, fixture->cookie, sizeof(cookie));
+    assert_found_by_cookie(fixture, 1, cookie);
+    assert_found_by_cookie(fixture, 2, cookie);
+    assert_int_equal(fixture->cookie_count, 1);
+    assert_true(use(fixture, 2));
+    end(fixture);
+}
+
+static void a_client_with_its_cookie_comes_back_after_its_connection(void **state)
+{
+    struct fixture *fixture = start(10, HOUR_MS);
+    char cookie[64];
+    use_in_transaction(fixture, 1);
+    memcpy(cookie, fixture->cookie, sizeof(cookie));
+    assert_found_by_cookie(fixture, 1, cookie);
+    sessions_disconnect(fixture->sessions, 1);
+    sessions_sweep(fixture->sessions);
+    assert_found_by_cookie(fixture, 2, cookie);
+    assert_false(use(fixture, 2)); /* it belongs to this connection now */
+    sessions_disconnect(fixture->sessions, 1);
+    sessions_sweep(fixture->sessions);
+    assert_int_equal(fixture->engine.open_count, 1);
+    end(fixture);
+}
+
+static void who_does_not_come_back_in_time_finds_nothing(void **state)
+{
+    struct fixture *fixture = start_with(&(struct sessions_options){
+        .connection_sessions = true, .idle_timeout_ms = HOUR_MS, .count_max = 10});
+    char cookie[64];
+    bool made;
+    assert_true(use(fixture, 1));
+    memcpy(cookie, fixture->cookie, sizeof(cookie));
+    assert_found_by_cookie(fixture, 1, cookie);
+    sessions_sweep(fixture->sessions);
+    assert_int_equal(fixture->engine.open_count, 1);
+    sessions_disconnect(fixture->sessions, 1);
+    sessions_sweep(fixture->sessions);
+    assert_int_equal(fixture->engine.open_count, 0);
+    assert_int_equal(call_with_cookie(fixture, 2, cookie, &made), STATUS_NOT_FOUND);
+    assert_false(made);
+    assert_string_equal(fixture->cookie, ""); /* taken back */
+    end(fixture);
+}
+
+static void who_may_come_back_makes_room_before_who_is_there(void **state)
+{
+    struct fixture *fixture = start(2, HOUR_MS);
+    char cookie[64];
+    bool made;
+    assert_true(use(fixture, 1));
+    assert_true(use(fixture, 2));
+    memcpy(cookie, fixture->cookie, sizeof(cookie));
+    assert_found_by_cookie(fixture, 2, cookie);
+    fixture->engine.newest = NULL;
+    sessions_disconnect(fixture->sessions, 2);
+    assert_true(use(fixture, 3));
+    assert_false(use(fixture, 1));
+    assert_int_equal(call_with_cookie(fixture, 4, cookie, &made), STATUS_NOT_FOUND);
+    end(fixture);
+}
+
+static void basic_credentials_are_a_session_for_each_connection_and_name(void **state)
+{
+    struct fixture *fixture = start(100, HOUR_MS);
+    assert_true(use_basic(fixture, 1, "YTp4"));  /* a:x */
+    assert_false(use_basic(fixture, 1, "YTp5")); /* a:y */
+    assert_true(use_basic(fixture, 1, "Yjp4"));  /* b:x */
+    assert_true(use_basic(fixture, 2, "YTp4"));
+    assert_true(use(fixture, 1));
+    assert_int_equal(use_bearer(fixture, 3, fixture->bearer), STATUS_OK);
+    /* Who uses the bearer has left the connection: its end is not the session's. */
+    assert_true(use_basic(fixture, 2, "YTp4"));
+    sessions_disconnect(fixture->sessions, 1);
+    sessions_sweep(fixture->sessions);
+    assert_true(use(fixture, 1));
+    end(fixture);
+}
+
+static void a_connection_remembers_so_many_names(void **state)
+{
+    struct fixture *fixture = start(1000, HOUR_MS);
+    char base64[8] = "AAo6";
+    for (int i = 0; i < 200; i++) {
+        base64[0] = (char)('A' + i / 26);
+        base64[1] = (char)('A' + i % 26);
+        use_basic(fixture, 1, base64);
+    }
+    sessions_disconnect(fixture->sessions, 1);
+    assert_true(fixture->engine.open_count > 0 && fixture->engine.open_count <= 200);
+    end(fixture);
+}
+
+static void a_bearer_that_was_closed_is_refused(void **state)
+{
+    struct fixture *fixture = start(10, HOUR_MS);
+    struct session *session = NULL;
+    assert_int_equal(call_with(fixture, 1, STR("authorization"), STR("Basic YTp4"), &session),
+                     STATUS_OK);
+    assert_int_equal(use_bearer(fixture, 9, fixture->bearer), STATUS_OK);
+    assert_true(sessions_close(fixture->sessions, session));
+    session_unref(session);
+    assert_int_equal(use_bearer(fixture, 1, fixture->bearer), STATUS_UNAUTHENTICATED);
+    assert_int_equal(use_bearer(fixture, 1, ""), STATUS_UNAUTHENTICATED);
+    end(fixture);
+}
+
+static void a_call_of_its_own_is_kept_on_request(void **state)
+{
+    struct fixture *fixture =
+        start_with(&(struct sessions_options){.idle_timeout_ms = HOUR_MS, .count_max = 10});
+    struct grpc_call call = {.service = fixture, .peer = STR("test"), .arena = &fixture->arena};
+    struct session *session = NULL;
+    struct error error = ERROR_NONE;
+    assert_true(use(fixture, 1));
+    assert_true(use(fixture, 1));
+    assert_int_equal(fixture->engine.open_count, 0);
+    assert_int_equal(sessions_resolve(fixture->sessions, &call, &session, &error), STATUS_OK);
+    assert_int_equal(sessions_keep(fixture->sessions, &call, &session, &error), STATUS_OK);
+    struct session *kept = session;
+    assert_int_equal(sessions_keep(fixture->sessions, &call, &session, &error), STATUS_OK);
+    assert_ptr_equal(session, kept);
+    session_unref(session);
+    assert_int_equal(fixture->cookie_count, 1);
+    char cookie[64];
+    memcpy(cookie, fixture->cookie, sizeof(cookie));
+    assert_found_by_cookie(fixture, 7, cookie);
+    end(fixture);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +487,14 @@ int main(void)
         cmocka_unit_test(sweeps_what_was_unused_too_long),
         cmocka_unit_test(passes_over_a_held_session_once),
         cmocka_unit_test(closing_takes_only_that_session),
+        cmocka_unit_test(a_connection_gets_its_cookie_once),
+        cmocka_unit_test(a_client_with_its_cookie_comes_back_after_its_connection),
+        cmocka_unit_test(who_does_not_come_back_in_time_finds_nothing),
+        cmocka_unit_test(who_may_come_back_makes_room_before_who_is_there),
+        cmocka_unit_test(basic_credentials_are_a_session_for_each_connection_and_name),
+        cmocka_unit_test(a_connection_remembers_so_many_names),
+        cmocka_unit_test(a_bearer_that_was_closed_is_refused),
+        cmocka_unit_test(a_call_of_its_own_is_kept_on_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
