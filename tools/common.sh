@@ -62,10 +62,13 @@ once() {
     printf '%s\n' "$stamp" >"$cache/stamps/$name"
 }
 
-# What the tests and the benchmark import, at exact versions.
+# What the tests and the benchmark import, at exact versions. The dialects come without what they ask for:
+# they pin other versions of the driver and of pyarrow than the ones tested here.
 python_environment() {
     rm -rf "$cache/venv"
     python3 -m venv "$cache/venv" &&
         "$cache/venv/bin/pip" install --quiet --disable-pip-version-check \
-            -r "$repository/tests/requirements.txt" >&2
+            -r "$repository/tests/requirements.txt" >&2 &&
+        "$cache/venv/bin/pip" install --quiet --disable-pip-version-check --no-deps \
+            -r "$repository/tests/requirements-dialects.txt" >&2
 }

@@ -64,8 +64,8 @@ native_programs() {
 }
 
 "$repository/tools/setup_build.sh" bench
-once python "$repository/tests/requirements.txt" -- python_environment
-once bench-python "$bench/requirements.txt" "$repository/tests/requirements.txt" -- peers_in_python
+once python "$repository"/tests/requirements*.txt -- python_environment
+once bench-python "$bench/requirements.txt" "$repository"/tests/requirements*.txt -- peers_in_python
 once bench-go "$bench"/peers/go/*/*.go "$bench"/peers/go/go.* -- peers_in_go
 once bench-native "$bench"/native/*.c -- native_programs
 if command -v cargo >/dev/null; then

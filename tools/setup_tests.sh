@@ -26,6 +26,7 @@ go_clients() {
         go build -o "$built/flightsql-go" . &&
         go build -o "$built/grpc-go" ./raw &&
         go build -o "$built/arrow-go" ./ipc &&
+        go build -o "$built/matrix-go" ./matrix &&
         go build -o "$built/h2spec" github.com/summerwind/h2spec/cmd/h2spec &&
         go build -o "$built/grpcurl" github.com/fullstorydev/grpcurl/cmd/grpcurl)
 }
@@ -37,7 +38,7 @@ jdbc_driver() {
         fail "Maven could not fetch $artifact"
     has_sha256 "$built/java/$jar" "$(cut -d' ' -f1 "$clients/java/driver.sha256")" ||
         fail "$jar has another checksum than tests/clients/java/driver.sha256"
-    javac -d "$built/java" "$clients/java/FlightSqlClient.java"
+    javac -d "$built/java" "$clients"/java/FlightSqlClient.java "$clients"/java/matrix/*.java
 }
 
 # java_program FOLDER POM CHECKSUMS SOURCE: the jars of the POM, checked, and the program compiled
@@ -70,6 +71,18 @@ grpc_js() {
         npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$folder" >&2
 }
 
+# The program of the matrix reads our proto files as any client would, without protobuf-c's options.
+matrix_js() {
+    local folder=$built/matrix-js proto
+    mkdir -p "$folder" &&
+        cp "$clients/js/matrix"/{package.json,package-lock.json,matrix.js} "$clients/js/.npmrc" "$folder/" &&
+        npm ci --silent --ignore-scripts --no-audit --no-fund --prefix "$folder" >&2 || return 1
+    for proto in flight flight_sql timestamp any; do
+        sed '/protobuf-c\|pb_c_file/d' "$repository/src/proto/$proto.proto" >"$folder/$proto.proto" ||
+            return 1
+    done
+}
+
 rust_clients() {
     local folder=$built/rust
     mkdir -p "$folder" &&
@@ -78,21 +91,23 @@ rust_clients() {
             --target-dir "$folder/target" >&2 &&
         cp "$folder/target/debug/flightsql-rust" "$built/flightsql-rust" &&
         cp "$folder/target/debug/grpc_tonic" "$built/grpc-tonic" &&
-        cp "$folder/target/debug/arrow_ipc" "$built/arrow-rust"
+        cp "$folder/target/debug/arrow_ipc" "$built/arrow-rust" &&
+        cp "$folder/target/debug/matrix" "$built/matrix-rust"
 }
 
 "$repository/tools/setup_build.sh" tests
 "$repository/tools/fetch_flights.sh" >/dev/null
-once python "$repository/tests/requirements.txt" -- python_environment
+once python "$repository"/tests/requirements*.txt -- python_environment
 
 if command -v go >/dev/null && version_at_least go1.25 "$(GOTOOLCHAIN=local go env GOVERSION)"; then
-    once go "$clients"/go/*.go "$clients"/go/{raw,ipc}/*.go "$clients"/go/go.* -- go_clients ||
+    once go "$clients"/go/*.go "$clients"/go/{raw,ipc,matrix}/*.go "$clients"/go/go.* -- go_clients ||
         fail "the Go clients could not be built"
 else
     say "Go >= 1.25 is not here: the Go clients, h2spec and grpcurl are left out"
 fi
 if command -v mvn >/dev/null && command -v javac >/dev/null; then
-    once java "$clients"/java/FlightSqlClient.java "$clients"/java/driver.sha256 -- jdbc_driver ||
+    once java "$clients"/java/{FlightSqlClient.java,driver.sha256} "$clients"/java/matrix/*.java -- \
+        jdbc_driver ||
         fail "the JDBC client could not be prepared"
     once grpc-java "$clients"/java/{GrpcJava.java,pom.xml,grpc.sha256} -- grpc_java ||
         fail "grpc-java could not be prepared"
@@ -104,6 +119,8 @@ fi
 if command -v npm >/dev/null && command -v node >/dev/null; then
     once grpc-js "$clients"/js/{package.json,package-lock.json,.npmrc,grpc_js.js} -- grpc_js ||
         fail "grpc-js could not be prepared"
+    once matrix-js "$clients"/js/matrix/* "$repository"/src/proto/*.proto -- matrix_js ||
+        fail "grpc-js with apache-arrow could not be prepared"
 else
     say "Node.js with npm is not here: grpc-js is left out"
 fi

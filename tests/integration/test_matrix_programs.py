@@ -14,12 +14,12 @@ from harness import clean_environment
 
 pytestmark = [pytest.mark.clients, pytest.mark.timeout(240)]
 
-# What a program is for, and how to start it; {0} is the folder of the clients.
+# What a program is, the clients it is for, and how to start it.
 PROGRAMS = {
     "go": ("matrix-go", ("adbc-go", "arrow-go"), ["{program}"]),
     "java": (f"java/{client_matrix.JDBC_DRIVER}", ("jdbc",),
              ["java", "--add-opens=java.base/java.nio=ALL-UNNAMED", "-Xmx512m", "-cp",
-              "{program}:{folder}/../matrix-java", "Matrix"]),
+              "{program}:{folder}", "Matrix"]),
     "rust": ("matrix-rust", ("arrow-rs",), ["{program}"]),
     "js": ("matrix-js/matrix.js", ("grpc-js",), ["node", "{program}"]),
 }
