@@ -66,32 +66,47 @@ LIBRARIES = (
 )
 CLIENTS = {client.key: client for client in (*DRIVERS, *LIBRARIES)}
 
+# {client: {reason: the features that it has no way to ask for}}
 ABSENT = {
     "jdbc": {
-        "ingest": "JDBC has no bulk load; `executeBatch` is sent as one bound batch",
-        "transactions": "the driver's `setAutoCommit`, `commit` and `rollback` do nothing; BEGIN and COMMIT as"
-                        " text work",
-        "poll": "the driver never polls",
+        "JDBC has no bulk load: `executeBatch` sends its rows at once": ("ingest",),
+        "`setAutoCommit`, `commit` and `rollback` of the driver do nothing; BEGIN, COMMIT and ROLLBACK as"
+        " statements work": ("transactions",),
+        "the driver never polls": ("poll",),
     },
-    "adbc": {},
-    "pyarrow": {"poll": "the library has no call for PollFlightInfo"},
+    "pyarrow": {"the library has no call for PollFlightInfo": ("poll",)},
+    "arrow-rs": {"the library has no messages for them": ("session options",)},
+    "grpcurl": {
+        "its rows would have to be written by hand": ("parameters", "batch bind", "ingest"),
+        "it prints every byte as text": ("large result",),
+    },
     "pandas": {
-        "parameters": "", "batch bind": "", "transactions": "", "metadata": "", "cancel": "",
-        "session options": "", "poll": "",
+        "its own functions have none; the ADBC connection that it is given does": (
+            "update and DDL", "batch bind", "transactions", "metadata", "cancel", "session options", "poll"),
     },
     "polars": {
-        "batch bind": "", "transactions": "", "metadata": "", "cancel": "", "session options": "", "poll": "",
-        "update and DDL": "", "parameters": "",
+        "its own functions have none; the ADBC connection that it is given does": (
+            "update and DDL", "batch bind", "transactions", "metadata", "cancel", "session options", "poll"),
     },
-    "duckdb": {},
+    "sqlalchemy": {
+        "SQLAlchemy has none": ("ingest", "cancel", "session options", "poll"),
+    },
+    "ibis": {
+        "Ibis has none": ("batch bind", "transactions", "cancel", "session options", "poll"),
+        "Ibis writes values into the statement": ("parameters",),
+    },
+    "duckdb": {
+        "DuckDB takes streams that ADBC or pyarrow fetched": (
+            "connect", "update and DDL", "parameters", "batch bind", "transactions", "metadata", "cancel",
+            "session options", "poll", "errors"),
+    },
 }
 
 outcomes_key = pytest.StashKey()
-incomplete_key = pytest.StashKey()
 
 
 def absent(client, feature):
-    return feature in ABSENT.get(client, {})
+    return any(feature in features for features in ABSENT.get(client, {}).values())
 
 
 def cell(outcomes):
@@ -112,9 +127,8 @@ def table_lines(clients, cells):
 def rendered(cells):
     """What stands between the marks of docs/clients.md."""
     lines = ["", *table_lines(DRIVERS, cells), "", *table_lines(LIBRARIES, cells), ""]
-    reasons = [(key, feature, reason) for key, found in ABSENT.items() for feature, reason in found.items()
-               if reason]
-    lines += [f"- {CLIENTS[key].name}, {feature}: {reason}." for key, feature, reason in reasons]
+    lines += [f"- {CLIENTS[key].name} without {', '.join(features)}: {reason}."
+              for key, reasons in ABSENT.items() for reason, features in reasons.items()]
     return "\n".join([*lines, ""]) + "\n"
 
 
