@@ -81,6 +81,7 @@ ABSENT = {
         "it prints every byte as text": ("large result",),
     },
     "pandas": {
+        "pandas refuses `params` with ADBC": ("parameters",),
         "its own functions have none; the ADBC connection that it is given does": (
             "update and DDL", "batch bind", "transactions", "metadata", "cancel", "session options", "poll"),
     },

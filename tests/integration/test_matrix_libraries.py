@@ -40,12 +40,6 @@ def test_pandas_query(adbc):
     assert len(pandas.read_sql("SELECT 1 AS a WHERE false", adbc)) == 0
 
 
-@shows("pandas", "parameters")
-def test_pandas_parameters(adbc):
-    frame = pandas.read_sql("SELECT ?::BIGINT + 1 AS n, ?::VARCHAR AS s", adbc, params=[41, "x"])
-    assert frame.values.tolist() == [[42, "x"]]
-
-
 @shows("pandas", "ingest")
 def test_pandas_ingest(adbc):
     run(adbc, "DROP TABLE IF EXISTS pandas_rows")
@@ -305,23 +299,22 @@ def test_ibis_errors(ibis_connection):
 # ---- DuckDB
 
 
-def reader(connection, sql):
-    cursor = connection.cursor()
-    cursor.execute(sql)
-    return cursor.fetch_record_batch()
-
-
 @shows("duckdb", "query")
 def test_duckdb_reads_the_stream(adbc):
-    rows = reader(adbc, "SELECT i, i % 3 AS g, [i] AS l FROM range(1000) t(i)")  # noqa: F841  named in the SQL
-    found = duckdb.sql("SELECT g, count(*), max(l[1]) FROM rows GROUP BY g ORDER BY g").fetchall()
+    with adbc.cursor() as cursor:
+        cursor.execute("SELECT i, i % 3 AS g, [i] AS l FROM range(1000) t(i)")
+        rows = cursor.fetch_record_batch()  # noqa: F841  named in the SQL
+        found = duckdb.sql("SELECT g, count(*), max(l[1]) FROM rows GROUP BY g ORDER BY g").fetchall()
     assert found == [(0, 334, 999), (1, 333, 997), (2, 333, 998)]
 
 
 @shows("duckdb", "large result")
 def test_duckdb_reads_a_large_stream(adbc):
-    rows = reader(adbc, LARGE)  # noqa: F841
-    assert duckdb.sql("SELECT count(*), sum(i)::BIGINT FROM rows").fetchall() == [(1_000_000, 499_999_500_000)]
+    with adbc.cursor() as cursor:
+        cursor.execute(LARGE)
+        rows = cursor.fetch_record_batch()  # noqa: F841
+        found = duckdb.sql("SELECT count(*), sum(i)::BIGINT FROM rows").fetchall()
+    assert found == [(1_000_000, 499_999_500_000)]
 
 
 @shows("duckdb", "ingest")

@@ -159,7 +159,7 @@ def test_metadata(flight):
 @shows("cancel")
 def test_cancel_flight_info(server, flight):
     info = flight.get_flight_info(query_descriptor(COMPUTING.format(mark="pa_cancel")))
-    reading = Background(lambda: flight.do_get(info.endpoints[0].ticket).read_all())
+    reading = Background(lambda: list(flight.do_get(info.endpoints[0].ticket)))
     wait_until(lambda: server.statements("pa_cancel", ("running",)), what="the statement's start")
     answer = act(flight, "CancelFlightInfo", field(1, info.serialize()))
     assert fields(answer)[1][0] in (1, 2)
