@@ -6,7 +6,7 @@ DESTDIR ?=
 RELEASE = --buildtype=release -Doptimization=2 -Db_lto=true -Dtests=false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run check bench lint format clean install
+.PHONY: help setup build run check bench docs-clients lint format clean install
 
 help:
 	@echo "make run      install what is missing, build, and serve the demo data on loopback"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint     layers, house rules, format, shell scripts, clang-tidy"
 	@echo "make format   apply clang-format"
 	@echo "make bench    measure Volley and its peers; rewrites docs/performance.md"
+	@echo "make docs-clients  run the matrix of clients; rewrites the tables of docs/clients.md"
 	@echo "make install  install below PREFIX ($(PREFIX)); DESTDIR for packages"
 	@echo "make clean    remove the build folders; the downloads in .cache stay"
 
@@ -38,6 +39,11 @@ bench: build
 	@tools/setup_bench.sh
 	@ninja -C build bench/native/arrow_bench
 	@"$${VOLLEY_CACHE:-.cache}"/venv/bin/python -W ignore bench/run.py
+
+docs-clients: build
+	@tools/setup_tests.sh
+	@"$${VOLLEY_CACHE:-.cache}"/venv/bin/python -m pytest -q -W ignore --write-client-table \
+		tests/integration/test_matrix_*.py tests/integration/test_client_table.py
 
 lint:
 	@tools/lint.sh

@@ -18,6 +18,28 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
+// throughDatabaseSQL is what docs/clients.md shows.
+func throughDatabaseSQL(ctx context.Context, server string) error {
+	database, err := sql.Open("flightsql", "uri=grpc://"+server)
+	if err != nil {
+		return err
+	}
+	defer database.Close()
+	rows, err := database.QueryContext(ctx, "SELECT i, 's' || i AS s FROM range(9) t(i) WHERE i < ?", int64(3))
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var number int64
+		var text string
+		if err := rows.Scan(&number, &text); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 type adbcCase func(ctx context.Context, connection adbc.Connection)
 type sqlCase func(ctx context.Context, database *sql.DB)
 
@@ -350,6 +372,9 @@ func adbcChecks() []check {
 			return nil
 		}})
 	}
+	checks = append(checks, check{"adbc-go", "parameters", "example", func(ctx context.Context) error {
+		return throughDatabaseSQL(ctx, server)
+	}})
 	add("connect", "driver information", adbcInfo)
 	through("connect", sqlConnect)
 	add("query", "rows and schema", adbcSchema)

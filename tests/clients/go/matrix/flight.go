@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -23,6 +24,34 @@ import (
 )
 
 const computing = "SELECT count(*) AS n FROM range(3000000) a(i), range(3000000) b(i) WHERE a.i * b.i % 7 = 3"
+
+// example is what docs/clients.md shows.
+func example(ctx context.Context, server string) error {
+	client, err := flightsql.NewClient(server, nil, nil,
+		grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	info, err := client.Execute(ctx, "SELECT i, i * 2 AS twice FROM range(3) t(i)")
+	if err != nil {
+		return err
+	}
+	for _, endpoint := range info.Endpoint {
+		reader, err := client.DoGet(ctx, endpoint.Ticket)
+		if err != nil {
+			return err
+		}
+		defer reader.Release()
+		for reader.Next() {
+			fmt.Fprintln(os.Stderr, reader.RecordBatch())
+		}
+		if err := reader.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 type flightCase func(ctx context.Context, client *flightsql.Client)
 
@@ -440,6 +469,9 @@ func flightChecks() []check {
 			return nil
 		}})
 	}
+	checks = append(checks, check{"arrow-go", "connect", "example", func(ctx context.Context) error {
+		return example(ctx, server)
+	}})
 	add("connect", "user and password by handshake", flightConnect)
 	add("query", "rows, schema, a ticket read twice", flightQuery)
 	add("update and DDL", "counts", flightUpdate)

@@ -5,6 +5,8 @@
  */
 import java.math.BigDecimal;
 import java.sql.Connection;
+import java.sql.DriverManager;
+import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.ResultSetMetaData;
 import java.sql.SQLException;
@@ -18,6 +20,22 @@ final class Basics {
             "SELECT count(*) AS n FROM range(3000000) a(i), range(3000000) b(i) WHERE a.i * b.i % 7 = 3";
 
     private Basics() {}
+
+    /** What docs/clients.md shows. */
+    static long example(String server) throws SQLException {
+        String url = "jdbc:arrow-flight-sql://" + server + "/?useEncryption=false&user=me&password=secret";
+        try (Connection connection = DriverManager.getConnection(url);
+                PreparedStatement statement = connection.prepareStatement("SELECT i FROM range(9) t(i) WHERE i < ?")) {
+            statement.setLong(1, 3);
+            long sum = 0;
+            try (ResultSet rows = statement.executeQuery()) {
+                while (rows.next()) {
+                    sum += rows.getLong("i");
+                }
+            }
+            return sum;
+        }
+    }
 
     private static void connect(Connection connection) throws SQLException {
         require(connection.isValid(5), "the connection is not valid");
@@ -245,6 +263,7 @@ final class Basics {
     }
 
     static void check() {
+        Matrix.check("parameters", "example", connection -> Matrix.equal(3, example(Matrix.address)));
         Matrix.check("connect", "user and password, unknown properties", Basics::connect);
         Matrix.check("query", "statements, empty results, setMaxRows", Basics::query);
         Matrix.check("query", "types", Basics::types);

@@ -31,7 +31,7 @@ public final class Matrix {
         void run() throws SQLException;
     }
 
-    private static String address;
+    static String address;
     private static int cases;
 
     private Matrix() {}

@@ -107,10 +107,27 @@ fn batch(first: i64, count: i64) -> RecordBatch {
     RecordBatch::try_new(Arc::new(schema), vec![Arc::new(numbers), Arc::new(texts)]).expect("a batch")
 }
 
+/// What docs/clients.md shows.
+async fn example(server: &str) -> Result<usize, Box<dyn Error>> {
+    let channel = Endpoint::from_shared(format!("http://{server}"))?.connect().await?;
+    let mut client = FlightSqlServiceClient::new(channel);
+    let info = client.execute("SELECT i FROM range(3) t(i)".to_string(), None).await?;
+    let mut count = 0;
+    for endpoint in info.endpoint {
+        let ticket = endpoint.ticket.ok_or("an endpoint without a ticket")?;
+        let mut batches = client.do_get(ticket).await?;
+        while let Some(batch) = batches.try_next().await? {
+            count += batch.num_rows();
+        }
+    }
+    Ok(count)
+}
+
 async fn connect(mut client: Client) -> Outcome {
     client.handshake("anyone", "any:thing").await?;
     require!(client.token().is_some(), "the handshake gave no token");
     equal!(["1"], query(&mut client, "SELECT 1 AS one").await?);
+    equal!(3, example(&std::env::args().nth(1).ok_or("no address")?).await?);
     Ok(())
 }
 
