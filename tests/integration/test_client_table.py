@@ -32,7 +32,7 @@ def test_examples_are_parts_of_the_programs_that_ran(language):
     blocks = examples(language)
     assert blocks
     for file, block in blocks:
-        assert block in (client_matrix.REPOSITORY / file).read_text(), file
+        assert block in (client_matrix.REPOSITORY / file).read_text().expandtabs(4), file
 
 
 @pytest.mark.parametrize("number", range(5))
@@ -41,8 +41,8 @@ def test_examples_in_python(server, number, tmp_path):
     assert len(blocks) == 5
     file = tmp_path / "example.py"
     file.write_text(addressed(blocks[number][1], server))
-    result = subprocess.run([sys.executable, "-W", "ignore", str(file)], capture_output=True, text=True, timeout=60,
-                            env=clean_environment(), check=False)
+    result = subprocess.run([sys.executable, "-W", "ignore", str(file)], capture_output=True, text=True,
+                            timeout=60, env=clean_environment(), check=False)
     assert result.returncode == 0, result.stderr
     assert result.stdout
 

@@ -15,6 +15,7 @@ import pytest
 from harness import COMPUTING
 
 Status = adbc_driver_manager.AdbcStatusCode
+HEADER = adbc_driver_flightsql.ConnectionOptions.RPC_CALL_HEADER_PREFIX.value
 COOKIES = adbc_driver_flightsql.DatabaseOptions.WITH_COOKIE_MIDDLEWARE.value
 
 
@@ -117,8 +118,9 @@ def test_parameters(adbc, table):
 
 
 VALUES = {
-    "BOOLEAN": True, "TINYINT": -7, "BIGINT": -(2**62), "UINTEGER": 2**32 - 1, "DOUBLE": -2.5, "VARCHAR": "smörgås ☺",
-    "BLOB": b"\x00\xff", "DATE": datetime.date(2024, 2, 29), "TIME": datetime.time(12, 34, 56, 789),
+    "BOOLEAN": True, "TINYINT": -7, "BIGINT": -(2**62), "UINTEGER": 2**32 - 1, "DOUBLE": -2.5,
+    "VARCHAR": "smörgås ☺", "BLOB": b"\x00\xff", "DATE": datetime.date(2024, 2, 29),
+    "TIME": datetime.time(12, 34, 56, 789),
     "TIMESTAMP": datetime.datetime(2024, 2, 29, 12, 34, 56, 789),
     "DECIMAL(18, 3)": decimal.Decimal("12345.678"), "INTEGER[]": [1, None, 3],
     "STRUCT(a INTEGER, b VARCHAR)": {"a": 1, "b": "x"},
@@ -142,13 +144,15 @@ def test_parameter_schema(cursor):
 def test_executemany(adbc, table):
     update(adbc, f"CREATE TABLE {table} (i BIGINT, s VARCHAR)")
     with adbc.cursor() as cursor:
-        cursor.executemany(f"INSERT INTO {table} VALUES (?, ?)", [(i, f"row {i}") for i in range(10_000)])
+        insert = f"INSERT INTO {table} VALUES (?, ?)"
+        cursor.executemany(insert, [(i, f"row {i}") for i in range(10_000)])
         assert cursor.rowcount == 10_000
-        cursor.executemany(f"INSERT INTO {table} VALUES (?, ?)", rows(1000))
+        cursor.executemany(insert, rows(1000))
         assert cursor.rowcount == 1000
         cursor.executemany(f"UPDATE {table} SET s = ? WHERE i = ?", [("new", 1), ("new", 9999)])
         assert cursor.rowcount == 3
-    assert fetch(adbc, f"SELECT count(*), count(s), count(*) FILTER (s = 'new') FROM {table}") == [(11000, 10900, 3)]
+    counts = f"SELECT count(*), count(s), count(*) FILTER (s = 'new') FROM {table}"
+    assert fetch(adbc, counts) == [(11000, 10900, 3)]
 
 
 @shows("batch bind")
@@ -227,7 +231,8 @@ def test_transactions(server, table):
 def catalog(adbc):
     update(adbc, "CREATE SCHEMA IF NOT EXISTS adbc_objects")
     update(adbc, "DROP TABLE IF EXISTS adbc_objects.child")
-    update(adbc, "CREATE OR REPLACE TABLE adbc_objects.parent (a INTEGER PRIMARY KEY, b DECIMAL(10, 2) NOT NULL)")
+    update(adbc, "CREATE OR REPLACE TABLE adbc_objects.parent (a INTEGER PRIMARY KEY,"
+           " b DECIMAL(10, 2) NOT NULL)")
     update(adbc, "CREATE TABLE adbc_objects.child (i BIGINT, a INTEGER REFERENCES adbc_objects.parent (a))")
     update(adbc, "CREATE OR REPLACE VIEW adbc_objects.looks AS SELECT 1 AS one")
 
@@ -324,7 +329,7 @@ def test_options_of_the_session(server):
 
 @shows("session options")
 def test_an_option_of_one_call_travels_as_a_header(server):
-    header = adbc_driver_flightsql.ConnectionOptions.RPC_CALL_HEADER_PREFIX.value + "volley-row-limit"
+    header = HEADER + "volley-row-limit"
     with server.adbc(conn_kwargs={header: "4"}) as connection:
         assert len(fetch(connection, "SELECT i FROM range(10) t(i)")) == 4
 
@@ -356,7 +361,7 @@ def test_a_million_rows(cursor):
 
 @shows("large result")
 def test_partitions_read_by_themselves(server):
-    header = adbc_driver_flightsql.ConnectionOptions.RPC_CALL_HEADER_PREFIX.value + "volley-parallel-endpoints"
+    header = HEADER + "volley-parallel-endpoints"
     with server.adbc(conn_kwargs={header: "4"}) as connection, connection.cursor() as cursor:
         partitions, _ = cursor.adbc_execute_partitions("SELECT i FROM range(1000000) t(i)")
         assert len(partitions) == 4

@@ -89,7 +89,8 @@ def test_connect(grpcurl, token):
 @shows("query")
 def test_query(grpcurl):
     assert number(query(grpcurl, "SELECT count(*) AS n FROM range(1234)")) == 1234
-    (answer,) = grpcurl("GetSchema", descriptor("CommandStatementQuery", field(1, "SELECT 1 AS grpcurl_column")))
+    asked = descriptor("CommandStatementQuery", field(1, "SELECT 1 AS grpcurl_column"))
+    (answer,) = grpcurl("GetSchema", asked)
     assert b"grpcurl_column" in base64.b64decode(answer["schema"])
 
 

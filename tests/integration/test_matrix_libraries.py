@@ -173,7 +173,8 @@ def test_sqlalchemy_update(engine, people):
 def test_sqlalchemy_batch(engine, people):
     with engine.begin() as connection:
         connection.execute(people.insert(), [{"i": i, "name": str(i)} for i in range(10, 5010)])
-        assert connection.execute(sqlalchemy.select(sqlalchemy.func.count()).select_from(people)).scalar() == 5005
+        count = sqlalchemy.select(sqlalchemy.func.count()).select_from(people)
+        assert connection.execute(count).scalar() == 5005
 
 
 @shows("sqlalchemy", "transactions")
@@ -256,7 +257,8 @@ def test_ibis_query(ibis_connection):
 def test_ibis_definitions(ibis_connection):
     import ibis
 
-    ibis_connection.create_table("ibis_made", schema=ibis.schema({"i": "int64", "s": "string"}), overwrite=True)
+    schema = ibis.schema({"i": "int64", "s": "string"})
+    ibis_connection.create_table("ibis_made", schema=schema, overwrite=True)
     ibis_connection.create_view("ibis_view", ibis_connection.table("ibis_rows"), overwrite=True)
     assert ibis_connection.table("ibis_view").count().execute() == 3
     ibis_connection.truncate_table("ibis_made")

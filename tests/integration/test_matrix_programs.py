@@ -1,7 +1,8 @@
 """The matrix of clients, other languages: programs of tests/clients that run their cases by themselves.
 
 Each prints a JSON object for every case (client, feature, case, and what was wrong) and at the end how many
-there were. It runs once; a test here stands for one cell of the matrix and fails with all that was wrong in it.
+there were. It runs once; a test here stands for one cell of the matrix and fails with all that was wrong
+in it.
 
 SPDX-License-Identifier: Apache-2.0
 """

@@ -151,7 +151,8 @@ def test_metadata(flight):
     assert listed(flight, "CommandGetPrimaryKeys", parent)["column_name"].to_pylist() == ["a"]
     for name, message in (("Exported", parent), ("Imported", child)):
         keys = listed(flight, f"CommandGet{name}Keys", message)
-        assert (keys["pk_table_name"].to_pylist(), keys["fk_table_name"].to_pylist()) == (["parent"], ["child"])
+        assert keys["pk_table_name"].to_pylist() == ["parent"]
+        assert keys["fk_table_name"].to_pylist() == ["child"]
     assert listed(flight, "CommandGetXdbcTypeInfo").num_rows > 10
     assert listed(flight, "CommandGetSqlInfo").num_rows > 50
 

@@ -163,7 +163,8 @@ func adbcBatch(ctx context.Context, connection adbc.Connection) {
 	equal("[5300]", adbcQuery(ctx, connection, "SELECT count(*) FROM adbcgo_batch"))
 }
 
-func adbcIngestOnce(ctx context.Context, connection adbc.Connection, mode string, record arrow.RecordBatch) (int64, error) {
+func adbcIngestOnce(ctx context.Context, connection adbc.Connection, mode string,
+	record arrow.RecordBatch) (int64, error) {
 	statement := got(connection.NewStatement())
 	defer statement.Close()
 	must(statement.SetOption(adbc.OptionKeyIngestTargetTable, "adbcgo_ingest"))
@@ -296,7 +297,8 @@ func sqlConnect(ctx context.Context, database *sql.DB) {
 }
 
 func sqlQuery(ctx context.Context, database *sql.DB) {
-	found := got(database.QueryContext(ctx, "SELECT i, 's' || i AS s, i / 2 AS half, DATE '2024-02-29' AS day FROM range(1, 3) t(i)"))
+	found := got(database.QueryContext(ctx,
+		"SELECT i, 's' || i AS s, i / 2 AS half, DATE '2024-02-29' AS day FROM range(1, 3) t(i)"))
 	defer found.Close()
 	equal("[i s half day]", got(found.Columns()))
 	text := ""
@@ -319,7 +321,8 @@ func sqlUpdate(ctx context.Context, database *sql.DB) {
 }
 
 func sqlParameters(ctx context.Context, database *sql.DB) {
-	got(database.ExecContext(ctx, "CREATE OR REPLACE TABLE gosql_parameters (i BIGINT, s VARCHAR, d DOUBLE, b BLOB)"))
+	got(database.ExecContext(ctx,
+		"CREATE OR REPLACE TABLE gosql_parameters (i BIGINT, s VARCHAR, d DOUBLE, b BLOB)"))
 	insert := got(database.PrepareContext(ctx, "INSERT INTO gosql_parameters VALUES (?, ?, ?, ?)"))
 	defer insert.Close()
 	for i := int64(0); i < 5; i++ {

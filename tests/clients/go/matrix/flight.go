@@ -212,7 +212,8 @@ func flightIngest(ctx context.Context, client *flightsql.Client) {
 	update(ctx, client, "DROP TABLE IF EXISTS go_ingest")
 	_, err := client.ExecuteIngest(ctx, reader(batch(5)), ingestOptions("go_ingest", absent, append))
 	fails(err, "go_ingest")
-	equal(100, got(client.ExecuteIngest(ctx, reader(batch(50), batch(50)), ingestOptions("go_ingest", create, present))))
+	equal(100, got(client.ExecuteIngest(ctx, reader(batch(50), batch(50)), ingestOptions("go_ingest", create,
+		present))))
 	_, err = client.ExecuteIngest(ctx, reader(batch(5)), ingestOptions("go_ingest", create, present))
 	fails(err, "go_ingest")
 	equal(7, got(client.ExecuteIngest(ctx, reader(batch(7)), ingestOptions("go_ingest", absent, append))))
@@ -259,7 +260,8 @@ func flightMetadata(ctx context.Context, client *flightsql.Client) {
 	update(ctx, client, "CREATE SCHEMA IF NOT EXISTS go_meta")
 	update(ctx, client, "DROP TABLE IF EXISTS go_meta.child")
 	update(ctx, client, "CREATE OR REPLACE TABLE go_meta.parent (a INTEGER PRIMARY KEY, b VARCHAR NOT NULL)")
-	update(ctx, client, "CREATE OR REPLACE TABLE go_meta.child (i BIGINT, a INTEGER REFERENCES go_meta.parent (a))")
+	update(ctx, client, "CREATE OR REPLACE TABLE go_meta.child (i BIGINT,"+
+		" a INTEGER REFERENCES go_meta.parent (a))")
 	schema, table, child, catalog := "go_meta", "parent", "child", "memory"
 	any := func(lines []string, word string) {
 		require(strings.Contains(strings.Join(lines, "\n"), word), "no %q in %v", word, lines)
@@ -377,7 +379,8 @@ func flightSession(ctx context.Context, client *flightsql.Client) {
 	refused := got(client.SetSessionOptions(ctx, &flight.SetSessionOptionsRequest{SessionOptions: options}))
 	equal(1, len(refused.Errors))
 	closed := got(client.CloseSession(ctx, &flight.CloseSessionRequest{}))
-	require(closed.Status == flight.CloseSessionResultClosed || closed.Status == flight.CloseSessionResultClosing,
+	over := closed.Status == flight.CloseSessionResultClosed || closed.Status == flight.CloseSessionResultClosing
+	require(over,
 		"the status is %v", closed.Status)
 }
 

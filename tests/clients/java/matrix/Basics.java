@@ -25,7 +25,8 @@ final class Basics {
     static long example(String server) throws SQLException {
         String url = "jdbc:arrow-flight-sql://" + server + "/?useEncryption=false&user=me&password=secret";
         try (Connection connection = DriverManager.getConnection(url);
-                PreparedStatement statement = connection.prepareStatement("SELECT i FROM range(9) t(i) WHERE i < ?")) {
+                PreparedStatement statement =
+                        connection.prepareStatement("SELECT i FROM range(9) t(i) WHERE i < ?")) {
             statement.setLong(1, 3);
             long sum = 0;
             try (ResultSet rows = statement.executeQuery()) {
@@ -70,14 +71,17 @@ final class Basics {
     }
 
     private static void types(Connection connection) throws SQLException {
-        String sql = "SELECT true AS b, 7::TINYINT AS ti, 8::SMALLINT AS si, 9 AS i, 10::BIGINT AS l, 1.5::FLOAT AS f,"
-                + " 2.5::DOUBLE AS d, 12.345::DECIMAL(18, 3) AS n, 'text' AS s, '\\x01\\x02'::BLOB AS y,"
-                + " DATE '2024-02-29' AS day, TIME '12:34:56' AS t, TIMESTAMP '2024-02-29 12:34:56.789' AS ts,"
-                + " TIMESTAMPTZ '2024-02-29 12:34:56+00' AS tz, [1, 2] AS list, NULL::INTEGER AS nothing";
-        int[] wanted = {Types.BOOLEAN, Types.TINYINT, Types.SMALLINT, Types.INTEGER, Types.BIGINT, Types.FLOAT,
-            Types.DOUBLE, Types.DECIMAL, Types.VARCHAR, Types.VARBINARY, Types.DATE, Types.TIME, Types.TIMESTAMP,
-            Types.TIMESTAMP_WITH_TIMEZONE, Types.ARRAY, Types.INTEGER};
-        try (Statement statement = connection.createStatement(); ResultSet result = statement.executeQuery(sql)) {
+        String sql = "SELECT true AS b, 7::TINYINT AS ti, 8::SMALLINT AS si, 9 AS i, 10::BIGINT AS l,"
+                + " 1.5::FLOAT AS f, 2.5::DOUBLE AS d, 12.345::DECIMAL(18, 3) AS n, 'text' AS s,"
+                + " '\\x01\\x02'::BLOB AS y, DATE '2024-02-29' AS day, TIME '12:34:56' AS t,"
+                + " TIMESTAMP '2024-02-29 12:34:56.789' AS ts, TIMESTAMPTZ '2024-02-29 12:34:56+00' AS tz,"
+                + " [1, 2] AS list, NULL::INTEGER AS nothing";
+        int[] wanted = {
+            Types.BOOLEAN, Types.TINYINT, Types.SMALLINT, Types.INTEGER, Types.BIGINT, Types.FLOAT,
+            Types.DOUBLE, Types.DECIMAL, Types.VARCHAR, Types.VARBINARY, Types.DATE, Types.TIME,
+            Types.TIMESTAMP, Types.TIMESTAMP_WITH_TIMEZONE, Types.ARRAY, Types.INTEGER};
+        try (Statement statement = connection.createStatement();
+                ResultSet result = statement.executeQuery(sql)) {
             ResultSetMetaData facts = result.getMetaData();
             for (int column = 1; column <= wanted.length; column++) {
                 Matrix.equal(facts.getColumnLabel(column) + wanted[column - 1],
@@ -106,10 +110,12 @@ final class Basics {
     }
 
     private static void columns(Connection connection) throws SQLException {
-        Matrix.update(connection, "CREATE OR REPLACE TABLE jdbc_columns (k INTEGER NOT NULL, price DECIMAL(10, 2),"
+        Matrix.update(connection,
+                "CREATE OR REPLACE TABLE jdbc_columns (k INTEGER NOT NULL, price DECIMAL(10, 2),"
                 + " name VARCHAR)");
         try (Statement statement = connection.createStatement();
-                ResultSet result = statement.executeQuery("SELECT k, price, name, price * 2 AS twice FROM jdbc_columns")) {
+                ResultSet result =
+                        statement.executeQuery("SELECT k, price, name, price * 2 AS t FROM jdbc_columns")) {
             ResultSetMetaData facts = result.getMetaData();
             Matrix.equal("price", facts.getColumnName(2));
             Matrix.equal(10, facts.getPrecision(2));
@@ -122,15 +128,18 @@ final class Basics {
 
     private static void update(Connection connection) throws SQLException {
         Matrix.update(connection, "CREATE OR REPLACE TABLE jdbc_rows (i INTEGER, s VARCHAR)");
-        Matrix.equal(3, Matrix.update(connection, "INSERT INTO jdbc_rows VALUES (1, 'a'), (2, 'b'), (3, 'c')"));
+        Matrix.equal(3, Matrix.update(connection,
+                "INSERT INTO jdbc_rows VALUES (1, 'a'), (2, 'b'), (3, 'c')"));
         Matrix.equal(2, Matrix.update(connection, "UPDATE jdbc_rows SET s = 'z' WHERE i > 1"));
         Matrix.equal(1, Matrix.update(connection, "DELETE FROM jdbc_rows WHERE i = 1"));
         try (Statement statement = connection.createStatement()) {
-            require(!statement.execute("INSERT INTO jdbc_rows VALUES (9, 'n')"), "an INSERT gave a result set");
+            require(!statement.execute("INSERT INTO jdbc_rows VALUES (9, 'n')"),
+                    "an INSERT gave a result set");
             Matrix.equal(1, statement.getUpdateCount());
             Matrix.equal(2L, statement.executeLargeUpdate("DELETE FROM jdbc_rows WHERE s = 'z'"));
             Matrix.equal("[9|n]", Matrix.rows(statement.executeQuery("FROM jdbc_rows")));
-            Matrix.equal("[5]", Matrix.rows(statement.executeQuery("INSERT INTO jdbc_rows VALUES (5, 'r') RETURNING i")));
+            String returning = "INSERT INTO jdbc_rows VALUES (5, 'r') RETURNING i";
+            Matrix.equal("[5]", Matrix.rows(statement.executeQuery(returning)));
         }
         Matrix.update(connection, "CREATE OR REPLACE VIEW jdbc_view AS SELECT count(*) AS n FROM jdbc_rows");
         Matrix.equal("[2]", Matrix.query(connection, "FROM jdbc_view"));
@@ -231,7 +240,8 @@ final class Basics {
 
     private static void large(Connection connection) throws SQLException {
         try (Statement statement = connection.createStatement();
-                ResultSet result = statement.executeQuery("SELECT i, 'text ' || i AS s FROM range(1000000) t(i)")) {
+                ResultSet result =
+                        statement.executeQuery("SELECT i, 'text ' || i AS s FROM range(1000000) t(i)")) {
             long count = 0;
             long sum = 0;
             while (result.next()) {

@@ -127,8 +127,8 @@ public final class Matrix {
             wrong = trouble(error);
         }
         cases++;
-        System.out.println("{\"client\": \"jdbc\", \"feature\": " + quoted(feature) + ", \"case\": " + quoted(name)
-                + ", \"error\": " + quoted(wrong) + "}");
+        System.out.println("{\"client\": \"jdbc\", \"feature\": " + quoted(feature) + ", \"case\": "
+                + quoted(name) + ", \"error\": " + quoted(wrong) + "}");
     }
 
     public static void main(String[] arguments) {

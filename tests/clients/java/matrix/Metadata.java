@@ -22,7 +22,8 @@ final class Metadata {
     private static void prepare(Connection connection) throws SQLException {
         Matrix.update(connection, "CREATE SCHEMA IF NOT EXISTS jdbc_meta");
         Matrix.update(connection, "DROP TABLE IF EXISTS jdbc_meta.child");
-        Matrix.update(connection, "CREATE OR REPLACE TABLE jdbc_meta.parent (a INTEGER, b VARCHAR, price DECIMAL(10, 2)"
+        Matrix.update(connection,
+                "CREATE OR REPLACE TABLE jdbc_meta.parent (a INTEGER, b VARCHAR, price DECIMAL(10, 2)"
                 + " NOT NULL DEFAULT 1.5, PRIMARY KEY (a, b))");
         Matrix.update(connection, "CREATE TABLE jdbc_meta.child (i BIGINT PRIMARY KEY, a INTEGER, b VARCHAR,"
                 + " FOREIGN KEY (a, b) REFERENCES jdbc_meta.parent (a, b))");
@@ -55,9 +56,11 @@ final class Metadata {
     }
 
     /** Methods that the driver itself (18.3.0) refuses; every other one answers. */
-    private static final Set<String> REFUSED_BY_THE_DRIVER = Set.of("ownUpdatesAreVisible", "ownDeletesAreVisible",
-            "ownInsertsAreVisible", "othersUpdatesAreVisible", "othersDeletesAreVisible", "othersInsertsAreVisible",
-            "updatesAreDetected", "deletesAreDetected", "insertsAreDetected", "supportsResultSetHoldability");
+    private static final Set<String> REFUSED_BY_THE_DRIVER = Set.of(
+            "ownUpdatesAreVisible", "ownDeletesAreVisible", "ownInsertsAreVisible",
+            "othersUpdatesAreVisible", "othersDeletesAreVisible", "othersInsertsAreVisible",
+            "updatesAreDetected", "deletesAreDetected", "insertsAreDetected",
+            "supportsResultSetHoldability");
 
     private static void everyMethod(Connection connection) throws Exception {
         prepare(connection);
@@ -88,7 +91,8 @@ final class Metadata {
     private static void values(Connection connection) throws SQLException {
         DatabaseMetaData facts = connection.getMetaData();
         Matrix.equal("Volley", facts.getDatabaseProductName());
-        Matrix.require(facts.getDatabaseProductVersion().startsWith("duckdb v"), facts.getDatabaseProductVersion());
+        Matrix.require(facts.getDatabaseProductVersion().startsWith("duckdb v"),
+                facts.getDatabaseProductVersion());
         Matrix.equal("\"", facts.getIdentifierQuoteString());
         Matrix.equal(false, facts.isReadOnly());
         Matrix.equal(false, facts.supportsSavepoints());
@@ -129,26 +133,30 @@ final class Metadata {
         Matrix.equal("[jdbc_meta|memory]",
                 column(facts.getSchemas("memory", "jdbc\\_meta"), "TABLE_SCHEM", "TABLE_CATALOG"));
         Matrix.require(column(facts.getSchemas(), "TABLE_SCHEM").contains("main"), "no schema main");
-        Matrix.require(column(facts.getTableTypes(), "TABLE_TYPE").containsAll(List.of("TABLE", "VIEW")), "types");
-        Matrix.equal("[memory|jdbc_meta|child|TABLE, memory|jdbc_meta|looks|VIEW, memory|jdbc_meta|parent|TABLE]",
-                column(facts.getTables(null, "jdbc_meta", "%", null), "TABLE_CAT", "TABLE_SCHEM", "TABLE_NAME",
-                        "TABLE_TYPE"));
+        Matrix.require(column(facts.getTableTypes(), "TABLE_TYPE").containsAll(List.of("TABLE", "VIEW")),
+                "types");
+        Matrix.equal("[memory|jdbc_meta|child|TABLE, memory|jdbc_meta|looks|VIEW,"
+                + " memory|jdbc_meta|parent|TABLE]",
+                column(facts.getTables(null, "jdbc_meta", "%", null), "TABLE_CAT", "TABLE_SCHEM",
+                        "TABLE_NAME", "TABLE_TYPE"));
         Matrix.equal("[looks]",
                 column(facts.getTables("memory", "jdbc%", null, new String[] {"VIEW"}), "TABLE_NAME"));
         Matrix.equal("[child, parent]",
-                column(facts.getTables(null, "jdbc_meta", null, new String[] {"TABLE", "BASE TABLE"}), "TABLE_NAME"));
+                column(facts.getTables(null, "jdbc_meta", null, new String[] {"TABLE", "BASE TABLE"}),
+                        "TABLE_NAME"));
         Matrix.equal("[]", column(facts.getTables(null, "jdbc_none", "%", null), "TABLE_NAME"));
     }
 
     private static void columns(Connection connection) throws SQLException {
         prepare(connection);
         DatabaseMetaData facts = connection.getMetaData();
-        Matrix.equal("[a|" + Types.INTEGER + "|INTEGER|1|NO, b|" + Types.VARCHAR + "|VARCHAR|2|NO, price|" + Types.DECIMAL
-                + "|DECIMAL(10,2)|3|NO]",
-                column(facts.getColumns(null, "jdbc_meta", "parent", "%"), "COLUMN_NAME", "DATA_TYPE", "TYPE_NAME",
-                        "ORDINAL_POSITION", "IS_NULLABLE"));
+        Matrix.equal("[a|" + Types.INTEGER + "|INTEGER|1|NO, b|" + Types.VARCHAR + "|VARCHAR|2|NO, price|"
+                + Types.DECIMAL + "|DECIMAL(10,2)|3|NO]",
+                column(facts.getColumns(null, "jdbc_meta", "parent", "%"), "COLUMN_NAME", "DATA_TYPE",
+                        "TYPE_NAME", "ORDINAL_POSITION", "IS_NULLABLE"));
         Matrix.equal("[10|2]",
-                column(facts.getColumns(null, "jdbc_meta", "parent", "pri%"), "COLUMN_SIZE", "DECIMAL_DIGITS"));
+                column(facts.getColumns(null, "jdbc_meta", "parent", "pri%"), "COLUMN_SIZE",
+                        "DECIMAL_DIGITS"));
         Matrix.equal("[one]", column(facts.getColumns("memory", "jdbc_meta", "looks", null), "COLUMN_NAME"));
     }
 
@@ -156,13 +164,14 @@ final class Metadata {
         prepare(connection);
         DatabaseMetaData facts = connection.getMetaData();
         Matrix.equal("[parent|a|1, parent|b|2]",
-                column(facts.getPrimaryKeys("memory", "jdbc_meta", "parent"), "TABLE_NAME", "COLUMN_NAME", "KEY_SEQ"));
+                column(facts.getPrimaryKeys("memory", "jdbc_meta", "parent"), "TABLE_NAME", "COLUMN_NAME",
+                        "KEY_SEQ"));
         String wanted = "[parent|a|child|a|1, parent|b|child|b|2]";
         String[] names = {"PKTABLE_NAME", "PKCOLUMN_NAME", "FKTABLE_NAME", "FKCOLUMN_NAME", "KEY_SEQ"};
         Matrix.equal(wanted, column(facts.getImportedKeys(null, "jdbc_meta", "child"), names));
         Matrix.equal(wanted, column(facts.getExportedKeys(null, "jdbc_meta", "parent"), names));
-        Matrix.equal(wanted, column(facts.getCrossReference(null, "jdbc_meta", "parent", null, "jdbc_meta", "child"),
-                names));
+        ResultSet between = facts.getCrossReference(null, "jdbc_meta", "parent", null, "jdbc_meta", "child");
+        Matrix.equal(wanted, column(between, names));
         Matrix.equal("[]", column(facts.getPrimaryKeys(null, "jdbc_meta", "looks"), "COLUMN_NAME"));
     }
 

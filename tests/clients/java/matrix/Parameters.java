@@ -19,7 +19,8 @@ final class Parameters {
     private Parameters() {}
 
     private static void query(Connection connection) throws SQLException {
-        String sql = "SELECT i, ?::VARCHAR || i FROM range(10) t(i) WHERE i >= ? AND i < ?::BIGINT ORDER BY i";
+        String sql = "SELECT i, ?::VARCHAR || i FROM range(10) t(i)"
+                + " WHERE i >= ? AND i < ?::BIGINT ORDER BY i";
         try (PreparedStatement statement = connection.prepareStatement(sql)) {
             ParameterMetaData facts = statement.getParameterMetaData();
             Matrix.equal(3, facts.getParameterCount());
@@ -36,8 +37,9 @@ final class Parameters {
         }
     }
 
-    private static final String COLUMNS = "b BOOLEAN, ti TINYINT, si SMALLINT, i INTEGER, l BIGINT, f FLOAT, d DOUBLE,"
-            + " n DECIMAL(18, 3), s VARCHAR, y BLOB, day DATE, t TIME, ts TIMESTAMP, tz TIMESTAMPTZ";
+    private static final String COLUMNS = "b BOOLEAN, ti TINYINT, si SMALLINT, i INTEGER, l BIGINT, f FLOAT,"
+            + " d DOUBLE, n DECIMAL(18, 3), s VARCHAR, y BLOB, day DATE, t TIME, ts TIMESTAMP,"
+            + " tz TIMESTAMPTZ";
 
     private static void bindAll(PreparedStatement statement) throws SQLException {
         statement.setBoolean(1, true);
@@ -59,7 +61,8 @@ final class Parameters {
     private static void everyType(Connection connection) throws SQLException {
         Matrix.update(connection, "CREATE OR REPLACE TABLE jdbc_types (" + COLUMNS + ")");
         String marks = String.join(", ", java.util.Collections.nCopies(14, "?"));
-        try (PreparedStatement insert = connection.prepareStatement("INSERT INTO jdbc_types VALUES (" + marks + ")")) {
+        String sql = "INSERT INTO jdbc_types VALUES (" + marks + ")";
+        try (PreparedStatement insert = connection.prepareStatement(sql)) {
             bindAll(insert);
             Matrix.equal(1, insert.executeUpdate());
             for (int parameter = 1; parameter <= 14; parameter++) {
@@ -67,13 +70,15 @@ final class Parameters {
             }
             Matrix.equal(1, insert.executeUpdate());
         }
-        try (PreparedStatement select = connection.prepareStatement("SELECT * FROM jdbc_types ORDER BY b NULLS LAST");
+        try (PreparedStatement select =
+                connection.prepareStatement("SELECT * FROM jdbc_types ORDER BY b NULLS LAST");
                 ResultSet row = select.executeQuery()) {
             Matrix.require(row.next(), "no row");
             Matrix.equal(true, row.getBoolean(1));
-            Matrix.equal("-7 -300 -70000 -5000000000", row.getByte(2) + " " + row.getShort(3) + " " + row.getInt(4) + " "
-                    + row.getLong(5));
-            Matrix.equal("1.5 -2.25 12345.678", row.getFloat(6) + " " + row.getDouble(7) + " " + row.getBigDecimal(8));
+            Matrix.equal("-7 -300 -70000 -5000000000", row.getByte(2) + " " + row.getShort(3) + " "
+                    + row.getInt(4) + " " + row.getLong(5));
+            Matrix.equal("1.5 -2.25 12345.678", row.getFloat(6) + " " + row.getDouble(7) + " "
+                    + row.getBigDecimal(8));
             Matrix.equal("smörgås ☺", row.getString(9));
             Matrix.equal("[0, 1, -1]", Arrays.toString(row.getBytes(10)));
             Matrix.equal("2024-02-29 12:34:56", row.getDate(11) + " " + row.getTime(12));
@@ -88,7 +93,8 @@ final class Parameters {
 
     private static void update(Connection connection) throws SQLException {
         Matrix.update(connection, "CREATE OR REPLACE TABLE jdbc_prepared (i INTEGER PRIMARY KEY, s VARCHAR)");
-        try (PreparedStatement insert = connection.prepareStatement("INSERT INTO jdbc_prepared VALUES (?, ?)")) {
+        try (PreparedStatement insert =
+                connection.prepareStatement("INSERT INTO jdbc_prepared VALUES (?, ?)")) {
             for (int i = 0; i < 5; i++) {
                 insert.setInt(1, i);
                 insert.setString(2, "s" + i);
@@ -97,12 +103,14 @@ final class Parameters {
             insert.setInt(1, 4);
             Matrix.fails(insert::executeUpdate, "uplicate");
         }
-        try (PreparedStatement change = connection.prepareStatement("UPDATE jdbc_prepared SET s = ? WHERE i > ?")) {
+        try (PreparedStatement change =
+                connection.prepareStatement("UPDATE jdbc_prepared SET s = ? WHERE i > ?")) {
             change.setString(1, "changed");
             change.setInt(2, 2);
             Matrix.equal(2, change.executeUpdate());
         }
-        Matrix.equal("[2]", Matrix.query(connection, "SELECT count(*) FROM jdbc_prepared WHERE s = 'changed'"));
+        Matrix.equal("[2]", Matrix.query(connection,
+                "SELECT count(*) FROM jdbc_prepared WHERE s = 'changed'"));
         try (PreparedStatement none = connection.prepareStatement("DELETE FROM jdbc_prepared")) {
             Matrix.require(!none.execute(), "a DELETE gave a result set");
             Matrix.equal(5, none.getUpdateCount());
@@ -115,7 +123,8 @@ final class Parameters {
         }
         // After DDL a handle goes on.
         Matrix.update(connection, "CREATE OR REPLACE TABLE jdbc_altered (i INTEGER)");
-        try (PreparedStatement statement = connection.prepareStatement("SELECT count(*) FROM jdbc_altered WHERE i > ?")) {
+        try (PreparedStatement statement =
+                connection.prepareStatement("SELECT count(*) FROM jdbc_altered WHERE i > ?")) {
             statement.setInt(1, 0);
             Matrix.equal("[0]", Matrix.rows(statement.executeQuery()));
             Matrix.update(connection, "ALTER TABLE jdbc_altered ADD COLUMN s VARCHAR");
@@ -126,8 +135,10 @@ final class Parameters {
     }
 
     private static void batch(Connection connection) throws SQLException {
-        Matrix.update(connection, "CREATE OR REPLACE TABLE jdbc_batch (i INTEGER, s VARCHAR, n DECIMAL(10, 2))");
-        try (PreparedStatement insert = connection.prepareStatement("INSERT INTO jdbc_batch VALUES (?, ?, ?)")) {
+        Matrix.update(connection,
+                "CREATE OR REPLACE TABLE jdbc_batch (i INTEGER, s VARCHAR, n DECIMAL(10, 2))");
+        try (PreparedStatement insert =
+                connection.prepareStatement("INSERT INTO jdbc_batch VALUES (?, ?, ?)")) {
             for (int round = 0; round < 2; round++) {
                 for (int i = 0; i < 10_000; i++) {
                     insert.setInt(1, i);
@@ -147,7 +158,8 @@ final class Parameters {
             }
         }
         Matrix.equal("[20000|99990000|18000|999900.00]",
-                Matrix.query(connection, "SELECT count(*), sum(i)::BIGINT, count(s), sum(n) FROM jdbc_batch"));
+                Matrix.query(connection,
+                        "SELECT count(*), sum(i)::BIGINT, count(s), sum(n) FROM jdbc_batch"));
     }
 
     static void check() {

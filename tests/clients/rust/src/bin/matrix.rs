@@ -23,7 +23,9 @@ use arrow_flight::sql::{
     CommandStatementQuery, EndTransaction, ProstMessageExt, SqlInfo, TableDefinitionOptions,
     TableExistsOption, TableNotExistOption,
 };
-use arrow_flight::{CancelFlightInfoRequest, CancelStatus, FlightClient, FlightDescriptor, FlightInfo};
+use arrow_flight::{
+    CancelFlightInfoRequest, CancelStatus, FlightClient, FlightDescriptor, FlightInfo,
+};
 use arrow_schema::{DataType, Field, Schema};
 use futures::TryStreamExt;
 use serde_json::json;
@@ -50,7 +52,13 @@ macro_rules! require {
 macro_rules! equal {
     ($wanted:expr, $found:expr) => {
         let (wanted, found) = (format!("{:?}", $wanted), format!("{:?}", $found));
-        require!(wanted == found, "line {}: wanted {}, found {}", line!(), wanted, found);
+        require!(
+            wanted == found,
+            "line {}: wanted {}, found {}",
+            line!(),
+            wanted,
+            found
+        );
     };
 }
 
@@ -58,9 +66,22 @@ macro_rules! equal {
 macro_rules! fails {
     ($call:expr, $word:expr) => {
         match $call {
-            Ok(_) => return Err(format!("line {}: no error, where one with {} was due", line!(), $word).into()),
+            Ok(_) => {
+                return Err(format!(
+                    "line {}: no error, where one with {} was due",
+                    line!(),
+                    $word
+                )
+                .into())
+            }
             Err(error) => {
-                require!(error.to_string().contains($word), "line {}: no {} in: {}", line!(), $word, error)
+                require!(
+                    error.to_string().contains($word),
+                    "line {}: no {} in: {}",
+                    line!(),
+                    $word,
+                    error
+                )
             }
         }
     };
@@ -78,7 +99,10 @@ async fn rows(client: &mut Client, info: FlightInfo) -> Rows {
             let shown = columns.map(|column| ArrayFormatter::try_new(column, &options));
             let shown = shown.collect::<Result<Vec<_>, _>>()?;
             for row in 0..batch.num_rows() {
-                let cells: Vec<String> = shown.iter().map(|cell| cell.value(row).to_string()).collect();
+                let cells: Vec<String> = shown
+                    .iter()
+                    .map(|cell| cell.value(row).to_string())
+                    .collect();
                 found.push(cells.join("|"));
             }
         }
@@ -98,20 +122,26 @@ async fn update(client: &mut Client, sql: &str) -> Result<i64, FlightError> {
 /// A batch of the columns (i int64, s utf8), from the first number on.
 fn batch(first: i64, count: i64) -> RecordBatch {
     let numbers = Int64Array::from_iter_values(first..first + count);
-    let texts: StringArray =
-        (first..first + count).map(|i| (i % 10 != 9).then(|| format!("row {i}"))).collect();
+    let texts: StringArray = (first..first + count)
+        .map(|i| (i % 10 != 9).then(|| format!("row {i}")))
+        .collect();
     let schema = Schema::new(vec![
         Field::new("i", DataType::Int64, true),
         Field::new("s", DataType::Utf8, true),
     ]);
-    RecordBatch::try_new(Arc::new(schema), vec![Arc::new(numbers), Arc::new(texts)]).expect("a batch")
+    RecordBatch::try_new(Arc::new(schema), vec![Arc::new(numbers), Arc::new(texts)])
+        .expect("a batch")
 }
 
 /// What docs/clients.md shows.
 async fn example(server: &str) -> Result<usize, Box<dyn Error>> {
-    let channel = Endpoint::from_shared(format!("http://{server}"))?.connect().await?;
+    let channel = Endpoint::from_shared(format!("http://{server}"))?
+        .connect()
+        .await?;
     let mut client = FlightSqlServiceClient::new(channel);
-    let info = client.execute("SELECT i FROM range(3) t(i)".to_string(), None).await?;
+    let info = client
+        .execute("SELECT i FROM range(3) t(i)".to_string(), None)
+        .await?;
     let mut count = 0;
     for endpoint in info.endpoint {
         let ticket = endpoint.ticket.ok_or("an endpoint without a ticket")?;
@@ -127,24 +157,52 @@ async fn connect(mut client: Client) -> Outcome {
     client.handshake("anyone", "any:thing").await?;
     require!(client.token().is_some(), "the handshake gave no token");
     equal!(["1"], query(&mut client, "SELECT 1 AS one").await?);
-    equal!(3, example(&std::env::args().nth(1).ok_or("no address")?).await?);
+    equal!(
+        3,
+        example(&std::env::args().nth(1).ok_or("no address")?).await?
+    );
     Ok(())
 }
 
 async fn queries(mut client: Client) -> Outcome {
-    let info = client.execute("SELECT i, 'v' || i AS s FROM range(3) t(i)".to_string(), None).await?;
+    let info = client
+        .execute(
+            "SELECT i, 'v' || i AS s FROM range(3) t(i)".to_string(),
+            None,
+        )
+        .await?;
     let schema = info.clone().try_decode_schema()?;
     equal!(["i", "s"], [schema.field(0).name(), schema.field(1).name()]);
-    equal!(["0|v0", "1|v1", "2|v2"], rows(&mut client, info.clone()).await?);
+    equal!(
+        ["0|v0", "1|v1", "2|v2"],
+        rows(&mut client, info.clone()).await?
+    );
     equal!(["0|v0", "1|v1", "2|v2"], rows(&mut client, info).await?);
-    equal!(Vec::<String>::new(), query(&mut client, "SELECT 1 WHERE false").await?);
+    equal!(
+        Vec::<String>::new(),
+        query(&mut client, "SELECT 1 WHERE false").await?
+    );
     Ok(())
 }
 
 async fn updates(mut client: Client) -> Outcome {
-    update(&mut client, "CREATE OR REPLACE TABLE rs_update (i INTEGER, s VARCHAR)").await?;
-    equal!(2, update(&mut client, "INSERT INTO rs_update VALUES (1, 'a'), (2, 'b')").await?);
-    equal!(1, update(&mut client, "UPDATE rs_update SET s = 'z' WHERE i > 1").await?);
+    update(
+        &mut client,
+        "CREATE OR REPLACE TABLE rs_update (i INTEGER, s VARCHAR)",
+    )
+    .await?;
+    equal!(
+        2,
+        update(
+            &mut client,
+            "INSERT INTO rs_update VALUES (1, 'a'), (2, 'b')"
+        )
+        .await?
+    );
+    equal!(
+        1,
+        update(&mut client, "UPDATE rs_update SET s = 'z' WHERE i > 1").await?
+    );
     equal!(2, update(&mut client, "DELETE FROM rs_update").await?);
     update(&mut client, "DROP TABLE rs_update").await?;
     Ok(())
@@ -153,36 +211,65 @@ async fn updates(mut client: Client) -> Outcome {
 async fn parameters(mut client: Client) -> Outcome {
     let sql = "SELECT ?::BIGINT + 1 AS n, ?::VARCHAR AS s";
     let mut statement = client.prepare(sql.to_string(), None).await?;
-    let kinds: Vec<_> = statement.parameter_schema()?.fields().iter().map(|f| f.data_type().clone()).collect();
+    let kinds: Vec<_> = statement
+        .parameter_schema()?
+        .fields()
+        .iter()
+        .map(|f| f.data_type().clone())
+        .collect();
     equal!([DataType::Int64, DataType::Utf8], kinds);
     equal!(2, statement.dataset_schema()?.fields().len());
     for start in 0..3 {
         statement.set_parameters(batch(start, 1))?;
         let info = statement.execute().await?;
-        equal!([format!("{}|row {start}", start + 1)], rows(&mut client, info).await?);
+        equal!(
+            [format!("{}|row {start}", start + 1)],
+            rows(&mut client, info).await?
+        );
     }
     statement.close().await?;
     Ok(())
 }
 
 async fn prepared_update(mut client: Client) -> Outcome {
-    update(&mut client, "CREATE OR REPLACE TABLE rs_prepared (i BIGINT, s VARCHAR)").await?;
-    let mut insert = client.prepare("INSERT INTO rs_prepared VALUES (?, ?)".to_string(), None).await?;
+    update(
+        &mut client,
+        "CREATE OR REPLACE TABLE rs_prepared (i BIGINT, s VARCHAR)",
+    )
+    .await?;
+    let mut insert = client
+        .prepare("INSERT INTO rs_prepared VALUES (?, ?)".to_string(), None)
+        .await?;
     for start in 0..3 {
         insert.set_parameters(batch(start, 1))?;
         equal!(1, insert.execute_update().await?);
     }
     insert.close().await?;
-    equal!(["3|3"], query(&mut client, "SELECT count(*), sum(i)::BIGINT FROM rs_prepared").await?);
-    let mut delete = client.prepare("DELETE FROM rs_prepared".to_string(), None).await?;
+    equal!(
+        ["3|3"],
+        query(
+            &mut client,
+            "SELECT count(*), sum(i)::BIGINT FROM rs_prepared"
+        )
+        .await?
+    );
+    let mut delete = client
+        .prepare("DELETE FROM rs_prepared".to_string(), None)
+        .await?;
     equal!(3, delete.execute_update().await?);
     delete.close().await?;
     Ok(())
 }
 
 async fn batches(mut client: Client) -> Outcome {
-    update(&mut client, "CREATE OR REPLACE TABLE rs_batch (i BIGINT, s VARCHAR)").await?;
-    let mut insert = client.prepare("INSERT INTO rs_batch VALUES (?, ?)".to_string(), None).await?;
+    update(
+        &mut client,
+        "CREATE OR REPLACE TABLE rs_batch (i BIGINT, s VARCHAR)",
+    )
+    .await?;
+    let mut insert = client
+        .prepare("INSERT INTO rs_batch VALUES (?, ?)".to_string(), None)
+        .await?;
     insert.set_parameters(batch(0, 10_000))?;
     equal!(10_000, insert.execute_update().await?);
     insert.close().await?;
@@ -191,7 +278,10 @@ async fn batches(mut client: Client) -> Outcome {
     Ok(())
 }
 
-fn ingest_command(absent: TableNotExistOption, present: TableExistsOption) -> CommandStatementIngest {
+fn ingest_command(
+    absent: TableNotExistOption,
+    present: TableExistsOption,
+) -> CommandStatementIngest {
     CommandStatementIngest {
         table_definition_options: Some(TableDefinitionOptions {
             if_not_exist: absent as i32,
@@ -208,26 +298,43 @@ async fn ingest(mut client: Client) -> Outcome {
     let append = ingest_command(TableNotExistOption::Fail, TableExistsOption::Append);
     let create = ingest_command(TableNotExistOption::Create, TableExistsOption::Fail);
     let replace = ingest_command(TableNotExistOption::Create, TableExistsOption::Replace);
-    fails!(client.execute_ingest(append.clone(), parts(1)).await, "rs_ingest");
+    fails!(
+        client.execute_ingest(append.clone(), parts(1)).await,
+        "rs_ingest"
+    );
     equal!(50, client.execute_ingest(create.clone(), parts(5)).await?);
     fails!(client.execute_ingest(create, parts(1)).await, "rs_ingest");
     equal!(20, client.execute_ingest(append, parts(2)).await?);
-    equal!(["70|63"], query(&mut client, "SELECT count(*), count(s) FROM rs_ingest").await?);
+    equal!(
+        ["70|63"],
+        query(&mut client, "SELECT count(*), count(s) FROM rs_ingest").await?
+    );
     equal!(10, client.execute_ingest(replace, parts(1)).await?);
-    equal!(["10"], query(&mut client, "SELECT count(*) FROM rs_ingest").await?);
+    equal!(
+        ["10"],
+        query(&mut client, "SELECT count(*) FROM rs_ingest").await?
+    );
     Ok(())
 }
 
 async fn transactions(mut client: Client) -> Outcome {
     update(&mut client, "CREATE OR REPLACE TABLE rs_tx (i INTEGER)").await?;
-    for (end, count) in [(EndTransaction::Rollback, "0"), (EndTransaction::Commit, "1")] {
+    for (end, count) in [
+        (EndTransaction::Rollback, "0"),
+        (EndTransaction::Commit, "1"),
+    ] {
         let id = client.begin_transaction().await?;
         let insert = "INSERT INTO rs_tx VALUES (1)".to_string();
         equal!(1, client.execute_update(insert, Some(id.clone())).await?);
-        let info = client.execute("SELECT count(*) FROM rs_tx".to_string(), Some(id.clone())).await?;
+        let info = client
+            .execute("SELECT count(*) FROM rs_tx".to_string(), Some(id.clone()))
+            .await?;
         equal!(["1"], rows(&mut client, info).await?);
         client.end_transaction(id, end).await?;
-        equal!([count], query(&mut client, "SELECT count(*) FROM rs_tx").await?);
+        equal!(
+            [count],
+            query(&mut client, "SELECT count(*) FROM rs_tx").await?
+        );
     }
     Ok(())
 }
@@ -243,14 +350,29 @@ async fn metadata(mut client: Client) -> Outcome {
     }
     let schema = Some("rs_meta".to_string());
     let info = client.get_catalogs().await?;
-    require!(rows(&mut client, info).await?.contains(&"memory".to_string()), "no catalog memory");
-    let wanted = CommandGetDbSchemas { catalog: None, db_schema_filter_pattern: schema.clone() };
+    require!(
+        rows(&mut client, info)
+            .await?
+            .contains(&"memory".to_string()),
+        "no catalog memory"
+    );
+    let wanted = CommandGetDbSchemas {
+        catalog: None,
+        db_schema_filter_pattern: schema.clone(),
+    };
     let info = client.get_db_schemas(wanted).await?;
     equal!(["memory|rs_meta"], rows(&mut client, info).await?);
     let info = client.get_table_types().await?;
-    require!(rows(&mut client, info).await?.contains(&"TABLE".to_string()), "no table type TABLE");
-    let mut wanted =
-        CommandGetTables { db_schema_filter_pattern: schema.clone(), ..Default::default() };
+    require!(
+        rows(&mut client, info)
+            .await?
+            .contains(&"TABLE".to_string()),
+        "no table type TABLE"
+    );
+    let mut wanted = CommandGetTables {
+        db_schema_filter_pattern: schema.clone(),
+        ..Default::default()
+    };
     let info = client.get_tables(wanted.clone()).await?;
     let tables = ["memory|rs_meta|child|TABLE", "memory|rs_meta|parent|TABLE"];
     equal!(tables, rows(&mut client, info).await?);
@@ -258,12 +380,19 @@ async fn metadata(mut client: Client) -> Outcome {
     let info = client.get_tables(wanted).await?;
     equal!(2, rows(&mut client, info).await?.len());
     keys(&mut client, schema).await?;
-    let info = client.get_xdbc_type_info(CommandGetXdbcTypeInfo { data_type: None }).await?;
+    let info = client
+        .get_xdbc_type_info(CommandGetXdbcTypeInfo { data_type: None })
+        .await?;
     require!(rows(&mut client, info).await?.len() > 10, "few types");
-    let info = client.get_sql_info(vec![SqlInfo::FlightSqlServerName]).await?;
+    let info = client
+        .get_sql_info(vec![SqlInfo::FlightSqlServerName])
+        .await?;
     equal!(1, rows(&mut client, info).await?.len());
     let info = client.get_sql_info(vec![]).await?;
-    require!(rows(&mut client, info).await?.len() > 50, "few SqlInfo values");
+    require!(
+        rows(&mut client, info).await?.len() > 50,
+        "few SqlInfo values"
+    );
     Ok(())
 }
 
@@ -277,7 +406,10 @@ async fn keys(client: &mut Client, db_schema: Option<String>) -> Outcome {
         })
         .await?;
     let found = rows(client, info).await?;
-    require!(found.len() == 1 && found[0].contains("rs_meta|parent|a"), "primary keys: {found:?}");
+    require!(
+        found.len() == 1 && found[0].contains("rs_meta|parent|a"),
+        "primary keys: {found:?}"
+    );
     let infos = [
         client
             .get_exported_keys(CommandGetExportedKeys {
@@ -305,7 +437,10 @@ async fn keys(client: &mut Client, db_schema: Option<String>) -> Outcome {
     ];
     for info in infos {
         let found = rows(client, info).await?;
-        require!(found.len() == 1 && found[0].contains("rs_meta|parent|a|"), "foreign keys: {found:?}");
+        require!(
+            found.len() == 1 && found[0].contains("rs_meta|parent|a|"),
+            "foreign keys: {found:?}"
+        );
     }
     Ok(())
 }
@@ -318,9 +453,13 @@ fn plain(client: &Client) -> FlightClient {
 async fn cancel(mut client: Client) -> Outcome {
     let streaming = "SELECT i FROM range(1000000000) t(i)";
     let info = client.execute(streaming.to_string(), None).await?;
-    let mut stream = client.do_get(info.endpoint[0].ticket.clone().ok_or("no ticket")?).await?;
+    let mut stream = client
+        .do_get(info.endpoint[0].ticket.clone().ok_or("no ticket")?)
+        .await?;
     require!(stream.try_next().await?.is_some(), "no batch");
-    let result = plain(&client).cancel_flight_info(CancelFlightInfoRequest::new(info)).await?;
+    let result = plain(&client)
+        .cancel_flight_info(CancelFlightInfoRequest::new(info))
+        .await?;
     let status = CancelStatus::try_from(result.status)?;
     require!(
         matches!(status, CancelStatus::Cancelled | CancelStatus::Cancelling),
@@ -331,7 +470,10 @@ async fn cancel(mut client: Client) -> Outcome {
             Ok(Some(_)) => {}
             Ok(None) => return Err("the cancelled stream ended well".into()),
             Err(error) => {
-                require!(error.to_string().to_lowercase().contains("cancel"), "{error}");
+                require!(
+                    error.to_string().to_lowercase().contains("cancel"),
+                    "{error}"
+                );
                 return Ok(());
             }
         }
@@ -351,7 +493,10 @@ async fn cancel_by_leaving(mut client: Client) -> Outcome {
 
 async fn poll(client: Client) -> Outcome {
     let sql = "SELECT count(*) AS n FROM range(30000000) t(i) WHERE i % 3 = 1".to_string();
-    let command = CommandStatementQuery { query: sql, transaction_id: None };
+    let command = CommandStatementQuery {
+        query: sql,
+        transaction_id: None,
+    };
     let mut descriptor = FlightDescriptor::new_cmd(prost_bytes(&command));
     loop {
         let answer = plain(&client).poll_flight_info(descriptor).await?;
@@ -379,7 +524,11 @@ async fn large(mut client: Client) -> Outcome {
     for endpoint in info.endpoint {
         let mut stream = client.do_get(endpoint.ticket.ok_or("no ticket")?).await?; // at most 4 MiB a message
         while let Some(batch) = stream.try_next().await? {
-            let numbers = batch.column(0).as_any().downcast_ref::<Int64Array>().ok_or("not int64")?;
+            let numbers = batch
+                .column(0)
+                .as_any()
+                .downcast_ref::<Int64Array>()
+                .ok_or("not int64")?;
             sum += numbers.values().iter().sum::<i64>();
             count += batch.num_rows();
         }
@@ -389,20 +538,48 @@ async fn large(mut client: Client) -> Outcome {
 }
 
 async fn errors(mut client: Client) -> Outcome {
-    update(&mut client, "CREATE OR REPLACE TABLE rs_errors (i INTEGER PRIMARY KEY)").await?;
+    update(
+        &mut client,
+        "CREATE OR REPLACE TABLE rs_errors (i INTEGER PRIMARY KEY)",
+    )
+    .await?;
     update(&mut client, "INSERT INTO rs_errors VALUES (1)").await?;
     for (sql, code, word) in [
         ("SELEC 1", tonic::Code::InvalidArgument, "SELEC"),
-        ("SELECT nope FROM rs_errors", tonic::Code::InvalidArgument, "nope"),
-        ("FROM rs_no_such_table", tonic::Code::NotFound, "rs_no_such_table"),
-        ("CREATE TABLE rs_errors (i INTEGER)", tonic::Code::AlreadyExists, "rs_errors"),
-        ("INSERT INTO rs_errors VALUES (1)", tonic::Code::AlreadyExists, "uplicate"),
-        ("INSTALL httpfs", tonic::Code::PermissionDenied, "allow-statements"),
+        (
+            "SELECT nope FROM rs_errors",
+            tonic::Code::InvalidArgument,
+            "nope",
+        ),
+        (
+            "FROM rs_no_such_table",
+            tonic::Code::NotFound,
+            "rs_no_such_table",
+        ),
+        (
+            "CREATE TABLE rs_errors (i INTEGER)",
+            tonic::Code::AlreadyExists,
+            "rs_errors",
+        ),
+        (
+            "INSERT INTO rs_errors VALUES (1)",
+            tonic::Code::AlreadyExists,
+            "uplicate",
+        ),
+        (
+            "INSTALL httpfs",
+            tonic::Code::PermissionDenied,
+            "allow-statements",
+        ),
     ] {
         match client.execute(sql.to_string(), None).await {
             Err(FlightError::Tonic(status)) => {
                 equal!(code, status.code());
-                require!(status.message().contains(word), "no {word} in {}", status.message());
+                require!(
+                    status.message().contains(word),
+                    "no {word} in {}",
+                    status.message()
+                );
             }
             other => return Err(format!("{sql}: {other:?}").into()),
         }
@@ -452,7 +629,10 @@ async fn main() {
     };
     for (feature, name, case) in &cases {
         let wrong = run(&address, *case).await;
-        println!("{}", json!({"client": "arrow-rs", "feature": feature, "case": name, "error": wrong}));
+        println!(
+            "{}",
+            json!({"client": "arrow-rs", "feature": feature, "case": name, "error": wrong})
+        );
     }
     println!("{}", json!({"cases": cases.len()}));
 }
