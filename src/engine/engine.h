@@ -177,14 +177,22 @@ enum statement_kind engine_statement_kind(const struct engine_statement *stateme
  * that the batches of its dataset carry. Not a new reference. */
 struct arrow_schema *engine_statement_schema(const struct engine_statement *statement);
 size_t engine_statement_parameter_count(const struct engine_statement *statement);
+/* True when nothing changed since the statement was prepared that could have changed its columns or
+ * parameters. */
+bool engine_statement_is_current(const struct engine_statement *statement);
 /* A field per parameter, by number or by first appearance: its name or number, and its type as the engine
  * resolved it (Null: only a value tells). NULL when there are none. Not a new reference. */
 struct arrow_schema *engine_statement_parameters(const struct engine_statement *statement);
+/* Which column has the values of each parameter (as engine_statement_parameters tells them; NULL: none): that of
+ * its name, where a name of a parameter is among the columns', else that of its place. INVALID_ARGUMENT for
+ * another number of columns, or where some names are missing. */
+MUST_CHECK enum status engine_parameters_match(const struct arrow_schema *parameters,
+                                               const struct arrow_schema *columns,
+                                               size_t *out_columns, struct error *error);
 /* Gives the parameters their values: the statement runs once for each row of the batches (of `schema`,
- * references are taken), in one transaction; rows of results come one after the other, counts are added. Columns are
- * the parameters' by name, where names of parameters are among theirs, else by place. May change
- * the schema of the result. INVALID_ARGUMENT for another number of columns, or a type that the engine has not.
- * Blocks; before the run, and again for other values. */
+ * references are taken), in one transaction; rows of results come one after the other, counts are added.
+ * May change the schema of the result. Errors of engine_parameters_match; INVALID_ARGUMENT for a type that
+ * the engine does not have. Blocks; before the run, and again for other values. */
 MUST_CHECK enum status engine_statement_bind(struct engine_statement *statement,
                                              struct arrow_schema *schema,
                                              struct arrow_batch *const *batches, size_t count,

@@ -82,10 +82,15 @@ static enum status run_command(struct flight_call *call, struct slice any,
     TRY(proto_any_parse(any, &type_name, &value, error));
     const struct flight_command *command;
     TRY(flight_find_command(call->flight, type_name, &command, error));
-    if (!command->put && !command->put_rows)
+    if (!command->put && !command->put_rows && !command->put_bound)
         return error_set(error, STATUS_UNIMPLEMENTED,
                          "%.*s cannot be sent by DoPut in this version", STR_ARGS(type_name));
-    TRY(begin_rows(call, command, first, error));
+    if (command->put_bound)
+        TRY(put_parameters_begin(call, command, any, first, error));
+    else
+        TRY(begin_rows(call, command, first, error));
+    if (call->parameters)
+        return STATUS_OK;
     if (call->input) {
         call->command = slice_copy(any.ptr, any.len);
         call->rows_command = command;
@@ -162,14 +167,16 @@ enum status do_put_receive(struct grpc_call *grpc, struct slice message, struct 
         return receive_first(call, &data, error);
     if (call->upload)
         return upload_receive(call->upload, &data, error);
+    if (call->parameters)
+        return put_parameters_receive(call, &data, error);
     if (call->input)
         return receive_rows(call, &data, error);
     /* Some clients send an empty batch after the schema although there are no parameters. */
     if (data.data_body.len == 0)
         return STATUS_OK;
-    return error_set(error, STATUS_UNIMPLEMENTED,
-                     "statement parameters are not available in this version; write the values "
-                     "into the statement");
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "the statement was run with the first message, which brought no columns for "
+                     "its parameters: their schema belongs into that message");
 }
 
 /* --- the end of the upload ------------------------------------------------------------------ */
@@ -230,6 +237,8 @@ enum status do_put_half_close(struct grpc_call *grpc, struct error *error)
         TRY(upload_commit(call->upload, &result, error));
         answer_upload(call, &result);
     }
+    if (call->parameters)
+        TRY(put_parameters_end(call, error));
     if (call->input && !call->answered && !is_told_by_statement(call)) {
         TRY(flight_check_wanted(call, error));
         TRY(input_end(call->input, error));

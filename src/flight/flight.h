@@ -13,6 +13,7 @@
 #include "base/cleanup.h"
 #include "crypto/crypto.h"
 #include "engine/query.h"
+#include "flight/parameter_rows.h"
 #include "flight/session.h"
 #include "grpc/service.h"
 
@@ -45,6 +46,15 @@ struct flight_command {
     enum status (*put_rows)(struct flight_call *call, struct slice value,
                             const struct arrow_schema *schema, struct str input_id,
                             struct query **out_query, struct error *error);
+    /* DoPut of rows for the parameters of a statement, when the client has sent them all: a query whose row
+     * count is the answer, or the answer's metadata. */
+    enum status (*put_bound)(struct flight_call *call, struct slice value,
+                             struct parameter_rows *rows, struct query **out_query,
+                             struct slice *out_metadata, struct error *error);
+    /* Beside put_bound: whether put_rows is to take the rows as they come, since there are several. */
+    enum status (*streams)(struct flight_call *call, struct slice value,
+                           const struct arrow_schema *schema, bool *out_streams,
+                           struct error *error);
 };
 
 /* One action of DoAction. It has `run`, or `start` where a statement does it. */

@@ -59,8 +59,9 @@ struct flight_call {
     /* DoPut, DoExchange */
     struct upload *upload; /* into a dataset */
     struct input *input;   /* rows for a statement */
+    struct put_parameters *parameters; /* rows for the parameters of one */
     struct exchange *exchange;
-    const struct flight_command *rows_command; /* that `input` is for */
+    const struct flight_command *rows_command; /* that `input` or `parameters` are for */
     bool is_batch_upload; /* its answer is the id alone */
     bool discards_rows;   /* the answer is a count, so that rows of RETURNING are nobody's */
     /* DoAction */
@@ -130,6 +131,18 @@ MUST_CHECK enum status flight_create_input(struct flight_call *call, bool is_pas
                                            struct error *error);
 /* Whether the call's input takes another message now; else the call looks again soon. On the loop. */
 bool flight_has_room(struct grpc_call *call);
+/* put_parameters.c: rows for the parameters of a statement. begin leaves the call without `parameters` where the
+ * first message brings no columns and the command can do without. */
+struct put_parameters;
+void put_parameters_destroy(struct put_parameters *parameters);
+MUST_CHECK enum status put_parameters_begin(struct flight_call *call,
+                                            const struct flight_command *command,
+                                            struct slice any, const struct flight_data *first,
+                                            struct error *error);
+MUST_CHECK enum status put_parameters_receive(struct flight_call *call,
+                                              const struct flight_data *message,
+                                              struct error *error);
+MUST_CHECK enum status put_parameters_end(struct flight_call *call, struct error *error);
 /* Frees what a DoExchange holds beside its input. NULL is allowed. */
 struct exchange;
 void exchange_destroy(struct exchange *exchange);

@@ -156,6 +156,7 @@ void flight_close(struct grpc_call *call)
     download_finish(&flight_call->download);
     upload_destroy(flight_call->upload);
     input_destroy(flight_call->input);
+    put_parameters_destroy(flight_call->parameters);
     exchange_destroy(flight_call->exchange);
     dataset_list_finish(&flight_call->list);
     dataset_part_finish(&flight_call->part);

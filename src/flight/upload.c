@@ -174,7 +174,7 @@ static bool may_have_wishes(const struct upload *upload, const struct flight_dat
            str_trim(slice_str(message->app_metadata)).len > 0;
 }
 
-static enum status append(struct upload *upload, struct arrow_batch *batch, struct error *error)
+enum status upload_append(struct upload *upload, struct arrow_batch *batch, struct error *error)
 {
     CLEANUP(arrow_batch_unref) struct arrow_batch *taken = batch;
     if (!upload->put)
@@ -206,7 +206,7 @@ enum status upload_receive(struct upload *upload, const struct flight_data *mess
                          "a message has a data_body and no data_header to tell what it is");
     if (may_have_wishes(upload, message))
         TRY(read_metadata(upload, slice_str(message->app_metadata), batch, error));
-    return batch ? append(upload, STEAL(batch), error) : STATUS_OK;
+    return batch ? upload_append(upload, STEAL(batch), error) : STATUS_OK;
 }
 
 bool upload_is_quick(const struct upload *upload, const struct flight_data *message)
@@ -240,7 +240,7 @@ struct arrow_schema *upload_schema(const struct upload *upload)
 enum status upload_commit(struct upload *upload, struct put_result *out_result, struct error *error)
 {
     struct arrow_schema *schema = upload_schema(upload);
-    if (!schema)
+    if (!schema && !upload->put)
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "the upload has no schema; send a schema message before the batches");
     if (!upload->put)

@@ -37,6 +37,9 @@ void upload_expect(const struct upload *upload, struct grpc_call *call, struct s
 /* Takes one message. Metadata before or with the first batch may be JSON with wishes. */
 MUST_CHECK enum status upload_receive(struct upload *upload, const struct flight_data *message,
                                       struct error *error);
+/* Takes a batch that was decoded elsewhere, and its reference, also on failure. */
+MUST_CHECK enum status upload_append(struct upload *upload, struct arrow_batch *batch,
+                                     struct error *error);
 /* Whether upload_receive would be done with the message in a moment: fewer bytes than it takes to read from
  * the socket, no decompression, no disk. */
 bool upload_is_quick(const struct upload *upload, const struct flight_data *message);

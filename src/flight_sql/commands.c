@@ -12,8 +12,11 @@
 static const struct flight_command commands[] = {
     {.type_name = TYPE("CommandStatementQuery"), .plan = flight_sql_plan_query},
     {.type_name = TYPE("CommandStatementUpdate"), .put = flight_sql_put_update},
-    {.type_name = TYPE("CommandPreparedStatementQuery"), .plan = flight_sql_plan_prepared},
-    {.type_name = TYPE("CommandPreparedStatementUpdate"), .put = flight_sql_put_prepared},
+    {.type_name = TYPE("CommandPreparedStatementQuery"), .plan = flight_sql_plan_prepared,
+     .put_bound = flight_sql_bind_prepared},
+    {.type_name = TYPE("CommandPreparedStatementUpdate"), .put = flight_sql_put_prepared,
+     .put_bound = flight_sql_put_prepared_rows, .streams = flight_sql_streams_prepared,
+     .put_rows = flight_sql_stream_prepared},
     {.type_name = TYPE("CommandStatementIngest"), .put_rows = flight_sql_put_ingest},
     {.type_name = TYPE("CommandGetSqlInfo"), .plan = flight_sql_plan_sql_info,
      .fetch = flight_sql_fetch_sql_info},

@@ -23,6 +23,10 @@ enum status flight_sql_plan_prepared(struct flight_call *call, struct slice valu
                                      struct flight_plan *out_plan, struct error *error);
 enum status flight_sql_put_prepared(struct flight_call *call, struct slice value,
                                     struct query **out_query, struct error *error);
+/* Runs what a handle stands for with `rows` (NULL: none) for its parameters. */
+enum status flight_sql_execute_prepared(struct flight_call *call, struct prepared_use *use,
+                                        const struct parameter_rows *rows,
+                                        struct query **out_query, struct error *error);
 enum status flight_sql_create_prepared(struct flight_call *call, struct slice body,
                                        struct slice *out_body, bool *out_has_body,
                                        struct error *error);
@@ -33,6 +37,19 @@ enum status flight_sql_close_prepared(struct flight_call *call, struct slice bod
 enum status flight_sql_put_ingest(struct flight_call *call, struct slice value,
                                   const struct arrow_schema *schema, struct str input_id,
                                   struct query **out_query, struct error *error);
+/* prepared_rows.c */
+enum status flight_sql_bind_prepared(struct flight_call *call, struct slice value,
+                                     struct parameter_rows *rows, struct query **out_query,
+                                     struct slice *out_metadata, struct error *error);
+enum status flight_sql_put_prepared_rows(struct flight_call *call, struct slice value,
+                                         struct parameter_rows *rows, struct query **out_query,
+                                         struct slice *out_metadata, struct error *error);
+enum status flight_sql_streams_prepared(struct flight_call *call, struct slice value,
+                                        const struct arrow_schema *schema, bool *out_streams,
+                                        struct error *error);
+enum status flight_sql_stream_prepared(struct flight_call *call, struct slice value,
+                                       const struct arrow_schema *schema, struct str input_id,
+                                       struct query **out_query, struct error *error);
 /* sql_info.c */
 enum status flight_sql_plan_sql_info(struct flight_call *call, struct slice value,
                                      struct flight_plan *out_plan, struct error *error);

@@ -2,9 +2,10 @@
  * prepared.c — prepared statements: create, execute as query or update, close.
  *
  * A handle belongs to its session. Creating prepares the statement; the first execution takes it, later
- * ones prepare the text again, which costs the engine microseconds and sees the present catalog.
- * Statements with parameters are refused at creation. Runs on a worker.
- * SPDX-License-Identifier: Apache-2.0
+ * ones prepare the text again, which finds a plan that was kept (engine/duckdb/statement_cache.c) or makes one
+ * for the present catalog. Values for parameters are bound before, or come with an update (prepared_rows.c).
+ *
+ * Runs on a worker. Source: FlightSql.proto. SPDX-License-Identifier: Apache-2.0
  */
 #include "flight_sql/flight_sql.h"
 
@@ -12,20 +13,23 @@
 #include "base/memory.h"
 #include "proto/flight_sql.h"
 
-CLEANUP_FUNCTION(char *, free)
-
 static enum status pack_result(const struct engine_statement *statement, struct str handle,
                                struct slice *out_body)
 {
     Sql__ActionCreatePreparedStatementResult result =
         SQL__ACTION_CREATE_PREPARED_STATEMENT_RESULT__INIT;
     struct arrow_schema *schema = engine_statement_schema(statement);
+    struct arrow_schema *parameters = engine_statement_parameters(statement);
     CLEANUP(slice_finish) struct slice dataset_schema = SLICE_EMPTY;
+    CLEANUP(slice_finish) struct slice parameter_schema = SLICE_EMPTY;
     if (schema->field_count > 0)
         dataset_schema = ipc_encapsulated_schema(schema);
+    if (parameters)
+        parameter_schema = ipc_encapsulated_schema(parameters);
     enum statement_kind kind = engine_statement_kind(statement);
     result.prepared_statement_handle = proto_binary(handle);
     result.dataset_schema = proto_binary(slice_str(dataset_schema));
+    result.parameter_schema = proto_binary(slice_str(parameter_schema));
     result.is_update_presence_case =
         SQL__ACTION_CREATE_PREPARED_STATEMENT_RESULT__IS_UPDATE_PRESENCE_IS_UPDATE;
     result.is_update = kind != STATEMENT_QUERY && kind != STATEMENT_RETURNING;
@@ -53,10 +57,6 @@ enum status flight_sql_create_prepared(struct flight_call *call, struct slice bo
     CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
     TRY(engine_prepare(session_engine(session), str_of(request->query), &options, &statement,
                        error));
-    if (engine_statement_parameter_count(statement) > 0)
-        return error_set(error, STATUS_UNIMPLEMENTED,
-                         "statement parameters are not available in this version; write the values "
-                         "into the statement");
     char handle[PREPARED_HANDLE_SIZE];
     TRY(prepared_table_add(session_prepared(session), str_of(request->query), statement, handle,
                            error));
@@ -81,16 +81,39 @@ enum status flight_sql_close_prepared(struct flight_call *call, struct slice bod
     return STATUS_OK;
 }
 
-/* A query that runs the statement of a handle once. */
-static enum status prepare_handle(struct flight_call *call, struct str handle,
-                                  struct query **out_query, struct error *error)
+/* --- execution ------------------------------------------------------------------------------ */
+
+static enum status bind(struct engine_statement *statement, const struct parameter_rows *rows,
+                        struct error *error)
 {
-    CLEANUP(free) char *sql = NULL;
-    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
-    TRY(prepared_table_take(session_prepared(flight_call_session(call)), handle, &sql, &statement,
-                            error));
-    TRY(flight_prepare(call, str_of(sql), statement, out_query, error));
-    statement = NULL;
+    if (!rows)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the statement has %zu parameters and no values are bound to them: "
+                              "all %zu are missing",
+                              engine_statement_parameter_count(statement),
+                              engine_statement_parameter_count(statement));
+    return engine_statement_bind(statement, rows->schema, rows->batches, rows->batch_count, error);
+}
+
+static enum status prepare(struct flight_call *call, struct prepared_use *use, struct error *error)
+{
+    struct engine_result_options options;
+    if (use->statement)
+        return STATUS_OK;
+    TRY(flight_result_options(call, &options, error));
+    return engine_prepare(session_engine(flight_call_session(call)), str_of(use->sql), &options,
+                          &use->statement, error);
+}
+
+enum status flight_sql_execute_prepared(struct flight_call *call, struct prepared_use *use,
+                                        const struct parameter_rows *rows, struct query **out_query,
+                                        struct error *error)
+{
+    TRY(prepare(call, use, error));
+    if (rows || engine_statement_parameter_count(use->statement) > 0)
+        TRY(bind(use->statement, rows, error));
+    TRY(flight_prepare(call, str_of(use->sql), use->statement, out_query, error));
+    use->statement = NULL;
     return STATUS_OK;
 }
 
@@ -98,21 +121,31 @@ enum status flight_sql_plan_prepared(struct flight_call *call, struct slice valu
                                      struct flight_plan *out_plan, struct error *error)
 {
     CLEANUP(arena_finish) struct arena arena;
+    CLEANUP(prepared_use_finish) struct prepared_use use = {0};
     arena_init(&arena);
     Sql__CommandPreparedStatementQuery *command;
     TRY(proto_unpack(&arena, &sql__command_prepared_statement_query__descriptor, value, &command,
                      error));
-    return prepare_handle(call, proto_bytes(command->prepared_statement_handle), &out_plan->query,
-                          error);
+    TRY(prepared_table_take(session_prepared(flight_call_session(call)),
+                            proto_bytes(command->prepared_statement_handle), &use, error));
+    if (!use.parameters || use.rows || !flight_call_is_dry(call))
+        return flight_sql_execute_prepared(call, &use, use.rows, &out_plan->query, error);
+    /* Only the schema is asked for, which is known without values as far as it is told of the handle. */
+    TRY(prepare(call, &use, error));
+    out_plan->schema = arrow_schema_ref(engine_statement_schema(use.statement));
+    return STATUS_OK;
 }
 
 enum status flight_sql_put_prepared(struct flight_call *call, struct slice value,
                                     struct query **out_query, struct error *error)
 {
     CLEANUP(arena_finish) struct arena arena;
+    CLEANUP(prepared_use_finish) struct prepared_use use = {0};
     arena_init(&arena);
     Sql__CommandPreparedStatementUpdate *command;
     TRY(proto_unpack(&arena, &sql__command_prepared_statement_update__descriptor, value, &command,
                      error));
-    return prepare_handle(call, proto_bytes(command->prepared_statement_handle), out_query, error);
+    TRY(prepared_table_take(session_prepared(flight_call_session(call)),
+                            proto_bytes(command->prepared_statement_handle), &use, error));
+    return flight_sql_execute_prepared(call, &use, use.rows, out_query, error);
 }

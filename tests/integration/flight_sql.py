@@ -107,3 +107,40 @@ def close_prepared(client, handle, options=None):
 def prepared_descriptor(handle, update=False):
     name = "CommandPreparedStatementUpdate" if update else "CommandPreparedStatementQuery"
     return pyarrow.flight.FlightDescriptor.for_command(packed(name, field(1, handle)))
+
+
+def bind(client, handle, rows, options=None):
+    """Binds the rows of a table or batch to a handle; returns the handle that the server answers."""
+    writer, reader = client.do_put(prepared_descriptor(handle), rows.schema, options)
+    with writer:
+        put(writer, rows)
+        writer.done_writing()
+        result = reader.read()
+    return fields(result.to_pybytes())[1][0]
+
+
+def put(writer, rows):
+    for batch in rows.to_batches() if hasattr(rows, "to_batches") else [rows]:
+        writer.write_batch(batch)
+
+
+def update_prepared(client, handle, rows=None, options=None):
+    """Runs a handle as an update with the rows of a table or batch; returns the record count."""
+    schema = rows.schema if rows is not None else pyarrow.schema([])
+    writer, reader = client.do_put(prepared_descriptor(handle, update=True), schema, options)
+    with writer:
+        if rows is not None:
+            put(writer, rows)
+            writer.done_writing()
+        result = reader.read()
+        if rows is None:
+            writer.done_writing()
+    count = fields(result.to_pybytes()).get(1, [0])[0]
+    return count - (1 << 64) if count >= 1 << 63 else count
+
+
+def execute_prepared(client, handle, options=None):
+    """Runs a handle as a query; returns the table."""
+    info = client.get_flight_info(prepared_descriptor(handle), options)
+    (endpoint,) = info.endpoints
+    return client.do_get(endpoint.ticket, options).read_all()

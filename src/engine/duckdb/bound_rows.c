@@ -1,8 +1,7 @@
 /*
  * bound_rows.c — the rows that a client binds to a statement's parameters, and their binding one by one.
  *
- * A column belongs to the parameter of its name where the parameters have names and all are among the
- * columns', else to the parameter of its place. A value is bound as the engine's type for its Arrow type,
+ * A value is bound as the engine's type for its Arrow type,
  * so that it is converted as a column of that type would be; only integers take the type that the engine
  * resolved, where all of them fit it: planning again for each row costs more than running it.
  *
@@ -34,60 +33,6 @@ void bound_rows_destroy(struct bound_rows *rows)
 int64_t bound_rows_count(const struct bound_rows *rows)
 {
     return rows->rows;
-}
-
-/* --- which column is whose ---------------------------------------------------------------------- */
-
-static ptrdiff_t column_named(const struct arrow_schema *columns, struct str name)
-{
-    for (size_t i = 0; i < columns->field_count; i++)
-        if (str_equal_nocase(columns->fields[i].name, name))
-            return (ptrdiff_t)i;
-    return -1;
-}
-
-static bool is_number(struct str name)
-{
-    uint64_t number;
-    return str_to_u64(name, &number);
-}
-
-static enum status check_count(const struct arrow_schema *parameters,
-                               const struct arrow_schema *columns, struct error *error)
-{
-    size_t wanted = parameters->field_count;
-    size_t given = columns->field_count;
-    if (given == wanted)
-        return STATUS_OK;
-    return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
-                          "the statement has %zu parameters and %zu columns were bound: %zu %s",
-                          wanted, given, given < wanted ? wanted - given : given - wanted,
-                          given < wanted ? "are missing" : "are too many");
-}
-
-/* By name as soon as one name is that of a parameter. */
-static enum status match_columns(struct bound_rows *rows, const struct arrow_schema *parameters,
-                                 const struct arrow_schema *columns, struct error *error)
-{
-    size_t count = parameters->field_count;
-    size_t named = 0;
-    ptrdiff_t missing = -1;
-    TRY(check_count(parameters, columns, error));
-    for (size_t i = 0; i < count; i++) {
-        struct str name = parameters->fields[i].name;
-        ptrdiff_t column = is_number(name) ? -1 : column_named(columns, name);
-        rows->columns[i] = column >= 0 ? (size_t)column : i;
-        named += column >= 0;
-        missing = column < 0 && missing < 0 ? (ptrdiff_t)i : missing;
-    }
-    if (named == count)
-        return STATUS_OK;
-    if (named > 0)
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
-                              "no column is named after parameter '%.*s'; others are: name them "
-                              "all, or none",
-                              STR_ARGS(parameters->fields[missing].name));
-    return STATUS_OK;
 }
 
 /* --- what can be bound -------------------------------------------------------------------------- */
@@ -171,19 +116,6 @@ static void take_batches(struct bound_rows *rows, struct arrow_batch *const *bat
     }
 }
 
-static enum status check_statement(const struct engine_statement *statement,
-                                   const struct bound_rows *rows, struct error *error)
-{
-    if (statement->parameter_count == 0)
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
-                              "the statement has no parameters that values could be bound to");
-    if (rows->rows > 1 && statement->parts.count > 1)
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
-                              "a text of several statements takes one row of parameters, not %lld",
-                              (long long)rows->rows);
-    return STATUS_OK;
-}
-
 enum status engine_statement_bind(struct engine_statement *statement, struct arrow_schema *schema,
                                   struct arrow_batch *const *batches, size_t count,
                                   struct error *error)
@@ -195,9 +127,12 @@ enum status engine_statement_bind(struct engine_statement *statement, struct arr
     arena_init(&rows->arena);
     rows->schema = arrow_schema_ref(schema);
     take_batches(rows, batches, count);
-    TRY(check_statement(statement, rows, error));
-    rows->columns = ARENA_NEW_ARRAY(&rows->arena, size_t, parameters->field_count);
-    TRY(match_columns(rows, parameters, schema, error));
+    rows->columns = ARENA_NEW_ARRAY(&rows->arena, size_t, statement->parameter_count);
+    TRY(engine_parameters_match(parameters, schema, rows->columns, error));
+    if (rows->rows > 1 && statement->parts.count > 1)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "a text of several statements takes one row of parameters, not %lld",
+                              (long long)rows->rows);
     rows->plans = scan_plans_make(&rows->arena, schema);
     TRY(check_types(rows, parameters, error));
     find_ranges(rows);

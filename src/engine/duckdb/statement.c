@@ -502,6 +502,13 @@ bool engine_statement_is_late(const struct engine_statement *statement)
     return statement->is_late;
 }
 
+bool engine_statement_is_current(const struct engine_statement *statement)
+{
+    struct engine *engine = statement->session->engine;
+    return statement->epoch == atomic_load(&engine->write_epoch) &&
+           dataset_uses_are_current(&statement->uses, engine);
+}
+
 size_t engine_statement_parameter_count(const struct engine_statement *statement)
 {
     return statement->parameter_count;
