@@ -47,6 +47,7 @@ void prepared_table_init(struct prepared_table *table, size_t count_max)
     table->count_max = count_max;
     lock_init(&table->locked.lock);
     map_init(&table->locked.statements);
+    table->locked.bytes = 0;
 }
 
 void prepared_table_finish(struct prepared_table *table)
