@@ -69,6 +69,16 @@ void engine_statement_destroy(struct engine_statement *statement)
     assert_null(statement);
 }
 
+struct arrow_schema *engine_statement_parameters(const struct engine_statement *statement)
+{
+    return NULL;
+}
+
+bool engine_statement_is_current(const struct engine_statement *statement)
+{
+    return true;
+}
+
 struct fixture {
     struct engine engine;
     struct sessions *sessions;
