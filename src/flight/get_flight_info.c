@@ -129,8 +129,9 @@ enum status flight_divide_result(struct flight_call *call, struct error *error)
 {
     TRY(flight_endpoint_count(call, &call->endpoint_count, error));
     /* Which batches the rows of a part are in is not known yet. */
-    if (call->part.from > 0 || call->part.limit != UINT64_MAX ||
-        query_schema(call->query)->field_count == 0)
+    bool has_rows =
+        !query_schema_is_known(call->query) || query_schema(call->query)->field_count > 0;
+    if (call->part.from > 0 || call->part.limit != UINT64_MAX || !has_rows)
         call->endpoint_count = 1;
     if (call->endpoint_count > 1)
         dataset_divide(query_dataset(call->query), call->endpoint_count);
