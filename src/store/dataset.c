@@ -249,23 +249,39 @@ static void uncount_spilled(struct dataset *dataset, const struct arrow_batch *b
     dataset->locked.spilled_bytes -= size_min(dataset->locked.spilled_bytes, batch->body_bytes);
 }
 
+/* The slot may be empty already. */
+static void take_slot(struct dataset *dataset, struct arrow_batch **slot,
+                      struct dataset_freed *freed)
+{
+    if (!*slot)
+        return;
+    size_t cost = dataset_batch_cost(*slot);
+    if (dataset_batch_is_on_disk(*slot))
+        uncount_spilled(dataset, *slot);
+    freed->bytes += cost;
+    freed->batches[freed->count++] = STEAL(*slot);
+    dataset->locked.held_bytes -= cost;
+    dataset_wake_producer(dataset);
+}
+
 bool dataset_take_batches(struct dataset *dataset, size_t end, struct dataset_freed *out_freed)
 {
     out_freed->count = 0;
     out_freed->bytes = 0;
     while (dataset->locked.base < end && out_freed->count < DATASET_FREED_MAX) {
-        struct arrow_batch **slot =
-            &dataset->locked.slots[dataset->locked.base - dataset->locked.slots_base];
-        out_freed->bytes += dataset_batch_cost(*slot);
-        if (dataset_batch_is_on_disk(*slot))
-            uncount_spilled(dataset, *slot);
-        out_freed->batches[out_freed->count++] = STEAL(*slot);
+        take_slot(dataset,
+                  &dataset->locked.slots[dataset->locked.base - dataset->locked.slots_base],
+                  out_freed);
         dataset->locked.base++;
     }
-    dataset->locked.held_bytes -= out_freed->bytes;
-    if (out_freed->count > 0)
-        dataset_wake_producer(dataset);
     return dataset->locked.base < end;
+}
+
+void dataset_take_dealt(struct dataset *dataset, size_t position, struct dataset_freed *out_freed)
+{
+    if (position >= dataset->locked.base && out_freed->count < DATASET_FREED_MAX)
+        take_slot(dataset, &dataset->locked.slots[position - dataset->locked.slots_base],
+                  out_freed);
 }
 
 void dataset_release(struct dataset *dataset, const struct dataset_freed *freed)

@@ -20,6 +20,21 @@
 
 #include <assert.h>
 
+/* True when the batch at that position was there and is not kept any more. With the dataset's lock. */
+static bool is_gone(const struct dataset *dataset, size_t position)
+{
+    return position < dataset->locked.base ||
+           (position < dataset->locked.count &&
+            !dataset->locked.slots[position - dataset->locked.slots_base]);
+}
+
+static enum status refuse_gone(const struct dataset *dataset, struct error *error)
+{
+    return error_set(error, STATUS_NOT_FOUND,
+                     "result expired: '%.*s' is not kept any more; run the statement again",
+                     STR_ARGS(dataset->id));
+}
+
 enum status dataset_reader_open(struct dataset *dataset, size_t position, struct loop *loop,
                                 struct loop_task *wake, struct dataset_reader **out_reader,
                                 struct error *error)
@@ -29,12 +44,10 @@ enum status dataset_reader_open(struct dataset *dataset, size_t position, struct
     LOCKED(&store->locked.lock);
     lock_take(&dataset->locked.lock);
     /* A failed dataset is readable from anywhere: the reader shall learn of the failure. */
-    bool is_gone = position < dataset->locked.base || dataset->locked.is_discarded;
-    if (is_gone && dataset->locked.state != DATASET_FAILED) {
+    bool is_past = is_gone(dataset, position) || dataset->locked.is_discarded;
+    if (is_past && dataset->locked.state != DATASET_FAILED) {
         lock_give(&dataset->locked.lock);
-        return error_set(error, STATUS_NOT_FOUND,
-                         "result expired: '%.*s' is not kept any more; run the statement again",
-                         STR_ARGS(dataset->id));
+        return refuse_gone(dataset, error);
     }
     struct dataset_reader *reader = NEW(struct dataset_reader);
     reader->dataset = dataset_ref(dataset);
@@ -69,6 +82,21 @@ static uint64_t stripe_of(const struct dataset_reader *reader)
     return UINT64_C(1) << (reader->position % reader->stride);
 }
 
+/* True when nobody else will ask for what this reader of a stripe has read. With the dataset's lock. */
+static bool is_alone(const struct dataset_reader *reader)
+{
+    const struct dataset *dataset = reader->dataset;
+    if (dataset->locked.awaited != 0 || reader->stride != dataset->locked.stripes)
+        return false;
+    LIST_FOR_EACH (other, &dataset->locked.readers, struct dataset_reader, link) {
+        bool is_of_stripe =
+            other->stride == reader->stride && stripe_of(other) == stripe_of(reader);
+        if (other != reader && (is_of_stripe || other->stride != reader->stride))
+            return false;
+    }
+    return true;
+}
+
 /* The batch at the reader's position, with a reference, or NULL. With the dataset's lock. A next batch that
  * is on disk goes to `out_next`, with a reference, to be asked for in time: whoever sends it seldom waits. */
 static struct arrow_batch *take_batch(struct dataset_reader *reader, struct dataset_freed *freed,
@@ -80,13 +108,19 @@ static struct arrow_batch *take_batch(struct dataset_reader *reader, struct data
         position >= reader->end)
         return NULL;
     struct arrow_batch **slot = &dataset->locked.slots[position - dataset->locked.slots_base];
+    if (!slot[0])
+        return NULL;
     struct arrow_batch *batch = arrow_batch_ref(slot[0]);
     size_t stride = reader->stride;
-    if (stride < dataset->locked.count - position && dataset_batch_is_on_disk(slot[stride]))
+    if (stride < dataset->locked.count - position && slot[stride] &&
+        dataset_batch_is_on_disk(slot[stride]))
         *out_next = arrow_batch_ref(slot[stride]);
     reader->position += stride;
-    if (dataset->locked.is_transient)
+    if (dataset->locked.is_transient) {
         (void)dataset_take_batches(dataset, dataset_read_floor(dataset), freed);
+        if (stride > 1 && is_alone(reader))
+            dataset_take_dealt(dataset, position, freed);
+    }
     return batch;
 }
 
@@ -127,10 +161,12 @@ enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step
     bool is_past = reader->position >= reader->end;
     enum dataset_state state = is_past ? DATASET_COMPLETE : dataset->locked.state;
     const struct error *failure = dataset->locked.error;
+    bool missed = false;
     if (!batch) {
         reader->is_waiting = state == DATASET_OPEN;
         if (state != DATASET_OPEN)
             note_end(reader);
+        missed = !is_past && state != DATASET_FAILED && is_gone(dataset, reader->position);
     }
     lock_give(&dataset->locked.lock);
 
@@ -144,6 +180,8 @@ enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step
         *out_step = DATASET_BATCH;
         return hand_out(reader, batch, out_batch, error);
     }
+    if (missed)
+        return refuse_gone(dataset, error);
     if (state == DATASET_FAILED) {
         /* Set once and never changed, so it may be read without the lock. */
         if (error)
@@ -163,7 +201,7 @@ uint64_t dataset_reader_skip(struct dataset_reader *reader, uint64_t rows)
     while (reader->position >= dataset->locked.base && reader->position < end && passed < rows) {
         const struct arrow_batch *batch =
             dataset->locked.slots[reader->position - dataset->locked.slots_base];
-        if ((uint64_t)batch->rows > rows - passed)
+        if (!batch || (uint64_t)batch->rows > rows - passed)
             break;
         passed += (uint64_t)batch->rows;
         reader->position += reader->stride;

@@ -115,7 +115,8 @@ struct dataset {
         unsigned posting;    /* threads that post wake-ups now, outside of the lock */
         struct list readers; /* dataset_reader.link */
         size_t reader_count;
-        /* The batch at position p is slots[p - slots_base]; those below `base` were freed. */
+        /* The batch at position p is slots[p - slots_base]; those below `base` were freed, and of a dataset
+         * that was divided others may have been: they are NULL. */
         struct arrow_batch **slots;
         size_t slots_capacity;
         size_t slots_base;
@@ -200,6 +201,8 @@ struct dataset_freed {
 bool dataset_take_batches(struct dataset *dataset, size_t end, struct dataset_freed *out_freed);
 /* With the dataset's lock: up to where a transient dataset may be freed now. */
 size_t dataset_read_floor(const struct dataset *dataset);
+/* With the dataset's lock: takes the batch at a position out of a dataset that was divided. */
+void dataset_take_dealt(struct dataset *dataset, size_t position, struct dataset_freed *out_freed);
 /* Without a lock: drops the references and gives the bytes back to the store. */
 void dataset_release(struct dataset *dataset, const struct dataset_freed *freed);
 /* Without a lock: frees what all readers of a transient dataset have read. */

@@ -105,6 +105,43 @@ static void test_transient_waits_for_every_stripe(void **state)
     close_world(&world);
 }
 
+static void test_transient_frees_each_stripe_as_it_is_read(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, true, 2);
+    append_numbers(&world, 6);
+    struct dataset_reader *slow = reader_of(&world, 0, 2);
+    struct dataset_reader *fast = reader_of(&world, 1, 2);
+    size_t cost = fixture_batch_cost(world.schema);
+    size_t held = facts_of(world.dataset).memory_bytes;
+    expect_batch(fast, 1);
+    expect_batch(fast, 3);
+    expect_batch(fast, 5);
+    expect_step(fast, DATASET_WAIT);
+    assert_int_equal(facts_of(world.dataset).memory_bytes, held - 3 * cost);
+    /* What is gone is not had again, neither by another reader of the stripe nor by one of all. */
+    struct dataset_reader *late = NULL;
+    assert_int_equal(dataset_reader_open(world.dataset, 1, NULL, NULL, &late, NULL),
+                     STATUS_NOT_FOUND);
+    struct dataset_reader *whole = fixture_reader(world.dataset, 0, NULL, NULL);
+    expect_batch(whole, 0);
+    enum dataset_step step;
+    struct arrow_batch *batch = NULL;
+    assert_int_equal(dataset_reader_next(whole, &step, &batch, NULL), STATUS_NOT_FOUND);
+    dataset_reader_close(whole);
+    expect_batch(slow, 0);
+    expect_batch(slow, 2);
+    expect_batch(slow, 4);
+    expect_step(slow, DATASET_WAIT);
+    assert_int_equal(facts_of(world.dataset).memory_bytes, held - 6 * cost);
+    fixture_append(world.dataset, 6);
+    expect_batch(slow, 6);
+    dataset_reader_close(fast);
+    dataset_reader_close(slow);
+    close_world(&world);
+}
+
 static void test_complete_transient_is_kept_for_those_to_come(void **state)
 {
     (void)state;
@@ -169,6 +206,7 @@ int main(void)
         cmocka_unit_test(test_each_batch_goes_to_one_reader),
         cmocka_unit_test(test_skips_within_its_own_batches),
         cmocka_unit_test(test_transient_waits_for_every_stripe),
+        cmocka_unit_test(test_transient_frees_each_stripe_as_it_is_read),
         cmocka_unit_test(test_complete_transient_is_kept_for_those_to_come),
         cmocka_unit_test(test_only_who_has_a_batch_is_woken),
     };
