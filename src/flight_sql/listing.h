@@ -69,8 +69,10 @@ MUST_CHECK enum status listing_plan(struct flight_call *call, const struct listi
                                     struct slice value, struct flight_plan *out_plan,
                                     struct error *error);
 
-/* tables.c: rows catalog_name, db_schema_name, table_name, table_type, in their order. */
-void tables_append_sql(struct buf *sql, const Sql__CommandGetTables *command);
+/* tables.c: a row for each column of the tables, in their order: catalog_name, db_schema_name, table_name,
+ * table_type, column_name (NULL: a table without columns), data_type, is_nullable, comment,
+ * is_auto_increment. */
+void tables_append_columns_sql(struct buf *sql, const Sql__CommandGetTables *command);
 /* table_schemas.c: GetTables with include_schema. */
 struct arrow_schema *table_schemas_schema(void);
 MUST_CHECK enum status table_schemas_fetch(struct flight_call *call,

@@ -30,13 +30,25 @@
     " AND (database_name NOT IN ('system', 'temp', 'volley', 'volley_shared') OR "                 \
     "schema_name = 'files' AND database_name = 'volley_shared' AND " HAS_FILE_VIEWS ")"
 
-#define TABLES                                                                                     \
-    "SELECT * FROM (SELECT database_name AS catalog_name, schema_name AS db_schema_name, "         \
-    "table_name, CASE WHEN temporary THEN 'LOCAL TEMPORARY' ELSE 'TABLE' END AS table_type "       \
-    "FROM system.main.duckdb_tables() UNION ALL SELECT database_name, schema_name, view_name, "    \
+/* duckdb_tables() writes every table's SQL, which costs more than listing all columns of all tables; so tables
+ * are found by their columns. A view whose tables are gone has none, and is only in duckdb_views(). */
+#define VIEWS                                                                                      \
+    "(SELECT database_oid, view_oid, database_name, schema_name, view_name, "                      \
     "CASE WHEN internal OR database_name = 'volley' THEN 'SYSTEM TABLE' "                          \
-    "WHEN temporary THEN 'LOCAL TEMPORARY' ELSE 'VIEW' END "                                       \
-    "FROM system.main.duckdb_views()) WHERE true"
+    "WHEN temporary THEN 'LOCAL TEMPORARY' ELSE 'VIEW' END AS table_type "                         \
+    "FROM system.main.duckdb_views()) v"
+#define TABLES_NAMES                                                                               \
+    "SELECT catalog_name, db_schema_name, table_name, table_type%s FROM (SELECT "                  \
+    "coalesce(c.database_name, v.database_name) AS catalog_name, "                                 \
+    "coalesce(c.schema_name, v.schema_name) AS db_schema_name, "                                   \
+    "coalesce(c.table_name, v.view_name) AS table_name, coalesce(v.table_type, "                   \
+    "CASE WHEN c.database_name = 'temp' THEN 'LOCAL TEMPORARY' ELSE 'TABLE' END) AS table_type%s " \
+    "FROM (FROM system.main.duckdb_columns()%s) c FULL JOIN " VIEWS                                \
+    " ON v.database_oid = c.database_oid AND v.view_oid = c.table_oid) WHERE true"
+#define COLUMN_FACTS                                                                               \
+    ", c.column_name, c.data_type, c.is_nullable, c.comment, "                                     \
+    "coalesce(c.column_default LIKE 'nextval(%', false) AS is_auto_increment, c.column_index"
+#define COLUMN_NAMES ", column_name, data_type, is_nullable, comment, is_auto_increment"
 
 #define TABLE_TYPES                                                                                \
     "SELECT unnest(['LOCAL TEMPORARY', 'SYSTEM TABLE', 'TABLE', 'VIEW']) AS table_type"
@@ -120,9 +132,8 @@ static void append_types(struct buf *sql, const Sql__CommandGetTables *command)
     buf_append_text(sql, ")");
 }
 
-void tables_append_sql(struct buf *sql, const Sql__CommandGetTables *command)
+static void append_filters(struct buf *sql, const Sql__CommandGetTables *command)
 {
-    buf_append_text(sql, TABLES);
     if (!asks_for_system(command))
         buf_append_text(sql, " AND table_type <> 'SYSTEM TABLE'");
     listing_append_name(sql, "catalog_name", LISTING_FILTER(command, catalog));
@@ -130,7 +141,20 @@ void tables_append_sql(struct buf *sql, const Sql__CommandGetTables *command)
                            LISTING_FILTER(command, db_schema_filter_pattern));
     listing_append_pattern(sql, "table_name", LISTING_FILTER(command, table_name_filter_pattern));
     append_types(sql, command);
+}
+
+static void tables_append_sql(struct buf *sql, const Sql__CommandGetTables *command)
+{
+    buf_printf(sql, TABLES_NAMES, "", "", " WHERE column_index = 1");
+    append_filters(sql, command);
     buf_append_text(sql, " ORDER BY 1, 2, 3, 4");
+}
+
+void tables_append_columns_sql(struct buf *sql, const Sql__CommandGetTables *command)
+{
+    buf_printf(sql, TABLES_NAMES, COLUMN_NAMES, COLUMN_FACTS, "");
+    append_filters(sql, command);
+    buf_append_text(sql, " ORDER BY 1, 2, 3, 4, column_index");
 }
 
 enum status flight_sql_plan_tables(struct flight_call *call, struct slice value,
