@@ -259,3 +259,15 @@ def test_adbc_reads_objects_and_constraints(server, client):
               for table in schema["db_schema_tables"]}
     assert [column["column_name"] for column in tables["child"]["table_columns"]] == [
         "i", "a", "b"]
+
+
+def test_a_view_whose_table_is_gone_is_still_listed(server, client):
+    for statement in ("CREATE TABLE gone (i INTEGER)", "CREATE VIEW orphan AS FROM gone",
+                      "DROP TABLE gone"):
+        flight_sql.update(client, statement)
+    message = flight_sql.field(3, "orphan")
+    assert listed(client, "CommandGetTables", message)["table_type"].to_pylist() == ["VIEW"]
+    described = listed(client, "CommandGetTables", message + flight_sql.field(5, 1))
+    assert described.num_rows == 1
+    pa.ipc.read_schema(pa.py_buffer(described["table_schema"][0].as_py()))
+    flight_sql.update(client, "DROP VIEW orphan")
