@@ -15,8 +15,11 @@
 #include "flight/flight_private.h"
 #include "store/name.h"
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/random.h"
+
+#define SCHEMA_HOLD_NS (5 * NANOSECONDS_PER_MILLISECOND)
 
 static bool adds_deltas(const struct flight_call *call)
 {
@@ -209,6 +212,26 @@ enum status flight_download_next(struct flight_call *call, struct slices *out,
     return STATUS_OK;
 }
 
+/* Whether the schema is held back: what a quick statement answers goes in one piece, which saves both sides
+ * a send, a receive and what they cause. A slow one's schema does not wait for its rows. */
+static enum status hold_schema(struct flight_call *call, bool *out_holds, struct error *error)
+{
+    struct loop *loop = call->call->loop;
+    *out_holds = false;
+    if (call->download.is_schema_sent || !call->query)
+        return STATUS_OK;
+    if (call->schema_until_ns == 0)
+        call->schema_until_ns = loop_now_ns(loop) + SCHEMA_HOLD_NS;
+    if (loop_now_ns(loop) >= call->schema_until_ns)
+        return STATUS_OK;
+    bool is_ready;
+    TRY(download_look_ahead(&call->download, &is_ready, error));
+    *out_holds = !is_ready;
+    if (*out_holds)
+        loop_timer_set(loop, &call->look, call->schema_until_ns);
+    return STATUS_OK;
+}
+
 enum status do_get_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
                         struct error *error)
 {
@@ -217,5 +240,9 @@ enum status do_get_next(struct grpc_call *grpc, struct slices *out, enum grpc_st
     *out_step = GRPC_WAIT;
     if (call->awaits_columns)
         TRY(open_awaited(call, &is_open, error));
-    return is_open ? flight_download_next(call, out, out_step, error) : STATUS_OK;
+    if (!is_open)
+        return STATUS_OK;
+    bool holds;
+    TRY(hold_schema(call, &holds, error));
+    return holds ? STATUS_OK : flight_download_next(call, out, out_step, error);
 }

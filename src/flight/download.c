@@ -110,6 +110,15 @@ static enum status write_batch(struct download *download, struct slices *out, ui
     return write_message(out, batch->header, batch, error);
 }
 
+enum status download_look_ahead(struct download *download, bool *out_is_ready, struct error *error)
+{
+    enum dataset_step step = DATASET_BATCH;
+    if (!download->unsent)
+        TRY(part_stream_next(&download->stream, &step, &download->unsent, error));
+    *out_is_ready = step != DATASET_WAIT;
+    return STATUS_OK;
+}
+
 enum status download_next(struct download *download, struct slices *out, enum grpc_step *out_step,
                           uint64_t *out_rows, struct error *error)
 {

@@ -25,6 +25,9 @@ void download_finish(struct download *download);
 MUST_CHECK enum status download_write_schema(struct download *download,
                                              const struct arrow_schema *schema, struct slices *out,
                                              struct error *error);
+/* Whether there is something to send behind the schema; else the call is woken when there is. */
+MUST_CHECK enum status download_look_ahead(struct download *download, bool *out_is_ready,
+                                           struct error *error);
 /* Whether the next message is better made in another round of the loop; asked once after each. */
 bool download_takes_a_rest(struct download *download);
 /* Appends the next message, or tells to wait, or that all is sent. *out_rows: those of the message. */

@@ -56,6 +56,7 @@ struct flight_call {
     /* DoGet, DoExchange */
     struct dataset *dataset;
     struct download download;
+    uint64_t schema_until_ns; /* the schema waits for the first batch as long; 0: not yet asked for */
     /* DoPut, DoExchange */
     struct upload *upload; /* into a dataset */
     struct input *input;   /* rows for a statement */
