@@ -3,7 +3,7 @@
  *
  * Where a session stands: `by_use` has those in use, last used last, and at its front those that nobody
  * can come back to; `held` those that a call or an open transaction kept when the sweep or a new session
- * looked at them; `waiting` those whose connection is gone and whose client may come back with their
+ * looked at them; `waiting` those whose connections are gone and whose client may come back with their
  * token, longest gone first. SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
@@ -35,12 +35,23 @@ struct session {
     } locked;
     struct { /* guarded by the table's lock */
         const char *kind;
-        struct list link;          /* sessions.locked.by_use, held or waiting */
-        struct session *neighbour; /* the next one of the same connection */
-        uint64_t connection_id;    /* 0: of none */
+        struct list link; /* sessions.locked.by_use, held or waiting */
+        struct attachment *attachments;
+        size_t attachment_count;
+        uint64_t connection_id; /* of its last call by token */
         uint64_t orphaned_ns;
         bool was_named; /* a call has come with its token: its client keeps it */
+        bool is_spread; /* over more connections than are counted: it is never an orphan */
     } listed;
+};
+
+/* A connection on which a session is used. */
+struct attachment {
+    struct session *session;
+    uint64_t connection_id;
+    bool is_by_name;              /* calls on it with the session's user find the session */
+    struct attachment *neighbour; /* the next one of the same connection */
+    struct attachment *sibling;   /* the next one of the same session */
 };
 
 struct sessions {
@@ -48,7 +59,7 @@ struct sessions {
     struct {
         struct lock lock;
         struct map by_token;
-        struct map by_connection; /* the bytes of its number -> first session of it */
+        struct map by_connection; /* the bytes of its number -> first attachment of it */
         struct list by_use;
         struct list held;
         struct list waiting;
@@ -60,14 +71,27 @@ struct session *session_create(const struct sessions *sessions, const char *kind
                                struct str peer);
 
 /* session_table.c */
-/* Enters a session under a new token, and where `connection_id` is not 0 as that of the user's calls on the
- * connection, unless another thread did so meanwhile: then that one is returned and ours is dropped. Takes the
- * reference over; returns one for the caller. RESOURCE_EXHAUSTED when there are too many. */
+/* Enters a session under a new token as one that is used on that connection (0: on none). By name: it is that of the
+ * user's calls there, unless another thread entered one meanwhile: then that one is returned and ours is
+ * dropped. Takes the reference over; returns one for the caller. RESOURCE_EXHAUSTED when there are too many. */
 MUST_CHECK enum status sessions_enter(struct sessions *sessions, struct session *session,
-                                      uint64_t connection_id, struct session **out_session,
-                                      struct error *error);
-/* One reference, or NULL; a use of it. The token's last use was on that connection. */
+                                      uint64_t connection_id, bool is_by_name,
+                                      struct session **out_session, struct error *error);
+/* One reference, or NULL; a use of it, on that connection. */
 struct session *sessions_find_token(struct sessions *sessions, struct str token,
                                     uint64_t connection_id);
 struct session *sessions_find_connection(struct sessions *sessions, uint64_t connection_id,
                                          struct str user);
+
+/* session_connections.c: with the table's lock */
+/* The first attachment of a connection, or NULL. */
+struct attachment *session_attachment_of(const struct sessions *sessions, uint64_t connection_id);
+/* The session of the user's calls on the connection, or NULL. */
+struct session *sessions_by_name(const struct sessions *sessions, uint64_t connection_id,
+                                 struct str user);
+/* The session is used on that connection; 0: on none. */
+void session_attach(struct sessions *sessions, struct session *session, uint64_t connection_id,
+                    bool is_by_name);
+/* The end of one attachment, and of all that a session has. */
+void session_leave(struct sessions *sessions, struct attachment *attachment);
+void session_detach(struct sessions *sessions, struct session *session);

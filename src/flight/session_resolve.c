@@ -44,13 +44,13 @@ void sessions_take_cookie_back(struct grpc_call *call)
 /* --- credentials ---------------------------------------------------------------------------------- */
 
 static enum status log_in(struct sessions *sessions, struct grpc_call *call, struct str user,
-                          uint64_t connection_id, struct session **out_session, struct error *error)
+                          bool is_by_name, struct session **out_session, struct error *error)
 {
     if (user.len > USER_NAME_BYTES_MAX)
         return error_set(error, STATUS_UNAUTHENTICATED, "a user name has at most %d bytes",
                          USER_NAME_BYTES_MAX);
     struct session *session = session_create(sessions, "bearer", user, call->peer);
-    TRY(sessions_enter(sessions, session, connection_id, out_session, error));
+    TRY(sessions_enter(sessions, session, call->connection_id, is_by_name, out_session, error));
     give_bearer(call, *out_session);
     return STATUS_OK;
 }
@@ -58,7 +58,7 @@ static enum status log_in(struct sessions *sessions, struct grpc_call *call, str
 enum status sessions_log_in(struct sessions *sessions, struct grpc_call *call, struct str user,
                             struct session **out_session, struct error *error)
 {
-    return log_in(sessions, call, user, 0, out_session, error);
+    return log_in(sessions, call, user, false, out_session, error);
 }
 
 /* The session of a user on this connection; a new one at each call without sessions of connections. */
@@ -70,7 +70,7 @@ static enum status log_in_on_connection(struct sessions *sessions, struct grpc_c
     if (is_kept)
         *out_session = sessions_find_connection(sessions, call->connection_id, user);
     if (!*out_session)
-        return log_in(sessions, call, user, is_kept ? call->connection_id : 0, out_session, error);
+        return log_in(sessions, call, user, is_kept, out_session, error);
     give_bearer(call, *out_session);
     return STATUS_OK;
 }
@@ -155,7 +155,7 @@ static enum status resolve_anonymous(struct sessions *sessions, struct grpc_call
     if (*out_session)
         return STATUS_OK;
     struct session *session = session_create(sessions, "connection", STR_EMPTY, call->peer);
-    TRY(sessions_enter(sessions, session, call->connection_id, out_session, error));
+    TRY(sessions_enter(sessions, session, call->connection_id, true, out_session, error));
     give_cookie(call, *out_session);
     return STATUS_OK;
 }
@@ -204,7 +204,7 @@ enum status sessions_keep(struct sessions *sessions, struct grpc_call *call,
         return STATUS_OK;
     struct session *made = session_create(sessions, "cookie", STR_EMPTY, call->peer);
     struct session *kept = NULL;
-    TRY(sessions_enter(sessions, made, 0, &kept, error));
+    TRY(sessions_enter(sessions, made, call->connection_id, false, &kept, error));
     session_unref(*session);
     *session = kept;
     give_cookie(call, kept);

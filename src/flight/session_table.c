@@ -2,8 +2,8 @@
  * session_table.c — who has which session, and which are over.
  *
  * Sessions are found by token, which is a bearer or the value of a cookie, or by connection and user name.
- * They end by sessions_close, unused for too long, or some time after their connection was lost; one that
- * nobody can come back to ends with its connection.
+ * They end by sessions_close, unused for too long, or some time after their last connection was lost; one that
+ * nobody can come back to ends with its connection, one with a bearer outlives it unless it is in a transaction.
  *
  * The lists (session_private.h) have the sessions in the order in which they may go, so that the sweep and a
  * new session that needs room look at their fronts only. What they find there held, by a call or an open
@@ -18,8 +18,8 @@
 
 /* Held sessions that a new one looks at for one that is free again. */
 #define HELD_LOOKS_MAX 64
-/* Sessions of one connection, by user name; what comes beyond is found by its token alone. */
-#define NEIGHBOURS_MAX 64
+
+/* --- life ----------------------------------------------------------------------------------------- */
 
 struct sessions *sessions_create(const struct sessions_options *options)
 {
@@ -41,69 +41,14 @@ void sessions_destroy(struct sessions *sessions)
     size_t cursor = 0;
     void *session;
     struct str key;
-    while (map_next(&sessions->locked.by_token, &cursor, &key, &session))
+    while (map_next(&sessions->locked.by_token, &cursor, &key, &session)) {
+        session_detach(sessions, session);
         session_unref(session);
+    }
     map_finish(&sessions->locked.by_token);
     map_finish(&sessions->locked.by_connection);
     lock_finish(&sessions->locked.lock);
     free(sessions);
-}
-
-/* --- sessions of a connection: all with the table's lock ----------------------------------------- */
-
-static struct str connection_key(const uint64_t *connection_id)
-{
-    return str_make(connection_id, sizeof(*connection_id));
-}
-
-static struct session *first_of(const struct sessions *sessions, uint64_t connection_id)
-{
-    return map_get(&sessions->locked.by_connection, connection_key(&connection_id));
-}
-
-static void set_first(struct sessions *sessions, uint64_t connection_id, struct session *first)
-{
-    if (first)
-        map_set(&sessions->locked.by_connection, connection_key(&connection_id), first);
-    else
-        map_remove(&sessions->locked.by_connection, connection_key(&connection_id));
-}
-
-static struct session *neighbour_of(const struct sessions *sessions, uint64_t connection_id,
-                                    struct str user)
-{
-    struct session *session = first_of(sessions, connection_id);
-    while (session && !str_equal(str_of(session->user), user))
-        session = session->listed.neighbour;
-    return session;
-}
-
-static void attach(struct sessions *sessions, struct session *session, uint64_t connection_id)
-{
-    struct session *first = first_of(sessions, connection_id);
-    size_t count = 0;
-    for (const struct session *next = first; next; next = next->listed.neighbour)
-        count++;
-    if (count >= NEIGHBOURS_MAX)
-        return;
-    session->listed.connection_id = connection_id;
-    session->listed.neighbour = first;
-    set_first(sessions, connection_id, session);
-}
-
-static void detach(struct sessions *sessions, struct session *session)
-{
-    uint64_t connection_id = session->listed.connection_id;
-    struct session *first = first_of(sessions, connection_id);
-    if (connection_id == 0)
-        return;
-    if (first == session)
-        set_first(sessions, connection_id, session->listed.neighbour);
-    for (; first && first != session; first = first->listed.neighbour)
-        if (first->listed.neighbour == session)
-            first->listed.neighbour = session->listed.neighbour;
-    session->listed.connection_id = 0;
-    session->listed.neighbour = NULL;
 }
 
 /* --- who may go: all with the table's lock -------------------------------------------------------- */
@@ -137,7 +82,7 @@ static void touch(struct sessions *sessions, struct session *session)
 
 static void take_out(struct sessions *sessions, struct session *session)
 {
-    detach(sessions, session);
+    session_detach(sessions, session);
     list_remove(&session->listed.link);
     map_remove(&sessions->locked.by_token, str_of(session->token));
 }
@@ -167,13 +112,27 @@ static struct session *make_room(struct sessions *sessions)
     return found;
 }
 
-/* A client that has its token may come back with it, for a while. */
+/* True when the session's client may come back, though not with an open transaction for long: a client that
+ * has a bearer need not keep a connection. */
+static bool is_kept_without_connection(const struct session *session)
+{
+    return session->listed.is_spread ||
+           (session->user[0] && !engine_session_in_transaction(session->engine));
+}
+
+static bool may_return(const struct session *session)
+{
+    return session->listed.was_named || session->user[0];
+}
+
+/* Its last connection is gone. A client that has its token may come back with it, for a while. */
 static void orphan(struct sessions *sessions, struct session *session)
 {
-    detach(sessions, session);
+    if (is_kept_without_connection(session))
+        return;
     session->listed.orphaned_ns = clock_now_ns();
     atomic_store(&session->is_orphan, true);
-    if (session->listed.was_named || session->user[0]) {
+    if (may_return(session)) {
         move_to(session, &sessions->locked.waiting);
         return;
     }
@@ -184,9 +143,13 @@ static void orphan(struct sessions *sessions, struct session *session)
 void sessions_disconnect(struct sessions *sessions, uint64_t connection_id)
 {
     LOCKED(&sessions->locked.lock);
-    struct session *session;
-    while ((session = first_of(sessions, connection_id)))
-        orphan(sessions, session);
+    struct attachment *attachment;
+    while ((attachment = session_attachment_of(sessions, connection_id))) {
+        struct session *session = attachment->session;
+        session_leave(sessions, attachment);
+        if (!session->listed.attachments)
+            orphan(sessions, session);
+    }
 }
 
 /* --- the sweep ------------------------------------------------------------------------------------ */
@@ -198,10 +161,10 @@ static bool is_past(uint64_t now, uint64_t since_ns, uint64_t time_ms)
 
 static bool is_due(const struct sessions *sessions, const struct session *session, uint64_t now)
 {
-    bool may_return = session->listed.was_named || session->user[0];
     if (!atomic_load(&session->is_orphan))
         return is_past(now, atomic_load(&session->used_ns), sessions->options.idle_timeout_ms);
-    return !may_return || is_past(now, session->listed.orphaned_ns, sessions->options.orphan_ms);
+    return !may_return(session) ||
+           is_past(now, session->listed.orphaned_ns, sessions->options.orphan_ms);
 }
 
 static void take(struct sessions *sessions, struct session *session, struct list *taken)
@@ -278,7 +241,7 @@ void sessions_sweep(struct sessions *sessions)
 /* --- finding and entering ------------------------------------------------------------------------- */
 
 enum status sessions_enter(struct sessions *sessions, struct session *session,
-                           uint64_t connection_id, struct session **out_session,
+                           uint64_t connection_id, bool is_by_name, struct session **out_session,
                            struct error *error)
 {
     struct session *dropped = NULL;
@@ -286,7 +249,7 @@ enum status sessions_enter(struct sessions *sessions, struct session *session,
     random_uuid(session->token);
     lock_take(&sessions->locked.lock);
     struct session *existing =
-        connection_id ? neighbour_of(sessions, connection_id, str_of(session->user)) : NULL;
+        is_by_name ? sessions_by_name(sessions, connection_id, str_of(session->user)) : NULL;
     if (existing) {
         dropped = session;
         *out_session = session_ref(existing);
@@ -296,8 +259,7 @@ enum status sessions_enter(struct sessions *sessions, struct session *session,
         if (sessions->locked.by_token.count < sessions->options.count_max) {
             map_set(&sessions->locked.by_token, str_of(session->token), session);
             list_append(&sessions->locked.by_use, &session->listed.link);
-            if (connection_id)
-                attach(sessions, session, connection_id);
+            session_attach(sessions, session, connection_id, is_by_name);
             *out_session = session_ref(session);
         } else {
             dropped = session;
@@ -312,20 +274,16 @@ enum status sessions_enter(struct sessions *sessions, struct session *session,
     return status;
 }
 
-/* The client keeps the token. A session with a user is then no connection's any more; another one that lost
- * its connection goes on with the one on which its client came back. */
+/* The client keeps the token. One that was an orphan goes on with the connection on which its client came back. */
 static void note_named(struct sessions *sessions, struct session *session, uint64_t connection_id)
 {
-    session->listed.was_named = true;
     bool was_orphan = atomic_exchange(&session->is_orphan, false);
-    if (session->user[0]) {
-        detach(sessions, session);
-        return;
-    }
+    session->listed.was_named = true;
     if (str_equal(str_of(session->listed.kind), STR("connection")))
         session->listed.kind = "cookie";
-    if (was_orphan)
-        attach(sessions, session, connection_id);
+    if (session->listed.connection_id != connection_id || was_orphan)
+        session_attach(sessions, session, connection_id, was_orphan && !session->user[0]);
+    session->listed.connection_id = connection_id;
 }
 
 struct session *sessions_find_token(struct sessions *sessions, struct str token,
@@ -344,7 +302,7 @@ struct session *sessions_find_connection(struct sessions *sessions, uint64_t con
                                          struct str user)
 {
     LOCKED(&sessions->locked.lock);
-    struct session *session = neighbour_of(sessions, connection_id, user);
+    struct session *session = sessions_by_name(sessions, connection_id, user);
     if (!session)
         return NULL;
     touch(sessions, session);

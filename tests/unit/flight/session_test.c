@@ -425,12 +425,51 @@ static void basic_credentials_are_a_session_for_each_connection_and_name(void **
     assert_true(use_basic(fixture, 1, "Yjp4"));  /* b:x */
     assert_true(use_basic(fixture, 2, "YTp4"));
     assert_true(use(fixture, 1));
-    assert_int_equal(use_bearer(fixture, 3, fixture->bearer), STATUS_OK);
-    /* Who uses the bearer has left the connection: its end is not the session's. */
-    assert_true(use_basic(fixture, 2, "YTp4"));
+    assert_false(use_basic(fixture, 2, "YTp4"));
+    assert_int_equal(fixture->engine.open_count, 4);
     sessions_disconnect(fixture->sessions, 1);
     sessions_sweep(fixture->sessions);
+    assert_int_equal(fixture->engine.open_count, 3); /* names have bearers, by which to come back */
     assert_true(use(fixture, 1));
+    assert_true(use_basic(fixture, 1, "YTp4"));
+    end(fixture);
+}
+
+static void a_bearer_outlives_its_connections_but_not_with_a_transaction(void **state)
+{
+    struct fixture *fixture = start_with(&(struct sessions_options){
+        .connection_sessions = true, .idle_timeout_ms = HOUR_MS, .count_max = 10});
+    assert_true(use_basic(fixture, 1, "YTp4"));
+    struct engine_session *engine_session = fixture->engine.newest;
+    assert_int_equal(use_bearer(fixture, 2, fixture->bearer), STATUS_OK);
+    sessions_disconnect(fixture->sessions, 1);
+    engine_session->in_transaction = true;
+    sessions_sweep(fixture->sessions);
+    assert_int_equal(fixture->engine.open_count, 1); /* it has the other connection */
+    engine_session->in_transaction = false;
+    sessions_disconnect(fixture->sessions, 2);
+    sessions_sweep(fixture->sessions);
+    assert_int_equal(use_bearer(fixture, 3, fixture->bearer), STATUS_OK);
+    engine_session->in_transaction = true;
+    sessions_disconnect(fixture->sessions, 3);
+    sessions_sweep(fixture->sessions);
+    assert_int_equal(fixture->engine.open_count, 0);
+    assert_int_equal(use_bearer(fixture, 4, fixture->bearer), STATUS_UNAUTHENTICATED);
+    end(fixture);
+}
+
+static void a_session_on_more_connections_than_are_counted_is_kept(void **state)
+{
+    struct fixture *fixture = start_with(&(struct sessions_options){
+        .connection_sessions = true, .idle_timeout_ms = HOUR_MS, .count_max = 10});
+    assert_true(use_basic(fixture, 1, "YTp4"));
+    fixture->engine.newest->in_transaction = true;
+    for (uint64_t id = 2; id < 50; id++)
+        assert_int_equal(use_bearer(fixture, id, fixture->bearer), STATUS_OK);
+    for (uint64_t id = 1; id < 50; id++)
+        sessions_disconnect(fixture->sessions, id);
+    sessions_sweep(fixture->sessions);
+    assert_int_equal(use_bearer(fixture, 60, fixture->bearer), STATUS_OK);
     end(fixture);
 }
 
@@ -502,6 +541,8 @@ int main(void)
         cmocka_unit_test(who_does_not_come_back_in_time_finds_nothing),
         cmocka_unit_test(who_may_come_back_makes_room_before_who_is_there),
         cmocka_unit_test(basic_credentials_are_a_session_for_each_connection_and_name),
+        cmocka_unit_test(a_bearer_outlives_its_connections_but_not_with_a_transaction),
+        cmocka_unit_test(a_session_on_more_connections_than_are_counted_is_kept),
         cmocka_unit_test(a_connection_remembers_so_many_names),
         cmocka_unit_test(a_bearer_that_was_closed_is_refused),
         cmocka_unit_test(a_call_of_its_own_is_kept_on_request),
