@@ -49,6 +49,7 @@ struct flight_call {
     struct arrow_schema *schema; /* of a command without a query, and of a part of a result */
     struct dataset_part part;    /* what is asked of the result of the query */
     size_t endpoint_count;       /* into which that result was divided */
+    bool tells_catalog;          /* the command is none of a statement */
     struct slice answer;         /* made by receive; empty: by next */
     struct loop_timer look;      /* while it waits: has it look again */
     uint64_t poll_until_ns;      /* PollFlightInfo: answers then, whatever there is */

@@ -40,6 +40,7 @@ static enum status plan_command(struct flight_call *call, struct slice any, stru
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "%.*s is not a query; it belongs into DoPut", STR_ARGS(type_name));
     call->command = slice_copy(any.ptr, any.len);
+    call->tells_catalog = str_starts_with(type_name, STR(FLIGHT_SQL_PACKAGE "CommandGet"));
     TRY(command->plan(call, value, &plan, error));
     call->query = plan.query;
     call->schema = plan.schema;
@@ -131,7 +132,9 @@ enum status flight_divide_result(struct flight_call *call, struct error *error)
     /* Which batches the rows of a part are in is not known yet. */
     bool has_rows =
         !query_schema_is_known(call->query) || query_schema(call->query)->field_count > 0;
-    if (call->part.from > 0 || call->part.limit != UINT64_MAX || !has_rows)
+    bool is_part = call->part.from > 0 || call->part.limit != UINT64_MAX;
+    /* Of what tells the catalog some clients read the first endpoint alone. */
+    if (is_part || !has_rows || call->tells_catalog)
         call->endpoint_count = 1;
     if (call->endpoint_count > 1)
         dataset_divide(query_dataset(call->query), call->endpoint_count);

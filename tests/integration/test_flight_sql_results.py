@@ -158,6 +158,15 @@ def test_endpoints_of_columns_of_a_prepared_statement_and_of_returning(flight):
     assert query(flight, "SELECT count(*) AS n FROM divided_rows")["n"].to_pylist() == [100_000]
 
 
+def test_the_catalog_has_one_endpoint(server, flight):
+    for command in ("CommandGetCatalogs", "CommandGetTables", "CommandGetXdbcTypeInfo"):
+        descriptor = fl.FlightDescriptor.for_command(packed(command, b""))
+        assert len(flight.get_flight_info(descriptor, options(parallel_endpoints=4)).endpoints) == 1
+    header = {"adbc.flight.sql.rpc.call_header.volley-parallel-endpoints": "4"}
+    with server.adbc(db_kwargs=header) as connection:
+        assert connection.adbc_get_objects().read_all().num_rows >= 1
+
+
 def test_adbc_reads_all_endpoints(server):
     header = {"adbc.flight.sql.rpc.call_header.volley-parallel-endpoints": "4"}
     with server.adbc(db_kwargs=header) as connection, connection.cursor() as cursor:
