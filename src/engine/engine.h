@@ -105,6 +105,9 @@ void engine_session_unref(struct engine_session *session);
 CLEANUP_FUNCTION(struct engine_session *, engine_session_unref)
 /* True while a transaction is open. */
 bool engine_session_in_transaction(struct engine_session *session);
+/* Rolls back the open transaction, whose client seems to have forgotten it; its next statement fails for
+ * `reason`, until it sends ROLLBACK. False when there is none, or a statement uses it. */
+bool engine_session_expire_transaction(struct engine_session *session, const struct error *reason);
 
 /* What the statements of a session find set; SQL (USE, SET) sets the same. */
 enum engine_session_setting { SESSION_CATALOG, SESSION_SCHEMA, SESSION_TIME_ZONE };

@@ -104,7 +104,9 @@ enum status list_actions_next(struct grpc_call *grpc, struct slices *out, enum g
                               struct error *error)
 {
     struct flight_call *call = flight_call_of(grpc);
-    const struct flight_action *action = flight_action_at(call->flight, call->actions_sent);
+    const struct flight_action *action;
+    while ((action = flight_action_at(call->flight, call->actions_sent)) && !action->description)
+        call->actions_sent++;
     *out_step = action ? GRPC_MESSAGE : GRPC_END;
     if (!action)
         return STATUS_OK;

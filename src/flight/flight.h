@@ -60,7 +60,7 @@ struct flight_command {
 /* One action of DoAction. It has `run`, or `start` where a statement does it. */
 struct flight_action {
     const char *name;        /* "CreatePreparedStatement" */
-    const char *description; /* for ListActions */
+    const char *description; /* for ListActions; NULL: it is refused, and not listed */
     bool makes_state;        /* a session that is the call's alone is kept for it */
     /* Runs on a worker. *out_body (may stay empty with *out_has_body false) is a Result. */
     enum status (*run)(struct flight_call *call, struct slice body, struct slice *out_body,

@@ -33,6 +33,27 @@ void transaction_name(struct transaction *transaction, char out_id[RANDOM_UUID_S
     random_uuid(out_id);
     LOCKED(&transaction->locked.lock);
     memcpy(transaction->locked.id, out_id, RANDOM_UUID_SIZE);
+    transaction->locked.is_committing = false;
+}
+
+bool transaction_commit_failed(struct transaction *transaction, struct str id)
+{
+    LOCKED(&transaction->locked.lock);
+    return transaction->locked.is_committing && str_equal(id, str_of(transaction->locked.id)) &&
+           !engine_session_in_transaction(transaction->engine);
+}
+
+void transaction_begin_commit(struct transaction *transaction)
+{
+    LOCKED(&transaction->locked.lock);
+    transaction->locked.is_committing = true;
+}
+
+void transaction_end_commit(struct transaction *transaction)
+{
+    LOCKED(&transaction->locked.lock);
+    transaction->locked.id[0] = '\0';
+    transaction->locked.is_committing = false;
 }
 
 enum status transaction_check(struct transaction *transaction, struct str id, struct error *error)

@@ -18,6 +18,7 @@ struct transaction {
     struct {
         struct lock lock;
         char id[RANDOM_UUID_SIZE]; /* "": none was opened by action */
+        bool is_committing;        /* its COMMIT was sent: it may be over without being committed */
     } locked;
 };
 
@@ -27,6 +28,11 @@ void transaction_finish(struct transaction *transaction);
 MUST_CHECK enum status transaction_check_none(struct transaction *transaction, struct error *error);
 /* The id of the transaction that just began. */
 void transaction_name(struct transaction *transaction, char out_id[RANDOM_UUID_SIZE]);
+/* True when the transaction of that id is over because its COMMIT failed: clients roll it back then. */
+bool transaction_commit_failed(struct transaction *transaction, struct str id);
+/* The COMMIT of the transaction is sent; it went well. */
+void transaction_begin_commit(struct transaction *transaction);
+void transaction_end_commit(struct transaction *transaction);
 /* INVALID_ARGUMENT when the session is in no transaction of that id. */
 MUST_CHECK enum status transaction_check(struct transaction *transaction, struct str id,
                                          struct error *error);

@@ -87,6 +87,14 @@ enum status flight_sql_name_transaction(struct flight_call *call, struct slice *
                                         bool *out_has_body, struct error *error);
 enum status flight_sql_end_transaction(struct flight_call *call, struct slice body,
                                        struct query **out_query, struct error *error);
+enum status flight_sql_forget_transaction(struct flight_call *call, struct slice *out_body,
+                                          bool *out_has_body, struct error *error);
+enum status flight_sql_refuse_savepoint(struct flight_call *call, struct slice body,
+                                        struct slice *out_body, bool *out_has_body,
+                                        struct error *error);
+enum status flight_sql_refuse_substrait(struct flight_call *call, struct slice body,
+                                        struct slice *out_body, bool *out_has_body,
+                                        struct error *error);
 /* The transaction id of a command, where there is one, must be that of the session's transaction. */
 enum status flight_sql_check_transaction(struct flight_call *call, bool present,
                                          ProtobufCBinaryData id, struct error *error);

@@ -15,6 +15,10 @@
 #include "engine/duckdb/state.h"
 #include "engine/error_place.h"
 
+#define SQLSTATE_CONFLICT "40001"
+/* By then most transactions are over. */
+#define CONFLICT_RETRY_MS 20
+
 struct error_row {
     const char *kind; /* how the text begins */
     const char *part; /* what it also contains; NULL: anything */
@@ -271,6 +275,16 @@ static bool is_zone_error(struct str text, struct str *out_value)
 
 static const char *advice(const struct error_row *row)
 {
+    static const struct {
+        const char *sqlstate;
+        const char *advice;
+    } advices[] = {
+        {SQLSTATE_CONFLICT, "\nanother transaction changed the same first: run this one again"},
+        {"25P02", "\na statement of this transaction failed: send ROLLBACK, then run it again"},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(advices); i++)
+        if (strcmp(row->sqlstate, advices[i].sqlstate) == 0)
+            return advices[i].advice;
     if (!str_equal(str_of(row->kind), STR("Permission Error")))
         return "";
     return "\nonly files named on the command line or in the setting allowed-paths can be read";
@@ -283,8 +297,11 @@ static void set_message(struct error *error, const struct error_row *row, struct
     if (row->code)
         code = error_code_of(&known);
     error_set_code(error, code->status, code->name, "%.*s%s", STR_ARGS(text), advice(row));
-    if (error)
-        error->sqlstate = row->sqlstate;
+    if (!error)
+        return;
+    error->sqlstate = row->sqlstate;
+    if (strcmp(row->sqlstate, SQLSTATE_CONFLICT) == 0)
+        error->retry_after_ms = CONFLICT_RETRY_MS;
 }
 
 /* The place is written again when the position in the client's text is known; one that is not found there

@@ -180,6 +180,8 @@ static enum status part_classify(struct part_maker *maker)
                      is_one_row(maker) || looks_up_key(maker);
     part->has_returning = has_outer_word(maker, returning);
     part->is_plain = is_plain_insert(maker);
+    part->is_commit =
+        token_is_word(token_at(maker, 0), "commit") || token_is_word(token_at(maker, 0), "end");
     if (token_is_word(token_at(maker, 0), "explain")) {
         bool runs = skip_explain(maker);
         bool changes = part_class_of(maker) != PART_QUERY;

@@ -141,10 +141,29 @@ static enum status check_target(struct part_maker *maker)
     return STATUS_OK;
 }
 
+/* SAVEPOINT x, RELEASE x, ROLLBACK TO x. */
+static bool is_savepoint(const struct part_maker *maker)
+{
+    static const char *const words[] = {"savepoint", "release", NULL};
+    bool is_rollback = token_is_word(token_at(maker, 0), "rollback");
+    return token_is_one_of(token_at(maker, 0), words) ||
+           (is_rollback &&
+            (token_is_word(token_at(maker, 1), "to") || token_is_word(token_at(maker, 2), "to")));
+}
+
 enum status part_check(struct part_maker *maker)
 {
     const struct sql_token *first = token_at(maker, 0);
     struct part *part = maker->part;
+    if (is_savepoint(maker)) {
+        error_set_sqlstate(
+            maker->error, "0A000",
+            "there are no savepoints; a transaction is committed or rolled back as a "
+            "whole");
+        if (maker->error)
+            maker->error->position = (int64_t)first->offset;
+        return STATUS_UNIMPLEMENTED;
+    }
     if (token_is_word(first, "copy"))
         return check_copy(maker);
     if (token_is_word(first, "use")) {

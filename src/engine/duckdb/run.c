@@ -14,7 +14,9 @@
  */
 #include "base/checked.h"
 #include "engine/duckdb/state.h"
+
 #include "engine/error_place.h"
+#include <string.h>
 
 enum status run_error(const struct run *run, const char *message, struct error *error)
 {
@@ -92,12 +94,21 @@ enum status connection_mend_path(struct connection *connection, struct error *er
     return status;
 }
 
+/* A COMMIT that failed has rolled back; one that was refused or interrupted may not have. */
+static void make_sure_it_ended(struct connection *connection)
+{
+    if (connection_execute(connection, "ROLLBACK", NULL) == STATUS_OK)
+        atomic_fetch_add(&connection->engine->write_epoch, 1);
+}
+
 static enum status session_apply(struct engine_statement *statement, const struct part *part,
                                  enum status status, struct error *error)
 {
     struct engine_session *session = statement->session;
     struct connection *connection = statement->connection;
-    if (part->class == PART_END) { /* a COMMIT that failed has rolled back */
+    if (part->class == PART_END) {
+        if (status != STATUS_OK)
+            make_sure_it_ended(connection);
         session_end_transaction(session);
         statement->began = false;
     }
@@ -166,12 +177,46 @@ static void note_write(struct engine_statement *statement, enum part_class class
         atomic_fetch_add(&statement->session->engine->write_epoch, 1);
 }
 
+/* The engine gives a transaction up for a BEGIN inside it; and the COMMIT of one that was given up it takes for
+ * a ROLLBACK, and tells nobody. */
+static enum status check_control(struct engine_statement *statement, const struct part *part,
+                                 struct error *error)
+{
+    if (part->class == PART_BEGIN && atomic_load(&statement->session->in_transaction))
+        return error_set_sqlstate(error, "25001",
+                                  "this session is within a transaction already; end that first");
+    if (!part->is_commit)
+        return STATUS_OK;
+    enum status status = session_check_transaction(statement->session, true, error);
+    return status == STATUS_OK ? STATUS_OK : session_apply(statement, part, status, error);
+}
+
+static bool transaction_is_given_up(struct connection *connection)
+{
+    struct error error = ERROR_NONE;
+    return connection_execute(connection, "SELECT 1", &error) != STATUS_OK &&
+           strstr(error.message, "ransaction is aborted");
+}
+
+/* After a failure inside a client's transaction: some leave it usable. */
+static void note_failed_transaction(struct engine_statement *statement, const struct error *error)
+{
+    if (!atomic_load(&statement->session->in_transaction) ||
+        !transaction_is_given_up(statement->connection))
+        return;
+    struct error failure = *error;
+    error_set(&failure, error->status, "a statement of it failed: %s", error->message);
+    failure.retry_after_ms = error->retry_after_ms;
+    session_fail_transaction(statement->session, &failure);
+}
+
 static enum status run_predecessor(struct engine_statement *statement, const struct step *step,
                                    struct error *error)
 {
     duckdb_prepared_statement prepared = NULL;
     const struct part *part = step->part;
     TRY(check_not_interrupted(statement, error));
+    TRY(check_control(statement, part, error));
     TRY(statement_prepare_step(statement, step, &prepared, error));
     struct run run = run_of(statement, part, NULL);
     note_write(statement, part->class);
@@ -258,6 +303,7 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
     if (keeps_rows)
         result_writer_init(&writer, statement, dataset);
     const struct part *last = &statement->parts.items[statement->parts.count - 1];
+    TRY(check_control(statement, last, error));
     TRY(statement_refresh(statement, error));
     note_write(statement, last->class);
     struct run run = run_of(statement, last, keeps_rows ? &writer : NULL);
@@ -337,8 +383,10 @@ static enum status leave(struct engine_statement *statement, enum status status,
     bool began = statement->began;
     statement_set_running(statement, NULL);
     statement->has_run = status == STATUS_OK;
-    if (status != STATUS_OK)
+    if (status != STATUS_OK) {
         roll_back(statement);
+        note_failed_transaction(statement, error);
+    }
     statement->began = false;
     if (statement->is_deferred) /* another run has other plans */
         statement_forget(statement);
@@ -366,6 +414,8 @@ enum status engine_statement_advance(struct engine_statement *statement, struct 
     TRY(connection_enter(statement->connection, &statement->interrupted, error));
     statement_set_running(statement, statement->connection);
     enum status status = check_not_interrupted(statement, error);
+    if (status == STATUS_OK && statement->parts.items[0].class != PART_END)
+        status = session_check_transaction(statement->session, false, error);
     if (status == STATUS_OK && !statement->extracted)
         status = statement_extract(statement, error);
     if (status == STATUS_OK)

@@ -36,6 +36,7 @@ void engine_session_unref(struct engine_session *session)
     if (!session || atomic_fetch_sub(&session->references, 1) > 1)
         return;
     connection_unref(session->locked.pinned);
+    free(session->locked.failure);
     for (int i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++)
         free(session->locked.values[i]);
     lock_finish(&session->locked.lock);
@@ -100,10 +101,58 @@ void session_end_transaction(struct engine_session *session)
     struct connection *freed = NULL;
     atomic_store(&session->in_transaction, false);
     lock_take(&session->locked.lock);
+    free(STEAL(session->locked.failure));
     if (session->locked.pinned && !session->locked.has_state) {
         freed = STEAL(session->locked.pinned);
         atomic_store(&freed->is_tainted, false);
     }
     lock_give(&session->locked.lock);
     connection_unref(freed);
+}
+
+void session_fail_transaction(struct engine_session *session, const struct error *failure)
+{
+    LOCKED(&session->locked.lock);
+    if (session->locked.failure)
+        return;
+    session->locked.failure = NEW(struct error);
+    *session->locked.failure = *failure;
+}
+
+enum status session_check_transaction(struct engine_session *session, bool is_commit,
+                                      struct error *error)
+{
+    LOCKED(&session->locked.lock);
+    const struct error *failure = session->locked.failure;
+    if (!failure)
+        return STATUS_OK;
+    const char *sqlstate = failure->status == STATUS_ABORTED ? "40001" : "25P02";
+    if (is_commit)
+        error_set_sqlstate(
+            error, sqlstate,
+            "nothing was committed: %s\nthe transaction was rolled back: run it again",
+            failure->message);
+    else
+        error_set_sqlstate(error, sqlstate,
+                           "this transaction can only be rolled back: %s\nsend ROLLBACK, then run "
+                           "it again",
+                           failure->message);
+    error->retry_after_ms = failure->retry_after_ms;
+    return error->status;
+}
+
+bool engine_session_expire_transaction(struct engine_session *session, const struct error *reason)
+{
+    CLEANUP(connection_unref) struct connection *pinned = session_pinned(session);
+    if (!pinned || !connection_try_enter(pinned, 0))
+        return false;
+    /* An empty transaction holds nothing, and what comes next is told that it is not the one that was begun. */
+    bool is_open = atomic_load(&session->in_transaction);
+    if (is_open && (connection_execute(pinned, "ROLLBACK", NULL) != STATUS_OK ||
+                    connection_execute(pinned, "BEGIN TRANSACTION", NULL) != STATUS_OK))
+        atomic_store(&pinned->is_spent, true);
+    if (is_open)
+        session_fail_transaction(session, reason);
+    connection_leave(pinned);
+    return is_open;
 }

@@ -148,6 +148,7 @@ struct engine_session {
         struct lock lock;
         struct connection *pinned; /* NULL: every statement takes a connection of its own */
         bool has_state;            /* temporary objects or settings: pinned for good */
+        struct error *failure;     /* why the open transaction can only be rolled back; NULL: it need not */
         char *values[ENGINE_SESSION_SETTING_COUNT]; /* NULL: the default */
     } locked;
 };
@@ -162,6 +163,12 @@ struct connection *session_pinned(struct engine_session *session);
 void session_pin(struct engine_session *session, struct connection *connection, bool has_state);
 void session_begin(struct engine_session *session, struct connection *connection);
 void session_end_transaction(struct engine_session *session);
+/* The open transaction can only be rolled back from now on; the first failure counts. */
+void session_fail_transaction(struct engine_session *session, const struct error *failure);
+/* FAILED_PRECONDITION, or ABORTED where running it again is likely to help, when that is so; worded for a
+ * COMMIT or for any other statement. */
+MUST_CHECK enum status session_check_transaction(struct engine_session *session, bool is_commit,
+                                                 struct error *error);
 /* Keeps what the session's connection has set now; the connection is entered (session_settings.c). */
 void session_note_settings(struct engine_session *session, struct connection *connection);
 /* A search path that a client set still has to find the server's types; one that leads into the server's
@@ -191,6 +198,7 @@ struct part {
     bool is_small;    /* the result has few rows, by the look of the statement */
     bool has_returning; /* or is an EXPLAIN: it gives rows */
     bool is_measured; /* EXPLAIN ANALYZE */
+    bool is_commit;
     bool is_plain; /* INSERT of values: there is nothing to optimize */
     int64_t limit; /* of a LIMIT at its end; -1: none */
 };

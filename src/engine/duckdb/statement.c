@@ -378,6 +378,9 @@ static enum status statement_begin(struct engine_statement *statement, struct er
     else
         TRY(parts_make(session->engine, statement->sql, &statement->arena, &statement->parts,
                        error));
+    if (!statement->is_own && statement->parts.count > 0 &&
+        statement->parts.items[0].class != PART_END)
+        TRY(session_check_transaction(session, false, error));
     if (statement->parts.count == 0)
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
                               "the text holds no statement");
@@ -393,12 +396,11 @@ void statement_complete_error(const struct engine_statement *statement, struct e
 }
 
 /* The engine knows nothing of datasets, and no name of more than three parts. */
-static void statement_explain_failure(const struct engine_statement *statement,
-                                      struct error *error)
+static void statement_explain_failure(const struct engine_statement *statement, struct error *error)
 {
     const struct dataset_names *names = &statement->names;
-    if (names->unknown.len == 0 ||
-        (error->status != STATUS_NOT_FOUND && names->unknown_elements <= ENGINE_NAME_PARTS_MAX - 1)) {
+    if (names->unknown.len == 0 || (error->status != STATUS_NOT_FOUND &&
+                                    names->unknown_elements <= ENGINE_NAME_PARTS_MAX - 1)) {
         statement_complete_error(statement, error);
         return;
     }

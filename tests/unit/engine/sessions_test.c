@@ -418,6 +418,79 @@ static void test_failing_texts(void **state)
     test_execute(&engine, "ROLLBACK");
 }
 
+/* The engine would take the COMMIT of a transaction that it gave up for a ROLLBACK. */
+static void test_given_up_transactions(void **state)
+{
+    (void)state;
+    test_execute(&engine, "CREATE TABLE given_up (i INTEGER PRIMARY KEY)");
+    test_execute(&engine, "BEGIN; INSERT INTO given_up VALUES (1)");
+    test_fails(&engine, "SELECT nix FROM given_up", STATUS_INVALID_ARGUMENT, "nix");
+    test_rows(&engine, "SELECT count(*) FROM given_up", "1"); /* it goes on */
+    test_execute(&engine, "COMMIT");
+
+    test_execute(&engine, "BEGIN");
+    test_execute(&engine, "INSERT INTO given_up VALUES (2)");
+    test_fails(&engine, "INSERT INTO given_up VALUES (1)", STATUS_ALREADY_EXISTS, "Duplicate key");
+    test_fails(&engine, "SELECT 1", STATUS_FAILED_PRECONDITION,
+               "can only be rolled back: a statement of it failed: Constraint");
+    test_fails(&engine, "BEGIN", STATUS_FAILED_PRECONDITION, "send ROLLBACK");
+    test_fails(&engine, "COMMIT", STATUS_FAILED_PRECONDITION,
+               "nothing was committed: a statement of it failed: Constraint");
+    assert_false(engine_session_in_transaction(engine.session));
+    test_rows(&engine, "SELECT count(*) FROM given_up", "1");
+    test_fails(&engine, "COMMIT", STATUS_FAILED_PRECONDITION, "no transaction is active");
+
+    test_execute(&engine, "BEGIN; INSERT INTO given_up VALUES (2)");
+    test_fails(&engine, "INSERT INTO given_up VALUES (1)", STATUS_ALREADY_EXISTS, "Duplicate key");
+    test_execute(&engine, "ROLLBACK");
+    test_execute(&engine, "BEGIN; INSERT INTO given_up VALUES (2); COMMIT");
+    test_rows(&engine, "SELECT count(*) FROM given_up", "2");
+    test_fails(&engine, "BEGIN; SELECT 1; SAVEPOINT here", STATUS_UNIMPLEMENTED, "no savepoints");
+    test_fails(&engine, "ROLLBACK WORK TO here", STATUS_UNIMPLEMENTED, "no savepoints");
+}
+
+static void test_conflicts(void **state)
+{
+    (void)state;
+    struct engine_session *other = engine_session_open(engine.engine);
+    test_execute(&engine, "CREATE TABLE contended AS SELECT 1 AS i");
+    test_execute(&engine, "BEGIN; UPDATE contended SET i = 2");
+    struct test_result result =
+        test_run_in(&engine, other, "BEGIN; UPDATE contended SET i = 3", NULL);
+    assert_int_equal(result.status, STATUS_ABORTED);
+    assert_true(result.error.retry_after_ms > 0);
+    assert_non_null(strstr(result.error.message, "run this one again"));
+    assert_false(engine_session_in_transaction(other));
+    test_result_finish(&result);
+    test_execute(&engine, "COMMIT");
+    result = test_run_in(&engine, other, "UPDATE contended SET i = 3", NULL);
+    assert_int_equal(result.status, STATUS_OK);
+    test_result_finish(&result);
+    engine_session_unref(other);
+}
+
+static void test_forgotten_transactions(void **state)
+{
+    (void)state;
+    struct error reason = ERROR_NONE;
+    error_set(&reason, STATUS_FAILED_PRECONDITION, "nobody used it");
+    assert_false(engine_session_expire_transaction(engine.session, &reason));
+    test_execute(&engine, "CREATE TABLE forgotten (i INTEGER)");
+    test_execute(&engine, "CREATE TEMP TABLE kept AS SELECT 1 AS i");
+    test_execute(&engine, "BEGIN; INSERT INTO forgotten VALUES (1)");
+    assert_true(engine_session_expire_transaction(engine.session, &reason));
+    test_fails(&engine, "INSERT INTO forgotten VALUES (2)", STATUS_FAILED_PRECONDITION,
+               "can only be rolled back: nobody used it");
+    test_fails(&engine, "COMMIT", STATUS_FAILED_PRECONDITION,
+               "nothing was committed: nobody used it");
+    test_rows(&engine, "SELECT count(*) FROM forgotten", "0");
+    test_execute(&engine, "BEGIN; INSERT INTO forgotten VALUES (3)");
+    assert_true(engine_session_expire_transaction(engine.session, &reason));
+    test_execute(&engine, "ROLLBACK");
+    assert_false(engine_session_expire_transaction(engine.session, &reason));
+    test_rows(&engine, "SELECT count(*) FROM forgotten, kept", "0");
+}
+
 /* What was begun and is not gone on with leaves nothing behind. */
 static void test_abandoned(void **state)
 {
@@ -568,6 +641,9 @@ int main(void)
         cmocka_unit_test(test_late_columns),
         cmocka_unit_test(test_pivot),
         cmocka_unit_test(test_failing_texts),
+        cmocka_unit_test(test_given_up_transactions),
+        cmocka_unit_test(test_conflicts),
+        cmocka_unit_test(test_forgotten_transactions),
         cmocka_unit_test(test_abandoned),
         cmocka_unit_test(test_catalog_change),
         cmocka_unit_test(test_waiting_result),
