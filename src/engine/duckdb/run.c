@@ -182,13 +182,15 @@ static void note_write(struct engine_statement *statement, enum part_class class
 static enum status check_control(struct engine_statement *statement, const struct part *part,
                                  struct error *error)
 {
-    if (part->class == PART_BEGIN && atomic_load(&statement->session->in_transaction))
-        return error_set_sqlstate(error, "25001",
-                                  "this session is within a transaction already; end that first");
-    if (!part->is_commit)
+    struct engine_session *session = statement->session;
+    if (part->class == PART_BEGIN && atomic_load(&session->in_transaction)) {
+        error_set_sqlstate(error, "25001",
+                           "this session is within a transaction already; end that first");
+        return statement_number_error(statement, part, error);
+    }
+    if (!part->is_commit || session_check_transaction(session, true, error) == STATUS_OK)
         return STATUS_OK;
-    enum status status = session_check_transaction(statement->session, true, error);
-    return status == STATUS_OK ? STATUS_OK : session_apply(statement, part, status, error);
+    return session_apply(statement, part, statement_number_error(statement, part, error), error);
 }
 
 static bool transaction_is_given_up(struct connection *connection)
