@@ -144,6 +144,9 @@ MUST_CHECK enum status put_parameters_begin(struct flight_call *call,
 MUST_CHECK enum status put_parameters_receive(struct flight_call *call,
                                               const struct flight_data *message,
                                               struct error *error);
+/* Whether a message, or the end, takes but a moment. */
+bool put_parameters_is_quick(const struct flight_call *call, struct slice message);
+bool put_parameters_end_is_quick(struct grpc_call *);
 MUST_CHECK enum status put_parameters_end(struct flight_call *call, struct error *error);
 /* Frees what a DoExchange holds beside its input. NULL is allowed. */
 struct exchange;

@@ -34,8 +34,8 @@ static const struct grpc_method methods[] = {
      .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "DoPut", .shape = GRPC_EXCHANGE, .blocking = true, .keeps_messages = true,
      .first_message_ms = FIRST_MESSAGE_MS, .is_quick = flight_upload_is_quick,
-     .has_room = flight_has_room, .open = flight_open, .receive = do_put_receive,
-     .half_close = do_put_half_close,
+     .has_room = flight_has_room, .end_is_quick = put_parameters_end_is_quick,
+     .open = flight_open, .receive = do_put_receive, .half_close = do_put_half_close,
      .next = do_put_next, .cancel = flight_cancel, .close = flight_close},
     {.path = SERVICE "DoAction", .shape = GRPC_DOWNLOAD, .blocking = true, .open = flight_open,
      .receive = do_action_receive, .next = do_action_next,
@@ -247,6 +247,8 @@ bool flight_upload_is_quick(struct grpc_call *grpc, struct slice message)
     const struct flight_call *call = flight_call_of(grpc);
     struct upload *upload = call->input ? input_upload(call->input) : call->upload;
     CLEANUP(flight_data_finish) struct flight_data data = {0};
+    if (call->parameters && !call->input)
+        return put_parameters_is_quick(call, message);
     return upload && flight_data_parse(message, &data, NULL) == STATUS_OK &&
            upload_is_quick(upload, &data);
 }

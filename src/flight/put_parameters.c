@@ -2,16 +2,20 @@
  * put_parameters.c — DoPut of rows for the parameters of a statement.
  *
  * They are collected until the client has sent them all: one row is bound as it is, and most updates take
- * several one by one. Where the command can have a statement of its own read many rows, it does so from the
- * second one on, while they come (input.c): nothing is collected then.
+ * several one by one. Where the command can have a statement of its own read many rows, it does so, and as soon
+ * as they are more than a few it does so while they come (input.c): nothing is collected then.
  *
- * Runs on a worker. Owned by the call. Leaves out: what is done with the rows (the command's put_bound), and the
+ * Runs on a worker; small messages, and the end of rows that are only kept, on the loop. Owned by the call. Leaves out: what is done with the rows (the command's put_bound), and the
  * answer (do_put.c). Source: FlightSql.proto, "CommandPreparedStatementQuery",
  * "CommandPreparedStatementUpdate". SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/flight_private.h"
 
 #include "base/memory.h"
+
+/* Up to these bytes nothing is decided, and a message is decoded in a moment. */
+#define COLLECTED_BYTES_MAX ((size_t)64 << 10)
+#define QUICK_BYTES_MAX ((size_t)8 << 10)
 
 struct put_parameters {
     struct ipc_decoder *decoder;
@@ -88,7 +92,7 @@ static enum status take_batch(struct flight_call *call, struct arrow_batch *batc
     if (!parameters->rows)
         return stream_batch(call, batch, error);
     TRY(parameter_rows_add(parameters->rows, batch, error));
-    return decide(call, error);
+    return parameters->rows->bytes > COLLECTED_BYTES_MAX ? decide(call, error) : STATUS_OK;
 }
 
 enum status put_parameters_receive(struct flight_call *call, const struct flight_data *message,
@@ -125,6 +129,24 @@ enum status put_parameters_begin(struct flight_call *call, const struct flight_c
     return STATUS_OK;
 }
 
+bool put_parameters_is_quick(const struct flight_call *call, struct slice message)
+{
+    const struct parameter_rows *rows = call->parameters->rows;
+    CLEANUP(flight_data_finish) struct flight_data data = {0};
+    return rows && message.len <= QUICK_BYTES_MAX &&
+           rows->bytes + message.len <= COLLECTED_BYTES_MAX &&
+           flight_data_parse(message, &data, NULL) == STATUS_OK &&
+           ipc_message_is_plain_batch(data.data_header);
+}
+
+bool put_parameters_end_is_quick(struct grpc_call *grpc)
+{
+    const struct flight_call *call = flight_call_of(grpc);
+    const struct put_parameters *parameters = call->parameters;
+    return parameters && parameters->rows && !call->rows_command->put &&
+           parameters->rows->bytes <= COLLECTED_BYTES_MAX;
+}
+
 enum status put_parameters_end(struct flight_call *call, struct error *error)
 {
     struct put_parameters *parameters = call->parameters;
@@ -136,6 +158,9 @@ enum status put_parameters_end(struct flight_call *call, struct error *error)
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "no parameters came: send their schema and the rows");
     TRY(flight_check_wanted(call, error));
+    TRY(decide(call, error));
+    if (call->input)
+        return STATUS_OK;
     TRY(command_value(call, &value, error));
     call->discards_rows = true;
     TRY(call->rows_command->put_bound(call, value, parameters->rows, &call->query, &metadata,

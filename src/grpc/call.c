@@ -283,13 +283,15 @@ static enum status half_close(struct call *call, struct error *error)
         return error_set(error, STATUS_UNIMPLEMENTED,
                          "%s takes one request message and the client sent none",
                          call->public.method->path);
-    if (call->worker && call->public.method->half_close)
+    const struct grpc_method *method = call->public.method;
+    bool is_quick = method->end_is_quick && method->end_is_quick(&call->public);
+    if (call->worker && method->half_close && !is_quick)
         return submit(call, SLICE_EMPTY, false, error);
     call->half_closed = true;
     call->waiting = false;
-    if (!call->public.method->half_close)
+    if (!method->half_close)
         return STATUS_OK;
-    return call->public.method->half_close(&call->public, error);
+    return method->half_close(&call->public, error);
 }
 
 /* The client sent something that the method may have now. */

@@ -81,6 +81,8 @@ struct grpc_method {
     /* Of a blocking method, may be NULL: whether receive would be done with this message in a moment
      * and without waiting. It then runs on the loop, which saves two switches of threads. */
     bool (*is_quick)(struct grpc_call *call, struct slice message);
+    /* The same of the half-close. */
+    bool (*end_is_quick)(struct grpc_call *call);
     /* May be NULL: whether the method takes the message that came; else it is asked again when the call is woken,
      * and the client waits. Loop, never beside receive. */
     bool (*has_room)(struct grpc_call *call);
