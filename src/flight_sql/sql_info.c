@@ -41,6 +41,9 @@ static const struct sql_info_row rows[] = {
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_READ_ONLY, VALUE_BOOL, 0, NULL},
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_SQL, VALUE_BOOL, 1, NULL},
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_SUBSTRAIT, VALUE_BOOL, 0, NULL},
+    /* NULL: no Substrait. */
+    {SQL__SQL_INFO__FLIGHT_SQL_SERVER_SUBSTRAIT_MIN_VERSION, VALUE_TEXT, 0, NULL},
+    {SQL__SQL_INFO__FLIGHT_SQL_SERVER_SUBSTRAIT_MAX_VERSION, VALUE_TEXT, 0, NULL},
     /* SQL_SUPPORTED_TRANSACTION_TRANSACTION = 1 */
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_TRANSACTION, VALUE_BITMASK, 1, NULL},
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_CANCEL, VALUE_BOOL, 1, NULL},
@@ -59,23 +62,43 @@ static const struct sql_info_row rows[] = {
     /* NULLs sort at the end, whatever the direction: SQL_NULLS_SORTED_AT_END = 3 */
     {SQL__SQL_INFO__SQL_NULL_ORDERING, VALUE_BIGINT, 3, NULL},
     {SQL__SQL_INFO__SQL_KEYWORDS, VALUE_TEXT_LIST, 0,
-     "ANTI,ASOF,ATTACH,DESCRIBE,DETACH,EXCLUDE,GLOB,ILIKE,INSTALL,LAMBDA,LATERAL,LIMIT,MACRO,PIVOT,"
-     "POSITIONAL,PRAGMA,QUALIFY,REPLACE,RETURNING,SEMI,SHOW,SUMMARIZE,UNPIVOT"},
+     "ANALYSE,ANALYZE,ANTI,ASC,ASOF,COLLATION,COLUMNS,CONCURRENTLY,DEFERRABLE,DESC,DO,FREEZE,"
+     "GENERATED,GLOB,ILIKE,INITIALLY,ISNULL,LAMBDA,LIMIT,MAP,NOTNULL,OFFSET,PIVOT,PIVOT_LONGER,"
+     "PIVOT_WIDER,PLACING,POSITIONAL,QUALIFY,RETURNING,SEMI,SHOW,STRUCT,SUMMARIZE,TRY_CAST,UNPACK,"
+     "UNPIVOT,VARIADIC,VERBOSE"},
     {SQL__SQL_INFO__SQL_NUMERIC_FUNCTIONS, VALUE_TEXT_LIST, 0,
-     "abs,acos,asin,atan,atan2,cbrt,ceil,ceiling,cos,cot,degrees,exp,floor,ln,log,log10,log2,mod,pi,"
-     "power,radians,random,round,sign,sin,sqrt,tan,trunc"},
+     "abs,acos,acosh,asin,asinh,atan,atan2,atanh,bit_count,cbrt,ceil,ceiling,cos,cosh,cot,degrees,"
+     "even,exp,factorial,floor,gamma,gcd,greatest,isfinite,isinf,isnan,lcm,least,lgamma,ln,log,"
+     "log10,log2,mod,nextafter,pi,pow,power,radians,random,round,round_even,setseed,sign,signbit,"
+     "sin,sinh,sqrt,tan,tanh,trunc"},
     {SQL__SQL_INFO__SQL_STRING_FUNCTIONS, VALUE_TEXT_LIST, 0,
-     "ascii,chr,concat,concat_ws,contains,format,left,length,lower,lpad,ltrim,md5,position,repeat,"
-     "replace,reverse,right,rpad,rtrim,split,strip_accents,strlen,substring,translate,trim,unicode,"
-     "upper"},
+     "array_extract,ascii,bar,base64,bin,bit_length,char_length,character_length,chr,concat,"
+     "concat_ws,contains,damerau_levenshtein,decode,encode,ends_with,format,from_base64,from_hex,"
+     "hash,hex,instr,jaccard,jaro_similarity,jaro_winkler_similarity,lcase,left,left_grapheme,"
+     "length,length_grapheme,levenshtein,like_escape,lower,lpad,ltrim,md5,mismatches,"
+     "nfc_normalize,octet_length,ord,parse_path,position,prefix,printf,regexp_extract,"
+     "regexp_extract_all,regexp_full_match,regexp_matches,regexp_replace,regexp_split_to_array,"
+     "repeat,replace,reverse,right,right_grapheme,rpad,rtrim,sha1,sha256,split,split_part,"
+     "starts_with,string_split,string_split_regex,strip_accents,strlen,strpos,substr,substring,"
+     "substring_grapheme,suffix,to_base64,to_hex,translate,trim,ucase,unbin,unhex,unicode,upper,"
+     "url_decode,url_encode"},
     {SQL__SQL_INFO__SQL_SYSTEM_FUNCTIONS, VALUE_TEXT_LIST, 0,
-     "current_catalog,current_database,current_schema,current_user,typeof,version"},
+     "current_catalog,current_database,current_query,current_schema,current_schemas,"
+     "current_setting,current_user,error,gen_random_uuid,in_search_path,nullif,pg_typeof,"
+     "session_user,txid_current,typeof,user,uuid,uuidv7,version"},
     {SQL__SQL_INFO__SQL_DATETIME_FUNCTIONS, VALUE_TEXT_LIST, 0,
-     "age,current_date,current_time,date_diff,date_part,date_sub,date_trunc,datepart,dayname,"
-     "epoch_ms,extract,last_day,make_date,make_time,make_timestamp,monthname,now,strftime,strptime,"
-     "time_bucket,today"},
+     "age,century,current_date,current_localtime,current_localtimestamp,date_add,date_diff,"
+     "date_part,date_sub,date_trunc,datediff,datepart,datesub,datetrunc,day,dayname,dayofmonth,"
+     "dayofweek,dayofyear,decade,epoch,epoch_ms,epoch_ns,epoch_us,era,get_current_time,"
+     "get_current_timestamp,hour,isodow,isoyear,julian,last_day,make_date,make_time,"
+     "make_timestamp,make_timestamp_ms,make_timestamp_ns,make_timestamptz,microsecond,millennium,"
+     "millisecond,minute,month,monthname,now,quarter,second,strftime,strptime,time_bucket,"
+     "timezone,timezone_hour,timezone_minute,to_centuries,to_days,to_decades,to_hours,"
+     "to_microseconds,to_millennia,to_milliseconds,to_minutes,to_months,to_quarters,to_seconds,"
+     "to_timestamp,to_weeks,to_years,today,transaction_timestamp,try_strptime,week,weekday,"
+     "weekofyear,year,yearweek"},
     {SQL__SQL_INFO__SQL_SEARCH_STRING_ESCAPE, VALUE_TEXT, 0, "\\"},
-    {SQL__SQL_INFO__SQL_EXTRA_NAME_CHARACTERS, VALUE_TEXT, 0, ""},
+    {SQL__SQL_INFO__SQL_EXTRA_NAME_CHARACTERS, VALUE_TEXT, 0, "$"},
     {SQL__SQL_INFO__SQL_SUPPORTS_COLUMN_ALIASING, VALUE_BOOL, 1, NULL},
     {SQL__SQL_INFO__SQL_NULL_PLUS_NULL_IS_NULL, VALUE_BOOL, 1, NULL},
     {SQL__SQL_INFO__SQL_SUPPORTS_CONVERT, VALUE_INT_MAP, 0, NULL},
@@ -115,7 +138,7 @@ static const struct sql_info_row rows[] = {
     {SQL__SQL_INFO__SQL_MAX_COLUMNS_IN_GROUP_BY, VALUE_BIGINT, 0, NULL},
     {SQL__SQL_INFO__SQL_MAX_COLUMNS_IN_INDEX, VALUE_BIGINT, 0, NULL},
     {SQL__SQL_INFO__SQL_MAX_COLUMNS_IN_ORDER_BY, VALUE_BIGINT, 0, NULL},
-    {SQL__SQL_INFO__SQL_MAX_COLUMNS_IN_SELECT, VALUE_BIGINT, 0, NULL},
+    {SQL__SQL_INFO__SQL_MAX_COLUMNS_IN_SELECT, VALUE_BIGINT, ARROW_FIELDS_MAX, NULL},
     {SQL__SQL_INFO__SQL_MAX_COLUMNS_IN_TABLE, VALUE_BIGINT, 0, NULL},
     {SQL__SQL_INFO__SQL_MAX_CONNECTIONS, VALUE_BIGINT, 0, NULL},
     {SQL__SQL_INFO__SQL_MAX_CURSOR_NAME_LENGTH, VALUE_BIGINT, 0, NULL},
@@ -145,7 +168,7 @@ static const struct sql_info_row rows[] = {
      NULL},
     {SQL__SQL_INFO__SQL_SUPPORTED_CONCURRENCIES_FOR_RESULT_SET_SCROLL_INSENSITIVE, VALUE_BITMASK, 0,
      NULL},
-    {SQL__SQL_INFO__SQL_BATCH_UPDATES_SUPPORTED, VALUE_BOOL, 0, NULL},
+    {SQL__SQL_INFO__SQL_BATCH_UPDATES_SUPPORTED, VALUE_BOOL, 1, NULL},
     {SQL__SQL_INFO__SQL_SAVEPOINTS_SUPPORTED, VALUE_BOOL, 0, NULL},
     {SQL__SQL_INFO__SQL_NAMED_PARAMETERS_SUPPORTED, VALUE_BOOL, 0, NULL},
     {SQL__SQL_INFO__SQL_LOCATORS_UPDATE_COPY, VALUE_BOOL, 0, NULL},
@@ -213,6 +236,50 @@ static void append_list(struct builder_column *list, struct str names)
     builder_append_list(list);
 }
 
+/* The types of enum SqlSupportsConvert by number, and as bits those that CAST makes of them. */
+#define FROM_NUMBER 0xa78ed   /* numbers, BIT, text */
+#define FROM_BINARY 0xc0c0a   /* binary, text */
+#define FROM_TEXT 0xfffff     /* all */
+#define FROM_INTERVAL 0x80b08 /* intervals, text */
+static const uint32_t conversions[] = {
+    FROM_NUMBER,   /* BIGINT */
+    FROM_BINARY,   /* BINARY */
+    FROM_NUMBER,   /* BIT: BOOLEAN */
+    FROM_TEXT,     /* CHAR */
+    0x90818,       /* DATE: DATE, TIMESTAMP, text */
+    FROM_NUMBER,   /* DECIMAL */
+    FROM_NUMBER,   /* FLOAT */
+    FROM_NUMBER,   /* INTEGER */
+    FROM_INTERVAL, /* INTERVAL_DAY_TIME */
+    FROM_INTERVAL, /* INTERVAL_YEAR_MONTH */
+    FROM_BINARY,   /* LONGVARBINARY */
+    FROM_TEXT,     /* LONGVARCHAR */
+    FROM_NUMBER,   /* NUMERIC */
+    FROM_NUMBER,   /* REAL */
+    FROM_NUMBER,   /* SMALLINT */
+    0x88808,       /* TIME: TIME, text */
+    0x98818,       /* TIMESTAMP: DATE, TIME, TIMESTAMP, text */
+    FROM_NUMBER,   /* TINYINT */
+    FROM_BINARY,   /* VARBINARY */
+    FROM_TEXT,     /* VARCHAR */
+};
+
+static void append_conversions(struct builder_column *map)
+{
+    struct builder_column *entries = &map->children[0];
+    struct builder_column *list = &entries->children[1];
+    for (size_t from = 0; from < ARRAY_COUNT(conversions); from++) {
+        builder_append_integer(&entries->children[0], (int64_t)from);
+        for (size_t to = 0; to < ARRAY_COUNT(conversions); to++) {
+            if (conversions[from] >> to & 1)
+                builder_append_integer(&list->children[0], (int64_t)to);
+        }
+        builder_append_list(list);
+        builder_append_struct(entries);
+    }
+    builder_append_list(map);
+}
+
 static void append_value(struct flight_call *call, struct builder_column *value,
                          const struct sql_info_row *row)
 {
@@ -230,12 +297,14 @@ static void append_value(struct flight_call *call, struct builder_column *value,
                row->number == SQL__SQL_INFO__FLIGHT_SQL_SERVER_TRANSACTION_TIMEOUT) {
         /* Both live with their session; in milliseconds. */
         builder_append_integer(child, (int64_t)flight_call_options(call)->session_timeout_ms);
+    } else if (row->kind == VALUE_TEXT && !row->text) {
+        builder_append_null(child);
     } else if (row->kind == VALUE_TEXT) {
         builder_append_bytes(child, str_of(row->text));
     } else if (row->kind == VALUE_TEXT_LIST) {
         append_list(child, str_of(row->text));
     } else if (row->kind == VALUE_INT_MAP) {
-        builder_append_list(child);
+        append_conversions(child);
     } else {
         builder_append_integer(child, row->integer);
     }

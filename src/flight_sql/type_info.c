@@ -1,6 +1,8 @@
 /*
  * type_info.c — GetXdbcTypeInfo: what ODBC and JDBC want to know of each type.
  *
+ * Names, sizes and scales are those that columns are described with (engine/duckdb/type_facts.c).
+ *
  * Runs on a worker. Source: FlightSql.proto, "CommandGetXdbcTypeInfo", XdbcDataType, XdbcDatetimeSubcode.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -38,12 +40,15 @@
     "('ENUM', 12, NULL, '''', '''', ['values'], 3, NULL, NULL, NULL, NULL, NULL, NULL), "          \
     "('BIT', 12, NULL, '''', '''', NULL, 3, NULL, NULL, NULL, NULL, NULL, NULL), "                 \
     "('UUID', -2, 16, '''', '''', NULL, 2, NULL, NULL, NULL, NULL, NULL, NULL), "                  \
+    "('BIGNUM', 12, NULL, '''', '''', NULL, 3, NULL, NULL, NULL, NULL, NULL, NULL), "              \
+    "('GEOMETRY', -3, NULL, '''', '''', NULL, 2, NULL, NULL, NULL, NULL, NULL, NULL), "            \
     "('BLOB', -3, NULL, '''', '''', NULL, 3, NULL, NULL, NULL, NULL, NULL, NULL), "                \
     "('DATE', 91, 10, '''', '''', NULL, 2, NULL, NULL, NULL, 9, 1, NULL), "                        \
     "('TIME', 92, 15, '''', '''', NULL, 2, NULL, 6, 6, 9, 2, NULL), "                              \
-    "('TIMETZ', 92, 21, '''', '''', NULL, 2, NULL, 6, 6, 9, 2, NULL), "                            \
+    "('TIME WITH TIME ZONE', 92, 21, '''', '''', NULL, 2, NULL, 6, 6, 9, 4, NULL), "               \
+    "('TIME_NS', 92, 18, '''', '''', NULL, 2, NULL, 9, 9, 9, 2, NULL), "                           \
     "('TIMESTAMP', 93, 26, '''', '''', NULL, 2, NULL, 6, 6, 9, 3, NULL), "                         \
-    "('TIMESTAMPTZ', 93, 32, '''', '''', NULL, 2, NULL, 6, 6, 9, 3, NULL), "                       \
+    "('TIMESTAMP WITH TIME ZONE', 93, 32, '''', '''', NULL, 2, NULL, 6, 6, 9, 5, NULL), "          \
     "('TIMESTAMP_S', 93, 19, '''', '''', NULL, 2, NULL, 0, 0, 9, 3, NULL), "                       \
     "('TIMESTAMP_MS', 93, 23, '''', '''', NULL, 2, NULL, 3, 3, 9, 3, NULL), "                      \
     "('TIMESTAMP_NS', 93, 29, '''', '''', NULL, 2, NULL, 9, 9, 9, 3, NULL), "                      \
@@ -56,6 +61,9 @@
     "known(type_name, data_type, column_size, literal_prefix, literal_suffix, create_params, "     \
     "searchable, unsigned_attribute, minimum_scale, maximum_scale, sql_data_type, "                \
     "datetime_subcode, num_prec_radix) WHERE true"
+
+/* Of several with one number the closest comes first: what a client takes that needs one of that kind. */
+#define TYPES_ORDER " ORDER BY data_type, type_name NOT IN ('VARCHAR', 'BLOB'), type_name"
 
 #define TYPES_REQUIRED                                                                             \
     (LISTING_REQUIRED_RANGE(0, 1) | LISTING_REQUIRED_RANGE(6, 8) | LISTING_REQUIRED(10) |          \
@@ -73,6 +81,6 @@ enum status flight_sql_plan_type_info(struct flight_call *call, struct slice val
     buf_append_text(&sql, TYPES);
     if (command->data_type_presence_case != 0)
         buf_printf(&sql, " AND data_type = %d", command->data_type);
-    buf_append_text(&sql, " ORDER BY data_type, type_name");
+    buf_append_text(&sql, TYPES_ORDER);
     return listing_prepare(call, &sql, TYPES_REQUIRED, &out_plan->query, error);
 }
