@@ -108,7 +108,6 @@ def test_update_and_definitions(adbc, table):
 def test_parameters(adbc, table):
     assert fetch(adbc, "SELECT ?::BIGINT + 1, ?::VARCHAR", (41, "x")) == [(42, "x")]
     assert fetch(adbc, "SELECT $1::INTEGER - $2::INTEGER", (5, 3)) == [(2,)]
-    assert fetch(adbc, "SELECT $b::INTEGER - $a::INTEGER", {"a": 1, "b": 9}) == [(8,)]
     update(adbc, f"CREATE TABLE {table} (i INTEGER, s VARCHAR)")
     with adbc.cursor() as cursor:
         for i in range(3):

@@ -25,7 +25,12 @@ func throughDatabaseSQL(ctx context.Context, server string) error {
 		return err
 	}
 	defer database.Close()
-	rows, err := database.QueryContext(ctx, "SELECT i, 's' || i AS s FROM range(9) t(i) WHERE i < ?", int64(3))
+	statement, err := database.PrepareContext(ctx, "SELECT i, 's' || i AS s FROM range(9) t(i) WHERE i < ?")
+	if err != nil {
+		return err
+	}
+	defer statement.Close()
+	rows, err := statement.QueryContext(ctx, int64(3))
 	if err != nil {
 		return err
 	}
@@ -331,8 +336,9 @@ func sqlParameters(ctx context.Context, database *sql.DB) {
 	}
 	var count int64
 	var last string
-	row := database.QueryRowContext(ctx, "SELECT count(*), max(s) FROM gosql_parameters WHERE i >= ?", int64(2))
-	must(row.Scan(&count, &last))
+	query := got(database.PrepareContext(ctx, "SELECT count(*), max(s) FROM gosql_parameters WHERE i >= ?"))
+	defer query.Close()
+	must(query.QueryRowContext(ctx, int64(2)).Scan(&count, &last))
 	equal("3 s4", fmt.Sprint(count, " ", last))
 }
 
