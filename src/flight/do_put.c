@@ -255,8 +255,7 @@ static enum status write_count(struct flight_call *call, struct slices *out, str
     TRY(query_outcome(call->query, &rows, error));
     call->call->rows = rows > 0 ? (uint64_t)rows : 0;
     /* Java's JDBC driver takes -1 for "there are rows" and runs the statement again to get them. */
-    struct str agent = http_headers_get(&call->call->metadata, STR("user-agent"));
-    if (rows < 0 && str_starts_with(agent, STR("grpc-java")))
+    if (rows < 0 && flight_client_is_java(call))
         rows = 0;
     Sql__DoPutUpdateResult update = SQL__DO_PUT_UPDATE_RESULT__INIT;
     update.record_count = rows;

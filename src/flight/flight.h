@@ -118,6 +118,8 @@ const struct flight_options *flight_call_options(const struct flight_call *call)
 struct session *flight_call_session(const struct flight_call *call);
 /* True when the statement is only to be looked at (GetSchema). */
 bool flight_call_is_dry(const struct flight_call *call);
+/* Java's JDBC driver has ways of its own, and tells no more of itself than its gRPC. */
+bool flight_client_is_java(const struct flight_call *call);
 
 /* Prepares `sql` in the call's session, with the call's metadata options, and returns the query.
  * `statement` (may be NULL) is taken over on success. Blocks. */

@@ -283,3 +283,9 @@ bool flight_call_is_dry(const struct flight_call *call)
 {
     return call->is_dry;
 }
+
+bool flight_client_is_java(const struct flight_call *call)
+{
+    struct str agent = http_headers_get(&call->call->metadata, STR("user-agent"));
+    return str_starts_with(agent, STR("grpc-java"));
+}

@@ -13,7 +13,34 @@
 #include "base/memory.h"
 #include "proto/flight_sql.h"
 
-static enum status pack_result(const struct engine_statement *statement, struct str handle,
+/* The JDBC driver writes milliseconds into times of every unit, so that only milliseconds are right. The
+ * texts of the fields stay those of `schema`. */
+static struct arrow_schema *in_milliseconds(const struct arrow_schema *schema)
+{
+    struct arrow_schema *changed = arrow_schema_create(schema->field_count);
+    for (size_t i = 0; i < schema->field_count; i++) {
+        struct arrow_field *field = &changed->fields[i];
+        *field = schema->fields[i];
+        if (field->type != ARROW_TIME && field->type != ARROW_TIMESTAMP)
+            continue;
+        field->unit = ARROW_MILLISECOND;
+        field->bit_width = field->type == ARROW_TIME ? 32 : 64;
+    }
+    arrow_schema_seal(changed, NULL);
+    return changed;
+}
+
+static struct slice pack_parameters(const struct flight_call *call,
+                                    const struct arrow_schema *parameters)
+{
+    if (!flight_client_is_java(call))
+        return ipc_encapsulated_schema(parameters);
+    CLEANUP(arrow_schema_unref) struct arrow_schema *changed = in_milliseconds(parameters);
+    return ipc_encapsulated_schema(changed);
+}
+
+static enum status pack_result(const struct flight_call *call,
+                               const struct engine_statement *statement, struct str handle,
                                struct slice *out_body)
 {
     Sql__ActionCreatePreparedStatementResult result =
@@ -25,7 +52,7 @@ static enum status pack_result(const struct engine_statement *statement, struct 
     if (schema->field_count > 0)
         dataset_schema = ipc_encapsulated_schema(schema);
     if (parameters)
-        parameter_schema = ipc_encapsulated_schema(parameters);
+        parameter_schema = pack_parameters(call, parameters);
     enum statement_kind kind = engine_statement_kind(statement);
     result.prepared_statement_handle = proto_binary(handle);
     result.dataset_schema = proto_binary(slice_str(dataset_schema));
@@ -61,7 +88,7 @@ enum status flight_sql_create_prepared(struct flight_call *call, struct slice bo
     TRY(prepared_table_add(session_prepared(session), str_of(request->query), statement, handle,
                            error));
     *out_has_body = true;
-    return pack_result(STEAL(statement), str_of(handle), out_body);
+    return pack_result(call, STEAL(statement), str_of(handle), out_body);
 }
 
 enum status flight_sql_close_prepared(struct flight_call *call, struct slice body,
