@@ -199,6 +199,8 @@ static enum status set_on(struct engine_session *session, struct connection *con
     enum status status = set_entered(session, connection, setting, value, error);
     /* What failed may have set a part: the connection is not for another session either. */
     atomic_store(&connection->is_tainted, true);
+    /* Plans were made with the setting before. */
+    atomic_fetch_add(&session->engine->write_epoch, 1);
     if (status == STATUS_OK)
         session_pin(session, connection, true);
     if (is_pinned(session, connection))

@@ -175,6 +175,27 @@ static void test_settings_by_name(void **state)
     execute_in(b, "DROP SCHEMA \"quo\"\"ted 'one'\" CASCADE");
 }
 
+static void test_plans_do_not_outlive_settings(void **state)
+{
+    (void)state;
+    CLEANUP(engine_session_unref) struct engine_session *a = engine_session_open(engine.engine);
+    CLEANUP(engine_statement_destroy) struct engine_statement *insert = NULL;
+    struct error error = ERROR_NONE;
+    int64_t rows;
+    execute_in(
+        a,
+        "CREATE SCHEMA later; CREATE TABLE hours (h INTEGER); CREATE TABLE later.hours (h INTEGER)");
+    assert_int_equal(set(a, SESSION_TIME_ZONE, "Asia/Tokyo"), STATUS_OK);
+    struct str sql = STR("INSERT INTO hours SELECT hour(TIMESTAMPTZ '2026-01-01 00:00:00+00')");
+    assert_int_equal(engine_prepare(a, sql, NULL, &insert, &error), STATUS_OK);
+    assert_int_equal(set(a, SESSION_SCHEMA, "later"), STATUS_OK);
+    assert_int_equal(set(a, SESSION_TIME_ZONE, "Europe/Berlin"), STATUS_OK);
+    assert_int_equal(engine_statement_run(insert, NULL, &rows, &error), STATUS_OK);
+    assert_int_equal(number_in(a, "SELECT count(*) FROM memory.main.hours"), 0);
+    assert_int_equal(number_in(a, "SELECT h FROM memory.later.hours"), 1);
+    execute_in(a, "DROP TABLE memory.main.hours; DROP SCHEMA later CASCADE");
+}
+
 static void test_close_takes_back_what_others_would_meet(void **state)
 {
     (void)state;
@@ -634,6 +655,7 @@ int main(void)
         cmocka_unit_test(test_session_end_rolls_back),
         cmocka_unit_test(test_statement_follows_its_session),
         cmocka_unit_test(test_settings_by_name),
+        cmocka_unit_test(test_plans_do_not_outlive_settings),
         cmocka_unit_test(test_close_takes_back_what_others_would_meet),
         cmocka_unit_test(test_temporary_objects),
         cmocka_unit_test(test_settings),
