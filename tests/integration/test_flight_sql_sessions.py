@@ -82,6 +82,35 @@ def test_an_option_of_the_session_is_that_of_its_calls_unless_they_say_otherwise
     assert len(larger) < len(batches)
 
 
+def test_every_option_of_results_may_be_the_sessions(flight):
+    sql = "SELECT 'x' AS s, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS t FROM range(100) r(i)"
+    assert set_options(flight, {"dictionaries": True, "timestamp-unit": "ms", "row-limit": 3}) == {}
+    table = flight_sql.query(flight, sql)
+    assert pa.types.is_dictionary(table.schema.field("s").type)
+    assert table.schema.field("t").type == pa.timestamp("ms", "UTC")
+    assert table.num_rows == 3
+    assert set_options(flight, {"dictionaries": False, "views": True, "row-limit": None}) == {}
+    table = flight_sql.query(flight, sql)
+    assert table.schema.field("s").type == pa.string_view()
+    assert table.num_rows == 100
+    assert flight_sql.query(flight, sql, headers(volley_views="off")).schema.field("s").type == pa.string()
+    assert set_options(flight, {"parallel-endpoints": 2}) == {}
+    info = flight.get_flight_info(flight_sql.query_descriptor("SELECT i FROM range(200000) t(i)"))
+    assert sum(flight.do_get(point.ticket).read_all().num_rows for point in info.endpoints) == 200000
+    assert len(info.endpoints) == 2
+
+
+def test_a_row_limit_does_not_cut_the_catalog(flight):
+    flight_sql.update(flight, "CREATE TABLE limit_a (i INTEGER)")
+    flight_sql.update(flight, "CREATE TABLE limit_b (i INTEGER)")
+    assert set_options(flight, {"row-limit": 1, "views": "on", "dictionaries": "on"}) == {}
+    command = flight_sql.packed("CommandGetTables", flight_sql.field(3, "limit\\__"))
+    info = flight.get_flight_info(pyarrow.flight.FlightDescriptor.for_command(command))
+    table = flight.do_get(info.endpoints[0].ticket).read_all()
+    assert table["table_name"].to_pylist() == ["limit_a", "limit_b"]
+    assert table.schema.field("table_name").type == pa.string()
+
+
 def test_a_timeout_of_the_session_stops_its_statements(flight):
     assert set_options(flight, {"timeout-ms": 50}) == {}
     with pytest.raises(pyarrow.flight.FlightTimedOutError, match="deadline"):
@@ -178,6 +207,19 @@ def test_adbc_sets_catalog_and_schema(server):
         connection.adbc_connection.set_options(**{"adbc.flight.sql.session.option.time_zone": "Asia/Tokyo"})
         cursor.execute("SELECT hour(TIMESTAMPTZ '2024-01-01 00:00:00+00')")
         assert cursor.fetchone() == (9,)
+
+
+def test_adbc_with_its_cookies_or_by_name_ends_its_session_when_it_closes(server):
+    for kwargs, kind, user in (({"adbc.flight.sql.rpc.with_cookie_middleware": "true"}, "cookie", ""),
+                               ({"username": "adbc_user", "password": "x"}, "bearer", "adbc_user")):
+        with server.adbc(db_kwargs=kwargs) as connection, connection.cursor() as cursor:
+            cursor.execute("CREATE TEMP TABLE by_cookie AS SELECT 4 AS i")
+            connection.adbc_connection.set_options(**{"adbc.flight.sql.session.option.timeout-ms": "34567"})
+            cursor.execute("SELECT i FROM by_cookie")
+            assert cursor.fetchone() == (4,)
+            (row,) = rows_of_session(server, "timeout-ms=34567")
+            assert (row["kind"], row["user"]) == (kind, user)
+        assert rows_of_session(server, "timeout-ms=34567") == []
 
 
 # --- who has which session -------------------------------------------------------------------------
