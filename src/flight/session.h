@@ -25,10 +25,11 @@ struct session;
 struct sessions_options {
     struct engine *engine;
     bool connection_sessions;
-    uint64_t idle_timeout_ms; /* a session unused for so long is closed */
-    uint64_t orphan_ms;       /* how long a client that lost its connection may come back */
-    size_t count_max;         /* the longest unused one makes room when none runs on it */
-    size_t prepared_max;      /* prepared statements per session */
+    uint64_t idle_timeout_ms;        /* a session unused for so long is closed */
+    uint64_t transaction_timeout_ms; /* the transaction of one is rolled back; 0: never */
+    uint64_t orphan_ms;              /* how long a client that lost its connection may come back */
+    size_t count_max;                /* the longest unused one makes room when none runs on it */
+    size_t prepared_max;             /* prepared statements per session */
 };
 
 struct sessions *sessions_create(const struct sessions_options *options);
@@ -36,7 +37,8 @@ void sessions_destroy(struct sessions *sessions);
 CLEANUP_FUNCTION(struct sessions *, sessions_destroy)
 /* The connection is gone: its anonymous session goes with the next sweep. Never blocks; for loops. */
 void sessions_disconnect(struct sessions *sessions, uint64_t connection_id);
-/* Closes idle sessions and those of lost connections; to be called every second or so. */
+/* Closes idle sessions and those of lost connections, and rolls forgotten transactions back; to be called every
+ * second or so. */
 void sessions_sweep(struct sessions *sessions);
 
 /* The session of a call, one reference. What the client needs to come back to it, a bearer or a cookie, is

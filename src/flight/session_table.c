@@ -229,10 +229,51 @@ static void end(struct session *session)
     session_unref(session);
 }
 
+/* Transactions that one sweep rolls back. */
+#define EXPIRED_MAX 64
+
+static bool is_forgotten(const struct sessions *sessions, const struct session *session,
+                         uint64_t now)
+{
+    return engine_session_in_transaction(session->engine) && !is_in_call(session) &&
+           is_past(now, atomic_load(&session->used_ns), sessions->options.transaction_timeout_ms);
+}
+
+static size_t find_forgotten(struct sessions *sessions, struct session *found[EXPIRED_MAX])
+{
+    uint64_t now = clock_now_ns();
+    size_t count = 0;
+    LOCKED(&sessions->locked.lock);
+    struct list *const lists[] = {&sessions->locked.by_use, &sessions->locked.held};
+    for (size_t i = 0; i < ARRAY_COUNT(lists); i++)
+        LIST_FOR_EACH (session, lists[i], struct session, listed.link)
+            if (count < EXPIRED_MAX && is_forgotten(sessions, session, now))
+                found[count++] = session_ref(session);
+    return count;
+}
+
+static void expire_transactions(struct sessions *sessions)
+{
+    struct session *found[EXPIRED_MAX];
+    struct error reason = ERROR_NONE;
+    uint64_t timeout_ms = sessions->options.transaction_timeout_ms;
+    if (timeout_ms == 0)
+        return;
+    error_set(&reason, STATUS_FAILED_PRECONDITION,
+              "no statement of it came for %g s (setting transaction-timeout)",
+              (double)timeout_ms / 1000);
+    size_t count = find_forgotten(sessions, found);
+    for (size_t i = 0; i < count; i++) {
+        (void)engine_session_expire_transaction(found[i]->engine, &reason);
+        session_unref(found[i]);
+    }
+}
+
 void sessions_sweep(struct sessions *sessions)
 {
     struct list taken;
     list_init(&taken);
+    expire_transactions(sessions);
     take_over(sessions, &taken);
     LIST_FOR_EACH (session, &taken, struct session, listed.link)
         end(session);

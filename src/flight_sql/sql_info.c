@@ -293,9 +293,11 @@ static void append_value(struct flight_call *call, struct builder_column *value,
         builder_append_bytes(child, str_make(version, (size_t)size));
     } else if (row->number == SQL__SQL_INFO__FLIGHT_SQL_SERVER_READ_ONLY) {
         builder_append_integer(child, flight_call_options(call)->read_only);
-    } else if (row->number == SQL__SQL_INFO__FLIGHT_SQL_SERVER_STATEMENT_TIMEOUT ||
-               row->number == SQL__SQL_INFO__FLIGHT_SQL_SERVER_TRANSACTION_TIMEOUT) {
-        /* Both live with their session; in milliseconds. */
+    } else if (row->number == SQL__SQL_INFO__FLIGHT_SQL_SERVER_TRANSACTION_TIMEOUT) {
+        builder_append_integer(child,
+                               (int64_t)flight_call_options(call)->transaction_timeout_ms);
+    } else if (row->number == SQL__SQL_INFO__FLIGHT_SQL_SERVER_STATEMENT_TIMEOUT) {
+        /* It lives with its session; in milliseconds. */
         builder_append_integer(child, (int64_t)flight_call_options(call)->session_timeout_ms);
     } else if (row->kind == VALUE_TEXT && !row->text) {
         builder_append_null(child);

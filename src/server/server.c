@@ -235,6 +235,7 @@ static enum status open_doors(struct server *server, struct error *error)
         .engine = server->engine,
         .connection_sessions = settings->connection_sessions,
         .idle_timeout_ms = settings->session_timeout_ms,
+        .transaction_timeout_ms = settings->transaction_timeout_ms,
         .orphan_ms = size_min((size_t)settings->session_timeout_ms, SESSION_ORPHAN_MS),
         .count_max = (size_t)settings->max_sessions,
         .prepared_max = (size_t)settings->max_prepared_statements,
@@ -247,6 +248,8 @@ static enum status open_doors(struct server *server, struct error *error)
         .ticket_mac = server->ticket_mac,
         .workers = server->workers,
         .session_timeout_ms = settings->session_timeout_ms,
+        .transaction_timeout_ms =
+            size_min(settings->transaction_timeout_ms, settings->session_timeout_ms),
         .result_ttl_ms = settings->dataset_ttl_ms,
         .batch_ttl_ms = settings->batch_ttl_ms,
         .body_bytes_max = body_bytes_max(settings),

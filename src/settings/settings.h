@@ -97,6 +97,7 @@ struct settings {
     bool read_only;
     bool connection_sessions;
     uint64_t session_timeout_ms;
+    uint64_t transaction_timeout_ms;
     uint64_t max_sessions;
     uint64_t max_prepared_statements; /* of one session */
     bool demo;

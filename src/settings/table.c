@@ -360,6 +360,18 @@ const struct setting settings_table[] = {
     },
     {
         .section = "Data",
+        .name = "transaction-timeout",
+        .type = SETTING_DURATION,
+        FIELD(transaction_timeout_ms),
+        .default_text = "10m",
+        .min = SECOND_MS,
+        .max = 24 * DAY_MS,
+        .unit = "TIME",
+        .help = "a transaction whose session no call has used for so long is rolled back; its next "
+                "statement is told so",
+    },
+    {
+        .section = "Data",
         .name = "max-sessions",
         .type = SETTING_INTEGER,
         FIELD(max_sessions),

@@ -214,6 +214,22 @@ def test_a_session_that_ends_rolls_back(server):
     assert server.value("SELECT i FROM abandoned") == 1
 
 
+def test_a_forgotten_transaction_is_rolled_back(start_server):
+    server = start_server("--transaction-timeout", "1s")
+    with server.flight() as client:
+        flight_sql.update(client, "CREATE TABLE forgotten AS SELECT 1 AS i")
+        flight_sql.update(client, "CREATE TEMP TABLE kept AS SELECT 2 AS i")
+        transaction = begin(client)
+        flight_sql.update(client, "UPDATE forgotten SET i = 5")
+        wait_until(lambda: server.query("UPDATE forgotten SET i = 3", "json").status == 200)
+        with pytest.raises(pa.ArrowInvalid, match="(?s)can only be rolled back.*transaction-timeout"):
+            flight_sql.update(client, "INSERT INTO forgotten VALUES (6)")
+        with pytest.raises(pa.ArrowInvalid, match="nothing was committed"):
+            end(client, transaction, COMMIT)
+        assert flight_sql.query(client, "FROM forgotten, kept").num_rows == 1
+        assert server.value("SELECT i FROM forgotten") == 3
+
+
 def test_a_transaction_on_a_server_that_only_reads(start_server, tmp_path):
     database = tmp_path / "read_only.db"
     start_server("--database", database).stop()

@@ -102,6 +102,7 @@ void session_end_transaction(struct engine_session *session)
     atomic_store(&session->in_transaction, false);
     lock_take(&session->locked.lock);
     free(STEAL(session->locked.failure));
+    session->locked.is_expired = false;
     if (session->locked.pinned && !session->locked.has_state) {
         freed = STEAL(session->locked.pinned);
         atomic_store(&freed->is_tainted, false);
@@ -141,18 +142,35 @@ enum status session_check_transaction(struct engine_session *session, bool is_co
     return error->status;
 }
 
+/* True once for each transaction. */
+static bool may_expire(struct engine_session *session)
+{
+    LOCKED(&session->locked.lock);
+    return atomic_load(&session->in_transaction) && !session->locked.is_expired;
+}
+
+/* An empty transaction holds nothing, and whoever goes on in it is told that it is not the one that was
+ * begun. */
+static bool expire(struct engine_session *session, struct connection *connection,
+                   const struct error *reason)
+{
+    if (!may_expire(session))
+        return false;
+    if (connection_execute(connection, "ROLLBACK", NULL) != STATUS_OK ||
+        connection_execute(connection, "BEGIN TRANSACTION", NULL) != STATUS_OK)
+        atomic_store(&connection->is_spent, true);
+    session_fail_transaction(session, reason);
+    LOCKED(&session->locked.lock);
+    session->locked.is_expired = true;
+    return true;
+}
+
 bool engine_session_expire_transaction(struct engine_session *session, const struct error *reason)
 {
     CLEANUP(connection_unref) struct connection *pinned = session_pinned(session);
     if (!pinned || !connection_try_enter(pinned, 0))
         return false;
-    /* An empty transaction holds nothing, and what comes next is told that it is not the one that was begun. */
-    bool is_open = atomic_load(&session->in_transaction);
-    if (is_open && (connection_execute(pinned, "ROLLBACK", NULL) != STATUS_OK ||
-                    connection_execute(pinned, "BEGIN TRANSACTION", NULL) != STATUS_OK))
-        atomic_store(&pinned->is_spent, true);
-    if (is_open)
-        session_fail_transaction(session, reason);
+    bool has_expired = expire(session, pinned, reason);
     connection_leave(pinned);
-    return is_open;
+    return has_expired;
 }

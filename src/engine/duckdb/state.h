@@ -148,6 +148,7 @@ struct engine_session {
         struct lock lock;
         struct connection *pinned; /* NULL: every statement takes a connection of its own */
         bool has_state;            /* temporary objects or settings: pinned for good */
+        bool is_expired;           /* the open transaction is an empty one */
         struct error *failure;     /* why the open transaction can only be rolled back; NULL: it need not */
         char *values[ENGINE_SESSION_SETTING_COUNT]; /* NULL: the default */
     } locked;

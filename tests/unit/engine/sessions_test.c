@@ -500,6 +500,7 @@ static void test_forgotten_transactions(void **state)
     test_execute(&engine, "CREATE TEMP TABLE kept AS SELECT 1 AS i");
     test_execute(&engine, "BEGIN; INSERT INTO forgotten VALUES (1)");
     assert_true(engine_session_expire_transaction(engine.session, &reason));
+    assert_false(engine_session_expire_transaction(engine.session, &reason)); /* once */
     test_fails(&engine, "INSERT INTO forgotten VALUES (2)", STATUS_FAILED_PRECONDITION,
                "can only be rolled back: nobody used it");
     test_fails(&engine, "COMMIT", STATUS_FAILED_PRECONDITION,

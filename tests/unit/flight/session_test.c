@@ -30,6 +30,7 @@ struct engine {
 struct engine_session {
     struct engine *engine;
     bool in_transaction;
+    bool is_expired;
 };
 
 struct engine_session *engine_session_open(struct engine *engine)
@@ -51,6 +52,14 @@ bool engine_session_in_transaction(struct engine_session *session)
 {
     session->engine->asked_count++;
     return session->in_transaction;
+}
+
+bool engine_session_expire_transaction(struct engine_session *session, const struct error *reason)
+{
+    assert_true(session->in_transaction);
+    assert_non_null(strstr(reason->message, "transaction-timeout"));
+    session->is_expired = true;
+    return true;
 }
 
 bool engine_session_close(struct engine_session *session)
@@ -245,6 +254,32 @@ static void keeps_open_transactions(void **state)
     assert_true(use(fixture, 2));
     assert_true(use(fixture, 3)); /* in the place of 2, although 1 is older */
     assert_false(use(fixture, 1));
+    end(fixture);
+}
+
+static void rolls_forgotten_transactions_back(void **state)
+{
+    struct fixture *fixture = start_with(&(struct sessions_options){
+        .connection_sessions = true,
+        .idle_timeout_ms = HOUR_MS,
+        .transaction_timeout_ms = 1,
+        .orphan_ms = HOUR_MS,
+        .count_max = 10,
+    });
+    struct session *running = NULL;
+    assert_true(use(fixture, 1));
+    struct engine_session *idle = fixture->engine.newest;
+    assert_int_equal(call_on(fixture, 2, &running), STATUS_OK);
+    struct engine_session *in_call = fixture->engine.newest;
+    in_call->in_transaction = true;
+    use_in_transaction(fixture, 3);
+    struct engine_session *forgotten = fixture->engine.newest;
+    while (!forgotten->is_expired)
+        sessions_sweep(fixture->sessions);
+    assert_false(idle->is_expired);
+    assert_false(in_call->is_expired);
+    assert_false(use(fixture, 3)); /* the session itself stays */
+    session_unref(running);
     end(fixture);
 }
 
@@ -529,6 +564,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(makes_room_by_the_longest_unused),
         cmocka_unit_test(keeps_open_transactions),
+        cmocka_unit_test(rolls_forgotten_transactions_back),
         cmocka_unit_test(refuses_when_only_transactions_are_left),
         cmocka_unit_test(keeps_sessions_with_a_call),
         cmocka_unit_test(sweeps_orphans_only_while_others_are_in_time),
