@@ -13,6 +13,7 @@
 
 #include "arrow/builder.h"
 #include "arrow/ipc.h"
+#include "base/checked.h"
 #include "base/memory.h"
 
 #define TYPES_SQL_BYTES_MAX ((size_t)8 << 20)
@@ -232,6 +233,16 @@ static bool is_same_table(const struct table_column *a, const struct table_colum
     return true;
 }
 
+/* Room for all messages if they are like the first, which has `count` of `total` rows: growing by doubling
+ * would copy them all. */
+static void reserve_messages(struct builder_column *messages, size_t bytes, size_t count,
+                             size_t total)
+{
+    size_t wanted;
+    if (checked_mul(bytes, total / count + 1, &wanted))
+        builder_column_reserve_bytes(messages, size_min(wanted, TABLE_LISTING_BYTES_MAX));
+}
+
 static enum status append_table(struct batch_builder *builder, const struct table_listing *listing,
                                 size_t first, size_t end, struct error *error)
 {
@@ -239,6 +250,9 @@ static enum status append_table(struct batch_builder *builder, const struct tabl
     CLEANUP(slice_finish) struct slice message = SLICE_EMPTY;
     size_t count = rows->has_column ? end - first : 0;
     TRY(encode_table(listing, rows, count, &message, error));
+    if (first == 0)
+        reserve_messages(batch_builder_column(builder, COLUMN_TABLE_TYPE + 1), message.len, end,
+                         listing->columns.row_count);
     for (size_t i = COLUMN_CATALOG; i <= COLUMN_TABLE_TYPE; i++)
         builder_append_bytes(batch_builder_column(builder, i), rows->texts[i]);
     builder_append_bytes(batch_builder_column(builder, COLUMN_TABLE_TYPE + 1), slice_str(message));
