@@ -1,8 +1,8 @@
 /*
  * table_columns.c — the columns of the tables that GetTables lists, read into memory.
  *
- * One statement, as any client's: it takes a slot and can be stopped. The worker waits for it, so it waits for
- * a slot only so long. Owns the batches, which the texts point into.
+ * One statement, as any client's: it takes a slot and can be stopped. The worker waits for it, so it waits
+ * for a slot only so long. Owns the batches, which the texts point into.
  *
  * Runs on a worker. SPDX-License-Identifier: Apache-2.0
  */
