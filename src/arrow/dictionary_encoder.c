@@ -3,8 +3,8 @@
  *
  * Each column has a table of the values that its dictionary has, by their hash. A batch's new values are put
  * behind them (arrow_batch_grow), so that a reader needs to be sent only those. Where a dictionary would grow
- * beyond its bound, it begins anew with what the batch needs: a column without repetition costs its own size in
- * values and as many indices, and no memory beyond it.
+ * beyond its bound, it begins anew with what the batch needs: a column without repetition costs its own
+ * size in values and as many indices, and no memory beyond it.
  *
  * The batch that comes back owns one buffer for all its columns: what the plain one had is free again.
  *

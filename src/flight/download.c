@@ -3,8 +3,8 @@
  *
  * The schema goes first, also for an empty dataset, with the values of its dictionary columns; before a
  * batch that has other values those go that differ. A dictionary that grew goes whole unless the client is
- * known to add a delta to what it has: Java's takes it for all there is. Bodies go by reference, or compressed where the client
- * asked for that: here, on the loop, one message per round.
+ * known to add a delta to what it has: Java's takes it for all there is. Bodies go by reference, or
+ * compressed where the client asked for that: here, on the loop, one message per round.
  *
  * Runs on: the call's loop. Owns: the stream, a schema, the batch that waits. Leaves out: flow control
  * (grpc), waiting (store wakes the call).

@@ -113,7 +113,8 @@ MUST_CHECK enum status flight_body_bytes_max(struct flight_call *call, size_t *o
 /* How many endpoints the client asks for, 1 where it does not. */
 MUST_CHECK enum status flight_endpoint_count(const struct flight_call *call, size_t *out_count,
                                              struct error *error);
-/* Deals the result of the call's query, which was not started yet, out to as many endpoints as are asked for. */
+/* Deals the result of the call's query, which was not started yet, out to as many endpoints as are asked
+ * for. */
 MUST_CHECK enum status flight_divide_result(struct flight_call *call, struct error *error);
 /* The FlightInfo of the call's query or command, in the call's arena. */
 MUST_CHECK enum status flight_plan_info(struct flight_call *call, Flight__FlightInfo **out_info,
@@ -133,8 +134,8 @@ MUST_CHECK enum status flight_create_input(struct flight_call *call, bool is_pas
                                            struct error *error);
 /* Whether the call's input takes another message now; else the call looks again soon. On the loop. */
 bool flight_has_room(struct grpc_call *call);
-/* put_parameters.c: rows for the parameters of a statement. begin leaves the call without `parameters` where the
- * first message brings no columns and the command can do without. */
+/* put_parameters.c: rows for the parameters of a statement. begin leaves the call without `parameters`
+ * where the first message brings no columns and the command can do without. */
 struct put_parameters;
 void put_parameters_destroy(struct put_parameters *parameters);
 MUST_CHECK enum status put_parameters_begin(struct flight_call *call,
@@ -175,8 +176,8 @@ struct str flight_ticket_make(const struct flight_call *call, struct arena *aren
 /* An endpoint, in the arena; with `expires_us` 0 for a ticket that does not expire. */
 Flight__FlightEndpoint *flight_endpoint_make(const struct flight_call *call, struct arena *arena,
                                              struct str ticket, int64_t expires_us);
-/* Gives the info the endpoints of the dataset of that id, whose batches are dealt out to `count` (1: all to one);
- * the part has neither `from` nor `limit` where it is more than one. */
+/* Gives the info the endpoints of the dataset of that id, whose batches are dealt out to `count` (1: all
+ * to one); the part has neither `from` nor `limit` where it is more than one. */
 void flight_write_dealt(const struct flight_call *call, struct arena *arena, struct str id,
                         const struct dataset_part *part, size_t count, int64_t expires_us,
                         Flight__FlightInfo *flight_info);

@@ -7,9 +7,9 @@
  * dataset and is signed; the ticket of any other command is the command. A dataset is described at once
  * (dataset_info.c).
  *
- * On request a result has several endpoints (`parallel-endpoints`). It is not there yet, so that nobody knows where
- * its middle is: its batches are dealt out in turns, to be read while the statement runs, and the endpoints one
- * after the other are not in the statement's order.
+ * On request a result has several endpoints (`parallel-endpoints`). It is not there yet, so that nobody
+ * knows where its middle is: its batches are dealt out in turns, to be read while the statement runs,
+ * and the endpoints one after the other are not in the statement's order.
  *
  * A text whose columns are known only once statements of it have run is started at once; its answer waits
  * until they are known. GetSchema, which must not run anything, refuses it.

@@ -1,9 +1,9 @@
 /*
  * ticket.h — signed tickets: which dataset, and which part of it.
  *
- * A ticket is text "v1:<dataset id>:<first batch>-<end batch>/<stride>:<from>+<limit>:<columns>:<32 hex digits>";
- * an absent end, stride (with its '/'), limit or list of columns stands for all; the digits are half of an HMAC-SHA-256 over what
- * stands before them. Clients carry it in a TicketStatementQuery.
+ * A ticket is text "v1:<dataset id>:<first batch>-<end batch>/<stride>:<from>+<limit>:<columns>:<32 hex
+ * digits>"; an absent end, stride (with its '/'), limit or list of columns stands for all; the digits
+ * are half of an HMAC-SHA-256 over what stands before them. Clients carry it in a TicketStatementQuery.
  *
  * Threads: any. SPDX-License-Identifier: Apache-2.0
  */

@@ -67,7 +67,12 @@ enum status rest_query_result(struct rest_exchange *exchange, struct error *erro
     if (is_arrow(reply->format)) {
         rest_add_header(exchange, STR("volley-query-id"),
                         arena_copy(&exchange->arena, query_id(query)));
-        return rest_result_source(query, reply->format, &reply->source, error);
+        struct error failure = ERROR_NONE;
+        enum status status = rest_result_source(query, reply->format, &reply->source, &failure);
+        /* Dictionaries that change have no place in bytes of known offsets: such a result goes as a
+         * stream. */
+        if (status != STATUS_UNIMPLEMENTED)
+            return status == STATUS_OK ? STATUS_OK : error_copy(error, &failure);
     }
     TRY(rest_result_check(query, error));
     reply->keep_result = true;

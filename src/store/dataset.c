@@ -183,7 +183,8 @@ void dataset_divide(struct dataset *dataset, size_t count)
 
 /* --- wake-ups -------------------------------------------------------------------------------- */
 
-/* Adds waiting readers that have something to do to `wakes`; the posting count keeps them from closing meanwhile. */
+/* Adds waiting readers that have something to do to `wakes`; the posting count keeps them from closing
+ * meanwhile. */
 static void collect_waiting(struct dataset *dataset, struct dataset_wakes *wakes)
 {
     wakes->count = 0;

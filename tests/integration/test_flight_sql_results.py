@@ -538,6 +538,29 @@ def test_dictionaries_and_views_over_http(server):
         assert server.query(KINDS.format(rows=100), "ndjson", parameters=wish).text == usual
 
 
+def test_a_kept_result_of_dictionaries_over_http(server):
+    sql = KINDS.format(rows=150_000)
+    answer = server.query(sql, "json", parameters="&keep=true&dictionaries=on")
+    place = answer.headers["content-location"].split("?")[0]
+    whole = server.request("GET", f"{place}?format=arrow")
+    assert whole.status == 200
+    table = pa.ipc.open_stream(whole.body).read_all()
+    assert table.num_rows == 150_000 and pa.types.is_dictionary(table.schema.field("many").type)
+    assert server.request("GET", f"{place}?format=csv").body.count(b"\n") == 150_001
+
+
+def test_options_of_a_text_whose_columns_come_late(server, flight):
+    late = "CREATE OR REPLACE TEMP TABLE late AS SELECT i, 'v' || i % 7 AS s FROM range(150000) t(i); FROM late"
+    table = query(flight, late, options(dictionaries="on", row_limit=5))
+    assert table.num_rows == 5 and table.schema.field("s").type == pa.dictionary(pa.int32(), pa.string())
+    parts = [flight.do_get(ticket).read_all() for ticket in divided(flight, late, 2, views="on")]
+    assert sorted_numbers(parts) == list(range(150_000))
+    assert parts[0].schema.field("s").type == pa.string_view()
+    polls = poll_to_the_end(server, Poll(server, command_descriptor(query_descriptor(late).command),
+                                         (("volley-parallel-endpoints", "2"),)))
+    assert len(polls[-1].info.endpoints) == 2 and polls[-1].info.total_records == 150_000
+
+
 def test_a_result_of_dictionaries_is_read_by_sql(server, flight):
     update(flight, "CREATE OR REPLACE TABLE read_back AS SELECT 1 AS x")
     for wish in ({"dictionaries": "on"}, {"views": "on"}):

@@ -32,15 +32,17 @@ static struct str label_at(const struct copy_source *source, const struct column
     return plan->labels[index];
 }
 
-typedef struct str value_at(const struct copy_source *source, const struct column_plan *plan,
-                            size_t row);
+/* How a column's values are found: one of the two above. */
+struct value_source {
+    struct str (*at)(const struct copy_source *source, const struct column_plan *plan, size_t row);
+};
 
 static size_t long_bytes(const struct copy_source *source, const struct column_plan *plan,
-                         value_at *at)
+                         struct value_source values)
 {
     size_t size = 0;
     for (size_t i = 0; i < source->count; i++) {
-        size_t length = copy_source_is_valid(source, i) ? at(source, plan, i).len : 0;
+        size_t length = copy_source_is_valid(source, i) ? values.at(source, plan, i).len : 0;
         size += length > ARROW_VIEW_INLINE_MAX ? length : 0;
     }
     return size;
@@ -63,11 +65,11 @@ static void set_view(struct builder_column *column, struct arrow_view *view, str
 
 static enum status copy_views(const struct column_plan *plan, duckdb_vector vector, size_t first,
                               size_t count, struct builder_column *column, struct column_copy *copy,
-                              value_at *at)
+                              struct value_source values)
 {
     struct copy_source source;
     copy_begin(vector, first, count, column, &source);
-    size_t size = long_bytes(&source, plan, at);
+    size_t size = long_bytes(&source, plan, values);
     size_t limit = count > 1 && copy->bytes_max < INT32_MAX ? copy->bytes_max : INT32_MAX;
     if (size > limit || column->bytes_size > limit - size) {
         copy->overflow = true;
@@ -78,7 +80,7 @@ static enum status copy_views(const struct column_plan *plan, duckdb_vector vect
     memset(views, 0, count * sizeof(*views));
     for (size_t i = 0; i < count; i++) {
         if (copy_source_is_valid(&source, i))
-            set_view(column, &views[i], at(&source, plan, i));
+            set_view(column, &views[i], values.at(&source, plan, i));
     }
     column->length += count;
     return STATUS_OK;
@@ -86,12 +88,12 @@ static enum status copy_views(const struct column_plan *plan, duckdb_vector vect
 
 COPY_FUNCTION(copy_text_view)
 {
-    return copy_views(plan, vector, first, count, column, copy, text_at);
+    return copy_views(plan, vector, first, count, column, copy, (struct value_source){text_at});
 }
 
 COPY_FUNCTION(copy_enum_view)
 {
-    return copy_views(plan, vector, first, count, column, copy, label_at);
+    return copy_views(plan, vector, first, count, column, copy, (struct value_source){label_at});
 }
 
 COPY_FUNCTION(copy_enum_index)
