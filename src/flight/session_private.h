@@ -21,6 +21,8 @@ struct session {
     atomic_int references;
     char id[RANDOM_UUID_SIZE];
     char token[RANDOM_UUID_SIZE]; /* bearer or cookie; "": of one call, in no table */
+    bool
+        has_bearer; /* its client was told the token as a bearer, whatever connection it may use next */
     char *user;
     char *peer;
     struct engine_session *engine;

@@ -50,6 +50,7 @@ static enum status log_in(struct sessions *sessions, struct grpc_call *call, str
         return error_set(error, STATUS_UNAUTHENTICATED, "a user name has at most %d bytes",
                          USER_NAME_BYTES_MAX);
     struct session *session = session_create(sessions, "bearer", user, call->peer);
+    session->has_bearer = true;
     TRY(sessions_enter(sessions, session, call->connection_id, is_by_name, out_session, error));
     give_bearer(call, *out_session);
     return STATUS_OK;

@@ -117,12 +117,12 @@ static struct session *make_room(struct sessions *sessions)
 static bool is_kept_without_connection(const struct session *session)
 {
     return session->listed.is_spread ||
-           (session->user[0] && !engine_session_in_transaction(session->engine));
+           (session->has_bearer && !engine_session_in_transaction(session->engine));
 }
 
 static bool may_return(const struct session *session)
 {
-    return session->listed.was_named || session->user[0];
+    return session->listed.was_named || session->has_bearer;
 }
 
 /* Its last connection is gone. A client that has its token may come back with it, for a while. */
@@ -323,7 +323,7 @@ static void note_named(struct sessions *sessions, struct session *session, uint6
     if (str_equal(str_of(session->listed.kind), STR("connection")))
         session->listed.kind = "cookie";
     if (session->listed.connection_id != connection_id || was_orphan)
-        session_attach(sessions, session, connection_id, was_orphan && !session->user[0]);
+        session_attach(sessions, session, connection_id, was_orphan && !session->has_bearer);
     session->listed.connection_id = connection_id;
 }
 

@@ -279,6 +279,21 @@ def test_basic_with_every_call_is_one_session_of_the_connection(server):
                 flight_sql.query(client, "SELECT i FROM noted", options)
 
 
+def test_the_bearer_of_no_name_outlives_its_connection_too(server):
+    nameless = headers(authorization="Basic Og==")
+    with server.flight() as client:
+        token = client.authenticate_basic_token("", "")
+        named = pyarrow.flight.FlightCallOptions(headers=[token])
+        assert "compression" not in get_options(client, nameless)
+        assert set_options(client, {"compression": "lz4"}, named) == {}
+        assert get_options(client) == DEFAULTS
+    with server.flight() as client:
+        wait_until(lambda: len(rows_of_session(server, "compression=lz4")) == 1)
+        assert get_options(client, named)["compression"] == "lz4"
+        assert get_options(client) == DEFAULTS
+        assert close_session(client, named) == "CLOSED"
+
+
 def test_each_handshake_makes_a_session(flight):
     first, second = bearer(flight), bearer(flight)
     assert set_options(flight, {"compression": "lz4"}, first) == {}
