@@ -18,6 +18,9 @@
 /* Names are bounded by the message; in quotes they may be twice as long, and stand there twice. */
 #define SQL_BYTES_MAX ((size_t)64 << 20)
 
+/* SQLSTATE of ALREADY_EXISTS for a table. */
+#define DUPLICATE_TABLE "42P07"
+
 #define DEFINITION(name) SQL__COMMAND_STATEMENT_INGEST__TABLE_DEFINITION_OPTIONS__##name
 #define IF_NOT_EXIST(name) DEFINITION(TABLE_NOT_EXIST_OPTION__TABLE_NOT_EXIST_OPTION_##name)
 #define IF_EXISTS(name) DEFINITION(TABLE_EXISTS_OPTION__TABLE_EXISTS_OPTION_##name)
@@ -126,13 +129,6 @@ static enum status find_table(struct flight_call *call, const struct ingest_sql 
                           &statement, error);
 }
 
-static enum status refuse_present(const struct ingest_sql *ingest, const char *why,
-                                  struct error *error)
-{
-    return error_set_code(error, STATUS_ALREADY_EXISTS, "INVALID_SQL", "table '%.*s' exists%s",
-                          STR_ARGS(ingest->target.table), why);
-}
-
 /* Of a table that is there the columns count, so that the statement is prepared as if it were. */
 static enum status prepare_append(struct flight_call *call, struct ingest_sql *ingest, bool creates,
                                   struct query **out_query, struct error *error)
@@ -143,9 +139,9 @@ static enum status prepare_append(struct flight_call *call, struct ingest_sql *i
         return prepare(call, ingest, INGEST_CREATE_OR_APPEND, out_query, error);
     if (status != STATUS_INVALID_ARGUMENT)
         return status == STATUS_OK ? STATUS_OK : error_copy(error, &failure);
-    return error_set_code(error, STATUS_ALREADY_EXISTS, "INVALID_SQL",
-                          "table '%.*s' exists, and the rows do not fit it: %s",
-                          STR_ARGS(ingest->target.table), failure.message);
+    return error_set_sqlstate(error, DUPLICATE_TABLE,
+                              "table '%.*s' exists, and the rows do not fit it: %s",
+                              STR_ARGS(ingest->target.table), failure.message);
 }
 
 static enum status prepare_ingest(struct flight_call *call, struct ingest_sql *ingest,
@@ -160,7 +156,9 @@ static enum status prepare_ingest(struct flight_call *call, struct ingest_sql *i
         return prepare(call, ingest, INGEST_REPLACE, out_query, error);
     if (definition->creates)
         return prepare(call, ingest, INGEST_CREATE, out_query, error);
-    return refuse_present(ingest, ", and the ingest may not change it", error);
+    return error_set_sqlstate(error, DUPLICATE_TABLE,
+                              "table '%.*s' exists, and the ingest is to fail then",
+                              STR_ARGS(ingest->target.table));
 }
 
 enum status flight_sql_put_ingest(struct flight_call *call, struct slice value,

@@ -42,6 +42,7 @@ static const struct error_row error_rows[] = {
     {"Catalog Error", "View with name", "42P01", NULL},
     {"Catalog Error", "Schema with name", "3F000", NULL},
     {"Catalog Error", "Catalog \"", "3D000", NULL},
+    {"Catalog Error", "Catalog with name", "3D000", NULL},
     {"Catalog Error", "schema named \"", "3F000", NULL},
     {"Catalog Error", "Function with name", "42883", NULL},
     {"Catalog Error", "is not an ", "42809", NULL},
