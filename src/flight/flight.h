@@ -140,6 +140,8 @@ enum flight_cancel_outcome { FLIGHT_CANCELLED, FLIGHT_CANCELLING, FLIGHT_NOT_CAN
 MUST_CHECK enum status flight_cancel_info(struct flight_call *call, struct slice info,
                                           enum flight_cancel_outcome *out_outcome,
                                           struct error *error);
+/* What the metadata `volley-<name>` says, else the option of the session, or empty. */
+struct str flight_option(const struct flight_call *call, const char *name);
 /* What the call's metadata says about results (volley-max-message-bytes, ...). */
 MUST_CHECK enum status flight_result_options(struct flight_call *call,
                                              struct engine_result_options *out_options,

@@ -101,8 +101,6 @@ MUST_CHECK enum status flight_find_command(const struct flight *flight, struct s
                                            struct error *error);
 #define FLIGHT_SQL_PACKAGE "arrow.flight.protocol.sql."
 
-/* What the metadata `volley-<name>` says, else the option of the session, or empty. */
-struct str flight_option(const struct flight_call *call, const char *name);
 /* The metadata's wishes for an upload. */
 MUST_CHECK enum status flight_put_wishes(const struct flight_call *call,
                                          struct put_wishes *out_wishes, struct error *error);

@@ -41,6 +41,42 @@ enum status option_read_compression(struct str text, enum compression_option *ou
                           "option compression takes lz4, zstd or none, not '%.*s'", STR_ARGS(text));
 }
 
+/* The default is the first of the two values. */
+static enum status read_choice(const char *option, const char *const values[2], struct str text,
+                               bool *out_is_second, struct error *error)
+{
+    *out_is_second = str_equal_nocase(text, str_of(values[1]));
+    if (*out_is_second || text.len == 0 || str_equal_nocase(text, str_of(values[0])))
+        return STATUS_OK;
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                          "option %s takes %s or %s, not '%.*s'", option, values[0], values[1],
+                          STR_ARGS(text));
+}
+
+enum status option_read_ingest_order(struct str text, bool *out_keeps_order, struct error *error)
+{
+    static const char *const values[] = {"any", "kept"};
+    return read_choice("ingest-order", values, text, out_keeps_order, error);
+}
+
+enum status option_read_ingest_match(struct str text, bool *out_by_position, struct error *error)
+{
+    static const char *const values[] = {"name", "position"};
+    return read_choice("ingest-match", values, text, out_by_position, error);
+}
+
+static enum status check_ingest_order(struct str value, struct error *error)
+{
+    bool keeps_order;
+    return option_read_ingest_order(value, &keeps_order, error);
+}
+
+static enum status check_ingest_match(struct str value, struct error *error)
+{
+    bool by_position;
+    return option_read_ingest_match(value, &by_position, error);
+}
+
 static enum status check_endpoints(struct str value, struct error *error)
 {
     size_t count;
@@ -64,6 +100,8 @@ static const struct {
     enum status (*check)(struct str value, struct error *error);
 } call_options[] = {
     {"compression", check_compression},
+    {"ingest-match", check_ingest_match},
+    {"ingest-order", check_ingest_order},
     {"parallel-endpoints", check_endpoints},
     {"timeout-ms", check_timeout},
 };

@@ -36,3 +36,8 @@ enum compression_option {
 };
 MUST_CHECK enum status option_read_compression(struct str text, enum compression_option *out,
                                                struct error *error);
+/* Of an ingest (docs/flight-sql.md): whether rows keep their order; whether columns go by position. */
+MUST_CHECK enum status option_read_ingest_order(struct str text, bool *out_keeps_order,
+                                                struct error *error);
+MUST_CHECK enum status option_read_ingest_match(struct str text, bool *out_by_position,
+                                                struct error *error);

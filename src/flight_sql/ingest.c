@@ -10,6 +10,7 @@
  */
 #include "flight_sql/flight_sql.h"
 
+#include "flight/option_table.h"
 #include "flight_sql/ingest_sql.h"
 #include "proto/flight_sql.h"
 
@@ -60,25 +61,45 @@ static enum status read_definition(const Sql__CommandStatementIngest *command,
     return STATUS_OK;
 }
 
-static enum status read_options(const Sql__CommandStatementIngest *command,
-                                struct ingest_sql *ingest, struct error *error)
+#define OPTION_MATCH "ingest-match"
+#define OPTION_ORDER "ingest-order"
+
+static enum status check_options(const Sql__CommandStatementIngest *command, struct error *error)
 {
     for (size_t i = 0; i < command->n_options; i++) {
         struct str name = str_of(command->options[i]->key);
-        struct str value = str_of(command->options[i]->value);
-        if (!str_equal(name, STR("match")))
+        if (!str_equal(name, STR(OPTION_MATCH)) && !str_equal(name, STR(OPTION_ORDER)))
             return error_set(error, STATUS_INVALID_ARGUMENT,
-                             "an ingest has no option '%.*s'; there is 'match'", STR_ARGS(name));
-        ingest->matches_position = str_equal_nocase(value, STR("position"));
-        if (!ingest->matches_position && !str_equal_nocase(value, STR("name")))
-            return error_set(error, STATUS_INVALID_ARGUMENT,
-                             "option 'match' of an ingest takes 'name' or 'position', not '%.*s'",
-                             STR_ARGS(value));
+                             "an ingest has no option '%.*s'; there are '" OPTION_MATCH
+                             "' and '" OPTION_ORDER "'",
+                             STR_ARGS(name));
     }
     return STATUS_OK;
 }
 
-static enum status read_command(const Sql__CommandStatementIngest *command,
+/* The command's own, else the call's or its session's. */
+static struct str find_option(const struct flight_call *call,
+                              const Sql__CommandStatementIngest *command, const char *name)
+{
+    for (size_t i = 0; i < command->n_options; i++)
+        if (str_equal(str_of(command->options[i]->key), str_of(name)))
+            return str_of(command->options[i]->value);
+    return flight_option(call, name);
+}
+
+static enum status read_options(const struct flight_call *call,
+                                const Sql__CommandStatementIngest *command,
+                                struct ingest_sql *ingest, struct error *error)
+{
+    TRY(check_options(command, error));
+    TRY(option_read_ingest_match(find_option(call, command, OPTION_MATCH),
+                                 &ingest->matches_position, error));
+    return option_read_ingest_order(find_option(call, command, OPTION_ORDER), &ingest->keeps_order,
+                                    error);
+}
+
+static enum status read_command(const struct flight_call *call,
+                                const Sql__CommandStatementIngest *command,
                                 struct ingest_sql *ingest, struct definition *out_definition,
                                 struct error *error)
 {
@@ -89,7 +110,7 @@ static enum status read_command(const Sql__CommandStatementIngest *command,
         .is_temporary = command->temporary,
     };
     TRY(ingest_target_check(&ingest->target, error));
-    TRY(read_options(command, ingest, error));
+    TRY(read_options(call, command, ingest, error));
     return read_definition(command, out_definition, error);
 }
 
@@ -171,7 +192,7 @@ enum status flight_sql_put_ingest(struct flight_call *call, struct slice value,
     struct ingest_sql ingest = {.input_id = input_id};
     struct definition definition = {0};
     TRY(proto_unpack(&arena, &sql__command_statement_ingest__descriptor, value, &command, error));
-    TRY(read_command(command, &ingest, &definition, error));
+    TRY(read_command(call, command, &ingest, &definition, error));
     TRY(flight_sql_check_transaction(call, command->transaction_id_presence_case != 0,
                                      command->transaction_id, error));
     return prepare_ingest(call, &ingest, &definition, out_query, error);

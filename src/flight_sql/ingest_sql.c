@@ -54,21 +54,25 @@ void ingest_target_write(const struct ingest_target *target, struct buf *out)
     append_name(out, target->table);
 }
 
-static void write_rows(const struct ingest_sql *ingest, struct buf *out)
+/* The engine stores what a table function gives in its order, which takes one thread. Beside a relation that
+ * has none, as groups have not, the rows have none either. */
+static void write_rows(const struct ingest_sql *ingest, bool keeps_order, struct buf *out)
 {
-    buf_append_text(out, "SELECT * FROM batch(");
+    buf_append_text(out, "SELECT input.* FROM batch(");
     engine_append_quoted(out, ingest->input_id, '\'');
-    buf_append_byte(out, ')');
+    buf_append_text(out, ") AS input");
+    if (!keeps_order)
+        buf_append_text(out, ", (SELECT DISTINCT unnest([1]))");
 }
 
 static void write_create(const struct ingest_sql *ingest, const char *verb, const char *condition,
-                         struct buf *out)
+                         bool keeps_order, struct buf *out)
 {
     buf_printf(out, "%s%s TABLE %s", verb, ingest->target.is_temporary ? " TEMPORARY" : "",
                condition);
     ingest_target_write(&ingest->target, out);
     buf_append_text(out, " AS ");
-    write_rows(ingest, out);
+    write_rows(ingest, keeps_order, out);
 }
 
 static void write_insert(const struct ingest_sql *ingest, struct buf *out)
@@ -76,7 +80,7 @@ static void write_insert(const struct ingest_sql *ingest, struct buf *out)
     buf_append_text(out, "INSERT INTO ");
     ingest_target_write(&ingest->target, out);
     buf_append_text(out, ingest->matches_position ? " " : " BY NAME ");
-    write_rows(ingest, out);
+    write_rows(ingest, ingest->keeps_order, out);
 }
 
 void ingest_sql_write(const struct ingest_sql *ingest, struct buf *out)
@@ -86,13 +90,13 @@ void ingest_sql_write(const struct ingest_sql *ingest, struct buf *out)
         write_insert(ingest, out);
         break;
     case INGEST_CREATE:
-        write_create(ingest, "CREATE", "", out);
+        write_create(ingest, "CREATE", "", ingest->keeps_order, out);
         break;
     case INGEST_REPLACE:
-        write_create(ingest, "CREATE OR REPLACE", "", out);
+        write_create(ingest, "CREATE OR REPLACE", "", ingest->keeps_order, out);
         break;
     case INGEST_CREATE_OR_APPEND:
-        write_create(ingest, "CREATE", "IF NOT EXISTS ", out);
+        write_create(ingest, "CREATE", "IF NOT EXISTS ", true, out);
         buf_append_text(out, " WITH NO DATA; ");
         write_insert(ingest, out);
         break;

@@ -27,6 +27,7 @@ struct ingest_sql {
     struct ingest_target target;
     enum ingest_way way;
     bool matches_position; /* columns go by their place rather than by their name */
+    bool keeps_order;      /* of the rows; else several threads may store them */
     struct str input_id;
 };
 

@@ -15,9 +15,9 @@
 
 #include <assert.h>
 
-/* What a passing dataset is ahead of its reader: enough for both to run side by side, little enough to stay in
- * the processor's cache. */
-#define PASSING_BYTES ((size_t)8 << 20)
+/* What a passing dataset is ahead of its readers: a few parts that large clients send, so that those who
+ * store them find something while others write groups of rows to disk. */
+#define PASSING_BYTES ((size_t)16 << 20)
 
 /* --- begin ------------------------------------------------------------------------------------- */
 

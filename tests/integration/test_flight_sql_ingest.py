@@ -12,6 +12,7 @@ import textwrap
 
 import adbc_driver_manager
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.flight
 import pytest
 from flight_sql import field, fields, packed, query, update, unpacked
@@ -188,12 +189,12 @@ def test_columns_go_by_name(flight, table):
 
 def test_columns_go_by_position_where_asked(flight, table):
     update(flight, f"CREATE TABLE {table} (a BIGINT, b VARCHAR)")
-    assert ingest(flight, table, ROWS, NOT_EXIST_FAIL, APPEND, options=[("match", "position")]) == 3
+    assert ingest(flight, table, ROWS, NOT_EXIST_FAIL, APPEND, options=[("ingest-match", "position")]) == 3
     assert content(flight, table) == {"a": [1, 2, 3], "b": ["a", None, "c"]}
     with pytest.raises(pa.ArrowException, match="does not fit|do not fit"):
-        ingest(flight, table, ROWS, NOT_EXIST_FAIL, APPEND, options=[("match", "name")])
-    for options in [[("match", "luck")], [("speed", "high")]]:
-        with pytest.raises(pa.ArrowInvalid, match="match"):
+        ingest(flight, table, ROWS, NOT_EXIST_FAIL, APPEND, options=[("ingest-match", "name")])
+    for options in [[("ingest-match", "luck")], [("speed", "high")]]:
+        with pytest.raises(pa.ArrowInvalid, match="ingest-match"):
             ingest(flight, table, ROWS, NOT_EXIST_FAIL, APPEND, options=options)
 
 
@@ -305,17 +306,59 @@ def test_an_empty_reader_of_adbc_is_a_clean_error(adbc, table):
         cursor.adbc_ingest(table, pa.RecordBatchReader.from_batches(ROWS.schema, []), "create")
 
 
-def test_rows_keep_their_order_and_all_arrive(adbc, flight, table):
-    count = 1_000_000
-    rows = pa.table({"i": pa.array(range(count), pa.int64()),
-                     "s": pa.array(range(count)).cast(pa.string())})
-    with adbc.cursor() as cursor:
-        assert cursor.adbc_ingest(table, rows.to_reader(70_000), "create") == count
-        assert cursor.adbc_ingest(table, rows.to_reader(300_000), "append") == count
-    wrong = f"""SELECT count(*), sum(i), count(*) FILTER (i <> rowid % {count}),
-        count(*) FILTER (s <> i::VARCHAR) FROM {table}"""
+def numbered(count):
+    """Texts of all lengths, so that one that is read from a wrong place is seen."""
+    numbers = pa.array(range(count), pa.int64())
+    texts = pc.binary_join_element_wise(
+        numbers.cast(pa.string()), pc.binary_repeat("x", pc.bit_wise_and(numbers, 31)), "")
+    return pa.table({"i": numbers, "s": texts})
+
+
+def check_numbered(flight, table, count, times, in_order):
+    wrong = f"""SELECT count(*), sum(i), count(DISTINCT i), count(*) FILTER (i <> rowid % {count}),
+        count(*) FILTER (s <> i || repeat('x', i & 31)) FROM {table}"""
     (row,) = query(flight, wrong).to_pylist()
-    assert list(row.values()) == [2 * count, count * (count - 1), 0, 0]
+    total, numbers, distinct, displaced, broken = row.values()
+    assert (total, numbers, distinct, broken) == (
+        times * count, times * count * (count - 1) // 2, count, 0)
+    assert displaced == 0 or not in_order
+
+
+def test_up_to_four_groups_of_rows_keep_their_order(adbc, flight, table):
+    count = 400_000
+    with adbc.cursor() as cursor:
+        assert cursor.adbc_ingest(table, numbered(count).to_reader(7_000), "create") == count
+        assert cursor.adbc_ingest(table, numbered(count).to_reader(300_000), "append") == count
+    check_numbered(flight, table, count, 2, True)
+
+
+@pytest.mark.parametrize("order", ["any", "kept"])
+@pytest.mark.parametrize("batch_rows", [30_000, 500_000])
+def test_more_rows_all_arrive_and_in_order_where_asked(flight, table, order, batch_rows):
+    count = 600_000
+    rows = pa.Table.from_batches(numbered(count).to_reader(batch_rows))
+    call = pyarrow.flight.FlightCallOptions(headers=[(b"volley-ingest-order", order.encode())])
+    assert ingest(flight, table, rows, call=call) == count
+    assert ingest(flight, table, rows, CREATE, APPEND,
+                  options=[("ingest-order", order)]) == count
+    check_numbered(flight, table, count, 2, order == "kept")
+
+
+def test_many_rows_into_a_table_with_a_key(flight, table):
+    update(flight, f"CREATE TABLE {table} (i BIGINT PRIMARY KEY, s VARCHAR)")
+    rows = numbered(600_000)
+    assert ingest(flight, table, rows, NOT_EXIST_FAIL, APPEND) == 600_000
+    with pytest.raises(pa.ArrowException, match="(?i)duplicate|unique"):
+        ingest(flight, table, pa.concat_tables([rows.slice(0, 0), numbered(600_001).slice(1)]),
+               NOT_EXIST_FAIL, APPEND)
+    check_numbered(flight, table, 600_000, 1, False)
+
+
+def test_options_of_the_session_and_bad_ones(flight, table):
+    for name, value in [(b"volley-ingest-order", b"random"), (b"volley-ingest-match", b"luck")]:
+        call = pyarrow.flight.FlightCallOptions(headers=[(name, value)])
+        with pytest.raises(pa.ArrowInvalid, match=name.decode().removeprefix("volley-")):
+            ingest(flight, table, call=call)
 
 
 # --- transactions ----------------------------------------------------------------------------------

@@ -8,6 +8,8 @@
  * finds the dataset of that name as it is then, and refuses one that is gone or has other columns. What was
  * bound is told to the statement, which is prepared again when that has changed (statement.c).
  *
+ * What passes (store/put.h) one thread reads in order, or several do where the statement takes rows in any.
+ *
  * Texts point into the batches: where a column has any, all batches that were read are held until the
  * statement ends. Of a passing dataset (store/put.h), which a statement of the server's own makes reads to put
  * its rows somewhere, each thread holds the batch that it is at: what takes rows in copies their texts before
@@ -24,9 +26,18 @@
 #include "engine/duckdb/scan_filter.h"
 #include "engine/duckdb/state.h"
 
+#include <time.h>
+
 /* Rows that a thread takes at once; more threads than that many rows each are not asked for. */
 #define PART_ROWS_MAX INT64_C(122880)
 #define WAIT_NS (50 * NANOSECONDS_PER_MILLISECOND)
+/* Threads that read what passes, where the statement takes rows in any order: the first one leads, and is alone
+ * for the first rows, which are all that most clients send; the others help while there is enough for them. */
+#define PASSING_THREADS_MAX 4
+#define LED_ROWS (4 * PART_ROWS_MAX)
+#define HELPER_WAIT_NS (2 * NANOSECONDS_PER_MILLISECOND)
+/* Longer than the leader takes to write the groups of rows that it has collected. */
+#define HELPER_PATIENCE_NS (1 * NANOSECONDS_PER_SECOND)
 /* Rows left out in one call: between calls the engine sees whether the statement was stopped. */
 #define SKIPPED_ROWS_MAX ((size_t)1 << 22)
 
@@ -57,6 +68,9 @@ struct batch_scan {
         struct lock lock;
         struct arrow_batch *batch; /* that the next part is of; NULL: the reader's next */
         int64_t row;
+        int64_t given_rows; /* to all threads */
+        bool has_leader;
+        bool is_over; /* the reader is at its end */
         struct arrow_batch **held;
         size_t held_count;
         size_t held_capacity;
@@ -70,7 +84,11 @@ struct batch_local {
     struct arrow_column *columns;
     int64_t row;
     int64_t end;
-    size_t skipped; /* rows, since some were last given */
+    size_t skipped;           /* rows, since some were last given */
+    bool is_known;            /* it was found out whether it is a */
+    bool is_helper;           /* the first one leads */
+    int64_t given_rows;       /* to all, when it last looked */
+    uint64_t patience_end_ns; /* of a helper that waits */
     struct scan_filler filler;
 };
 
@@ -146,8 +164,8 @@ static enum status bind_dataset(duckdb_bind_info info, struct batch_bind *bind,
     bind->names = scan_names(&bind->arena, bind->schema->fields, bind->schema->field_count);
     dataset_facts(dataset, &facts);
     /* Called exact, it is taken as an estimate, which is what it is: the dataset may grow. */
-    bool is_growing = facts.state == DATASET_OPEN;
-    duckdb_bind_set_cardinality(info, (idx_t)(is_growing ? INPUT_ROWS_GUESS : facts.rows), true);
+    bool is_input = facts.state == DATASET_OPEN || facts.transient;
+    duckdb_bind_set_cardinality(info, (idx_t)(is_input ? INPUT_ROWS_GUESS : facts.rows), true);
     return STATUS_OK;
 }
 
@@ -227,8 +245,7 @@ static enum status scan_take_columns(struct batch_scan *scan, duckdb_init_info i
         const struct scan_plan *plan = &scan->bind->plans[index];
         if (plan->refusal.ptr)
             return error_set(error, STATUS_UNIMPLEMENTED, "%.*s", STR_ARGS(plan->refusal));
-        scan->holds_batches =
-            scan->holds_batches || (!scan->is_passing && scan_plan_points(plan));
+        scan->holds_batches = scan->holds_batches || (!scan->is_passing && scan_plan_points(plan));
     }
     return STATUS_OK;
 }
@@ -248,7 +265,8 @@ static void batch_init(duckdb_init_info info)
         duckdb_init_set_error(info, error.message);
         return;
     }
-    duckdb_init_set_max_threads(info, (idx_t)(rows / PART_ROWS_MAX + 1));
+    duckdb_init_set_max_threads(info, scan->is_passing ? PASSING_THREADS_MAX
+                                                       : (idx_t)(rows / PART_ROWS_MAX + 1));
 }
 
 static void batch_local_clear(struct batch_local *local)
@@ -289,50 +307,102 @@ static void scan_hold(struct batch_scan *scan, struct arrow_batch *batch)
     scan->locked.held[scan->locked.held_count++] = arrow_batch_ref(batch);
 }
 
-/* For a client that still sends. The engine's threads are not interrupted where they wait. */
-static enum status scan_wait(struct batch_scan *scan, struct error *error)
+/* For a client that still sends, or for the leader to get on. The engine's threads are not interrupted where
+ * they wait. */
+static enum status scan_wait(struct batch_scan *scan, const struct batch_local *local,
+                             struct error *error)
 {
     if (scan->connection && atomic_load(&scan->connection->is_interrupted))
         return error_set(error, STATUS_CANCELLED, "the statement was stopped");
-    dataset_reader_wait_until(scan->reader, clock_now_ns() + WAIT_NS);
+    const struct timespec pause = {.tv_nsec = HELPER_WAIT_NS};
+    if (local->is_helper && local->given_rows < LED_ROWS)
+        nanosleep(&pause, NULL);
+    else
+        dataset_reader_wait_until(scan->reader, clock_now_ns() + WAIT_NS);
     return STATUS_OK;
 }
 
-/* Has the next batch with rows in it stand ready, unless the reader is at its end. */
-static enum status scan_advance(struct batch_scan *scan, struct error *error)
+/* Has the next batch with rows in it stand ready, unless the reader is at its end or has to wait. With the
+ * lock. */
+static enum status scan_advance(struct batch_scan *scan, enum dataset_step *out_step,
+                                struct error *error)
 {
+    *out_step = DATASET_BATCH;
     while (!scan->locked.batch || scan->locked.row >= scan->locked.batch->rows) {
-        enum dataset_step step;
         arrow_batch_unref(STEAL(scan->locked.batch));
         scan->locked.row = 0;
-        TRY(dataset_reader_next(scan->reader, &step, &scan->locked.batch, error));
-        if (step == DATASET_END)
+        TRY(dataset_reader_next(scan->reader, out_step, &scan->locked.batch, error));
+        if (*out_step != DATASET_BATCH)
             return STATUS_OK;
-        if (step == DATASET_WAIT)
-            TRY(scan_wait(scan, error));
-        else
-            scan_hold(scan, scan->locked.batch);
+        scan_hold(scan, scan->locked.batch);
     }
     return STATUS_OK;
 }
 
-/* The next rows for this thread; none at the end. */
-static enum status scan_next_part(struct batch_scan *scan, struct batch_local *local,
-                                  struct error *error)
+/* With the lock. */
+static void local_give_part(struct batch_scan *scan, struct batch_local *local)
 {
-    LOCKED(&scan->locked.lock);
-    TRY(scan_advance(scan, error));
     struct arrow_batch *batch = scan->locked.batch;
-    if (batch != local->batch)
+    if (batch != local->batch) {
         batch_local_clear(local);
-    if (!batch)
-        return STATUS_OK;
-    if (!local->batch)
         local->batch = arrow_batch_ref(batch);
+    }
     int64_t left = batch->rows - scan->locked.row;
     local->row = scan->locked.row;
     local->end = local->row + (left < PART_ROWS_MAX ? left : PART_ROWS_MAX);
     scan->locked.row = local->end;
+    scan->locked.given_rows += local->end - local->row;
+}
+
+/* The next rows for this thread, where there are some; at the end the thread holds no batch. */
+static enum status scan_try_part(struct batch_scan *scan, struct batch_local *local,
+                                 enum dataset_step *out_step, struct error *error)
+{
+    LOCKED(&scan->locked.lock);
+    if (!local->is_known) {
+        local->is_known = true;
+        local->is_helper = scan->is_passing && scan->locked.has_leader;
+        scan->locked.has_leader = true;
+    }
+    local->given_rows = scan->locked.given_rows;
+    *out_step = DATASET_WAIT;
+    if (local->is_helper && scan->locked.given_rows < LED_ROWS && !scan->locked.is_over)
+        return STATUS_OK;
+    enum status status = scan_advance(scan, out_step, error);
+    scan->locked.is_over = status != STATUS_OK || *out_step == DATASET_END;
+    TRY(status);
+    if (*out_step == DATASET_BATCH)
+        local_give_part(scan, local);
+    return STATUS_OK;
+}
+
+/* Whether a thread that found nothing is to look again: a helper does while rows go by, since the engine has
+ * other work for it. */
+static bool local_stays(struct batch_local *local, int64_t rows_before)
+{
+    uint64_t now_ns = clock_now_ns();
+    if (!local->is_helper)
+        return true;
+    if (local->given_rows != rows_before || local->patience_end_ns == 0)
+        local->patience_end_ns = now_ns + HELPER_PATIENCE_NS;
+    return now_ns < local->patience_end_ns;
+}
+
+/* The next rows for this thread; none at the end, or when a helper leaves. */
+static enum status scan_next_part(struct batch_scan *scan, struct batch_local *local,
+                                  struct error *error)
+{
+    enum dataset_step step = DATASET_WAIT;
+    local->patience_end_ns = 0;
+    for (;;) {
+        int64_t rows_before = local->given_rows;
+        TRY(scan_try_part(scan, local, &step, error));
+        if (step != DATASET_WAIT || !local_stays(local, rows_before))
+            break;
+        TRY(scan_wait(scan, local, error));
+    }
+    if (step != DATASET_BATCH)
+        batch_local_clear(local);
     return STATUS_OK;
 }
 

@@ -10,13 +10,15 @@
 #include <cmocka.h>
 
 #define ID STR(".input-1")
-#define ROWS "SELECT * FROM batch('.input-1')"
+#define ROWS "SELECT input.* FROM batch('.input-1') AS input"
+#define UNORDERED ROWS ", (SELECT DISTINCT unnest([1]))"
 
 static void assert_sql(struct ingest_sql ingest, const char *expected)
 {
     CLEANUP(buf_finish) struct buf out;
     buf_init(&out, 1 << 20);
     ingest.input_id = ID;
+    ingest.keeps_order = true;
     ingest_sql_write(&ingest, &out);
     buf_append_byte(&out, '\0');
     assert_false(out.failed);
@@ -51,6 +53,27 @@ static void temporary_tables_are_named_in_full(void **state)
                "INSERT INTO \"temp\".\"main\".\"t\" BY NAME " ROWS);
 }
 
+/* But for the empty table that comes first, which has no rows. */
+static void rows_are_in_any_order(void **state)
+{
+    struct ingest_sql ingest = {.target = {.table = STR("t")}, .input_id = ID};
+    const char *const expected[] = {
+        [INGEST_APPEND] = "INSERT INTO \"t\" BY NAME " UNORDERED,
+        [INGEST_CREATE] = "CREATE TABLE \"t\" AS " UNORDERED,
+        [INGEST_REPLACE] = "CREATE OR REPLACE TABLE \"t\" AS " UNORDERED,
+        [INGEST_CREATE_OR_APPEND] = "CREATE TABLE IF NOT EXISTS \"t\" AS " ROWS
+                                    " WITH NO DATA; INSERT INTO \"t\" BY NAME " UNORDERED,
+    };
+    for (int way = INGEST_APPEND; way <= INGEST_REPLACE; way++) {
+        CLEANUP(buf_finish) struct buf out;
+        buf_init(&out, 1 << 20);
+        ingest.way = (enum ingest_way)way;
+        ingest_sql_write(&ingest, &out);
+        buf_append_byte(&out, '\0');
+        assert_string_equal((const char *)out.ptr, expected[way]);
+    }
+}
+
 static void assert_name(struct ingest_target target, const char *expected)
 {
     CLEANUP(buf_finish) struct buf out;
@@ -77,10 +100,12 @@ static void an_input_is_a_text(void **state)
 {
     CLEANUP(buf_finish) struct buf out;
     buf_init(&out, 1 << 20);
-    const struct ingest_sql ingest = {
-        .target = {.table = STR("t")}, .way = INGEST_CREATE, .input_id = STR("a'b")};
+    const struct ingest_sql ingest = {.target = {.table = STR("t")},
+                                      .way = INGEST_CREATE,
+                                      .input_id = STR("a'b"),
+                                      .keeps_order = true};
     ingest_sql_write(&ingest, &out);
-    assert_true(str_ends_with(buf_str(&out), STR("batch('a''b')")));
+    assert_true(str_ends_with(buf_str(&out), STR("batch('a''b') AS input")));
 }
 
 static void some_targets_cannot_be(void **state)
@@ -106,6 +131,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(each_way_is_a_statement),
+        cmocka_unit_test(rows_are_in_any_order),
         cmocka_unit_test(temporary_tables_are_named_in_full),
         cmocka_unit_test(names_are_quoted),
         cmocka_unit_test(an_input_is_a_text),

@@ -157,7 +157,7 @@ static void what_passes_has_room_as_it_is_read(void **state)
     int64_t count = 0;
     for (; put_has_room(put); count++)
         add(world, put, count);
-    assert_in_range(count * BIG_ROWS * 8, 1 << 20, 16 << 20);
+    assert_in_range(count * BIG_ROWS * 8, 1 << 20, 32 << 20);
     for (int64_t i = 0; i < 2; i++)
         expect_batch(reader, i);
     assert_true(put_has_room(put));
