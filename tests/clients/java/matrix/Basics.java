@@ -225,6 +225,12 @@ final class Basics {
         Matrix.fails(() -> Matrix.connect("catalog", "jdbc_no_such_catalog"), "jdbc_no_such_catalog");
     }
 
+    private static void optionsByName(Connection connection) throws SQLException {
+        try (Connection own = Matrix.connect("volley-row-limit", "2")) {
+            Matrix.equal("[0, 1]", Matrix.query(own, "SELECT i FROM range(9) t(i)"));
+        }
+    }
+
     private static void sessionSchema(Connection connection) throws SQLException {
         Matrix.update(connection, "CREATE SCHEMA IF NOT EXISTS jdbc_session");
         Matrix.update(connection, "CREATE OR REPLACE TABLE jdbc_session.only_there (i INTEGER)");
@@ -255,7 +261,9 @@ final class Basics {
     private static void errors(Connection connection) throws SQLException {
         Matrix.update(connection, "CREATE OR REPLACE TABLE jdbc_errors (i INTEGER PRIMARY KEY)");
         Matrix.update(connection, "INSERT INTO jdbc_errors VALUES (1)");
-        Matrix.fails(() -> Matrix.query(connection, "SELEC 1"), "SELEC");
+        SQLException error = Matrix.fails(() -> Matrix.query(connection, "SELEC 1"), "SELEC");
+        Matrix.equal(null, error.getSQLState()); // the driver sets none
+        Matrix.require(String.valueOf(error.getCause()).contains("INVALID_ARGUMENT"), String.valueOf(error.getCause()));
         Matrix.fails(() -> Matrix.query(connection, "SELECT nope FROM jdbc_errors"), "nope");
         Matrix.fails(() -> Matrix.query(connection, "FROM jdbc_no_such_table"), "jdbc_no_such_table");
         Matrix.fails(() -> Matrix.update(connection, "CREATE TABLE jdbc_errors (i INTEGER)"), "jdbc_errors");
@@ -277,6 +285,7 @@ final class Basics {
         Matrix.check("cancel", "Statement.cancel of a stream", Basics::cancelStreaming);
         Matrix.check("cancel", "setQueryTimeout", Basics::queryTimeout);
         Matrix.check("session options", "the property catalog", Basics::sessionCatalog);
+        Matrix.check("session options", "properties that travel as headers", Basics::optionsByName);
         Matrix.check("session options", "USE, temporary tables", Basics::sessionSchema);
         Matrix.check("large result", "1,000,000 rows", Basics::large);
         Matrix.check("errors", "messages", Basics::errors);
