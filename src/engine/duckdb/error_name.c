@@ -299,7 +299,7 @@ static void offer_from_catalog(struct name_search *search, struct engine *engine
         offer_listed(search, connection, kind);
 }
 
-/* Takes DuckDB's offer of a table out that is no more like the name than any other. */
+/* Takes DuckDB's offer of a table out that is not near: often one of the system's, which nobody meant. */
 static void remove_hints(struct error *error, struct str hints)
 {
     size_t start = (size_t)(hints.ptr - error->message) - 1;
@@ -315,13 +315,12 @@ static void find_nearest(struct error *error, struct engine *engine, struct str 
     enum name_kind kind = unknown->kind;
     struct str hints = find_hints(str_of(error->message));
     offer_hints(&search, hints);
-    if (search.best[0] != '\0' || (hints.len > 0 && kind != NAME_TABLE)) {
-        error_nearest_set(error, str_of(search.best));
-        return;
-    }
-    offer_from_catalog(&search, engine, kind, sql);
-    if (hints.len > 0)
+    error_nearest_set(error, str_of(search.best));
+    if (hints.len > 0 && search.best[0] == '\0' && kind == NAME_TABLE)
         remove_hints(error, hints);
+    if (hints.len > 0)
+        return;
+    offer_from_catalog(&search, engine, kind, sql);
     if (search.best[0] == '\0')
         return;
     CLEANUP(buf_finish) struct buf line;

@@ -4,7 +4,11 @@
  *
  * Any thread; owns nothing. SPDX-License-Identifier: Apache-2.0
  */
+#include <ctype.h>
+
+#include "base/nearest.h"
 #include "engine/duckdb/part_maker.h"
+#include "engine/error_place.h"
 
 /* Words looked at when the target of CREATE, DROP, ... is searched. */
 #define TARGET_WORDS_MAX 24
@@ -68,6 +72,21 @@ static bool is_reset(const struct part_maker *maker)
     return token_is_word(token_at(maker, 0), "reset") || token_is_word(last, "default");
 }
 
+/* The session's setting that was probably meant. */
+static void offer_setting(struct error *error, struct str name)
+{
+    char lower[64];
+    if (name.len > sizeof(lower))
+        return;
+    for (size_t i = 0; i < name.len; i++)
+        lower[i] = (char)tolower((unsigned char)name.ptr[i]);
+    struct nearest nearest;
+    nearest_init(&nearest, str_make(lower, name.len));
+    for (const char *const *setting = session_settings; *setting; setting++)
+        nearest_offer(&nearest, str_of(*setting));
+    error_nearest_set(error, nearest.best);
+}
+
 /* SET and RESET: the setting's name, past SESSION, LOCAL and the like. */
 static enum status check_setting(struct part_maker *maker)
 {
@@ -89,11 +108,15 @@ static enum status check_setting(struct part_maker *maker)
     for (const char *const *setting = session_settings; *setting; setting++)
         if (token_is_name(name, *setting))
             return STATUS_OK;
-    return refuse(maker, "settings", name,
-                  "this setting is not a session's own (those are TimeZone, Calendar, schema, "
-                  "search_path, integer_division, ieee_floating_point_ops, "
-                  "scalar_subquery_error_on_multiple_rows, order_by_non_integer_literal, "
-                  "pivot_limit, explain_output, and SET VARIABLE)");
+    enum status status =
+        refuse(maker, "settings", name,
+               "this setting is not a session's own (those are TimeZone, Calendar, schema, "
+               "search_path, integer_division, ieee_floating_point_ops, "
+               "scalar_subquery_error_on_multiple_rows, order_by_non_integer_literal, "
+               "pivot_limit, explain_output, and SET VARIABLE)");
+    if (status != STATUS_OK && maker->error)
+        offer_setting(maker->error, name->text);
+    return status;
 }
 
 static bool text_names_catalog(const struct sql_token *token)

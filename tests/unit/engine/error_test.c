@@ -192,6 +192,7 @@ static void test_refusals_have_their_place(void **state)
     static const struct error_case cases[] = {
         {"SELECT 1;\n  ATTACH 'x.db'", "42501", 2, 3, "", "rule 'attach'"},
         {"COPY trades TO '/tmp/x.csv'", "42501", 1, 13, "", "rule 'copy-to'"},
+        {"SET TimeZon = 'UTC'", "42501", 1, 5, "timezone", "not a session's own"},
         {"SELECT * FROM dataset.nope", "42P01", 1, 15, "", "'nope'"},
     };
     CHECK_CASES(cases);
