@@ -98,9 +98,6 @@ void query_forget(struct query *query, struct loop_task *done);
 /* Stops the query for `reason` (status and message that its readers get). Idempotent; true when the
  * query was not over. Never blocks. */
 bool query_cancel(struct query *query, const struct error *reason);
-/* Runs until over and waits; for callers that may block as long as it takes. */
-MUST_CHECK enum status query_run(struct query *query, struct error *error);
-
 /* The query of that id, one reference; NOT_FOUND quoting the id. */
 MUST_CHECK enum status queries_find(struct queries *queries, struct str id,
                                     struct query **out_query, struct error *error);

@@ -298,17 +298,6 @@ enum status query_start(struct query *query, struct loop *loop, struct loop_task
     return status;
 }
 
-enum status query_run(struct query *query, struct error *error)
-{
-    TRY(query_start(query, NULL, NULL, error));
-    lock_take(&query->locked.lock);
-    while (!query_state_is_over(query->locked.state) || query->locked.is_posting)
-        condition_wait(&query->locked.changed, &query->locked.lock);
-    lock_give(&query->locked.lock);
-    int64_t rows;
-    return query_outcome(query, &rows, error);
-}
-
 /* --- stop ------------------------------------------------------------------------------------ */
 
 /* Has the engine stop, now and until it is back. With the lock, which keeps the statement alive. */

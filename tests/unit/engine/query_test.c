@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "fake_engine.h"
+#include "run_query.h"
 
 #include "base/memory.h"
 #include "engine/query.h"
@@ -223,8 +224,8 @@ static void test_update_tells_its_count(void **state)
     struct scene *scene = *state;
     struct query *query = prepare(scene, "update 12");
     struct error error = ERROR_NONE;
-    assert_int_equal(query_run(query, &error), STATUS_OK);
-    assert_int_equal(query_run(query, &error), STATUS_OK);
+    assert_int_equal(run_query(query, &error), STATUS_OK);
+    assert_int_equal(run_query(query, &error), STATUS_OK);
     int64_t rows = 0;
     assert_int_equal(query_outcome(query, &rows, NULL), STATUS_OK);
     assert_int_equal(rows, 12);
@@ -237,7 +238,7 @@ static void test_failure_reaches_outcome_and_reader(void **state)
     struct scene *scene = *state;
     struct query *query = prepare(scene, "fail");
     struct error error = ERROR_NONE;
-    assert_int_equal(query_run(query, &error), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(run_query(query, &error), STATUS_INVALID_ARGUMENT);
     assert_string_equal(error.message, "fake failure");
     assert_string_equal(error.code, "INVALID_SQL");
     assert_int_equal(query_state(query), QUERY_FAILED);
@@ -271,7 +272,7 @@ static void test_given_statement_is_taken_over(void **state)
     struct query_spec spec = spec_of(scene, "rows 2");
     spec.statement = statement;
     struct query *query = prepare_spec(scene, &spec);
-    assert_int_equal(query_run(query, NULL), STATUS_OK);
+    assert_int_equal(run_query(query, NULL), STATUS_OK);
     query_unref(query);
     assert_int_equal(atomic_load(&scene->engine->statements), 0);
 }
@@ -292,7 +293,7 @@ static void test_many_starts_run_once(void **state)
                          STATUS_OK);
     for (size_t i = 0; i < THREADS; i++)
         thread_join(threads[i]);
-    assert_int_equal(query_run(query, NULL), STATUS_OK);
+    assert_int_equal(run_query(query, NULL), STATUS_OK);
     assert_int_equal(atomic_load(&scene->engine->runs), 1);
     query_unref(query);
 }
@@ -309,7 +310,7 @@ static void test_forgotten_notification_is_not_posted(void **state)
     query_forget(query, &done[1].task);
     query_forget(query, &done[1].task);
     fake_engine_release(scene->engine);
-    assert_int_equal(query_run(query, NULL), STATUS_OK);
+    assert_int_equal(run_query(query, NULL), STATUS_OK);
     loop_run_once(scene->loop, 0);
     for (size_t i = 0; i < ARRAY_COUNT(done); i++)
         assert_int_equal(done[i].count, i == 1 ? 0 : 1);
@@ -374,7 +375,7 @@ static void test_late_columns_do_not_matter_to_who_discards_rows(void **state)
     spec.discard_rows = true;
     struct query *query = prepare_spec(scene, &spec);
     assert_true(query_schema_is_known(query));
-    assert_int_equal(query_run(query, NULL), STATUS_OK);
+    assert_int_equal(run_query(query, NULL), STATUS_OK);
     query_unref(query);
 }
 
@@ -405,7 +406,7 @@ static void test_full_queue_refuses_with_advice(void **state)
     assert_int_equal(atomic_load(&scene->queries->running), 1);
     assert_int_equal(atomic_load(&scene->queries->queued), 1);
     fake_engine_release(scene->engine);
-    assert_int_equal(query_run(queued, NULL), STATUS_OK);
+    assert_int_equal(run_query(queued, NULL), STATUS_OK);
     query_unref(running);
     query_unref(queued);
     query_unref(refused);
@@ -420,7 +421,7 @@ static void test_stop_before_the_start(void **state)
     assert_true(cancel(query, "not wanted"));
     assert_int_equal(query_state(query), QUERY_CANCELLED);
     assert_int_equal(atomic_load(&scene->engine->statements), 0);
-    assert_int_equal(query_run(query, NULL), STATUS_CANCELLED);
+    assert_int_equal(run_query(query, NULL), STATUS_CANCELLED);
     assert_int_equal(atomic_load(&scene->engine->runs), 0);
     assert_false(cancel(query, "again"));
     expect_outcome(query, STATUS_CANCELLED, "not wanted");
@@ -443,7 +444,7 @@ static void test_stop_in_the_queue(void **state)
     loop_run_once(scene->loop, 0);
     assert_int_equal(done.count, 1);
     fake_engine_release(scene->engine);
-    assert_int_equal(query_run(running, NULL), STATUS_OK);
+    assert_int_equal(run_query(running, NULL), STATUS_OK);
     assert_int_equal(atomic_load(&scene->engine->runs), 1);
     query_unref(running);
     query_unref(queued);
@@ -505,7 +506,7 @@ static void test_effect_that_took_place_is_told(void **state)
     assert_true(cancel(query, "stop again"));
     assert_int_equal(query_state(query), QUERY_RUNNING);
     fake_engine_release(scene->engine);
-    assert_int_equal(query_run(query, NULL), STATUS_OK);
+    assert_int_equal(run_query(query, NULL), STATUS_OK);
     int64_t rows = 0;
     assert_int_equal(query_outcome(query, &rows, NULL), STATUS_OK);
     assert_int_equal(rows, 7);
@@ -537,7 +538,7 @@ static void test_rows_may_be_discarded(void **state)
     struct query *query = prepare_spec(scene, &spec);
     struct dataset *found = NULL;
     assert_int_equal(store_find(scene->store, query_id(query), &found, NULL), STATUS_NOT_FOUND);
-    assert_int_equal(query_run(query, NULL), STATUS_OK);
+    assert_int_equal(run_query(query, NULL), STATUS_OK);
     int64_t rows = 0;
     assert_int_equal(query_outcome(query, &rows, NULL), STATUS_OK);
     assert_int_equal(rows, 1000000);
@@ -557,7 +558,7 @@ static void test_time_out(void **state)
     spec.timeout_ms = 20;
     struct query *query = prepare_spec(scene, &spec);
     struct error error = ERROR_NONE;
-    assert_int_equal(query_run(query, &error), STATUS_DEADLINE_EXCEEDED);
+    assert_int_equal(run_query(query, &error), STATUS_DEADLINE_EXCEEDED);
     assert_string_equal(error.code, "QUERY_TIMEOUT");
     assert_non_null(strstr(error.message, "query-timeout"));
     assert_int_equal(query_state(query), QUERY_CANCELLED);
@@ -572,7 +573,7 @@ static void test_earlier_deadline_after_a_later_one(void **state)
     struct query_spec spec = spec_of(scene, "compute");
     spec.deadline_ns = clock_now_ns() + 10 * NANOSECONDS_PER_MILLISECOND;
     struct query *earlier = prepare_spec(scene, &spec);
-    assert_int_equal(query_run(earlier, NULL), STATUS_DEADLINE_EXCEEDED);
+    assert_int_equal(run_query(earlier, NULL), STATUS_DEADLINE_EXCEEDED);
     assert_int_not_equal(query_state(later), QUERY_CANCELLED);
     assert_true(cancel(later, "stop"));
     query_unref(later);
@@ -585,7 +586,7 @@ static void test_late_statement_has_no_effect(void **state)
     struct query_spec spec = spec_of(scene, "update 1");
     spec.deadline_ns = 1;
     struct query *query = prepare_spec(scene, &spec);
-    assert_int_equal(query_run(query, NULL), STATUS_DEADLINE_EXCEEDED);
+    assert_int_equal(run_query(query, NULL), STATUS_DEADLINE_EXCEEDED);
     assert_int_equal(atomic_load(&scene->engine->runs), 0);
     query_unref(query);
 }
@@ -602,7 +603,7 @@ static void test_unstarted_query_is_dropped(void **state)
     }
     wait_for_state(query, QUERY_CANCELLED);
     struct error error = ERROR_NONE;
-    assert_int_equal(query_run(query, &error), STATUS_NOT_FOUND);
+    assert_int_equal(run_query(query, &error), STATUS_NOT_FOUND);
     assert_non_null(strstr(error.message, "expired"));
     query_unref(query);
 }
@@ -627,7 +628,7 @@ static void test_finished_queries_form_a_ring(void **state)
     struct query *all[4];
     for (size_t i = 0; i < ARRAY_COUNT(all); i++) {
         all[i] = prepare(scene, "rows 1");
-        assert_int_equal(query_run(all[i], NULL), STATUS_OK);
+        assert_int_equal(run_query(all[i], NULL), STATUS_OK);
     }
     struct error error = ERROR_NONE;
     struct query *found = NULL;
@@ -659,7 +660,7 @@ static void test_facts(void **state)
     struct query *failed = prepare(scene, "fail");
     struct query *running = prepare(scene, "block");
     struct query *waiting = prepare(scene, "rows 1");
-    assert_int_equal(query_run(failed, NULL), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(run_query(failed, NULL), STATUS_INVALID_ARGUMENT);
     start(running);
     wait_until_inside(scene, 1);
     struct query_facts facts[3];
@@ -723,7 +724,7 @@ static void test_metrics(void **state)
 {
     struct scene *scene = *state;
     struct query *update = prepare(scene, "update 1");
-    assert_int_equal(query_run(update, NULL), STATUS_OK);
+    assert_int_equal(run_query(update, NULL), STATUS_OK);
     struct query *running = prepare(scene, "block");
     start(running);
     wait_until_inside(scene, 1);

@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "fake_engine.h"
+#include "run_query.h"
 
 #include "arrow/column.h"
 #include "base/memory.h"
@@ -162,8 +163,8 @@ static void test_queries_and_datasets(void **state)
     struct query *done = prepare(scene, "rows 2");
     struct query *failed = prepare(scene, "fail");
     struct query *prepared = prepare(scene, "update 1");
-    assert_int_equal(query_run(done, NULL), STATUS_OK);
-    assert_int_equal(query_run(failed, NULL), STATUS_INVALID_ARGUMENT);
+    assert_int_equal(run_query(done, NULL), STATUS_OK);
+    assert_int_equal(run_query(failed, NULL), STATUS_INVALID_ARGUMENT);
 
     struct snapshot queries = take(system_tables_queries(scene->tables));
     assert_int_equal(queries.batch->rows, 3);
