@@ -167,17 +167,17 @@ static size_t count_extracted(const struct engine_statement *statement, struct s
     return count;
 }
 
-/* A PIVOT that has to find its values and is no query is extracted with a transaction around it: there is one
- * without. */
-static bool is_in_transaction(const struct engine_statement *statement, size_t index)
+/* A PIVOT that has to find its values and is no query is extracted with a transaction around it, or, inside
+ * one, with two statements that do nothing: there is one without. */
+static bool is_wrapped(const struct engine_statement *statement, size_t index)
 {
     duckdb_prepared_statement prepared = NULL;
-    bool is_one =
-        duckdb_prepare_extracted_statement(statement->connection->handle, statement->extracted,
-                                           index, &prepared) == DuckDBSuccess &&
-        duckdb_prepared_statement_type(prepared) == DUCKDB_STATEMENT_TYPE_TRANSACTION;
+    duckdb_statement_type type = DUCKDB_STATEMENT_TYPE_INVALID;
+    if (duckdb_prepare_extracted_statement(statement->connection->handle, statement->extracted,
+                                           index, &prepared) == DuckDBSuccess)
+        type = duckdb_prepared_statement_type(prepared);
     duckdb_destroy_prepare(&prepared);
-    return is_one;
+    return type == DUCKDB_STATEMENT_TYPE_TRANSACTION || type == DUCKDB_STATEMENT_TYPE_SET;
 }
 
 /* Adds the steps of a part, whose statements are `count` from `index` on. */
@@ -185,7 +185,7 @@ static void add_steps(struct engine_statement *statement, struct part *part, siz
                       size_t count)
 {
     size_t end = index + count;
-    if (count > 2 && is_in_transaction(statement, index)) {
+    if (count > 2 && is_wrapped(statement, index)) {
         index++;
         end--;
     }

@@ -182,9 +182,8 @@ static void test_plans_do_not_outlive_settings(void **state)
     CLEANUP(engine_statement_destroy) struct engine_statement *insert = NULL;
     struct error error = ERROR_NONE;
     int64_t rows;
-    execute_in(
-        a,
-        "CREATE SCHEMA later; CREATE TABLE hours (h INTEGER); CREATE TABLE later.hours (h INTEGER)");
+    execute_in(a, "CREATE SCHEMA later; CREATE TABLE hours (h INTEGER); CREATE TABLE later.hours "
+                  "(h INTEGER)");
     assert_int_equal(set(a, SESSION_TIME_ZONE, "Asia/Tokyo"), STATUS_OK);
     struct str sql = STR("INSERT INTO hours SELECT hour(TIMESTAMPTZ '2026-01-01 00:00:00+00')");
     assert_int_equal(engine_prepare(a, sql, NULL, &insert, &error), STATUS_OK);
@@ -390,6 +389,13 @@ static void test_pivot(void **state)
         -1);
     assert_int_equal(
         test_execute(&engine, "INSERT INTO wide_kept PIVOT wide ON b USING sum(i) GROUP BY a"), 2);
+    test_rows(&engine, "SELECT count(*) FROM wide_kept", "4");
+    test_execute(&engine, "BEGIN");
+    assert_int_equal(
+        test_execute(&engine, "INSERT INTO wide_kept PIVOT wide ON b USING sum(i) GROUP BY a"), 2);
+    test_execute(&engine, "CREATE TABLE wide_again AS PIVOT wide ON b USING sum(i)");
+    test_rows(&engine, "PIVOT wide ON a USING count(*) GROUP BY b ORDER BY b LIMIT 1", "0|1|1");
+    test_execute(&engine, "ROLLBACK");
     test_rows(&engine, "SELECT count(*) FROM wide_kept", "4");
     assert_false(engine_session_in_transaction(engine.session));
     test_fails(&engine, "PIVOT wide ON nix USING sum(i)", STATUS_INVALID_ARGUMENT,
