@@ -35,9 +35,9 @@ static enum status check_dataset(struct dataset *dataset, struct error *error)
 static enum status follow_dataset(struct flight_call *call, struct error *error)
 {
     struct str id = dataset_id(call->dataset);
-    TRY(check_dataset(call->dataset, error));
+    /* A change that was cancelled is over when the engine says whether it took place; its dataset before. */
     if (queries_find(call->flight->options.queries, id, &call->query, NULL) != STATUS_OK)
-        return STATUS_OK;
+        return check_dataset(call->dataset, error);
     call->is_query_shared = true;
     return query_start(call->query, call->call->loop, &call->wake, error);
 }

@@ -22,6 +22,9 @@ struct plan_maker {
     struct error *error;
 };
 
+/* The field and the plan of an ENUM, whose storage the plan knows already. */
+void plan_make_enum(struct plan_maker *maker, duckdb_logical_type type, struct column_plan *plan,
+                    struct arrow_field *field);
 /* Takes the reference over. */
 void plan_add_dictionary(struct plan_maker *maker, struct arrow_batch *values);
 /* The field and the plan of a column or of what is nested in it. */

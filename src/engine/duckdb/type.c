@@ -204,55 +204,6 @@ static void make_decimal(duckdb_logical_type type, struct column_plan *plan,
     plan->copy = plan->width == 16 ? copy_fixed : copy_decimal;
 }
 
-/* With the smallest signed index that takes all labels: others are not known everywhere. */
-static void make_enum_dictionary(struct plan_maker *maker, struct column_plan *plan,
-                                 struct arrow_field *field)
-{
-    size_t count = plan->label_count;
-    field->is_dictionary = true;
-    field->dictionary_bit_width = count <= INT8_MAX ? 8 : count <= INT16_MAX ? 16 : 32;
-    plan->copy =
-        (size_t)field->dictionary_bit_width == plan->width * 8 ? copy_fixed : copy_enum_index;
-    plan_add_dictionary(maker, dictionary_of_texts(plan->labels, count));
-}
-
-static void make_enum_view(struct column_plan *plan, struct arrow_field *field)
-{
-    field->type = ARROW_UTF8_VIEW;
-    plan->copy = copy_enum_view;
-}
-
-static void make_enum(struct plan_maker *maker, duckdb_logical_type type, struct column_plan *plan,
-                      struct arrow_field *field)
-{
-    struct arena *arena = &maker->plan->arena;
-    field->type = ARROW_UTF8;
-    plan->internal = duckdb_enum_internal_type(type);
-    plan->width = internal_width(plan->internal);
-    if (plan->width == 2 && maker->dictionary_kind != ENGINE_DICTIONARIES_OFF &&
-        time_zones_match(maker->zones, type)) {
-        field->is_dictionary = true;
-        field->dictionary_bit_width = 16;
-        plan->copy = copy_fixed;
-        plan_add_dictionary(maker, arrow_batch_ref(maker->zones->dictionary));
-        return;
-    }
-    plan->label_count = duckdb_enum_dictionary_size(type);
-    struct str *labels = ARENA_NEW_ARRAY(arena, struct str, plan->label_count);
-    for (size_t i = 0; i < plan->label_count; i++) {
-        char *value = duckdb_enum_dictionary_value(type, i);
-        labels[i] = arena_copy(arena, str_of(value));
-        duckdb_free(value);
-    }
-    plan->labels = labels;
-    if (maker->dictionary_kind == ENGINE_DICTIONARIES_ON)
-        make_enum_dictionary(maker, plan, field);
-    else if (maker->views)
-        make_enum_view(plan, field);
-    else
-        plan->copy = copy_enum_text;
-}
-
 /* --- nested types ------------------------------------------------------------------------------- */
 
 static void plan_add_children(struct plan_maker *maker, struct column_plan *plan,
@@ -384,7 +335,9 @@ static enum status make_by_type(struct plan_maker *maker, duckdb_logical_type ty
         make_decimal(type, plan, field);
         return STATUS_OK;
     case DUCKDB_TYPE_ENUM:
-        make_enum(maker, type, plan, field);
+        plan->internal = duckdb_enum_internal_type(type);
+        plan->width = internal_width(plan->internal);
+        plan_make_enum(maker, type, plan, field);
         return STATUS_OK;
     case DUCKDB_TYPE_LIST:
         return make_list(maker, type, plan, field);
