@@ -60,6 +60,7 @@ static enum status config_fill(duckdb_config config, const struct engine_options
     if (options->threads > 0) {
         snprintf(text, sizeof(text), "%u", options->threads);
         TRY(set_config(config, "threads", text, error));
+        TRY(set_config(config, "external_threads", text, error));
     }
     if (options->memory_bytes_max > 0) {
         snprintf(text, sizeof(text), "%zuB", options->memory_bytes_max);
@@ -293,10 +294,14 @@ static enum status engine_start(struct engine *engine, const struct engine_optio
                                 struct error *error)
 {
     TRY(engine_open_database(engine, options, error));
+    unsigned threads = options->threads > 0 ? options->threads - 1 : 0;
+    TRY(task_threads_create(engine->database, threads, &engine->task_threads, error));
     duckdb_connection connection;
     if (duckdb_connect(engine->database, &connection) != DuckDBSuccess)
         return error_set(error, STATUS_INTERNAL, "the engine takes no connection");
+    task_threads_want(engine->task_threads);
     enum status status = engine_set_up(engine, connection, options, error);
+    task_threads_give_back(engine->task_threads);
     duckdb_disconnect(&connection);
     return status;
 }
@@ -323,6 +328,7 @@ void engine_close(struct engine *engine)
         return;
     statement_cache_clear(engine);
     connections_close_idle(engine);
+    task_threads_destroy(engine->task_threads);
     duckdb_close(&engine->database);
     time_zones_finish(&engine->zones);
     map_finish(&engine->locked.connections);

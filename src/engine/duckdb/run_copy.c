@@ -151,7 +151,9 @@ enum status run_copy(struct run *run, struct error *error)
     run->text = text;
     run->line_shift = 1;
     run->connection->writer = run->writer;
+    run_begin_work(run);
     enum status status = run_copy_prepared(run, (const char *)sql.ptr, error);
+    run_end_work(run);
     run->connection->writer = NULL;
     if (status == STATUS_OK)
         result_writer_end(run->writer);

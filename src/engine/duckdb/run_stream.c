@@ -19,6 +19,8 @@
 #define SLEEP_MAX_NS 1000000
 /* Looks before the first sleep: a worker that is about to finish is cheaper to wait for awake. */
 #define LOOKS_BEFORE_SLEEP 8
+/* A statement that lasts longer gets the task threads. */
+#define PATIENCE_NS NANOSECONDS_PER_MILLISECOND
 
 static bool run_is_interrupted(const struct run *run)
 {
@@ -42,12 +44,41 @@ static void wait_for_task(unsigned *looks)
     pause_ns(sleep_ns);
 }
 
+static void want_threads(struct run *run)
+{
+    run->wants_threads = true;
+    task_threads_want(run->connection->engine->task_threads);
+}
+
+/* One that reads what still comes may stand still in its first task. */
+void run_begin_work(struct run *run)
+{
+    const struct dataset_uses *uses = &run->statement->uses;
+    run->started_ns = clock_now_ns();
+    if (uses->input.len > 0 || uses->reads_private)
+        want_threads(run);
+}
+
+static void run_note_work(struct run *run)
+{
+    if (!run->wants_threads && clock_now_ns() - run->started_ns > PATIENCE_NS)
+        want_threads(run);
+}
+
+void run_end_work(struct run *run)
+{
+    if (run->wants_threads)
+        task_threads_give_back(run->connection->engine->task_threads);
+    run->wants_threads = false;
+}
+
 enum status run_pending(struct run *run, duckdb_pending_result pending, struct error *error)
 {
     unsigned looks = 0;
     for (;;) {
         if (run_is_interrupted(run))
             duckdb_interrupt(run->connection->handle);
+        run_note_work(run);
         switch (duckdb_pending_execute_task(pending)) {
         case DUCKDB_PENDING_RESULT_READY:
             return STATUS_OK;
@@ -125,6 +156,7 @@ static enum status run_fetch(struct run *run, duckdb_result *result, struct erro
     while (!run_is_sated(run)) {
         if (status != STATUS_OK || run_is_interrupted(run))
             duckdb_interrupt(run->connection->handle);
+        run_note_work(run);
         duckdb_data_chunk chunk = duckdb_fetch_chunk(*result);
         if (!chunk)
             break;
@@ -160,10 +192,12 @@ enum status run_stream(struct run *run, duckdb_prepared_statement prepared, stru
 {
     duckdb_pending_result pending = NULL;
     enum status status;
+    run_begin_work(run);
     if (duckdb_pending_prepared_streaming(prepared, &pending) == DuckDBSuccess)
         status = run_pending_to_end(run, pending, error);
     else
         status = run_error(run, duckdb_pending_error(pending), error);
     duckdb_destroy_pending(&pending);
+    run_end_work(run);
     return status;
 }

@@ -16,6 +16,7 @@
 #include "engine/dataset_names.h"
 #include "engine/duckdb/file_gate.h"
 #include "engine/duckdb/parameters.h"
+#include "engine/duckdb/task_threads.h"
 #include "engine/duckdb/type.h"
 #include "engine/engine.h"
 #include "event/lock.h"
@@ -29,6 +30,7 @@
 
 struct engine {
     duckdb_database database;
+    struct task_threads *task_threads; /* NULL: none */
     struct arena arena; /* texts that live as long as the engine */
     struct str catalog;
     struct str *allowed_rules;
@@ -391,10 +393,15 @@ struct run {
     int64_t dropped;              /* rows that came without a writer */
     struct str text;              /* what the engine was given, for positions in errors */
     unsigned line_shift;          /* lines that we put before it */
+    uint64_t started_ns;          /* of the engine's work for it */
+    bool wants_threads;           /* it has the task threads serve */
 };
 /* DuckDB's message about this run as an error of ours. */
 enum status run_error(const struct run *run, const char *message, struct error *error);
 
+/* Where the engine's work for a run begins and ends: between them it gets the task threads once it has lasted. */
+void run_begin_work(struct run *run);
+void run_end_work(struct run *run);
 /* Drives a pending result to its end (or first rows), sleeping when there is nothing to do here. */
 MUST_CHECK enum status run_pending(struct run *run, duckdb_pending_result pending,
                                    struct error *error);
