@@ -16,6 +16,7 @@
 #include "proto/flight_data.h"
 #include "proto/flight_sql.h"
 
+#define CANCEL_MS 5000
 #define SERVICE "/arrow.flight.protocol.FlightService/"
 
 struct sql_query {
@@ -213,6 +214,35 @@ enum status sql_query_open(struct grpc_client *client, struct str sql, bool deco
     command.query = (char *)arena_copy(&arena, sql).ptr;
     CLEANUP(slice_finish) struct slice any = proto_any_pack(&command);
     return sql_query_open_command(client, any, decode, out_query, error);
+}
+
+static enum status send_cancel(struct sql_query *query, struct error *error)
+{
+    Flight__CancelFlightInfoRequest request = FLIGHT__CANCEL_FLIGHT_INFO_REQUEST__INIT;
+    request.info = (Flight__FlightInfo *)(uintptr_t)query->flight_info;
+    CLEANUP(slice_finish) struct slice body = proto_pack(&request);
+    Flight__Action action = FLIGHT__ACTION__INIT;
+    action.type = (char *)(uintptr_t) "CancelFlightInfo";
+    action.body = proto_binary(slice_str(body));
+    CLEANUP(slices_finish) struct slices message;
+    slices_init(&message);
+    proto_append(&message, &action);
+    CLEANUP(grpc_client_finish) struct grpc_client_call *call = NULL;
+    TRY(grpc_client_start(query->client, STR(SERVICE "DoAction"), CANCEL_MS, &call, error));
+    TRY(grpc_client_send(call, &message, error));
+    TRY(grpc_client_half_close(call, error));
+    for (bool end = false; !end;) {
+        CLEANUP(slice_finish) struct slice answer = SLICE_EMPTY;
+        TRY(grpc_client_receive(call, &answer, &end, error));
+    }
+    return STATUS_OK;
+}
+
+void sql_query_cancel(struct sql_query *query)
+{
+    struct error ignored = ERROR_NONE;
+    finish_endpoint(query);
+    (void)send_cancel(query, &ignored);
 }
 
 void sql_query_close(struct sql_query *query)

@@ -18,6 +18,9 @@ MUST_CHECK enum status sql_query_open(struct grpc_client *client, struct str sql
 MUST_CHECK enum status sql_query_open_command(struct grpc_client *client, struct slice command,
                                               bool decode, struct sql_query **out_query,
                                               struct error *error);
+/* Has the server stop the statement (CancelFlightInfo), whoever else follows it: one that was polled does
+ * not end with its reader. Waits for the answer for some seconds; what failed does not matter any more. */
+void sql_query_cancel(struct sql_query *query);
 /* Cancels the statement if it is not over, and frees it. */
 void sql_query_close(struct sql_query *query);
 CLEANUP_FUNCTION(struct sql_query *, sql_query_close)

@@ -152,17 +152,26 @@ static bool has_columns(const struct sql_query *query)
 
 /* --- statements ------------------------------------------------------------------------------- */
 
+static enum status receive(struct sql_session *session, struct sql_query *query, const char *word,
+                           struct statement_progress *progress, struct error *error)
+{
+    if (has_columns(query))
+        return print_rows(session, query, progress, error);
+    TRY(finish_without_rows(query, error));
+    statement_progress_pause(progress);
+    return print_outcome(session, word, sql_query_changed_rows(query), error);
+}
+
 static enum status run(struct sql_session *session, struct str sql, const char *word,
                        struct statement_progress *progress, struct error *error)
 {
     CLEANUP(sql_query_close) struct sql_query *query = NULL;
     TRY(sql_query_open(session->client, sql, true, &query, error));
     statement_progress_name(progress, sql_query_id(query));
-    if (has_columns(query))
-        return print_rows(session, query, progress, error);
-    TRY(finish_without_rows(query, error));
-    statement_progress_pause(progress);
-    return print_outcome(session, word, sql_query_changed_rows(query), error);
+    enum status status = receive(session, query, word, progress, error);
+    if (status != STATUS_OK && interrupt_happened(session->interrupt))
+        sql_query_cancel(query);
+    return status;
 }
 
 enum status sql_session_run(struct sql_session *session, struct str sql, struct error *error)

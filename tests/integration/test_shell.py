@@ -94,7 +94,7 @@ def test_ctrl_c_drops_a_line_and_stops_a_statement(shell, server):
     terminal.expect("volley> ")
     terminal.run("CREATE TEMP TABLE kept AS SELECT 42 AS answer;")
     terminal.line("SELECT count(*) AS long_one FROM range(100000000000) a, range(10) b;")
-    wait_until(lambda: server.running("long_one"), what="the statement to run")
+    wait_until(lambda: server.statements("long_one", states=("running",)), what="the statement to run")
     terminal.type("\x03")
     terminal.expect("Cancelled.")
     terminal.expect("volley> ")

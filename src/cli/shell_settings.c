@@ -1,0 +1,155 @@
+/*
+ * shell_settings.c — the commands that say how results look and where they go, and the variables.
+ *
+ * Runs on: the main thread. Owns: nothing. SPDX-License-Identifier: Apache-2.0
+ */
+#include "cli/shell_commands.h"
+
+#include "base/nearest.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+/* --- switches --------------------------------------------------------------------------------- */
+
+/* on, off, or the other of what it was. */
+static enum status flip(struct str argument, bool *flag, struct error *error)
+{
+    if (argument.len == 0)
+        *flag = !*flag;
+    else if (str_equal_nocase(argument, STR("on")))
+        *flag = true;
+    else if (str_equal_nocase(argument, STR("off")))
+        *flag = false;
+    else
+        return error_set(error, STATUS_INVALID_ARGUMENT, "takes on or off, not '%.*s'",
+                         STR_ARGS(argument));
+    return STATUS_OK;
+}
+
+static enum status flip_and_say(struct shell *shell, struct str argument, bool *flag,
+                                const char *what, struct error *error)
+{
+    TRY(flip(argument, flag, error));
+    if (shell->editor)
+        shell_say(shell, "%s is %s.", what, *flag ? "on" : "off");
+    return STATUS_OK;
+}
+
+enum status shell_run_timing(struct shell *shell, struct str argument, struct error *error)
+{
+    return flip_and_say(shell, argument, &shell->is_timed, "Timing", error);
+}
+
+enum status shell_run_expanded(struct shell *shell, struct str argument, struct error *error)
+{
+    return flip_and_say(shell, argument, &shell->session.is_expanded, "Expanded display", error);
+}
+
+enum status shell_run_types(struct shell *shell, struct str argument, struct error *error)
+{
+    return flip_and_say(shell, argument, &shell->session.shows_types, "Types in the header", error);
+}
+
+enum status shell_run_pager(struct shell *shell, struct str argument, struct error *error)
+{
+    return flip_and_say(shell, argument, &shell->pager.is_on, "The pager", error);
+}
+
+enum status shell_run_limit(struct shell *shell, struct str argument, struct error *error)
+{
+    uint64_t rows = shell->session.rows_shown_max;
+    if (argument.len > 0 && !str_to_u64(argument, &rows))
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "takes a number of rows, 0 for all, not '%.*s'", STR_ARGS(argument));
+    shell->session.rows_shown_max = rows;
+    if (shell->editor && rows > 0)
+        shell_say(shell, "Tables show %llu rows at most.", (unsigned long long)rows);
+    else if (shell->editor)
+        shell_say(shell, "Tables show all rows.");
+    return STATUS_OK;
+}
+
+enum status shell_run_format(struct shell *shell, struct str argument, struct error *error)
+{
+    struct nearest nearest;
+    nearest_init(&nearest, argument);
+    for (unsigned i = 0; result_format_names[i]; i++) {
+        struct str name = str_of(result_format_names[i]);
+        nearest_offer(&nearest, name);
+        if (!str_equal_nocase(argument, name))
+            continue;
+        if (result_format_at(i)->binary && isatty(shell->output.fd))
+            return error_set(error, STATUS_INVALID_ARGUMENT,
+                             "%s is not for a terminal: name a file with \\o first",
+                             result_format_names[i]);
+        shell->session.format = result_format_at(i);
+        return STATUS_OK;
+    }
+    if (argument.len == 0)
+        shell_say(shell, "The format is %s.", shell->session.format->name);
+    else
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "takes table, csv, json, ndjson, arrow, arrow-file or markdown, not "
+                         "'%.*s'%s%.*s%s",
+                         STR_ARGS(argument), nearest.best.len > 0 ? "; did you mean " : "",
+                         STR_ARGS(nearest.best), nearest.best.len > 0 ? "?" : "");
+    return STATUS_OK;
+}
+
+/* --- files and variables ---------------------------------------------------------------------- */
+
+enum status shell_run_output(struct shell *shell, struct str argument, struct error *error)
+{
+    return shell_redirect(shell, argument, error);
+}
+
+enum status shell_run_read(struct shell *shell, struct str argument, struct error *error)
+{
+    if (argument.len == 0)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "needs the name of a file");
+    char *name = str_copy(argument);
+    interrupt_clear(shell->session.interrupt);
+    shell_feed_file(shell, name);
+    free(name);
+    return STATUS_OK;
+}
+
+static void print_variables(struct shell *shell)
+{
+    size_t cursor = 0;
+    struct str name;
+    void *value;
+    while (map_next(&shell->variables.values, &cursor, &name, &value))
+        shell_say(shell, "%.*s = '%s'", STR_ARGS(name), (const char *)value);
+}
+
+/* \set NAME VALUE, and \set NAME = VALUE. */
+enum status shell_run_set(struct shell *shell, struct str argument, struct error *error)
+{
+    if (argument.len == 0) {
+        print_variables(shell);
+        return STATUS_OK;
+    }
+    struct str value = argument;
+    struct str name = str_split(&value, ' ');
+    value = str_trim(value);
+    if (value.len > 1 && (value.ptr[0] == '\'' || value.ptr[0] == '"') &&
+        value.ptr[value.len - 1] == value.ptr[0])
+        value = str_slice(value, 1, value.len - 1);
+    return variables_set(&shell->variables, name, value, error);
+}
+
+enum status shell_run_unset(struct shell *shell, struct str argument, struct error *error)
+{
+    (void)error;
+    variables_unset(&shell->variables, argument);
+    return STATUS_OK;
+}
+
+enum status shell_run_echo(struct shell *shell, struct str argument, struct error *error)
+{
+    variables_expand(&shell->variables, argument, &shell->output.buf);
+    buf_append_byte(&shell->output.buf, '\n');
+    return output_flush(&shell->output, error);
+}
