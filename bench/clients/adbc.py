@@ -4,6 +4,7 @@ usage: adbc.py ADDRESS select COUNT           SELECT 1 by cursor.execute and fet
        adbc.py ADDRESS executemany ROWS       one INSERT with as many rows of parameters
        adbc.py ADDRESS ingest ROWS            adbc_ingest of a table of as many rows
        adbc.py DATABASE in-process ROWS       DuckDB takes the same table in this process
+       adbc.py DATABASE point COUNT           DuckDB looks up one row by its key in this process, repeated
 
 Prints one JSON object: seconds, rows or calls, p50 and p99 of repeated calls, this process's CPU seconds.
 
@@ -12,11 +13,15 @@ SPDX-License-Identifier: Apache-2.0
 import json
 import sys
 import time
+from pathlib import Path
 
 import adbc_driver_flightsql.dbapi
 import duckdb
 import pyarrow as pa
 import pyarrow.compute
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from databases import KEYS  # noqa: E402
 
 BATCH_ROWS = 65_536
 WORDS = ["quick", "ideas", "furious", "deposit", "silent", "pinto", "beans", "final"]
@@ -89,10 +94,21 @@ def in_process(database, count):
                 "bytes": incoming.nbytes, "server_cpu": cpu}
 
 
+def look_up(database, count):
+    with duckdb.connect(database) as connection:
+        connection.execute("PREPARE point AS SELECT k, v FROM keyed WHERE k = $1")
+        cpu, start = time.process_time(), time.perf_counter()
+        for number in range(count):
+            connection.execute(f"EXECUTE point({number * 7919 % KEYS})").fetchall()
+        seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
+        return {"seconds": seconds, "calls": count, "per_second": count / seconds, "server_cpu": cpu}
+
+
 def main():
     place, kind, count = sys.argv[1], sys.argv[2], int(sys.argv[3])
-    if kind == "in-process":
-        print(json.dumps(in_process(place, count)))
+    if kind in ("in-process", "point"):
+        run = in_process if kind == "in-process" else look_up
+        print(json.dumps(run(place, count)))
         return
     run = {"select": select, "executemany": execute_many, "ingest": ingest}[kind]
     with adbc_driver_flightsql.dbapi.connect(f"grpc://{place}", autocommit=True) as connection:
