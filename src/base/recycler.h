@@ -4,8 +4,8 @@
  * A buffer that is freed waits for the next taker that it fits. So a stream of any length touches as much
  * memory as it has messages in hand at a time: fresh pages cost more than the bytes that are put there.
  *
- * Threads: buffers are freed by anybody, taken by one at a time. What waits goes with the recycler, each buffer
- * in use with its last reference. SPDX-License-Identifier: Apache-2.0
+ * Threads: buffers are freed by anybody, taken by one at a time. What waits goes with the recycler, each
+ * buffer in use with its last reference. SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
@@ -23,6 +23,6 @@ struct recycler *recycler_create(void);
 /* NULL is allowed. */
 void recycler_destroy(struct recycler *recycler);
 CLEANUP_FUNCTION(struct recycler *, recycler_destroy)
-/* A buffer of at least `size` bytes (checked by the caller), aligned to BUFFER_ALIGNMENT, not initialised, one
- * reference. buffer->size is what may be used. */
+/* A buffer of at least `size` bytes (checked by the caller), aligned to BUFFER_ALIGNMENT, not initialised,
+ * one reference. buffer->size is what may be used. */
 struct buffer *recycler_take(struct recycler *recycler, size_t size);

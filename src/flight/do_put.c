@@ -3,8 +3,9 @@
  *
  * A Flight SQL command comes with the first message and is run at once: clients wait for its row count
  * before they half-close, and some send no schema at all. Rows that it returns are counted and dropped.
- * Where rows follow for a command that takes some, its statement reads them while they come (input.c), and the
- * count is the answer to the whole.
+ * Where rows follow for a command that takes some, its statement reads them while they come (input.c), and
+ * the count is the answer to the whole.
+ *
  * Batches for a dataset are taken in one by one (upload.c) and become visible together when the client
  * has half-closed; the answer tells what was kept and how. receive runs on a worker, next on the loop.
  *

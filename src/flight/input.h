@@ -19,7 +19,7 @@ struct input_options {
     struct workers *workers; /* free what an input held; NULL: its own thread does */
     struct str owner;
     /* What was read is freed, and the client waits where the statement is behind (input_has_room): the
-     * statement reads it once. Else it is kept, on disk where need be, and may be read as often as one likes. */
+     * statement reads it once. Else it is kept, on disk where need be, and may be read again and again. */
     bool is_passing;
 };
 

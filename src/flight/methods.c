@@ -15,7 +15,9 @@
 #define SERVICE "/arrow.flight.protocol.FlightService/"
 /* A stream may be opened before there is something to put; a client that only waits is told what for. */
 #define FIRST_MESSAGE_MS 30000
+/* Between looks for room, while the statement runs and while it waits for its turn. */
 #define ROOM_INTERVAL_NS (2 * NANOSECONDS_PER_MILLISECOND)
+#define QUEUE_INTERVAL_NS (50 * NANOSECONDS_PER_MILLISECOND)
 
 /* clang-format off */
 static const struct grpc_method methods[] = {
@@ -238,7 +240,9 @@ bool flight_has_room(struct grpc_call *grpc)
     struct flight_call *call = flight_call_of(grpc);
     if (!call->input || input_has_room(call->input))
         return true;
-    loop_timer_set(grpc->loop, &call->look, loop_now_ns(grpc->loop) + ROOM_INTERVAL_NS);
+    bool is_running = call->query && query_state(call->query) == QUERY_RUNNING;
+    loop_timer_set(grpc->loop, &call->look,
+                   loop_now_ns(grpc->loop) + (is_running ? ROOM_INTERVAL_NS : QUEUE_INTERVAL_NS));
     return false;
 }
 

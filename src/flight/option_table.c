@@ -99,10 +99,8 @@ static const struct {
     const char *name;
     enum status (*check)(struct str value, struct error *error);
 } call_options[] = {
-    {"compression", check_compression},
-    {"ingest-match", check_ingest_match},
-    {"ingest-order", check_ingest_order},
-    {"parallel-endpoints", check_endpoints},
+    {"compression", check_compression},   {"ingest-match", check_ingest_match},
+    {"ingest-order", check_ingest_order}, {"parallel-endpoints", check_endpoints},
     {"timeout-ms", check_timeout},
 };
 

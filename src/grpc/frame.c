@@ -3,8 +3,8 @@
  *
  * A message is copied once, from the transport's read buffer to its place, and what the transport puts
  * there by itself not at all. A large one is given memory as its bytes arrive, so that announcing a size
- * costs a sender as much as sending it, or having sent as much before. Where messages do not stay, their memory
- * goes round.
+ * costs a sender as much as sending it, or having sent as much before. Where messages do not stay, their
+ * memory goes round.
  *
  * Runs on the thread of its owner. Owns the message under construction. Leaves out: decompression.
  *

@@ -31,10 +31,10 @@ struct frame_reader {
     bool are_kept;          /* messages stay in memory: where much comes, large ones share blocks */
     struct slab slab;
     struct recycler *recycler; /* of large ones that do not stay; NULL: none came yet */
-    size_t total_bytes;     /* of complete messages */
-    struct buffer *message; /* being filled; NULL between messages */
-    size_t lead;            /* unused bytes at its beginning */
-    size_t size;            /* of the message, once the prefix is complete */
+    size_t total_bytes;        /* of complete messages */
+    struct buffer *message;    /* being filled; NULL between messages */
+    size_t lead;               /* unused bytes at its beginning */
+    size_t size;               /* of the message, once the prefix is complete */
     size_t filled;
 };
 

@@ -83,8 +83,8 @@ struct grpc_method {
     bool (*is_quick)(struct grpc_call *call, struct slice message);
     /* The same of the half-close. */
     bool (*end_is_quick)(struct grpc_call *call);
-    /* May be NULL: whether the method takes the message that came; else it is asked again when the call is woken,
-     * and the client waits. Loop, never beside receive. */
+    /* May be NULL: whether the method takes the message that came; else it is asked again when the call is
+     * woken, and the client waits. Loop, never beside receive. */
     bool (*has_room)(struct grpc_call *call);
     /* Fails the call when no complete request message has come by then; 0: it may take for ever. For
      * methods whose first message tells what is wanted: without it a client that only reads would wait for an

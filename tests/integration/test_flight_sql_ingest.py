@@ -530,3 +530,13 @@ def test_memory_stays_bounded(start_server, tmp_path):
         reader = pa.RecordBatchReader.from_batches(rows.schema, (rows for _ in range(40)))
         assert cursor.adbc_ingest("big", reader, "create") == 160_000
     assert own.value("SELECT sum(octet_length(b)) FROM big") == 160_000_000
+
+
+def test_the_server_says_that_it_can(flight):
+    bulk_ingestion, with_transactions = 10, 11
+    asked = field(1, bulk_ingestion) + field(1, with_transactions)
+    command = pyarrow.flight.FlightDescriptor.for_command(packed("CommandGetSqlInfo", asked))
+    (endpoint,) = flight.get_flight_info(command).endpoints
+    rows = flight.do_get(endpoint.ticket).read_all().to_pydict()
+    assert dict(zip(rows["info_name"], rows["value"], strict=True)) == {
+        bulk_ingestion: True, with_transactions: True}

@@ -8,14 +8,15 @@
  * finds the dataset of that name as it is then, and refuses one that is gone or has other columns. What was
  * bound is told to the statement, which is prepared again when that has changed (statement.c).
  *
- * What passes (store/put.h) one thread reads in order, or several do where the statement takes rows in any.
+ * Rows come in order where one thread reads, which is what the engine does wherever order matters. What
+ * passes (store/put.h) is read while it comes, and freed.
  *
  * Texts point into the batches: where a column has any, all batches that were read are held until the
- * statement ends. Of a passing dataset (store/put.h), which a statement of the server's own makes reads to put
- * its rows somewhere, each thread holds the batch that it is at: what takes rows in copies their texts before
- * it asks for more. Rows come in order where one thread reads, which is what the engine does wherever order
- * matters. The engine's own errors lose their kind on the way out; ours wait at the connection. Filters come
- * by the text of the statement (dataset_filter.h), since the C API hands none down.
+ * statement ends. Of a passing dataset, which is read to store its rows, each thread holds the batch that it
+ * is at: what takes rows in copies their texts before it asks for more.
+ *
+ * The engine's own errors lose their kind on the way out; ours wait at the connection. Filters come by the
+ * text of the statement (dataset_filter.h), since the C API hands none down.
  *
  * Bind runs on a worker, the rest on the engine's threads. Source: DuckDB's C API, table functions.
  * SPDX-License-Identifier: Apache-2.0
@@ -31,8 +32,8 @@
 /* Rows that a thread takes at once; more threads than that many rows each are not asked for. */
 #define PART_ROWS_MAX INT64_C(122880)
 #define WAIT_NS (50 * NANOSECONDS_PER_MILLISECOND)
-/* Threads that read what passes, where the statement takes rows in any order: the first one leads, and is alone
- * for the first rows, which are all that most clients send; the others help while there is enough for them. */
+/* Threads that read what passes, where the statement takes rows in any order: the first one leads, and is
+ * alone for the first rows, which are all that most clients send; the others help while there is enough. */
 #define PASSING_THREADS_MAX 4
 #define LED_ROWS (4 * PART_ROWS_MAX)
 #define HELPER_WAIT_NS (2 * NANOSECONDS_PER_MILLISECOND)

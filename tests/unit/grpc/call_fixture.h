@@ -31,7 +31,7 @@ struct probe {
     char messages[256]; /* all that were received, joined by '|' */
     int responses;      /* messages to send */
     struct str response;
-    bool wait; /* next says GRPC_WAIT */
+    bool wait;    /* next says GRPC_WAIT */
     bool is_full; /* Paced takes no message */
     enum status open_status;
     enum status receive_status;
