@@ -45,14 +45,15 @@ enum status {
 #define ERROR_NAME_MAX 128
 
 struct error {
-    enum status status;      /* what error_set was given; STATUS_OK while nothing failed */
-    const char *code;        /* the contract's code (contracts.md section 2), a string constant, or
+    enum status status; /* what error_set was given; STATUS_OK while nothing failed */
+    const char *code;   /* the contract's code (contracts.md section 2), a string constant, or
                                 NULL: the status alone decides */
-    const char *sqlstate;    /* five letters, a string constant; NULL: as the table has it for the code */
-    int64_t position;        /* byte offset in the SQL text that the message is about; -1: none */
-    uint32_t line;           /* of the position, from 1; 0: none */
-    uint32_t column;         /* of the position in its line, in characters, from 1; 0: none */
-    uint32_t retry_after_ms; /* 0: no advice; else when a retry may succeed */
+    const char
+        *sqlstate;    /* five letters, a string constant; NULL: as the table has it for the code */
+    int64_t position; /* byte offset in the SQL text that the message is about; -1: none */
+    uint32_t line;    /* of the position, from 1; 0: none */
+    uint32_t column;  /* of the position in its line, in characters, from 1; 0: none */
+    uint32_t retry_after_ms;      /* 0: no advice; else when a retry may succeed */
     char nearest[ERROR_NAME_MAX]; /* the existing name nearest to one that does not exist, or "" */
     char message[ERROR_MESSAGE_MAX];
 };

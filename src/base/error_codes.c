@@ -135,12 +135,11 @@ const struct error_code *error_code_of(const struct error *error)
 
 const struct error_code *error_code_of_sqlstate(const char *sqlstate)
 {
-    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
-        if (is_same(rows[i].sqlstate, sqlstate))
-            return &rows[i];
-    }
-    assert(!"a SQLSTATE that is not in the table");
-    return NULL;
+    size_t i = 0;
+    while (i < ARRAY_COUNT(rows) && !is_same(rows[i].sqlstate, sqlstate))
+        i++;
+    assert(i < ARRAY_COUNT(rows));
+    return &rows[i];
 }
 
 const struct error_code *error_codes(size_t *out_count)

@@ -294,8 +294,7 @@ static void append_value(struct flight_call *call, struct builder_column *value,
     } else if (row->number == SQL__SQL_INFO__FLIGHT_SQL_SERVER_READ_ONLY) {
         builder_append_integer(child, flight_call_options(call)->read_only);
     } else if (row->number == SQL__SQL_INFO__FLIGHT_SQL_SERVER_TRANSACTION_TIMEOUT) {
-        builder_append_integer(child,
-                               (int64_t)flight_call_options(call)->transaction_timeout_ms);
+        builder_append_integer(child, (int64_t)flight_call_options(call)->transaction_timeout_ms);
     } else if (row->number == SQL__SQL_INFO__FLIGHT_SQL_SERVER_STATEMENT_TIMEOUT) {
         /* It lives with its session; in milliseconds. */
         builder_append_integer(child, (int64_t)flight_call_options(call)->session_timeout_ms);
