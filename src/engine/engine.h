@@ -201,6 +201,9 @@ MUST_CHECK enum status engine_statement_bind(struct engine_statement *statement,
                                              struct arrow_batch *const *batches, size_t count,
                                              struct error *error);
 
+/* True when its text begins a transaction and does not end it. */
+bool engine_statement_leaves_transaction(const struct engine_statement *statement);
+
 /* True while its columns are not known because statements of its text that stand before the last one have
  * to run first (a definition, BEGIN, the values of a PIVOT). Its schema then has no fields. */
 bool engine_statement_is_late(const struct engine_statement *statement);

@@ -109,6 +109,17 @@ static enum status read_object(const struct json_value *object, struct query_spe
     return STATUS_OK;
 }
 
+/* A request is a session: what it leaves open is lost, which its client would not notice. */
+static enum status check_transaction(const struct engine_statement *statement, struct error *error)
+{
+    if (!engine_statement_leaves_transaction(statement))
+        return STATUS_OK;
+    return error_set_code(
+        error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+        "the text begins a transaction and does not end it: a transaction lives no "
+        "longer than its request; add COMMIT, or use Flight SQL");
+}
+
 static enum status prepare(struct rest_exchange *exchange, struct query_spec *spec,
                            struct error *error)
 {
@@ -123,8 +134,13 @@ static enum status prepare(struct rest_exchange *exchange, struct query_spec *sp
         if (text.len > 0)
             TRY(engine_session_set(session, (enum engine_session_setting)i, text, error));
     }
+    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
+    TRY(engine_prepare(session, spec->sql, &spec->result, &statement, error));
+    TRY(check_transaction(statement, error));
     spec->session = session;
+    spec->statement = statement;
     TRY(query_prepare(options->queries, spec, &exchange->reply.query, error));
+    (void)STEAL(statement);
     /* A statement without rows leaves nothing to be kept. */
     if (query_schema_is_known(exchange->reply.query) &&
         query_schema(exchange->reply.query)->field_count == 0)

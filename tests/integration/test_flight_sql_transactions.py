@@ -199,6 +199,15 @@ def test_text_and_actions_are_the_same_transaction(server):
         assert server.value("SELECT count(*) FROM by_text") == 0
 
 
+def test_a_request_over_http_ends_its_transaction(server):
+    for sql in ("BEGIN", "BEGIN; CREATE TABLE left_open (i INTEGER)", "BEGIN; COMMIT; BEGIN; SELECT 1"):
+        response = server.query(sql, "json")
+        assert response.status in (400, 422) and "does not end it" in response.json["detail"]
+    assert server.query("BEGIN; CREATE TABLE left_open (i INTEGER); COMMIT", "json").status == 200
+    assert server.rows("BEGIN; INSERT INTO left_open VALUES (1); ROLLBACK; SELECT count(*) AS c FROM left_open"
+                       ) == [{"c": 0}]
+
+
 def test_a_session_that_ends_rolls_back(server):
     with server.flight() as client:
         flight_sql.update(client, "CREATE TABLE abandoned AS SELECT 1 AS i")

@@ -499,6 +499,16 @@ struct arrow_schema *engine_statement_schema(const struct engine_statement *stat
     return statement->plan.schema;
 }
 
+bool engine_statement_leaves_transaction(const struct engine_statement *statement)
+{
+    bool is_open = false;
+    for (size_t i = 0; i < statement->parts.count; i++) {
+        enum part_class class = statement->parts.items[i].class;
+        is_open = class == PART_BEGIN || (is_open && class != PART_END);
+    }
+    return is_open;
+}
+
 bool engine_statement_is_late(const struct engine_statement *statement)
 {
     return statement->is_late;
