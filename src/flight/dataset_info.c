@@ -169,7 +169,7 @@ void flight_write_dealt(const struct flight_call *call, struct arena *arena, str
     flight_info->n_endpoint = count;
     for (size_t i = 0; i < count; i++) {
         if (count > 1) {
-            stripe.first_batch = i;
+            stripe.first_batch = i * DATASET_STRIPE_BATCHES;
             stripe.stride = count;
         }
         flight_info->endpoint[i] = flight_endpoint_make(

@@ -15,7 +15,7 @@ struct dataset_part {
     size_t *columns; /* indices; NULL: all */
     size_t column_count;
     size_t first_batch;
-    size_t stride;    /* each so-manieth batch; 0: all */
+    size_t stride;    /* of so many stripes that in which first_batch lies; 0: all batches */
     size_t end_batch; /* SIZE_MAX: all that come */
     uint64_t from;
     uint64_t limit; /* UINT64_MAX: all */

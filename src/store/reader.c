@@ -3,7 +3,7 @@
  *
  * A reader is a position and a place in the dataset's list of readers. In a transient dataset the
  * lowest position of the list is the border below which batches are freed; elsewhere a reader changes
- * nothing but itself. Of a dataset that was divided, each reader takes every n-th batch: which batch is
+ * nothing but itself. Of a dataset that was divided, each reader takes a few batches in turn: which batch is
  * whose is known from its position alone, so that a stripe can be read again. Nothing is freed before
  * every stripe had its reader; one that leaves early is not waited for.
  * A reader that found nothing is marked as waiting and woken by the next change.
@@ -79,7 +79,14 @@ bool dataset_reader_is_ready(const struct dataset_reader *reader)
 /* The bit of the stripe that it reads, of a dataset that was divided. */
 static uint64_t stripe_of(const struct dataset_reader *reader)
 {
-    return UINT64_C(1) << (reader->position % reader->stride);
+    return UINT64_C(1) << (reader->position / DATASET_STRIPE_BATCHES % reader->stride);
+}
+
+/* From one position to its next one. */
+static size_t step_of(const struct dataset_reader *reader)
+{
+    bool is_last = reader->position % DATASET_STRIPE_BATCHES == DATASET_STRIPE_BATCHES - 1;
+    return reader->stride > 1 && is_last ? 1 + (reader->stride - 1) * DATASET_STRIPE_BATCHES : 1;
 }
 
 /* True when nobody else will ask for what this reader of a stripe has read. With the dataset's lock. */
@@ -111,14 +118,15 @@ static struct arrow_batch *take_batch(struct dataset_reader *reader, struct data
     if (!slot[0])
         return NULL;
     struct arrow_batch *batch = arrow_batch_ref(slot[0]);
-    size_t stride = reader->stride;
-    if (stride < dataset->locked.count - position && slot[stride] &&
-        dataset_batch_is_on_disk(slot[stride]))
-        *out_next = arrow_batch_ref(slot[stride]);
-    reader->position += stride;
+    size_t step = step_of(reader);
+    if (step < dataset->locked.count - position && slot[step] &&
+        dataset_batch_is_on_disk(slot[step]))
+        *out_next = arrow_batch_ref(slot[step]);
+    bool was_alone = reader->stride > 1 && is_alone(reader);
+    reader->position += step;
     if (dataset->locked.is_transient) {
         (void)dataset_take_batches(dataset, dataset_read_floor(dataset), freed);
-        if (stride > 1 && is_alone(reader))
+        if (was_alone)
             dataset_take_dealt(dataset, position, freed);
     }
     return batch;
@@ -136,14 +144,15 @@ static void note_end(const struct dataset_reader *reader)
 }
 
 /* Takes the batch over. */
-static enum status hand_out(const struct dataset_reader *reader, struct arrow_batch *batch,
-                            struct arrow_batch **out_batch, struct error *error)
+static enum status hand_out(const struct dataset_reader *reader, size_t position,
+                            struct arrow_batch *batch, struct arrow_batch **out_batch,
+                            struct error *error)
 {
     if (!body_file_check(batch)) {
         arrow_batch_unref(batch);
         return error_set(error, STATUS_DATA_LOSS,
-                         "batch %zu of '%.*s' came back from disk with a wrong checksum",
-                         reader->position - reader->stride, STR_ARGS(reader->dataset->id));
+                         "batch %zu of '%.*s' came back from disk with a wrong checksum", position,
+                         STR_ARGS(reader->dataset->id));
     }
     *out_batch = batch;
     return STATUS_OK;
@@ -157,6 +166,7 @@ enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step
     freed.count = 0;
     lock_take(&dataset->locked.lock);
     struct arrow_batch *next = NULL;
+    size_t position = reader->position;
     struct arrow_batch *batch = take_batch(reader, &freed, &next);
     bool is_past = reader->position >= reader->end;
     enum dataset_state state = is_past ? DATASET_COMPLETE : dataset->locked.state;
@@ -178,7 +188,7 @@ enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step
         if (freed.count > 0)
             dataset_release(dataset, &freed);
         *out_step = DATASET_BATCH;
-        return hand_out(reader, batch, out_batch, error);
+        return hand_out(reader, position, batch, out_batch, error);
     }
     if (missed)
         return refuse_gone(dataset, error);
@@ -204,7 +214,7 @@ uint64_t dataset_reader_skip(struct dataset_reader *reader, uint64_t rows)
         if (!batch || (uint64_t)batch->rows > rows - passed)
             break;
         passed += (uint64_t)batch->rows;
-        reader->position += reader->stride;
+        reader->position += step_of(reader);
     }
     return passed;
 }

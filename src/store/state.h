@@ -71,11 +71,11 @@ struct dataset {
     atomic_int references;
     struct store *store;
     _Atomic(struct arrow_schema *) schema; /* NULL: not yet known */
-    struct str id; /* these three texts stand behind the struct */
+    struct str id;                         /* these three texts stand behind the struct */
     struct str owner;
     struct str path;
     bool is_kept;
-    bool is_passing;             /* what is appended goes as it is read: it is not charged to its owner */
+    bool is_passing; /* what is appended goes as it is read: it is not charged to its owner */
     struct store_owner *account; /* of a kept one */
     enum dataset_durability durability;
     struct journal *journal; /* of a durable one; set before others know the dataset */
@@ -148,7 +148,7 @@ struct dataset_reader {
     struct loop_task *wake;
     struct list link; /* dataset.locked.readers */
     size_t position;  /* written by its owner under the dataset's lock */
-    size_t stride;    /* from one position to its next one */
+    size_t stride;    /* stripes, of one of which it is; 1: all batches are its */
     size_t end;       /* positions from here on are not for it */
     bool is_waiting;  /* guarded by the dataset's lock: the last step was WAIT */
 };
