@@ -246,7 +246,7 @@ def test_effects_take_place_once(server, sql, count, request):
 
 
 def test_an_effect_that_is_polled_takes_place_once(server, flight):
-    flight_sql.update(flight, "CREATE TABLE polled_once (i INTEGER)")
+    flight_sql.update(flight, "CREATE OR REPLACE TABLE polled_once (i INTEGER)")
     descriptor = flight_sql.query_descriptor("INSERT INTO polled_once VALUES (1)").serialize()
     poll = Poll(server, descriptor)
     following = poll.descriptor or flight_calls.command_descriptor(poll.info.app_metadata)

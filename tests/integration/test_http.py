@@ -12,6 +12,7 @@ import subprocess
 
 import pyarrow as pa
 import pytest
+from harness import wait_until
 
 ARROW = "application/vnd.apache.arrow.stream"
 NDJSON = "application/x-ndjson"
@@ -63,8 +64,8 @@ def test_metrics(server):
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert "# TYPE volley_calls_total counter" in answer.text
     assert "# TYPE volley_call_duration_seconds histogram" in answer.text
-    requests = [name for name in server.metrics() if name.startswith("http_requests_total{")]
-    assert any('endpoint="/v1/query"' in name for name in requests)
+    wait_until(lambda: any(name.startswith("http_requests_total{") and 'endpoint="/v1/query"' in name
+                           for name in server.metrics()))
 
 
 def test_head_has_no_body(server):
