@@ -45,7 +45,8 @@ LATE_TEXTS = {
     "table": ("CREATE OR REPLACE TEMP TABLE t AS SELECT 7 AS i, 'x' AS s; SELECT * FROM t",
               [{"i": 7, "s": "x"}]),
     "pivot of a table": ("CREATE OR REPLACE TEMP TABLE t AS SELECT i % 2 AS a, i FROM range(4) r(i);"
-                         " PIVOT t ON a USING max(i) GROUP BY i ORDER BY i LIMIT 1", [{"i": 0, "0": 0, "1": None}]),
+                         " PIVOT t ON a USING max(i) GROUP BY i ORDER BY i LIMIT 1",
+                         [{"i": 0, "0": 0, "1": None}]),
     "returning": ("CREATE OR REPLACE TEMP TABLE t (i INTEGER); INSERT INTO t VALUES (1), (2);"
                   " UPDATE t SET i = i + 1 RETURNING i", [{"i": 2}, {"i": 3}]),
     "variable": ("SET VARIABLE v = 5; SELECT getvariable('v') AS v", [{"v": 5}]),

@@ -204,15 +204,16 @@ def test_a_request_over_http_ends_its_transaction(server):
         response = server.query(sql, "json")
         assert response.status in (400, 422) and "does not end it" in response.json["detail"]
     assert server.query("BEGIN; CREATE TABLE left_open (i INTEGER); COMMIT", "json").status == 200
-    assert server.rows("BEGIN; INSERT INTO left_open VALUES (1); ROLLBACK; SELECT count(*) AS c FROM left_open"
-                       ) == [{"c": 0}]
+    undone = "BEGIN; INSERT INTO left_open VALUES (1); ROLLBACK; SELECT count(*) AS c FROM left_open"
+    assert server.rows(undone) == [{"c": 0}]
 
 
 def test_a_session_that_ends_rolls_back(server):
     with server.flight() as client:
         flight_sql.update(client, "CREATE TABLE abandoned AS SELECT 1 AS i")
     # Closed by its client, and left without a word: by whoever has the lock, the row is free again.
-    for leave in (lambda client: list(client.do_action(("CloseSession", b""))), lambda client: client.close()):
+    for leave in (lambda client: list(client.do_action(("CloseSession", b""))),
+                  lambda client: client.close()):
         client = server.flight()
         begin(client)
         flight_sql.update(client, "UPDATE abandoned SET i = i + 1")
