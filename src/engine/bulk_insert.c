@@ -2,7 +2,8 @@
  * bulk_insert.c — from INSERT INTO t VALUES (..) to INSERT INTO t SELECT .. FROM batch('..').
  *
  *      INSERT INTO t (a, b) VALUES ($1, upper($2))
- *      INSERT INTO t (a, b) SELECT volley_1, upper(volley_2) FROM batch('<input>') AS volley_rows(volley_1, volley_2)
+ *      INSERT INTO t (a, b) SELECT volley_1, upper(volley_2)
+ *                           FROM batch('<input>') AS volley_rows(volley_1, volley_2)
  *
  * Both insert the same, and fail for the same rows, as long as the tuple means for each row what it means
  * alone: so there is one tuple, no ON CONFLICT or RETURNING, nothing that reads other rows, and no function

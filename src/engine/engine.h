@@ -119,8 +119,8 @@ char *engine_session_value(struct engine_session *session, enum engine_session_s
 MUST_CHECK enum status engine_session_set(struct engine_session *session,
                                           enum engine_session_setting setting, struct str value,
                                           struct error *error);
-/* Ends what the session has begun: its transaction is rolled back, its temporary objects and settings go. False
- * while a statement runs on its connection: they go with that. Blocks shortly. */
+/* Ends what the session has begun: its transaction is rolled back, its temporary objects and settings go.
+ * False while a statement runs on its connection: they go with that. Blocks shortly. */
 bool engine_session_close(struct engine_session *session);
 
 /* --- statements --------------------------------------------------------------------------------- */
@@ -151,9 +151,10 @@ struct engine_result_options {
     uint64_t required_columns;
 };
 
-/* Checks `sql` (one statement; or several, run in order in one transaction unless the text has its own: the
- * last one's result counts) against the gate and prepares it. INVALID_ARGUMENT with position for syntax and binding, NOT_FOUND for tables, ...:
- * contracts section 6. The session is referenced by the statement. */
+/* Checks `sql` (one statement; or several, run in order in one transaction unless the text has its own:
+ * the last one's result counts) against the gate and prepares it. INVALID_ARGUMENT with position for
+ * syntax and binding, NOT_FOUND for tables, ...: contracts section 6. The session is referenced by the
+ * statement. */
 MUST_CHECK enum status engine_prepare(struct engine_session *session, struct str sql,
                                       const struct engine_result_options *options,
                                       struct engine_statement **out_statement, struct error *error);
@@ -186,9 +187,9 @@ bool engine_statement_is_current(const struct engine_statement *statement);
 /* A field per parameter, by number or by first appearance: its name or number, and its type as the engine
  * resolved it (Null: only a value tells). NULL when there are none. Not a new reference. */
 struct arrow_schema *engine_statement_parameters(const struct engine_statement *statement);
-/* Which column has the values of each parameter (as engine_statement_parameters tells them; NULL: none): that of
- * its name, where a name of a parameter is among the columns', else that of its place. INVALID_ARGUMENT for
- * another number of columns, or where some names are missing. */
+/* Which column has the values of each parameter (as engine_statement_parameters tells them; NULL: none):
+ * that of its name, where a name of a parameter is among the columns', else that of its place.
+ * INVALID_ARGUMENT for another number of columns, or where some names are missing. */
 MUST_CHECK enum status engine_parameters_match(const struct arrow_schema *parameters,
                                                const struct arrow_schema *columns,
                                                size_t *out_columns, struct error *error);
@@ -213,12 +214,12 @@ bool engine_statement_is_late(const struct engine_statement *statement);
 MUST_CHECK enum status engine_statement_advance(struct engine_statement *statement,
                                                 struct error *error);
 
-/* Runs the statement (all of its text: if one fails nothing of it remains), appending batches to `dataset` (made with the statement's schema; NULL: rows are
- * counted and dropped) until it ends, fails or is interrupted; does not complete or fail the dataset.
- * *out_rows: rows changed for UPDATE
- * and RETURNING, -1 for DEFINITION and TRANSACTION, rows returned for QUERY. CANCELLED when
- * interrupted. Blocks; call once, unless the statement may run again (it is QUERY or UPDATE and the
- * previous run ended). */
+/* Runs the statement (all of its text: if one fails nothing of it remains), appending batches to
+ * `dataset` (made with the statement's schema; NULL: rows are counted and dropped) until it ends, fails
+ * or is interrupted; does not complete or fail the dataset. *out_rows: rows changed for UPDATE and
+ * RETURNING, -1 for DEFINITION and TRANSACTION, rows returned for QUERY. CANCELLED when interrupted.
+ * Blocks; call once, unless the statement may run again (it is QUERY or UPDATE and the previous run
+ * ended). */
 MUST_CHECK enum status engine_statement_run(struct engine_statement *statement,
                                             struct dataset *dataset, int64_t *out_rows,
                                             struct error *error);

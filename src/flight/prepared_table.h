@@ -41,8 +41,8 @@ void prepared_table_init(struct prepared_table *table, size_t count_max);
 /* Frees the statements that no execution took. */
 void prepared_table_finish(struct prepared_table *table);
 
-/* Keeps a statement (NULL: executions prepare the text) and its text under a new handle. RESOURCE_EXHAUSTED when there are count_max. Takes
- * the statement over on success. */
+/* Keeps a statement (NULL: executions prepare the text) and its text under a new handle.
+ * RESOURCE_EXHAUSTED when there are count_max. Takes the statement over on success. */
 MUST_CHECK enum status prepared_table_add(struct prepared_table *table, struct str sql,
                                           struct engine_statement *statement,
                                           char out_handle[PREPARED_HANDLE_SIZE],

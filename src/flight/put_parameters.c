@@ -2,12 +2,13 @@
  * put_parameters.c — DoPut of rows for the parameters of a statement.
  *
  * They are collected until the client has sent them all: one row is bound as it is, and most updates take
- * several one by one. Where the command can have a statement of its own read many rows, it does so, and as soon
- * as they are more than a few it does so while they come (input.c): nothing is collected then.
+ * several one by one. Where the command can have a statement of its own read many rows, it does so, and
+ * as soon as they are more than a few it does so while they come (input.c): nothing is collected then.
  *
- * Runs on a worker; small messages, and the end of rows that are only kept, on the loop. Owned by the call. Leaves out: what is done with the rows (the command's put_bound), and the
- * answer (do_put.c). Source: FlightSql.proto, "CommandPreparedStatementQuery",
- * "CommandPreparedStatementUpdate". SPDX-License-Identifier: Apache-2.0
+ * Runs on a worker; small messages, and the end of rows that are only kept, on the loop. Owned by the
+ * call. Leaves out: what is done with the rows (the command's put_bound), and the answer (do_put.c).
+ * Source: FlightSql.proto, "CommandPreparedStatementQuery", "CommandPreparedStatementUpdate".
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/flight_private.h"
 

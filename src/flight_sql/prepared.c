@@ -2,8 +2,9 @@
  * prepared.c — prepared statements: create, execute as query or update, close.
  *
  * A handle belongs to its session. Creating prepares the statement; the first execution takes it, later
- * ones prepare the text again, which finds a plan that was kept (engine/duckdb/statement_cache.c) or makes one
- * for the present catalog. Values for parameters are bound before, or come with an update (prepared_rows.c).
+ * ones prepare the text again, which finds a plan that was kept (engine/duckdb/statement_cache.c) or
+ * makes one for the present catalog. Values for parameters are bound before, or come with an update
+ * (prepared_rows.c).
  *
  * Runs on a worker. Source: FlightSql.proto. SPDX-License-Identifier: Apache-2.0
  */

@@ -1,9 +1,10 @@
 /*
  * prepared_rows.c — rows for the parameters of a prepared statement, by DoPut.
  *
- * CommandPreparedStatementQuery binds them to the handle, for executions to come. CommandPreparedStatementUpdate
- * runs the statement with them at once; an INSERT of one tuple over many rows becomes one statement that reads
- * them while they come (bulk_insert.h), everything else runs row by row.
+ * CommandPreparedStatementQuery binds them to the handle, for executions to come.
+ * CommandPreparedStatementUpdate runs the statement with them at once; an INSERT of one tuple over many
+ * rows becomes one statement that reads them while they come (bulk_insert.h), everything else runs row by
+ * row.
  *
  * Runs on a worker. Source: FlightSql.proto. SPDX-License-Identifier: Apache-2.0
  */

@@ -29,8 +29,10 @@ def rows_of(*values, type=None):
 def table(server, request):
     name = "p_" + "".join(c if c.isalnum() else "_" for c in request.node.name)
     with server.flight() as client:
-        flight_sql.update(client, f"CREATE OR REPLACE TABLE {name} (i INTEGER PRIMARY KEY, s VARCHAR, d DECIMAL(10,2))")
-        flight_sql.update(client, f"INSERT INTO {name} VALUES (1, 'one', 1.5), (2, 'two', 2.5), (3, NULL, NULL)")
+        flight_sql.update(client, f"CREATE OR REPLACE TABLE {name}"
+                          " (i INTEGER PRIMARY KEY, s VARCHAR, d DECIMAL(10,2))")
+        flight_sql.update(client, f"INSERT INTO {name} VALUES"
+                          " (1, 'one', 1.5), (2, 'two', 2.5), (3, NULL, NULL)")
         yield name
         flight_sql.update(client, f"DROP TABLE IF EXISTS {name}")
 
@@ -80,7 +82,8 @@ def test_adbc_executemany(adbc, table):
         cursor.executemany(f"UPDATE {table} SET s = ? WHERE i = ?", [("x", 100), ("y", 101), ("z", 5)])
         cursor.executemany(f"DELETE FROM {table} WHERE i = ?", [(i,) for i in range(102, 1100)])
         cursor.execute(f"SELECT i, s, d FROM {table} WHERE i >= 100 ORDER BY i")
-        assert cursor.fetchall() == [(100, "x", decimal.Decimal("25.00")), (101, "y", decimal.Decimal("25.25"))]
+        assert cursor.fetchall() == [(100, "x", decimal.Decimal("25.00")),
+                                     (101, "y", decimal.Decimal("25.25"))]
 
 
 def test_adbc_executemany_within_a_transaction(adbc_transaction, table):
@@ -237,7 +240,8 @@ def test_many_rows_are_the_same_as_one_by_one(flight, case):
 
 TYPES = {
     "timestamps": [pa.array([0, 10 ** 9], pa.timestamp(unit)) for unit in ("s", "ms", "us", "ns")],
-    "instants": [pa.array([0, 10 ** 9], pa.timestamp(unit, "Europe/Berlin")) for unit in ("s", "ms", "us", "ns")],
+    "instants": [pa.array([0, 10 ** 9], pa.timestamp(unit, "Europe/Berlin"))
+                 for unit in ("s", "ms", "us", "ns")],
     "times": [pa.array([0, 3600], pa.time32("s")), pa.array([0, 3600], pa.time64("ns"))],
     "dates": [pa.array([0, 1], pa.date32()), pa.array([0, 86400000], pa.date64())],
     "durations": [pa.array([0, 5], pa.duration("s")), pa.array([pa.MonthDayNano([1, 2, 3000])] * 2)],
@@ -282,7 +286,8 @@ def test_the_schema_alone(flight, table):
 def test_returning_with_parameters(flight, table):
     handle, _, _ = flight_sql.prepare(flight, f"INSERT INTO {table} VALUES (?, ?, 0) RETURNING i, s")
     flight_sql.bind(flight, handle, pa.table({"a": [10, 11], "b": ["x", "y"]}))
-    assert flight_sql.execute_prepared(flight, handle).to_pylist() == [{"i": 10, "s": "x"}, {"i": 11, "s": "y"}]
+    assert flight_sql.execute_prepared(flight, handle).to_pylist() == [
+        {"i": 10, "s": "x"}, {"i": 11, "s": "y"}]
 
 
 # --- bound badly --------------------------------------------------------------------------------------
@@ -381,7 +386,8 @@ LATE_SCHEMA, LATE_BATCH = messages_of(rows_of("50", "51"))
 @pytest.mark.parametrize("update", [False, True], ids=["bind", "update"])
 @pytest.mark.parametrize("messages", [
     [BATCH], [SCHEMA, SCHEMA], [SCHEMA, BATCH, SCHEMA], [SCHEMA, BATCH, LATE_BATCH], [SCHEMA, BATCH[:-8]],
-    [SCHEMA, field(1000, b"x" * 64)], [SCHEMA, field(2, b"\xff" * 40)], [SCHEMA, BATCH, BATCH, field(2, b"x")],
+    [SCHEMA, field(1000, b"x" * 64)], [SCHEMA, field(2, b"\xff" * 40)],
+    [SCHEMA, BATCH, BATCH, field(2, b"x")],
     [b"", SCHEMA, BATCH], [SCHEMA[:40]],
 ], ids=lambda messages: ",".join(str(len(message)) for message in messages))
 def test_messages_that_are_no_rows(server, flight, table, update, messages):

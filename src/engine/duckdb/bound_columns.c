@@ -1,9 +1,9 @@
 /*
  * bound_columns.c — the columns of a result that depends on the types of its parameters.
  *
- * What `SELECT ?` returns is known once a value is bound, and what was announced for `SELECT ? + 1` may change
- * with it. The engine tells columns of a prepared statement without values only, so that the statement is
- * run over no rows: SELECT * FROM (<statement>) LIMIT 0, which reads nothing.
+ * What `SELECT ?` returns is known once a value is bound, and what was announced for `SELECT ? + 1` may
+ * change with it. The engine tells columns of a prepared statement without values only, so that the
+ * statement is run over no rows: SELECT * FROM (<statement>) LIMIT 0, which reads nothing.
  *
  * Runs on a worker, when rows are bound. SPDX-License-Identifier: Apache-2.0
  */

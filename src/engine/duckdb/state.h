@@ -399,7 +399,8 @@ struct run {
 /* DuckDB's message about this run as an error of ours. */
 enum status run_error(const struct run *run, const char *message, struct error *error);
 
-/* Where the engine's work for a run begins and ends: between them it gets the task threads once it has lasted. */
+/* Where the engine's work for a run begins and ends: between them it gets the task threads once it has
+ * lasted. */
 void run_begin_work(struct run *run);
 void run_end_work(struct run *run);
 /* Drives a pending result to its end (or first rows), sleeping when there is nothing to do here. */

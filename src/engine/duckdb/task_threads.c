@@ -1,15 +1,16 @@
 /*
  * task_threads.c — helps statements that last longer than a moment, and leaves the others alone.
  *
- * The engine would wake its own threads for every task of every statement: for one that takes 20 us the switches of
- * threads, and what the threads then do to one another's memory, cost more than it does. So the engine has none of
- * its own (external_threads); a statement runs on its query thread, and once that has taken a while (run_stream.c)
- * it wants these threads, which then serve the tasks of all statements until nobody wants them.
+ * The engine would wake its own threads for every task of every statement: for one that takes 20 us the
+ * switches of threads, and what the threads then do to one another's memory, cost more than it does. So
+ * the engine has none of its own (external_threads); a statement runs on its query thread, and once that
+ * has taken a while (run_stream.c) it wants these threads, which then serve the tasks of all statements
+ * until nobody wants them.
  *
  *      idle --want (the first)--> a turn: all serve --give back (the last)--> each leaves at its next task
  *
- * The engine wakes who waits for a task only when there is one, or when the turn is finished; a wake-up may go to a
- * thread of a later turn. So what is left of a turn is woken again at the end.
+ * The engine wakes who waits for a task only when there is one, or when the turn is finished; a wake-up
+ * may go to a thread of a later turn. So what is left of a turn is woken again at the end.
  *
  * Owns the threads and the turns. Source: DuckDB 1.5 C API, task states. SPDX-License-Identifier: Apache-2.0
  */

@@ -10,8 +10,8 @@
 
 struct task_threads;
 
-/* Starts `count` threads that serve the tasks of a database opened with so many external_threads and one more.
- * With 0 *out_threads is NULL, which all functions take. */
+/* Starts `count` threads that serve the tasks of a database opened with so many external_threads and one
+ * more. With 0 *out_threads is NULL, which all functions take. */
 MUST_CHECK enum status task_threads_create(duckdb_database database, unsigned count,
                                            struct task_threads **out_threads, struct error *error);
 /* Nothing may run; before the database is closed. */

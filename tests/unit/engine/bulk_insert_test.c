@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -58,8 +59,7 @@ static void test_what_is_written(void **state)
         char text[1000];
         char expected[1000];
         assert_true(write(cases[i].sql, cases[i].names, 2, text, sizeof(text)));
-        strcpy(expected, cases[i].written);
-        strcat(expected, SOURCE);
+        snprintf(expected, sizeof(expected), "%s" SOURCE, cases[i].written);
         assert_string_equal(text, expected);
     }
     (void)state;
