@@ -102,8 +102,8 @@ void dataset_drop(struct dataset *dataset);
 /* Has the batches of an open result dealt out to `count` readers in turns (dataset_reader_deal): a
  * transient one then waits until each of them came. At most once, before there is a reader. */
 #define DATASET_STRIPES_MAX 64
-/* Batches in a row that are one reader's: in turns of single ones all readers are busy at once with little each,
- * which costs them a fifth more. Stripe i begins with batch i * DATASET_STRIPE_BATCHES. */
+/* Batches in a row that are one reader's: in turns of single ones all readers are busy at once with
+ * little each, which costs them a fifth more. Stripe i begins with batch i * DATASET_STRIPE_BATCHES. */
 #define DATASET_STRIPE_BATCHES 4
 void dataset_divide(struct dataset *dataset, size_t count);
 struct dataset *dataset_ref(struct dataset *dataset);
