@@ -1,9 +1,9 @@
 /*
  * option_table.h — every option that a client may set for its session, and for a call as `volley-<name>`.
  *
- * The first of them are the engine session's (enum engine_session_setting): `catalog`, `schema`, `time-zone`; they
- * are set, not carried by calls. The others are texts that the calls of the session
- * have unless their metadata says otherwise.
+ * The first of them are the engine session's (enum engine_session_setting): `catalog`, `schema`,
+ * `time-zone`; they are set, not carried by calls. The others are texts that the calls of the session have
+ * unless their metadata says otherwise.
  *
  * Threads: any; constant. Source: design section 8. SPDX-License-Identifier: Apache-2.0
  */

@@ -37,13 +37,14 @@ void sessions_destroy(struct sessions *sessions);
 CLEANUP_FUNCTION(struct sessions *, sessions_destroy)
 /* The connection is gone: its anonymous session goes with the next sweep. Never blocks; for loops. */
 void sessions_disconnect(struct sessions *sessions, uint64_t connection_id);
-/* Closes idle sessions and those of lost connections, and rolls forgotten transactions back; to be called every
- * second or so. */
+/* Closes idle sessions and those of lost connections, and rolls forgotten transactions back; to be called
+ * every second or so. */
 void sessions_sweep(struct sessions *sessions);
 
 /* The session of a call, one reference. What the client needs to come back to it, a bearer or a cookie, is
  * added to the response's headers. UNAUTHENTICATED for an unknown or expired bearer and for malformed
- * credentials; NOT_FOUND for such a cookie, which is taken back; RESOURCE_EXHAUSTED when there are too many. */
+ * credentials; NOT_FOUND for such a cookie, which is taken back; RESOURCE_EXHAUSTED when there are too
+ * many. */
 MUST_CHECK enum status sessions_resolve(struct sessions *sessions, struct grpc_call *call,
                                         struct session **out_session, struct error *error);
 /* The same for Handshake, whose Basic credentials always make a new session. */
@@ -59,8 +60,8 @@ void sessions_take_cookie_back(struct grpc_call *call);
 MUST_CHECK enum status sessions_log_in(struct sessions *sessions, struct grpc_call *call,
                                        struct str user, struct session **out_session,
                                        struct error *error);
-/* Takes the session out of the table, rolls back its transaction and has its temporary objects go. False while
- * a statement still runs in it: that is then done when it ends. Blocks shortly. */
+/* Takes the session out of the table, rolls back its transaction and has its temporary objects go. False
+ * while a statement still runs in it: that is then done when it ends. Blocks shortly. */
 bool sessions_close(struct sessions *sessions, struct session *session);
 
 struct session *session_ref(struct session *session);

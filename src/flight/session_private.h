@@ -73,9 +73,10 @@ struct session *session_create(const struct sessions *sessions, const char *kind
                                struct str peer);
 
 /* session_table.c */
-/* Enters a session under a new token as one that is used on that connection (0: on none). By name: it is that of the
- * user's calls there, unless another thread entered one meanwhile: then that one is returned and ours is
- * dropped. Takes the reference over; returns one for the caller. RESOURCE_EXHAUSTED when there are too many. */
+/* Enters a session under a new token as one that is used on that connection (0: on none). By name: it is
+ * that of the user's calls there, unless another thread entered one meanwhile: then that one is returned
+ * and ours is dropped. Takes the reference over; returns one for the caller. RESOURCE_EXHAUSTED when there
+ * are too many. */
 MUST_CHECK enum status sessions_enter(struct sessions *sessions, struct session *session,
                                       uint64_t connection_id, bool is_by_name,
                                       struct session **out_session, struct error *error);

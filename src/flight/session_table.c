@@ -2,11 +2,12 @@
  * session_table.c — who has which session, and which are over.
  *
  * Sessions are found by token, which is a bearer or the value of a cookie, or by connection and user name.
- * They end by sessions_close, unused for too long, or some time after their last connection was lost; one that
- * nobody can come back to ends with its connection, one with a bearer outlives it unless it is in a transaction.
+ * They end by sessions_close, unused for too long, or some time after their last connection was lost; one
+ * that nobody can come back to ends with its connection, one with a bearer outlives it unless it is in a
+ * transaction.
  *
- * The lists (session_private.h) have the sessions in the order in which they may go, so that the sweep and a
- * new session that needs room look at their fronts only. What they find there held, by a call or an open
+ * The lists (session_private.h) have the sessions in the order in which they may go, so that the sweep and
+ * a new session that needs room look at their fronts only. What they find there held, by a call or an open
  * transaction, waits in `held` for its next use or the next sweep: no session is passed over twice.
  *
  * Threads: any; one lock. Owns: sessions until they leave the table. SPDX-License-Identifier: Apache-2.0
@@ -315,7 +316,8 @@ enum status sessions_enter(struct sessions *sessions, struct session *session,
     return status;
 }
 
-/* The client keeps the token. One that was an orphan goes on with the connection on which its client came back. */
+/* The client keeps the token. One that was an orphan goes on with the connection on which its client came
+ * back. */
 static void note_named(struct sessions *sessions, struct session *session, uint64_t connection_id)
 {
     bool was_orphan = atomic_exchange(&session->is_orphan, false);

@@ -1,9 +1,8 @@
 /*
  * session_test.c — who may be closed for a new session, and what a sweep takes.
  *
- * The engine's sessions and the calls' headers are stood in for here, so that a test says which session is in a
- * transaction and sees what a client is told.
- * SPDX-License-Identifier: Apache-2.0
+ * The engine's sessions and the calls' headers are stood in for here, so that a test says which session is
+ * in a transaction and sees what a client is told. SPDX-License-Identifier: Apache-2.0
  */
 #include <setjmp.h>
 #include <stdarg.h>
