@@ -82,6 +82,31 @@ static const struct command commands[] = {
         .run = cli_put,
     },
     {
+        .name = "load",
+        .synopsis = "FILE... TABLE [flags]",
+        .summary = "load files or standard input into a table",
+        .help =
+            "Arrow files and streams are told by their content, Parquet, CSV, JSON and NDJSON by\n"
+            "their names or --format; FILE - is standard input. All files are one statement: they\n"
+            "are in the table as a whole or not at all. Columns go to those of their names.\n"
+            "\n"
+            "  --mode MODE         create-append (make or append), create, append or replace\n"
+            "                      [create-append]\n"
+            "  --schema S --catalog C\n"
+            "                      where the table is; TABLE may also be S.TABLE or C.S.TABLE\n"
+            "  -f, --format FORMAT arrow, parquet, csv, json or ndjson\n"
+            "  -q, --quiet         neither progress nor the summary\n"
+            "  --server URL --tls-ca FILE --tls-cert FILE --tls-key FILE --tls-insecure\n"
+            "                      as for volley sql\n"
+            "\n"
+            "Ctrl-C leaves nothing on the server.\n"
+            "\n"
+            "  volley load trips.parquet trips\n"
+            "  volley load --mode replace january.arrow february.arrow main.trips\n"
+            "  generate-rows | volley load --format ndjson - events\n",
+        .run = cli_load,
+    },
+    {
         .name = "get",
         .synopsis = "NAME [-o FILE] [flags]",
         .summary = "write a dataset or result to a file, a pipe or the terminal",

@@ -38,6 +38,7 @@ void cli_serve_help(void);
 enum exit_code cli_sql(char *const *arguments, size_t count);
 enum exit_code cli_bench(char *const *arguments, size_t count);
 enum exit_code cli_put(char *const *arguments, size_t count);
+enum exit_code cli_load(char *const *arguments, size_t count);
 enum exit_code cli_get(char *const *arguments, size_t count);
 enum exit_code cli_list(char *const *arguments, size_t count);
 enum exit_code cli_drop(char *const *arguments, size_t count);

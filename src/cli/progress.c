@@ -146,18 +146,23 @@ void progress_say(struct progress *progress, const char *format, ...)
     va_end(arguments);
 }
 
-void progress_end(struct progress *progress, const struct progress_state *state)
+void progress_summarize(const struct progress *progress, const struct progress_state *state,
+                        FILE *stream)
 {
-    progress_clear(progress);
-    if (!progress->is_shown)
-        return;
     double seconds = (double)(clock_now_ns() - progress->start_ns) / (double)NANOSECONDS_PER_SECOND;
     char rows[AMOUNT_TEXT_SIZE];
     char bytes[AMOUNT_TEXT_SIZE];
     char rate[AMOUNT_TEXT_SIZE];
     (void)fprintf(
-        stderr, "%.*s: %s row%s, %s in %.1f s, %s/s\n", STR_ARGS(progress->name),
+        stream, "%.*s: %s row%s, %s in %.1f s, %s/s\n", STR_ARGS(progress->name),
         amount_of_count(state->rows, rows), state->rows == 1 ? "" : "s",
         amount_of_bytes(state->bytes, bytes), seconds,
         amount_of_bytes((uint64_t)((double)state->bytes / (seconds > 0 ? seconds : 1)), rate));
+}
+
+void progress_end(struct progress *progress, const struct progress_state *state)
+{
+    progress_clear(progress);
+    if (progress->is_shown)
+        progress_summarize(progress, state, stderr);
 }

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/error.h"
 #include "base/str.h"
@@ -42,5 +43,8 @@ void progress_draw(struct progress *progress, const struct progress_state *state
 void progress_clear(struct progress *progress);
 /* A line of its own, also where no progress is shown. */
 void progress_say(struct progress *progress, const char *format, ...) PRINTF_LIKE(2, 3);
-/* Takes the line away and tells what was done: "trips: 10,000 rows, 1.0 GiB in 3.1 s, 330.0 MiB/s". */
+/* What was done, as a line: "trips: 10,000 rows, 1.0 GiB in 3.1 s, 330.0 MiB/s". */
+void progress_summarize(const struct progress *progress, const struct progress_state *state,
+                        FILE *stream);
+/* Takes the line away and, where progress is shown, tells what was done. */
 void progress_end(struct progress *progress, const struct progress_state *state);

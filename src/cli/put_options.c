@@ -17,9 +17,9 @@
 const char *const put_mode_names[] = {"upsert", "create", "append", "replace", NULL};
 static const char *const durability_names[] = {"memory", "process", "disk", NULL};
 /* By the values of enum input_format, and two that are Arrow as well. */
-static const char *const format_names[] = {"arrow",  "parquet",      "csv",        "json",
-                                           "ndjson", "arrow-stream", "arrow-file", NULL};
-enum { ARROW_STREAM = 5, ARROW_FILE = 6, NOT_GIVEN = 7 };
+const char *const put_format_names[] = {"arrow",  "parquet",      "csv",        "json",
+                                        "ndjson", "arrow-stream", "arrow-file", NULL};
+enum { ARROW_STREAM = 5, ARROW_FILE = 6, NOT_GIVEN = PUT_FORMAT_NOT_GIVEN };
 
 static bool is_file(const char *name)
 {
@@ -39,6 +39,19 @@ static bool looks_like_file(const char *name)
     return false;
 }
 
+bool put_word_is_file(const char *word)
+{
+    return looks_like_file(word) && is_file(word);
+}
+
+bool put_reads_standard_input_once(const char *const *files, size_t count)
+{
+    size_t standard_inputs = 0;
+    for (size_t i = 0; i < count; i++)
+        standard_inputs += str_equal(str_of(files[i]), STR("-"));
+    return standard_inputs <= 1;
+}
+
 static enum status divide_words(struct put_options *options, const struct positionals *words,
                                 bool is_new, struct error *error)
 {
@@ -50,21 +63,18 @@ static enum status divide_words(struct put_options *options, const struct positi
     if (words->count > 1 && !is_new) {
         const char *last = words->items[--options->file_count];
         options->name = str_of(last);
-        if (looks_like_file(last) && is_file(last))
+        if (put_word_is_file(last))
             return error_set(error, STATUS_INVALID_ARGUMENT,
                              "the last word is the dataset's NAME, but %s is a file; give a name, "
                              "or --new for an id of the server's",
                              last);
     }
-    size_t standard_inputs = 0;
-    for (size_t i = 0; i < options->file_count; i++)
-        standard_inputs += str_equal(str_of(options->files[i]), STR("-"));
-    if (standard_inputs > 1)
+    if (!put_reads_standard_input_once(options->files, options->file_count))
         return error_set(error, STATUS_INVALID_ARGUMENT, "standard input can be put once");
     return STATUS_OK;
 }
 
-static enum input_format format_of_choice(unsigned choice)
+enum input_format put_format_of_choice(unsigned choice)
 {
     if (choice == ARROW_STREAM || choice == ARROW_FILE)
         return INPUT_ARROW;
@@ -91,7 +101,7 @@ enum status put_options_read(struct put_options *options, struct arena *arena,
          .letter = "f",
          .kind = OPTION_CHOICE,
          .target = &format,
-         .choices = format_names},
+         .choices = put_format_names},
         {.name = "new", .kind = OPTION_SWITCH, .target = &is_new},
         {.name = "unfinished", .kind = OPTION_SWITCH, .target = &options->is_unfinished},
         {.name = "retries", .kind = OPTION_NUMBER, .target = &options->retries, .max = 1000},
@@ -103,6 +113,6 @@ enum status put_options_read(struct put_options *options, struct arena *arena,
     options->mode = (enum put_mode)mode;
     options->durability =
         durability == NOT_GIVEN ? STR_EMPTY : str_of(durability_names[durability]);
-    options->format = format_of_choice(format);
+    options->format = put_format_of_choice(format);
     return divide_words(options, &words, is_new, error);
 }

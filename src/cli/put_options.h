@@ -26,6 +26,14 @@ struct put_options {
     bool quiet;
 };
 
+/* For `--format`: a choice, and what it means. */
+extern const char *const put_format_names[];
+#define PUT_FORMAT_NOT_GIVEN 7
+enum input_format put_format_of_choice(unsigned choice);
+/* Whether a word where a name belongs is a file that is there: "report.parquet". */
+bool put_word_is_file(const char *word);
+bool put_reads_standard_input_once(const char *const *files, size_t count);
+
 /* Reads the arguments. INVALID_ARGUMENT telling what would be right. */
 MUST_CHECK enum status put_options_read(struct put_options *options, struct arena *arena,
                                         char *const *arguments, size_t count, struct error *error);

@@ -72,8 +72,12 @@ static enum status make_descriptor(const struct put_options *options, struct are
 
 static enum status send_schema(struct sending *sending, struct error *error)
 {
-    Flight__FlightDescriptor *descriptor;
-    TRY(make_descriptor(sending->stream->options, &sending->stream->arena, &descriptor, error));
+    const Flight__FlightDescriptor *descriptor = sending->stream->descriptor;
+    Flight__FlightDescriptor *made = NULL;
+    if (!descriptor) {
+        TRY(make_descriptor(sending->stream->options, &sending->stream->arena, &made, error));
+        descriptor = made;
+    }
     CLEANUP(slice_finish) struct slice packed = proto_pack(descriptor);
     CLEANUP(slices_finish) struct slices message;
     slices_init(&message);

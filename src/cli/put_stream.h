@@ -12,11 +12,12 @@
 
 struct put_stream {
     const struct put_options *options;
+    const Flight__FlightDescriptor *descriptor; /* NULL: of the options' name */
     struct input_set *inputs;
     struct progress *progress;
     struct progress_state state;
     bool is_sent;  /* all of it: what became of it is the server's to tell */
-    struct str id; /* what the server answered; in the arena */
+    struct str id; /* what the server answered with last; in the arena */
     struct arena arena;
 };
 
