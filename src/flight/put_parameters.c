@@ -92,8 +92,14 @@ static enum status take_batch(struct flight_call *call, struct arrow_batch *batc
     struct put_parameters *parameters = call->parameters;
     if (!parameters->rows)
         return stream_batch(call, batch, error);
-    TRY(parameter_rows_add(parameters->rows, batch, error));
-    return parameters->rows->bytes > COLLECTED_BYTES_MAX ? decide(call, error) : STATUS_OK;
+    return parameter_rows_add(parameters->rows, batch, error);
+}
+
+/* With the message behind those that were too many, which is not quick: deciding blocks. */
+static enum status decide_in_time(struct flight_call *call, struct error *error)
+{
+    const struct parameter_rows *rows = call->parameters->rows;
+    return rows && rows->bytes > COLLECTED_BYTES_MAX ? decide(call, error) : STATUS_OK;
 }
 
 enum status put_parameters_receive(struct flight_call *call, const struct flight_data *message,
@@ -103,6 +109,7 @@ enum status put_parameters_receive(struct flight_call *call, const struct flight
     struct arrow_batch *batch = NULL;
     if (call->answered)
         return STATUS_OK;
+    TRY(decide_in_time(call, error));
     if (message->data_header.len > 0)
         TRY(ipc_decode(parameters->decoder, message->data_header, message->data_body, &batch,
                        error));
