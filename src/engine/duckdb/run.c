@@ -193,6 +193,16 @@ static enum status check_control(struct engine_statement *statement, const struc
     return session_apply(statement, part, statement_number_error(statement, part, error), error);
 }
 
+/* A part that went well. */
+static void note_change(struct engine_statement *statement, const struct part *part)
+{
+    bool is_setting = part->sets_path || part->sets_zone;
+    if (part->class == PART_BEGIN || part->class == PART_END)
+        statement->has_changed = false;
+    else if (part->class != PART_QUERY && !is_setting)
+        statement->has_changed = true;
+}
+
 static bool transaction_is_given_up(struct connection *connection)
 {
     struct error error = ERROR_NONE;
@@ -200,11 +210,12 @@ static bool transaction_is_given_up(struct connection *connection)
            strstr(error.message, "ransaction is aborted");
 }
 
-/* After a failure inside a client's transaction: some leave it usable. */
+/* After a failure inside a client's transaction: some leave it usable, as long as nothing was done that only
+ * the end of the transaction takes back. */
 static void note_failed_transaction(struct engine_statement *statement, const struct error *error)
 {
     if (!atomic_load(&statement->session->in_transaction) ||
-        !transaction_is_given_up(statement->connection))
+        (!statement->has_changed && !transaction_is_given_up(statement->connection)))
         return;
     struct error failure = *error;
     error_set(&failure, error->status, "a statement of it failed: %s", error->message);
@@ -227,6 +238,8 @@ static enum status run_predecessor(struct engine_statement *statement, const str
     duckdb_destroy_prepare(&prepared);
     if (status != STATUS_OK)
         (void)statement_number_error(statement, part, error);
+    else
+        note_change(statement, part);
     if (step->is_last)
         return session_apply(statement, part, status, error);
     atomic_store(&statement->connection->is_spent, true);
@@ -257,6 +270,7 @@ static enum status run_predecessors(struct engine_statement *statement, struct e
 
 struct row_run {
     struct run *run;
+    const struct part *part;
     int64_t changed;
 };
 
@@ -265,6 +279,7 @@ static enum status run_row(void *context, struct error *error)
     struct row_run *rows = context;
     TRY(check_not_interrupted(rows->run->statement, error));
     TRY(run_stream(rows->run, rows->run->statement->prepared, error));
+    note_change(rows->run->statement, rows->part);
     rows->changed += rows->run->changed > 0 ? rows->run->changed : 0;
     return STATUS_OK;
 }
@@ -273,7 +288,8 @@ static enum status run_row(void *context, struct error *error)
 static enum status run_rows(struct run *run, struct error *error)
 {
     struct engine_statement *statement = run->statement;
-    struct row_run rows = {.run = run};
+    const struct part *part = &statement->parts.items[statement->parts.count - 1];
+    struct row_run rows = {.run = run, .part = part};
     const struct row_visit visit = {
         .prepared = statement->prepared, .rows_max = INT64_MAX, .row = run_row, .context = &rows};
     TRY(bound_rows_visit(statement, &visit, error));
@@ -390,6 +406,7 @@ static enum status leave(struct engine_statement *statement, enum status status,
         note_failed_transaction(statement, error);
     }
     statement->began = false;
+    statement->has_changed = false;
     if (statement->is_deferred) /* another run has other plans */
         statement_forget(statement);
     connection_leave(statement->connection);

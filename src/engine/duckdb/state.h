@@ -292,6 +292,7 @@ struct engine_statement {
     struct result_plan plan;
     bool owns_transaction; /* opened by us around several statements, still open */
     bool began;            /* the text opened one itself, still open */
+    bool has_changed;      /* a part of what it does was done, in a transaction that it may not end */
     bool is_own;           /* engine_prepare_own: not to be found in the cache */
     bool is_advanced;      /* what stands before the last statement has run; the connection is entered */
     bool has_run;          /* to its end */

@@ -241,6 +241,25 @@ static void test_a_row_that_fails_takes_all_back(void **state)
     test_execute(test, "ROLLBACK");
 }
 
+/* There is no other way to take back what the rows before did. */
+static void test_a_row_that_fails_takes_a_clients_transaction_with_it(void **state)
+{
+    static const char too_large[] = "SELECT list(i) FROM range(1000001) q(i)";
+    struct test_engine *test = *state;
+    CLEANUP(buf_finish) struct buf rows;
+    buf_init(&rows, 1000);
+    buf_printf(&rows, "SELECT [-1] UNION ALL (%s) ORDER BY 1", too_large);
+    buf_append_byte(&rows, '\0');
+    const char *one_by_one = "INSERT INTO t(i) SELECT 1000 + len(?::BIGINT[])";
+    test_execute(test, "BEGIN");
+    test_bound_fails(test, one_by_one, too_large, STATUS_INVALID_ARGUMENT, "1,000,000");
+    test_rows(test, "SELECT count(*) FROM t WHERE i > 1000",
+              "0"); /* nothing was done: it goes on */
+    test_bound_fails(test, one_by_one, (char *)rows.ptr, STATUS_INVALID_ARGUMENT, "row 2");
+    test_fails(test, "COMMIT", STATUS_FAILED_PRECONDITION, "nothing was committed");
+    test_rows(test, "SELECT count(*) FROM t WHERE i > 1000", "0");
+}
+
 static void test_rows_of_returning(void **state)
 {
     test_bound_rows(*state, "INSERT INTO t VALUES (?, ?, 0) RETURNING i, s",
@@ -300,6 +319,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_results_come_one_after_the_other, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_counts_are_added, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_row_that_fails_takes_all_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_row_that_fails_takes_a_clients_transaction_with_it,
+                                        set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rows_of_returning, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_is_bound_can_be_bound_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_definition_between_is_seen, set_up, tear_down),

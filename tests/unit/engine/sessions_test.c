@@ -467,6 +467,12 @@ static void test_given_up_transactions(void **state)
     test_rows(&engine, "SELECT count(*) FROM given_up", "1");
     test_fails(&engine, "COMMIT", STATUS_FAILED_PRECONDITION, "no transaction is active");
 
+    test_execute(&engine, "BEGIN");
+    test_fails(&engine, "INSERT INTO given_up VALUES (3); DROP TABLE nowhere; SELECT 1",
+               STATUS_NOT_FOUND, "statement 2 of 3");
+    test_fails(&engine, "COMMIT", STATUS_FAILED_PRECONDITION, "nothing was committed");
+    test_rows(&engine, "SELECT count(*) FROM given_up", "1");
+
     test_execute(&engine, "BEGIN; INSERT INTO given_up VALUES (2)");
     test_fails(&engine, "INSERT INTO given_up VALUES (1)", STATUS_ALREADY_EXISTS, "Duplicate key");
     test_execute(&engine, "ROLLBACK");
