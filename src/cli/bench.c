@@ -75,6 +75,7 @@ static enum status open_pool(const struct bench_options *options, struct grpc_po
     *out_pool = grpc_pool_create(&(struct grpc_pool_options){
         .client = {.server = options_server_url(&options->server),
                    .tls = tls,
+                   .authorization = options->server.authorization,
                    .user_agent = STR("volley/" VOLLEY_VERSION)},
     });
     return STATUS_OK;
@@ -236,8 +237,10 @@ static enum exit_code run_bench(struct bench_options *options)
 enum exit_code cli_bench(char *const *arguments, size_t count)
 {
     struct bench_options options = {.connections = 1, .duration_ms = 5000};
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
     const struct option table[] = {
-        SERVER_OPTIONS(&options.server),
+        SERVER_OPTIONS(&options.server, &arena),
         {.name = "connections",
          .letter = "c",
          .kind = OPTION_NUMBER,

@@ -13,6 +13,7 @@ enum status cli_connect(const struct server_options *options, struct grpc_client
     const struct grpc_client_options client_options = {
         .server = options_server_url(options),
         .tls = tls,
+        .authorization = options->authorization,
         .user_agent = STR("volley/" VOLLEY_VERSION),
     };
     return grpc_client_connect(&client_options, out_client, error);

@@ -75,12 +75,12 @@ static enum exit_code drop(const struct drop_options *options, const struct posi
 enum exit_code cli_drop(char *const *arguments, size_t count)
 {
     struct drop_options options = {0};
-    const struct option table[] = {
-        SERVER_OPTIONS(&options.server),
-        {.name = "ttl", .kind = OPTION_TEXT, .target = &options.ttl},
-    };
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
+    const struct option table[] = {
+        SERVER_OPTIONS(&options.server, &arena),
+        {.name = "ttl", .kind = OPTION_TEXT, .target = &options.ttl},
+    };
     struct positionals names = {
         .items = ARENA_NEW_ARRAY(&arena, const char *, count + 1),
         .capacity = count,

@@ -170,7 +170,7 @@ enum status get_options_read(struct get_options *options, struct arena *arena,
     unsigned format = NOT_GIVEN;
     *options = (struct get_options){.limit = UINT64_MAX, .parallel = 1, .retries = RETRIES_DEFAULT};
     const struct option table[] = {
-        SERVER_OPTIONS(&options->server),
+        SERVER_OPTIONS(&options->server, arena),
         {.name = "output", .letter = "o", .kind = OPTION_TEXT, .target = &options->file},
         {.name = "format",
          .letter = "f",

@@ -26,6 +26,7 @@ enum status http_exchange_open(struct http_exchange *exchange, const struct serv
     struct http_url url;
     TRY(options_tls(server, &tls, error));
     TRY(http_url_parse(&exchange->arena, options_server_url(server), &url, error));
+    exchange->authorization = arena_copy(&exchange->arena, server->authorization);
     const struct http_client_options options = {.address = url.address, .tls = tls};
     return http_client_connect(&options, &exchange->client, error);
 }

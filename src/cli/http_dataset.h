@@ -13,6 +13,7 @@ struct http_exchange {
     struct arena arena;
     struct http_client *client;
     struct http_client_request *request;
+    struct str authorization; /* header of the request; empty: none */
 };
 
 /* Connects. */

@@ -72,12 +72,17 @@ static enum status start(struct http_exchange *exchange, const struct get_option
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "--rows -COUNT and --limit cannot be had together as Parquet");
     TRY(make_url(exchange, options, is_suffix, &url, error));
-    const struct http_header range = {
-        .name = STR("range"),
-        .value = arena_printf(&exchange->arena, "rows=%.*s", STR_ARGS(options->rows_text)),
-    };
-    return http_client_start(exchange->client, STR("GET"), url, &range, is_suffix ? 1 : 0, true,
-                             CLOCK_NEVER, &exchange->request, error);
+    struct http_header headers[2];
+    size_t count = 0;
+    if (exchange->authorization.len > 0)
+        headers[count++] = (struct http_header){STR("authorization"), exchange->authorization};
+    if (is_suffix)
+        headers[count++] = (struct http_header){
+            STR("range"),
+            arena_printf(&exchange->arena, "rows=%.*s", STR_ARGS(options->rows_text)),
+        };
+    return http_client_start(exchange->client, STR("GET"), url, headers, count, true, CLOCK_NEVER,
+                             &exchange->request, error);
 }
 
 /* --- the answer ----------------------------------------------------------------------------------- */

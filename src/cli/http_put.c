@@ -11,7 +11,7 @@
 #include "cli/http_dataset.h"
 
 #define READ_BYTES ((size_t)1 << 20)
-#define HEADERS_MAX 4
+#define HEADERS_MAX 5
 
 static struct str media_type(enum input_format format)
 {
@@ -39,6 +39,8 @@ static enum status start(struct http_put *put, struct http_exchange *exchange,
         headers[count++] = (struct http_header){STR("volley-ttl"), options->ttl};
     if (options->durability.len > 0)
         headers[count++] = (struct http_header){STR("volley-durability"), options->durability};
+    if (exchange->authorization.len > 0)
+        headers[count++] = (struct http_header){STR("authorization"), exchange->authorization};
     bool makes_anew = mode == PUT_CREATE || mode == PUT_REPLACE;
     return http_client_start(exchange->client, makes_anew ? STR("PUT") : STR("POST"),
                              http_exchange_url(exchange, name), headers, count, false, CLOCK_NEVER,

@@ -20,7 +20,6 @@
 #define PATH_SIZE 256
 #define TIMEOUT_NS (10 * NANOSECONDS_PER_SECOND)
 
-/* "grpc://host:port" as the address that http takes. */
 /* The answer's "detail", or what the status alone says. */
 static void explain(unsigned status, struct str body, struct str id, struct error *error)
 {
@@ -61,13 +60,16 @@ static enum status connect_to(const struct server_options *server, struct http_c
     return http_client_connect(&options, out_client, error);
 }
 
-static enum status kill_statement(struct http_client *client, struct str id, struct error *error)
+static enum status kill_statement(struct http_client *client, const struct server_options *server,
+                                  struct str id, struct error *error)
 {
     char path[PATH_SIZE];
     (void)snprintf(path, sizeof(path), "/v1/queries/%.*s", STR_ARGS(id));
     CLEANUP(http_client_finish) struct http_client_request *request = NULL;
-    TRY(http_client_start(client, STR("DELETE"), str_of(path), NULL, 0, true,
-                          clock_now_ns() + TIMEOUT_NS, &request, error));
+    const struct http_header header = {STR("authorization"), server->authorization};
+    TRY(http_client_start(client, STR("DELETE"), str_of(path), &header,
+                          header.value.len > 0 ? 1 : 0, true, clock_now_ns() + TIMEOUT_NS, &request,
+                          error));
     CLEANUP(slices_finish) struct slices body;
     slices_init(&body);
     unsigned status = 0;
@@ -93,7 +95,9 @@ static bool is_id(struct str id)
 enum exit_code cli_kill(char *const *arguments, size_t count)
 {
     struct server_options server = {0};
-    const struct option table[] = {SERVER_OPTIONS(&server)};
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    const struct option table[] = {SERVER_OPTIONS(&server, &arena)};
     const char *id_text = "";
     struct positionals ids = {.items = &id_text, .capacity = 1};
     struct error error = ERROR_NONE;
@@ -107,7 +111,7 @@ enum exit_code cli_kill(char *const *arguments, size_t count)
     CLEANUP(http_client_close) struct http_client *client = NULL;
     if (connect_to(&server, &client, &error) != STATUS_OK)
         return cli_fail(cli_connect_exit(&error), &error);
-    enum status status = kill_statement(client, id, &error);
+    enum status status = kill_statement(client, &server, id, &error);
     if (status != STATUS_OK)
         return cli_fail(status == STATUS_UNAVAILABLE ? CLI_UNREACHABLE : CLI_FAILED, &error);
     (void)printf("killed %.*s\n", STR_ARGS(id));

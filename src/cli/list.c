@@ -158,8 +158,10 @@ static enum exit_code list(const struct list_options *options, struct str prefix
 enum exit_code cli_list(char *const *arguments, size_t count)
 {
     struct list_options options = {0};
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
     const struct option table[] = {
-        SERVER_OPTIONS(&options.server),
+        SERVER_OPTIONS(&options.server, &arena),
         {.name = "format",
          .letter = "f",
          .kind = OPTION_CHOICE,

@@ -96,7 +96,7 @@ enum status load_options_read(struct load_options *options, struct arena *arena,
     unsigned format = PUT_FORMAT_NOT_GIVEN;
     *options = (struct load_options){0};
     const struct option table[] = {
-        SERVER_OPTIONS(&options->put.server),
+        SERVER_OPTIONS(&options->put.server, arena),
         {.name = "mode", .kind = OPTION_CHOICE, .target = &mode, .choices = mode_names},
         {.name = "schema", .kind = OPTION_TEXT, .target = &options->target.schema},
         {.name = "catalog", .kind = OPTION_TEXT, .target = &options->target.catalog},

@@ -13,8 +13,6 @@
 #include "settings/flags.h"
 #include "settings/value.h"
 
-#include <stdlib.h>
-
 #define ALLOWED_TEXT_MAX 512
 
 static const struct option *find_option(const struct option *options, size_t count, struct str name)
@@ -105,6 +103,10 @@ static enum status read_option(const struct option *option, struct flags *flags,
         return read_choice(option, flag, error);
     if (option->kind == OPTION_LIST)
         return add_to_list(option, flag, error);
+    if (option->kind == OPTION_SERVER) {
+        ((struct server_options *)option->target)->url = flag->value;
+        return STATUS_OK;
+    }
     if (option->kind != OPTION_TEXT)
         return read_number(option, flag, error);
     *(struct str *)option->target = flag->value;
@@ -136,15 +138,17 @@ enum status options_read(const struct option *options, size_t option_count, char
             return refuse_unknown(options, option_count, &flag, error);
         TRY(read_option(option, &flags, &flag, error));
     }
+    for (size_t i = 0; i < option_count; i++) {
+        if (options[i].kind == OPTION_SERVER)
+            TRY(server_options_resolve((struct server_options *)options[i].target, options[i].arena,
+                                       error));
+    }
     return STATUS_OK;
 }
 
 struct str options_server_url(const struct server_options *options)
 {
-    if (options->url.len > 0)
-        return options->url;
-    struct str variable = str_of(getenv("VOLLEY_SERVER"));
-    return variable.len > 0 ? variable : STR("grpc://127.0.0.1:50052");
+    return options->url.len > 0 ? options->url : STR("grpc://127.0.0.1:50052");
 }
 
 /* Arguments end with a NUL, and so do texts that end where their argument does. */

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/cleanup.h"
+#include "base/arena.h"
 #include "base/str.h"
 #include "tls/context.h"
 
@@ -19,6 +19,7 @@ enum option_kind {
     OPTION_NUMBER,   /* uint64_t, min to max */
     OPTION_DURATION, /* uint64_t, milliseconds, min to max */
     OPTION_CHOICE,   /* unsigned: index into choices */
+    OPTION_SERVER,   /* struct server_options: its url, or a name, which is looked up at the end */
 };
 
 struct option {
@@ -28,6 +29,7 @@ struct option {
     void *target;
     uint64_t min, max;
     const char *const *choices; /* ends with NULL */
+    struct arena *arena;        /* of OPTION_SERVER: what the texts of a profile live in */
 };
 
 /* What is no flag, in order; at most `capacity` of them. */
@@ -45,15 +47,16 @@ MUST_CHECK enum status options_read(const struct option *options, size_t option_
 
 /* The server that a command talks to, and what makes both sides trust each other. */
 struct server_options {
-    struct str url;              /* empty: $VOLLEY_SERVER, else grpc://127.0.0.1:50052 */
+    struct str url;              /* or the name of a profile; empty: grpc://127.0.0.1:50052 */
     struct str ca_file;          /* of grpc+tls:// and https://; empty: the system's authorities */
     struct str certificate_file; /* shown to a server that asks; empty: none */
     struct str key_file;
-    bool is_insecure; /* takes any certificate */
+    bool is_insecure;         /* takes any certificate */
+    struct str authorization; /* header of every call; empty: none */
 };
 /* Rows for them in a command's table. */
-#define SERVER_OPTIONS(options)                                                                    \
-    {.name = "server", .kind = OPTION_TEXT, .target = &(options)->url},                            \
+#define SERVER_OPTIONS(options, texts)                                                             \
+    {.name = "server", .kind = OPTION_SERVER, .target = (options), .arena = (texts)},              \
         {.name = "tls-ca", .kind = OPTION_TEXT, .target = &(options)->ca_file},                    \
         {.name = "tls-cert", .kind = OPTION_TEXT, .target = &(options)->certificate_file},         \
         {.name = "tls-key", .kind = OPTION_TEXT, .target = &(options)->key_file},                  \
@@ -61,6 +64,10 @@ struct server_options {
         .name = "tls-insecure", .kind = OPTION_SWITCH, .target = &(options)->is_insecure           \
     }
 
+/* Finds out which server is meant, where its address is not given: by $VOLLEY_SERVER, else by the profile
+ * of the name or the default one (settings/profiles.h). options_read does it for OPTION_SERVER. */
+MUST_CHECK enum status server_options_resolve(struct server_options *options, struct arena *arena,
+                                              struct error *error);
 struct str options_server_url(const struct server_options *options);
 /* What to speak TLS with; NULL for a server without it. INVALID_ARGUMENT for wrong URLs and files. */
 MUST_CHECK enum status options_tls(const struct server_options *options,

@@ -90,7 +90,7 @@ enum status put_options_read(struct put_options *options, struct arena *arena,
     bool is_new = false;
     *options = (struct put_options){.retries = RETRIES_DEFAULT};
     const struct option table[] = {
-        SERVER_OPTIONS(&options->server),
+        SERVER_OPTIONS(&options->server, arena),
         {.name = "mode", .kind = OPTION_CHOICE, .target = &mode, .choices = put_mode_names},
         {.name = "ttl", .kind = OPTION_TEXT, .target = &options->ttl},
         {.name = "durability",

@@ -42,6 +42,7 @@ enum status shell_init(struct shell *shell, const struct shell_options *options,
             },
         .pager = {.is_on = options->is_terminal},
     };
+    arena_init(&shell->arena);
     output_init(&shell->output, STDOUT_FILENO);
     shell->session.output = &shell->output;
     variables_init(&shell->variables);
@@ -72,12 +73,12 @@ void shell_finish(struct shell *shell)
     buf_finish(&shell->typed);
     buf_finish(&shell->last);
     free(shell->url);
+    arena_finish(&shell->arena);
 }
 
 enum status shell_connect(struct shell *shell, struct str url, struct error *error)
 {
-    const struct server_options named = {
-        .url = url,
+    struct server_options named = {
         .ca_file = shell->server.ca_file,
         .certificate_file = shell->server.certificate_file,
         .key_file = shell->server.key_file,
@@ -85,10 +86,15 @@ enum status shell_connect(struct shell *shell, struct str url, struct error *err
     };
     const struct server_options *server = url.len > 0 ? &named : &shell->server;
     CLEANUP(tls_context_unref) struct tls_context *tls = NULL;
+    if (url.len > 0) {
+        named.url = arena_copy(&shell->arena, url);
+        TRY(server_options_resolve(&named, &shell->arena, error));
+    }
     TRY(options_tls(server, &tls, error));
     const struct grpc_client_options options = {
         .server = options_server_url(server),
         .tls = tls,
+        .authorization = server->authorization,
         .user_agent = STR("volley/" VOLLEY_VERSION),
     };
     struct grpc_client *client;

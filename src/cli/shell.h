@@ -22,6 +22,7 @@
 struct shell {
     struct sql_session session;
     struct server_options server;
+    struct arena arena;      /* texts of the profiles that \c named */
     struct tls_context *tls; /* a reference, or NULL */
     struct output output;
     struct pager pager;

@@ -128,8 +128,10 @@ enum exit_code cli_sql(char *const *arguments, size_t count)
     struct sql_options options = {
         .variables = {.items = variables, .capacity = VARIABLES_GIVEN_MAX},
     };
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
     const struct option table[] = {
-        SERVER_OPTIONS(&options.server),
+        SERVER_OPTIONS(&options.server, &arena),
         {.name = "file", .letter = "f", .kind = OPTION_TEXT, .target = &options.file},
         {.name = "variable", .letter = "v", .kind = OPTION_LIST, .target = &options.variables},
         {.name = "format",
@@ -137,8 +139,6 @@ enum exit_code cli_sql(char *const *arguments, size_t count)
          .target = &options.format,
          .choices = result_format_names},
     };
-    CLEANUP(arena_finish) struct arena arena;
-    arena_init(&arena);
     struct positionals statements = {
         .items = ARENA_NEW_ARRAY(&arena, const char *, count + 1),
         .capacity = count,

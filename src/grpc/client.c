@@ -86,6 +86,8 @@ enum status grpc_client_connect(const struct grpc_client_options *options,
     client->receive_message_bytes_max = options->receive_message_bytes_max > 0
                                             ? options->receive_message_bytes_max
                                             : RECEIVE_MESSAGE_BYTES_DEFAULT;
+    if (options->authorization.len > 0)
+        grpc_client_set_header(client, STR("authorization"), options->authorization);
     TRY(reach(client, error));
     *out_client = STEAL(client);
     return STATUS_OK;

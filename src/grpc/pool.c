@@ -25,6 +25,7 @@ struct grpc_pool {
     struct grpc_client_options client;
     char *server;
     char *user_agent;
+    char *authorization;
     struct grpc_retry retry;
     size_t resting_max;
     uint64_t rest_ns_max;
@@ -42,9 +43,12 @@ struct grpc_pool *grpc_pool_create(const struct grpc_pool_options *options)
     pool->client = options->client;
     pool->server = str_copy(options->client.server);
     pool->user_agent = str_copy(options->client.user_agent);
+    pool->authorization = str_copy(options->client.authorization);
     pool->retry = options->client.retry ? *options->client.retry : grpc_retry_default;
     pool->client.server = str_make(pool->server, options->client.server.len);
     pool->client.user_agent = str_make(pool->user_agent, options->client.user_agent.len);
+    pool->client.authorization =
+        str_make(pool->authorization, options->client.authorization.len);
     pool->client.retry = &pool->retry;
     pool->client.tls = options->client.tls ? tls_context_ref(options->client.tls) : NULL;
     pool->resting_max = options->resting_max > 0 ? options->resting_max : RESTING_MAX_DEFAULT;
@@ -67,6 +71,7 @@ void grpc_pool_destroy(struct grpc_pool *pool)
     tls_context_unref(pool->client.tls);
     free(pool->server);
     free(pool->user_agent);
+    free(pool->authorization);
     free(pool);
 }
 
