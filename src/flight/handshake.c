@@ -5,7 +5,8 @@
  * a BasicAuth message in the first request. The bearer goes back in the response's `authorization`
  * header and as the payload of the one response. The stream may be half-closed at once or stay open.
  *
- * Runs on the loop: nothing blocks. Source: Flight.proto, "Handshake". SPDX-License-Identifier: Apache-2.0
+ * receive and half_close run on a worker: the session that makes room for the new one is closed there, and
+ * that rolls its transaction back. Source: Flight.proto, "Handshake". SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/flight_private.h"
 

@@ -21,7 +21,7 @@
 
 /* clang-format off */
 static const struct grpc_method methods[] = {
-    {.path = SERVICE "Handshake", .shape = GRPC_EXCHANGE,
+    {.path = SERVICE "Handshake", .shape = GRPC_EXCHANGE, .blocking = true,
      .first_message_ms = FIRST_MESSAGE_MS, .open = flight_open, .receive = handshake_receive,
      .half_close = handshake_half_close, .next = handshake_next,
      .cancel = flight_cancel, .close = flight_close},

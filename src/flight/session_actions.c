@@ -172,7 +172,7 @@ static void add_value(struct arena *arena, Flight__GetSessionOptionsResult *resu
     Flight__SessionOptionValue *value = ARENA_NEW(arena, Flight__SessionOptionValue);
     flight__get_session_options_result__session_options_entry__init(entry);
     flight__session_option_value__init(value);
-    if (str_to_i64(text, &value->int64_value)) {
+    if (option >= ENGINE_SESSION_SETTING_COUNT && str_to_i64(text, &value->int64_value)) {
         value->option_value_case = FLIGHT__SESSION_OPTION_VALUE__OPTION_VALUE_INT64_VALUE;
     } else {
         value->option_value_case = FLIGHT__SESSION_OPTION_VALUE__OPTION_VALUE_STRING_VALUE;

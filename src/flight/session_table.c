@@ -321,11 +321,14 @@ enum status sessions_enter(struct sessions *sessions, struct session *session,
 static void note_named(struct sessions *sessions, struct session *session, uint64_t connection_id)
 {
     bool was_orphan = atomic_exchange(&session->is_orphan, false);
+    /* Whoever was on the connection before it goes on with the session that it had. */
+    bool is_by_name = was_orphan && !session->has_bearer &&
+                      !sessions_by_name(sessions, connection_id, str_of(session->user));
     session->listed.was_named = true;
     if (str_equal(str_of(session->listed.kind), STR("connection")))
         session->listed.kind = "cookie";
     if (session->listed.connection_id != connection_id || was_orphan)
-        session_attach(sessions, session, connection_id, was_orphan && !session->has_bearer);
+        session_attach(sessions, session, connection_id, is_by_name);
     session->listed.connection_id = connection_id;
 }
 

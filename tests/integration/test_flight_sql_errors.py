@@ -131,3 +131,16 @@ def test_every_code_of_the_program_is_in_the_table():
     pattern = re.compile(r'error_set_code\(\s*[^,;]+,\s*[^,;]+,\s*"(\w+)"')
     used = {code for path in (ROOT / "src").rglob("*.c") for code in pattern.findall(path.read_text())}
     assert len(used) > 15 and used <= known, used - known
+
+
+def test_what_a_client_wrote_does_not_stop_the_engine(start_server):
+    server = start_server()
+    wrapper = "Attempting to execute an unsuccessful or closed pending query result"
+    with server.flight() as client:
+        for sql in ("SELECT CAST('database has been invalidated' AS INTEGER)",
+                    "SELECT error('FATAL Error: database has been invalidated')",
+                    f"SELECT error('{wrapper}\nError: FATAL Error: database has been invalidated')",
+                    'FROM "database has been invalidated"'):
+            with pytest.raises(pa.ArrowException):
+                flight_sql.query(client, sql)
+            assert flight_sql.query(client, "SELECT 1 AS i")["i"].to_pylist() == [1]

@@ -48,6 +48,12 @@ def test_options_are_set_told_and_unset(flight):
     assert get_options(flight) == {**DEFAULTS, "timeout-ms": 60000}
 
 
+def test_a_name_of_digits_is_told_as_a_text(flight):
+    flight_sql.update(flight, 'CREATE SCHEMA "42"')
+    assert set_options(flight, {"schema": "42"}) == {}
+    assert get_options(flight)["schema"] == "42"
+
+
 def test_what_cannot_be_set_is_told_by_name_and_the_rest_is_set(flight):
     wanted = {
         "compression": "lz4", "no-such-option": "1", "priority": 3, "engine": "duckdb",

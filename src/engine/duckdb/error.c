@@ -326,6 +326,26 @@ static void set_end_place(struct error *error, struct str text, struct str sql)
         error->position = (int64_t)(str_trim(sql).ptr + str_trim(sql).len - sql.ptr);
 }
 
+/* Whether the engine takes no statement any more. A message tells nothing: it may quote what a client wrote. */
+static bool has_stopped(struct engine *engine)
+{
+    duckdb_connection connection = NULL;
+    duckdb_result result;
+    if (duckdb_connect(engine->database, &connection) != DuckDBSuccess)
+        return true;
+    bool has_failed = duckdb_query(connection, "SELECT 1", &result) != DuckDBSuccess &&
+                      str_starts_with(str_of(duckdb_result_error(&result)), STR("FATAL Error"));
+    duckdb_destroy_result(&result);
+    duckdb_disconnect(&connection);
+    return has_failed;
+}
+
+static bool tells_of_a_stop(struct str text)
+{
+    return str_starts_with(text, STR("FATAL Error")) ||
+           str_find_str(text, STR("database has been invalidated")) >= 0;
+}
+
 enum status duckdb_error(struct engine *engine, const char *message, struct str sql,
                          unsigned line_shift, struct error *error)
 {
@@ -333,8 +353,7 @@ enum status duckdb_error(struct engine *engine, const char *message, struct str 
     error = error ? error : &unwanted;
     struct str text = inner_error(str_of(message ? message : "the engine gave no reason"));
     const struct error_row *row = error_row_find(text);
-    if (str_starts_with(text, STR("FATAL Error")) ||
-        str_find_str(text, STR("database has been invalidated")) >= 0) {
+    if (tells_of_a_stop(text) && has_stopped(engine)) {
         atomic_store(&engine->is_broken, true);
         row = error_row_find(STR("FATAL Error"));
     }

@@ -109,7 +109,7 @@ static enum status session_apply(struct engine_statement *statement, const struc
     if (part->class == PART_END) {
         if (status != STATUS_OK)
             make_sure_it_ended(connection);
-        session_end_transaction(session);
+        session_end_transaction(session, connection);
         statement->began = false;
     }
     if (status != STATUS_OK)
@@ -157,7 +157,7 @@ static void roll_back(struct engine_statement *statement)
         atomic_store(&statement->connection->is_spent, true);
     statement->began = false;
     if (began)
-        session_end_transaction(statement->session);
+        session_end_transaction(statement->session, statement->connection);
 }
 
 static struct run run_of(struct engine_statement *statement, const struct part *part,
@@ -380,6 +380,27 @@ static enum status statement_follow_session(struct engine_statement *statement, 
     return status;
 }
 
+/* Whether the statement changes what its session is to the statements after it. */
+static bool changes_session(const struct engine_statement *statement)
+{
+    for (size_t i = 0; i < statement->parts.count; i++)
+        if (statement->parts.items[i].makes_state)
+            return true;
+    return controls_transaction(statement);
+}
+
+/* While one waits for its session's connection the session may get another. */
+static enum status enter_session(struct engine_statement *statement, struct error *error)
+{
+    for (;;) {
+        TRY(statement_follow_session(statement, error));
+        TRY(connection_enter(statement->connection, &statement->interrupted, error));
+        if (session_admit(statement->session, statement->connection, changes_session(statement)))
+            return STATUS_OK;
+        connection_leave(statement->connection);
+    }
+}
+
 static void statement_set_running(struct engine_statement *statement, struct connection *connection)
 {
     LOCKED(&statement->locked.lock);
@@ -409,6 +430,7 @@ static enum status leave(struct engine_statement *statement, enum status status,
     statement->has_changed = false;
     if (statement->is_deferred) /* another run has other plans */
         statement_forget(statement);
+    session_release(statement->session, statement->connection);
     connection_leave(statement->connection);
     if (status == STATUS_OK)
         return STATUS_OK;
@@ -429,8 +451,7 @@ enum status engine_statement_advance(struct engine_statement *statement, struct 
 {
     struct error unwanted;
     error = error ? error : &unwanted;
-    TRY(statement_follow_session(statement, error));
-    TRY(connection_enter(statement->connection, &statement->interrupted, error));
+    TRY(enter_session(statement, error));
     statement_set_running(statement, statement->connection);
     enum status status = check_not_interrupted(statement, error);
     if (status == STATUS_OK && statement->parts.items[0].class != PART_END)

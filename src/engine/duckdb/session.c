@@ -48,6 +48,7 @@ bool engine_session_close(struct engine_session *session)
     lock_take(&session->locked.lock);
     CLEANUP(connection_unref) struct connection *pinned = STEAL(session->locked.pinned);
     session->locked.has_state = false;
+    session->locked.is_claimed = false;
     lock_give(&session->locked.lock);
     if (!pinned)
         return true;
@@ -96,16 +97,48 @@ void session_begin(struct engine_session *session, struct connection *connection
     atomic_store(&session->in_transaction, true);
 }
 
-void session_end_transaction(struct engine_session *session)
+/* The connection if nothing holds it any more, to be let go without the lock. With the lock. */
+static struct connection *take_unneeded(struct engine_session *session)
+{
+    const bool is_needed = session->locked.has_state || session->locked.is_claimed ||
+                           atomic_load(&session->in_transaction);
+    return is_needed ? NULL : STEAL(session->locked.pinned);
+}
+
+void session_end_transaction(struct engine_session *session, struct connection *connection)
 {
     struct connection *freed = NULL;
-    atomic_store(&session->in_transaction, false);
     lock_take(&session->locked.lock);
-    free(STEAL(session->locked.failure));
-    session->locked.is_expired = false;
-    if (session->locked.pinned && !session->locked.has_state) {
-        freed = STEAL(session->locked.pinned);
-        atomic_store(&freed->is_tainted, false);
+    if (!session->locked.pinned || session->locked.pinned == connection) {
+        atomic_store(&session->in_transaction, false);
+        free(STEAL(session->locked.failure));
+        session->locked.is_expired = false;
+        if (session->locked.pinned && !session->locked.has_state)
+            atomic_store(&connection->is_tainted, false);
+        freed = take_unneeded(session);
+    }
+    lock_give(&session->locked.lock);
+    connection_unref(freed);
+}
+
+bool session_admit(struct engine_session *session, struct connection *connection, bool claims)
+{
+    LOCKED(&session->locked.lock);
+    if (session->locked.pinned && session->locked.pinned != connection)
+        return false;
+    if (claims && !session->locked.pinned)
+        session->locked.pinned = connection_ref(connection);
+    session->locked.is_claimed = session->locked.is_claimed || claims;
+    return true;
+}
+
+void session_release(struct engine_session *session, struct connection *connection)
+{
+    struct connection *freed = NULL;
+    lock_take(&session->locked.lock);
+    if (session->locked.pinned == connection) {
+        session->locked.is_claimed = false;
+        freed = take_unneeded(session);
     }
     lock_give(&session->locked.lock);
     connection_unref(freed);
@@ -143,10 +176,11 @@ enum status session_check_transaction(struct engine_session *session, bool is_co
 }
 
 /* True once for each transaction. */
-static bool may_expire(struct engine_session *session)
+static bool may_expire(struct engine_session *session, const struct connection *connection)
 {
     LOCKED(&session->locked.lock);
-    return atomic_load(&session->in_transaction) && !session->locked.is_expired;
+    return session->locked.pinned == connection && atomic_load(&session->in_transaction) &&
+           !session->locked.is_expired;
 }
 
 /* An empty transaction holds nothing, and whoever goes on in it is told that it is not the one that was
@@ -154,7 +188,7 @@ static bool may_expire(struct engine_session *session)
 static bool expire(struct engine_session *session, struct connection *connection,
                    const struct error *reason)
 {
-    if (!may_expire(session))
+    if (!may_expire(session, connection))
         return false;
     if (connection_execute(connection, "ROLLBACK", NULL) != STATUS_OK ||
         connection_execute(connection, "BEGIN TRANSACTION", NULL) != STATUS_OK)

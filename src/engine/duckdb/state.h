@@ -150,6 +150,7 @@ struct engine_session {
         struct lock lock;
         struct connection *pinned; /* NULL: every statement takes a connection of its own */
         bool has_state;            /* temporary objects or settings: pinned for good */
+        bool is_claimed;           /* pinned at least as long as the statement on it runs */
         bool is_expired;           /* the open transaction is an empty one */
         struct error *failure;     /* why the open transaction can only be rolled back; NULL: it need not */
         char *values[ENGINE_SESSION_SETTING_COUNT]; /* NULL: the default */
@@ -165,7 +166,13 @@ struct connection *session_pinned(struct engine_session *session);
 /* `connection` now has this session's state (or an open transaction). */
 void session_pin(struct engine_session *session, struct connection *connection, bool has_state);
 void session_begin(struct engine_session *session, struct connection *connection);
-void session_end_transaction(struct engine_session *session);
+/* The transaction on that connection is over. */
+void session_end_transaction(struct engine_session *session, struct connection *connection);
+/* For who entered the connection: false when the session has another one meanwhile. Who claims it keeps it
+ * the session's until session_release, so that of statements which begin or end a transaction or leave state
+ * behind one runs after the other, however many come at once. */
+bool session_admit(struct engine_session *session, struct connection *connection, bool claims);
+void session_release(struct engine_session *session, struct connection *connection);
 /* The open transaction can only be rolled back from now on; the first failure counts. */
 void session_fail_transaction(struct engine_session *session, const struct error *failure);
 /* FAILED_PRECONDITION, or ABORTED where running it again is likely to help, when that is so; worded for a
