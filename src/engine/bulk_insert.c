@@ -115,6 +115,7 @@ struct writer {
     const struct arrow_schema *parameters;
     const size_t *columns;
     size_t marks; /* `?` so far */
+    size_t next;  /* that a name which is new has */
     struct buf *out;
 };
 
@@ -176,8 +177,12 @@ static ptrdiff_t parameter_of(struct writer *writer, struct str mark)
     if (str_equal(mark, STR("?")))
         return writer->marks < writer->parameters->field_count ? (ptrdiff_t)writer->marks++ : -1;
     struct str name = str_slice(mark, 1, mark.len);
-    for (size_t i = 0; i < writer->parameters->field_count; i++)
-        if (str_equal_nocase(writer->parameters->fields[i].name, name))
+    const struct arrow_schema *parameters = writer->parameters;
+    if (writer->next < parameters->field_count &&
+        str_equal_nocase(parameters->fields[writer->next].name, name))
+        return (ptrdiff_t)writer->next++;
+    for (size_t i = 0; i < parameters->field_count; i++)
+        if (str_equal_nocase(parameters->fields[i].name, name))
             return (ptrdiff_t)i;
     return -1;
 }

@@ -114,6 +114,14 @@ void error_place_insert(struct error *error, struct str insertion)
     write_message(error, str_slice(text, 0, place), insertion, str_slice(text, place, text.len));
 }
 
+void error_place_hide(struct error *error)
+{
+    error->message[find_place(str_of(error->message))] = '\0';
+    error->position = -1;
+    error->line = 0;
+    error->column = 0;
+}
+
 void error_nearest_set(struct error *error, struct str name)
 {
     size_t len = name.len < sizeof(error->nearest) ? name.len : 0;

@@ -17,6 +17,8 @@ void error_place_count(struct error *error, struct str sql);
 /* Sets the position and makes the message end with its place; what stood behind `insertion` before gives
  * way. `insertion` (may be empty) is put between message and place. */
 void error_place_set(struct error *error, struct str sql, size_t position, struct str insertion);
+/* For an error of a text that is not the client's: places in it mean nothing. */
+void error_place_hide(struct error *error);
 /* Sets the name that was probably meant; one that is too long is left out. */
 void error_nearest_set(struct error *error, struct str name);
 /* Puts a text behind the message and before its place, if it has one. */

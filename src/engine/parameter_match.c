@@ -1,15 +1,52 @@
 /*
  * parameter_match.c — which of the columns that a client binds belongs to which parameter.
+ *
+ * Of both there may be thousands, so that columns are looked up in a map.
+ *
  * Any thread; no state. SPDX-License-Identifier: Apache-2.0
  */
 #include "engine/engine.h"
 
-static ptrdiff_t column_named(const struct arrow_schema *columns, struct str name)
+#include "base/map.h"
+
+#include <ctype.h>
+
+/* Columns by name, in small letters: the first one of a name. */
+struct columns {
+    struct arena arena;
+    struct map by_name; /* to its field */
+    const struct arrow_schema *schema;
+};
+
+static struct str small_letters(struct columns *columns, struct str name)
 {
-    for (size_t i = 0; i < columns->field_count; i++)
-        if (str_equal_nocase(columns->fields[i].name, name))
-            return (ptrdiff_t)i;
-    return -1;
+    char *text = ARENA_NEW_ARRAY(&columns->arena, char, name.len + 1);
+    for (size_t i = 0; i < name.len; i++)
+        text[i] = (char)tolower((unsigned char)name.ptr[i]);
+    return str_make(text, name.len);
+}
+
+static void columns_init(struct columns *columns, const struct arrow_schema *schema)
+{
+    columns->schema = schema;
+    arena_init(&columns->arena);
+    map_init(&columns->by_name);
+    for (size_t i = schema->field_count; i-- > 0;)
+        (void)map_set(&columns->by_name, small_letters(columns, schema->fields[i].name),
+                      &schema->fields[i]);
+}
+
+static void columns_finish(struct columns *columns)
+{
+    map_finish(&columns->by_name);
+    arena_finish(&columns->arena);
+}
+CLEANUP_IN_PLACE(struct columns, columns_finish)
+
+static ptrdiff_t column_named(struct columns *columns, struct str name)
+{
+    const struct arrow_field *field = map_get(&columns->by_name, small_letters(columns, name));
+    return field ? field - columns->schema->fields : -1;
 }
 
 static bool is_number(struct str name)
@@ -40,10 +77,12 @@ enum status engine_parameters_match(const struct arrow_schema *parameters,
 {
     ptrdiff_t missing = -1;
     size_t named = 0;
+    CLEANUP(columns_finish) struct columns names = {0};
     TRY(check_count(parameters, columns, error));
+    columns_init(&names, columns);
     for (size_t i = 0; i < parameters->field_count; i++) {
         struct str name = parameters->fields[i].name;
-        ptrdiff_t column = is_number(name) ? -1 : column_named(columns, name);
+        ptrdiff_t column = is_number(name) ? -1 : column_named(&names, name);
         out_columns[i] = column >= 0 ? (size_t)column : i;
         named += column >= 0;
         missing = column < 0 && missing < 0 ? (ptrdiff_t)i : missing;

@@ -176,6 +176,15 @@ static enum status expect_schema(struct flight_call *call, struct error *error)
     return STATUS_OK;
 }
 
+static enum status send_rows(struct flight_call *call, struct slices *out, enum grpc_step *out_step,
+                             struct error *error)
+{
+    struct error failure = ERROR_NONE;
+    if (flight_download_next(call, out, out_step, &failure) == STATUS_OK)
+        return STATUS_OK;
+    return mended(call->exchange, &failure, error);
+}
+
 enum status do_exchange_next(struct grpc_call *grpc, struct slices *out, enum grpc_step *out_step,
                              struct error *error)
 {
@@ -183,7 +192,7 @@ enum status do_exchange_next(struct grpc_call *grpc, struct slices *out, enum gr
     *out_step = GRPC_WAIT;
     TRY(expect_schema(call, error));
     if (call->query && !call->answered)
-        TRY(flight_download_next(call, out, out_step, error));
+        TRY(send_rows(call, out, out_step, error));
     call->answered |= *out_step == GRPC_END;
     if (call->answered)
         *out_step = call->half_closed ? GRPC_END : GRPC_WAIT;

@@ -14,6 +14,7 @@
 #include "flight/flight_private.h"
 
 #include "base/clock.h"
+#include "engine/error_place.h"
 #include "proto/flight_sql.h"
 #include "json/writer.h"
 
@@ -250,10 +251,22 @@ enum status do_put_half_close(struct grpc_call *grpc, struct error *error)
 
 /* --- answers -------------------------------------------------------------------------------- */
 
+/* The text that takes rows is not the client's. */
+static enum status read_count(const struct flight_call *call, int64_t *out_rows,
+                              struct error *error)
+{
+    struct error failure = ERROR_NONE;
+    if (query_outcome(call->query, out_rows, &failure) == STATUS_OK)
+        return STATUS_OK;
+    if (call->input)
+        error_place_hide(&failure);
+    return error_copy(error, &failure);
+}
+
 static enum status write_count(struct flight_call *call, struct slices *out, struct error *error)
 {
     int64_t rows;
-    TRY(query_outcome(call->query, &rows, error));
+    TRY(read_count(call, &rows, error));
     call->call->rows = rows > 0 ? (uint64_t)rows : 0;
     /* Java's JDBC driver takes -1 for "there are rows" and runs the statement again to get them. */
     if (rows < 0 && flight_client_is_java(call))

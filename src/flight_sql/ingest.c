@@ -10,11 +10,10 @@
  */
 #include "flight_sql/flight_sql.h"
 
+#include "engine/error_place.h"
 #include "flight/option_table.h"
 #include "flight_sql/ingest_sql.h"
 #include "proto/flight_sql.h"
-
-#include <string.h>
 
 /* Names are bounded by the message; in quotes they may be twice as long, and stand there twice. */
 #define SQL_BYTES_MAX ((size_t)64 << 20)
@@ -128,11 +127,7 @@ static enum status prepare(struct flight_call *call, struct ingest_sql *ingest, 
     if (flight_prepare_over(call, buf_str(&sql), ingest->input_id, out_query, &failure) ==
         STATUS_OK)
         return STATUS_OK;
-    /* The text is not the client's. */
-    char *place = strstr(failure.message, "\n\nLINE ");
-    if (place)
-        *place = '\0';
-    failure.position = -1;
+    error_place_hide(&failure);
     return error_copy(error, &failure);
 }
 

@@ -11,10 +11,9 @@
 #include "flight_sql/flight_sql.h"
 
 #include "engine/bulk_insert.h"
+#include "engine/error_place.h"
 #include "engine/gate.h"
 #include "proto/flight_sql.h"
-
-#include <string.h>
 
 /* What the rewriting of a text adds: a name for each column, twice. */
 #define BULK_BYTES_MAX (SQL_TEXT_BYTES_MAX + ((size_t)1 << 20))
@@ -124,16 +123,6 @@ enum status flight_sql_streams_prepared(struct flight_call *call, struct slice v
     return write_bulk(&use, &arena, schema, STR("rows"), &sql, out_streams, error);
 }
 
-/* The text that was prepared is not the client's: its places mean nothing. */
-static enum status without_place(struct error *failure, struct error *error)
-{
-    char *place = strstr(failure->message, "\n\nLINE ");
-    if (place)
-        *place = '\0';
-    failure->position = -1;
-    return error_copy(error, failure);
-}
-
 static enum status prepare_bulk(struct flight_call *call, const struct prepared_use *use,
                                 struct str sql, struct str input_id, struct query **out_query,
                                 struct error *error)
@@ -143,8 +132,10 @@ static enum status prepare_bulk(struct flight_call *call, const struct prepared_
     struct error failure = ERROR_NONE;
     TRY(flight_result_options(call, &options, error));
     if (engine_prepare_over(session_engine(flight_call_session(call)), sql, input_id, &options,
-                            &statement, &failure) != STATUS_OK)
-        return without_place(&failure, error);
+                            &statement, &failure) != STATUS_OK) {
+        error_place_hide(&failure);
+        return error_copy(error, &failure);
+    }
     TRY(flight_prepare(call, str_of(use->sql), statement, out_query, error));
     (void)STEAL(statement);
     return STATUS_OK;

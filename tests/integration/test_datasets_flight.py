@@ -840,8 +840,9 @@ def test_exchange_tells_faults_before_the_data(flight):
 
 
 def test_exchange_fails_at_run_time(flight):
-    with pytest.raises(pa.ArrowInvalid, match="Could not convert"):
+    with pytest.raises(pa.ArrowInvalid, match="Could not convert") as failure:
         exchange(flight, "SELECT s::INTEGER FROM input", numbers(0, 10))
+    assert "LINE 1: SELECT s::INTEGER FROM input\n" in str(failure.value)
 
 
 @pytest.mark.parametrize("descriptor, message", [

@@ -324,6 +324,22 @@ def test_a_value_that_cannot_be_bound(flight):
         flight_sql.execute_prepared(flight, handle)
 
 
+def test_a_text_that_nobody_wrote_is_not_shown(flight, table):
+    handle, _, _ = flight_sql.prepare(flight, f"INSERT INTO {table}(i) VALUES (?)")
+    with pytest.raises(pa.ArrowInvalid, match="out of range") as failure:
+        flight_sql.update_prepared(flight, handle, rows_of(100, 1 << 40))
+    assert "LINE" not in str(failure.value)
+
+
+def test_columns_of_many_names_are_found(flight):
+    names = [f"a_name_that_is_as_long_as_the_others_{i:05}" for i in range(9000)]
+    handle, _, _ = flight_sql.prepare(flight, "SELECT " + " + ".join(f"${name}::BIGINT" for name in names[:2]) +
+                                      " AS v WHERE 5 IN (" + ", ".join(f"${name}::BIGINT" for name in names) + ")")
+    columns = [pa.array([i]) for i in range(9000)]
+    flight_sql.bind(flight, handle, pa.table(columns[::-1], names=[name.upper() for name in names[::-1]]))
+    assert flight_sql.execute_prepared(flight, handle).to_pydict() == {"v": [1]}
+
+
 def test_handles_that_are_not_there(server, flight, table):
     handle, _, _ = flight_sql.prepare(flight, f"SELECT s FROM {table} WHERE i = ?")
     with server.flight() as other:
