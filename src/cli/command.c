@@ -186,6 +186,22 @@ static const struct command commands[] = {
         .run = cli_bench,
     },
     {
+        .name = "status",
+        .synopsis = "[--format FORMAT] [--server URL]",
+        .summary = "show how a server is: queries, sessions, datasets, memory, disk",
+        .help = "Exit code 1 when the server answers that it is not well, 3 when it does not "
+                "answer.\n"
+                "\n"
+                "  -f, --format FORMAT table, csv, json, ndjson, arrow, arrow-file or markdown "
+                "[table]\n"
+                "  --server URL --tls-ca FILE --tls-cert FILE --tls-key FILE --tls-insecure\n"
+                "                      as for volley sql\n"
+                "\n"
+                "  volley status\n"
+                "  volley status --server prod --format json\n",
+        .run = cli_status,
+    },
+    {
         .name = "kill",
         .synopsis = "ID [--server URL]",
         .summary = "stop a running statement (see SELECT * FROM volley.queries)",

@@ -42,6 +42,7 @@ enum exit_code cli_load(char *const *arguments, size_t count);
 enum exit_code cli_get(char *const *arguments, size_t count);
 enum exit_code cli_list(char *const *arguments, size_t count);
 enum exit_code cli_drop(char *const *arguments, size_t count);
+enum exit_code cli_status(char *const *arguments, size_t count);
 enum exit_code cli_kill(char *const *arguments, size_t count);
 enum exit_code cli_config(char *const *arguments, size_t count);
 enum exit_code cli_version(char *const *arguments, size_t count);
