@@ -11,10 +11,6 @@
  * Rows come in order where one thread reads, which is what the engine does wherever order matters. What
  * passes (store/put.h) is read while it comes, and freed.
  *
- * Texts point into the batches: where a column has any, all batches that were read are held until the
- * statement ends. Of a passing dataset, which is read to store its rows, each thread holds the batch that it
- * is at: what takes rows in copies their texts before it asks for more.
- *
  * The engine's own errors lose their kind on the way out; ours wait at the connection. Filters come by the
  * text of the statement (dataset_filter.h), since the C API hands none down.
  *
@@ -22,76 +18,14 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "base/checked.h"
-#include "base/clock.h"
 #include "base/memory.h"
-#include "engine/duckdb/scan_filter.h"
-#include "engine/duckdb/state.h"
+#include "engine/duckdb/batch_scan.h"
 
-#include <time.h>
-
-/* Rows that a thread takes at once; more threads than that many rows each are not asked for. */
-#define PART_ROWS_MAX INT64_C(122880)
-#define WAIT_NS (50 * NANOSECONDS_PER_MILLISECOND)
-/* Threads that read what passes, where the statement takes rows in any order: the first one leads, and is
- * alone for the first rows, which are all that most clients send; the others help while there is enough. */
-#define PASSING_THREADS_MAX 4
-#define LED_ROWS (4 * PART_ROWS_MAX)
-#define HELPER_WAIT_NS (2 * NANOSECONDS_PER_MILLISECOND)
-/* Longer than the leader takes to write the groups of rows that it has collected. */
-#define HELPER_PATIENCE_NS (1 * NANOSECONDS_PER_SECOND)
 /* Rows left out in one call: between calls the engine sees whether the statement was stopped. */
 #define SKIPPED_ROWS_MAX ((size_t)1 << 22)
 
 /* What the WHERE says (dataset_filter.h). */
 #define HINT_PARAMETER "hint"
-
-struct batch_bind {
-    struct engine *engine;
-    uint64_t connection_number;
-    struct arena arena;
-    struct str name;
-    struct arrow_schema *schema;
-    const char **names; /* of the columns */
-    struct scan_plan *plans;
-    struct scan_filter filter;
-};
-
-/* What all threads of one scan share. */
-struct batch_scan {
-    const struct batch_bind *bind;
-    struct connection *connection; /* NULL: the set-up's */
-    struct dataset_reader *reader;
-    size_t *columns; /* that are filled; SIZE_MAX: none, only the count is wanted */
-    size_t column_count;
-    bool holds_batches;
-    bool is_passing;
-    struct {
-        struct lock lock;
-        struct arrow_batch *batch; /* that the next part is of; NULL: the reader's next */
-        int64_t row;
-        int64_t given_rows; /* to all threads */
-        bool has_leader;
-        bool is_over; /* the reader is at its end */
-        struct arrow_batch **held;
-        size_t held_count;
-        size_t held_capacity;
-    } locked;
-};
-
-/* One thread's part of it. */
-struct batch_local {
-    struct arrow_batch *batch; /* NULL: none */
-    struct arena arena;        /* of the columns */
-    struct arrow_column *columns;
-    int64_t row;
-    int64_t end;
-    size_t skipped;           /* rows, since some were last given */
-    bool is_known;            /* it was found out whether it is a */
-    bool is_helper;           /* the first one leads */
-    int64_t given_rows;       /* to all, when it last looked */
-    uint64_t patience_end_ns; /* of a helper that waits */
-    struct scan_filler filler;
-};
 
 /* --- bind --------------------------------------------------------------------------------------- */
 
@@ -270,13 +204,6 @@ static void batch_init(duckdb_init_info info)
                                                        : (idx_t)(rows / PART_ROWS_MAX + 1));
 }
 
-static void batch_local_clear(struct batch_local *local)
-{
-    arrow_batch_unref(STEAL(local->batch));
-    arena_finish(&local->arena);
-    arena_init(&local->arena);
-}
-
 static void batch_local_destroy(void *pointer)
 {
     struct batch_local *local = pointer;
@@ -294,129 +221,6 @@ static void batch_local_init(duckdb_init_info info)
 }
 
 /* --- function ----------------------------------------------------------------------------------- */
-
-static void scan_hold(struct batch_scan *scan, struct arrow_batch *batch)
-{
-    if (!scan->holds_batches)
-        return;
-    if (scan->locked.held_count == scan->locked.held_capacity) {
-        scan->locked.held_capacity =
-            scan->locked.held_capacity ? scan->locked.held_capacity * 2 : 64;
-        scan->locked.held = memory_resize(scan->locked.held, scan->locked.held_capacity,
-                                          sizeof(*scan->locked.held));
-    }
-    scan->locked.held[scan->locked.held_count++] = arrow_batch_ref(batch);
-}
-
-/* For a client that still sends, or for the leader to get on. The engine's threads are not interrupted where
- * they wait. */
-static enum status scan_wait(struct batch_scan *scan, const struct batch_local *local,
-                             struct error *error)
-{
-    if (scan->connection && atomic_load(&scan->connection->is_interrupted))
-        return error_set(error, STATUS_CANCELLED, "the statement was stopped");
-    const struct timespec pause = {.tv_nsec = HELPER_WAIT_NS};
-    if (local->is_helper && local->given_rows < LED_ROWS)
-        nanosleep(&pause, NULL);
-    else
-        dataset_reader_wait_until(scan->reader, clock_now_ns() + WAIT_NS);
-    return STATUS_OK;
-}
-
-/* Has the next batch with rows in it stand ready, unless the reader is at its end or has to wait. With the
- * lock. */
-static enum status scan_advance(struct batch_scan *scan, enum dataset_step *out_step,
-                                struct error *error)
-{
-    *out_step = DATASET_BATCH;
-    while (!scan->locked.batch || scan->locked.row >= scan->locked.batch->rows) {
-        arrow_batch_unref(STEAL(scan->locked.batch));
-        scan->locked.row = 0;
-        TRY(dataset_reader_next(scan->reader, out_step, &scan->locked.batch, error));
-        if (*out_step != DATASET_BATCH)
-            return STATUS_OK;
-        scan_hold(scan, scan->locked.batch);
-    }
-    return STATUS_OK;
-}
-
-/* With the lock. */
-static void local_give_part(struct batch_scan *scan, struct batch_local *local)
-{
-    struct arrow_batch *batch = scan->locked.batch;
-    if (batch != local->batch) {
-        batch_local_clear(local);
-        local->batch = arrow_batch_ref(batch);
-    }
-    int64_t left = batch->rows - scan->locked.row;
-    local->row = scan->locked.row;
-    local->end = local->row + (left < PART_ROWS_MAX ? left : PART_ROWS_MAX);
-    scan->locked.row = local->end;
-    scan->locked.given_rows += local->end - local->row;
-}
-
-/* The next rows for this thread, where there are some; at the end the thread holds no batch. */
-static enum status scan_try_part(struct batch_scan *scan, struct batch_local *local,
-                                 enum dataset_step *out_step, struct error *error)
-{
-    LOCKED(&scan->locked.lock);
-    if (!local->is_known) {
-        local->is_known = true;
-        local->is_helper = scan->is_passing && scan->locked.has_leader;
-        scan->locked.has_leader = true;
-    }
-    local->given_rows = scan->locked.given_rows;
-    *out_step = DATASET_WAIT;
-    if (local->is_helper && scan->locked.given_rows < LED_ROWS && !scan->locked.is_over)
-        return STATUS_OK;
-    enum status status = scan_advance(scan, out_step, error);
-    scan->locked.is_over = status != STATUS_OK || *out_step == DATASET_END;
-    TRY(status);
-    if (*out_step == DATASET_BATCH)
-        local_give_part(scan, local);
-    return STATUS_OK;
-}
-
-/* Whether a thread that found nothing is to look again: a helper does while rows go by, since the engine has
- * other work for it. */
-static bool local_stays(struct batch_local *local, int64_t rows_before)
-{
-    uint64_t now_ns = clock_now_ns();
-    if (!local->is_helper)
-        return true;
-    if (local->given_rows != rows_before || local->patience_end_ns == 0)
-        local->patience_end_ns = now_ns + HELPER_PATIENCE_NS;
-    return now_ns < local->patience_end_ns;
-}
-
-/* The next rows for this thread; none at the end, or when a helper leaves. */
-static enum status scan_next_part(struct batch_scan *scan, struct batch_local *local,
-                                  struct error *error)
-{
-    enum dataset_step step = DATASET_WAIT;
-    local->patience_end_ns = 0;
-    for (;;) {
-        int64_t rows_before = local->given_rows;
-        TRY(scan_try_part(scan, local, &step, error));
-        if (step != DATASET_WAIT || !local_stays(local, rows_before))
-            break;
-        TRY(scan_wait(scan, local, error));
-    }
-    if (step != DATASET_BATCH)
-        batch_local_clear(local);
-    return STATUS_OK;
-}
-
-static enum status local_take_part(struct batch_scan *scan, struct batch_local *local,
-                                   struct error *error)
-{
-    const struct arrow_batch *before = local->batch;
-    TRY(scan_next_part(scan, local, error));
-    if (local->batch && local->batch != before)
-        local->columns = arrow_columns_open(local->batch, &local->arena);
-    local->filler.batch = local->batch;
-    return STATUS_OK;
-}
 
 static enum status fill_chunk(const struct batch_scan *scan, struct batch_local *local,
                               duckdb_data_chunk output, size_t count, struct error *error)
@@ -444,7 +248,7 @@ static enum status scan_next_rows(struct batch_scan *scan, struct batch_local *l
     const struct scan_filter *filter = &scan->bind->filter;
     for (;; local->row += (int64_t)*out_count, local->skipped += *out_count) {
         if (!local->batch || local->row >= local->end)
-            TRY(local_take_part(scan, local, error));
+            TRY(batch_local_take_part(scan, local, error));
         int64_t left = local->batch ? local->end - local->row : 0;
         *out_count = size_min((size_t)left, duckdb_vector_size());
         if (*out_count == 0 || local->skipped >= SKIPPED_ROWS_MAX ||
