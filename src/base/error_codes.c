@@ -17,6 +17,7 @@
 
 /* clang-format off */
 static const struct error_code rows[] = {
+    {"VALIDATION_ERROR", STATUS_INVALID_ARGUMENT, 422, "22023"},
     {"INVALID_SQL", STATUS_INVALID_ARGUMENT, 400, "42000"},
     {"INVALID_SQL", STATUS_INVALID_ARGUMENT, 400, "42703"}, /* no such column */
     {"INVALID_SQL", STATUS_INVALID_ARGUMENT, 400, "42702"}, /* ambiguous column */
@@ -43,7 +44,6 @@ static const struct error_code rows[] = {
     {"INVALID_SQL", STATUS_INVALID_ARGUMENT, 400, "2201B"}, /* a regular expression */
     {"INVALID_SQL", STATUS_INVALID_ARGUMENT, 400, "2200H"}, /* a sequence at its end */
     {"QUERY_SYNTAX_ERROR", STATUS_INVALID_ARGUMENT, 400, "42601"},
-    {"VALIDATION_ERROR", STATUS_INVALID_ARGUMENT, 422, "22023"},
     {"NOT_ACCEPTABLE", STATUS_INVALID_ARGUMENT, 406, NULL},
     {"UNSUPPORTED_MEDIA_TYPE", STATUS_INVALID_ARGUMENT, 415, NULL},
 

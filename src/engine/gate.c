@@ -337,19 +337,21 @@ static enum status gate_check_limits(struct gate *gate, const struct sql_token *
         gate->conditions++;
     enum status status = STATUS_OK;
     if (gate->depth > SQL_NESTING_MAX)
-        status = error_set(error, STATUS_INVALID_ARGUMENT,
+        status =
+            error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
                            "the statement is nested more than %d brackets deep", SQL_NESTING_MAX);
     else if (gate->set_operations > SET_OPERATIONS_MAX)
-        status = error_set(error, STATUS_INVALID_ARGUMENT,
-                           "the statement has more than %d UNION, INTERSECT and EXCEPT",
-                           SET_OPERATIONS_MAX);
+        status = error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                                "the statement has more than %d UNION, INTERSECT and EXCEPT",
+                                SET_OPERATIONS_MAX);
     else if (gate->conditions > CONDITIONS_MAX)
-        status = error_set(error, STATUS_INVALID_ARGUMENT,
+        status =
+            error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
                            "the statement has more than %d AND and OR: use IN, or a table to join",
                            CONDITIONS_MAX);
     else if (gate->items[gate->depth] > SELECT_ITEMS_MAX)
-        status = error_set(error, STATUS_INVALID_ARGUMENT, "a SELECT has more than %d columns",
-                           SELECT_ITEMS_MAX);
+        status = error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                                "a SELECT has more than %d columns", SELECT_ITEMS_MAX);
     return status == STATUS_OK ? status : set_position(error, status, token->offset);
 }
 
@@ -387,10 +389,10 @@ static enum status gate_check_token(struct gate *gate, const struct sql_token *t
 static enum status gate_check_bytes(struct str sql, struct error *error)
 {
     if (sql.len > SQL_TEXT_BYTES_MAX)
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "the statement has %zu bytes; %zu are the limit: put rows by bulk "
-                         "ingest or DoPut, or bind them as parameters",
-                         sql.len, SQL_TEXT_BYTES_MAX);
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the statement has %zu bytes; %zu are the limit: put rows by bulk "
+                              "ingest or DoPut, or bind them as parameters",
+                              sql.len, SQL_TEXT_BYTES_MAX);
     if (sql.len && memchr(sql.ptr, '\0', sql.len))
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
                               "the statement holds a zero byte");

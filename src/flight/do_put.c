@@ -85,8 +85,8 @@ static enum status run_command(struct flight_call *call, struct slice any,
     const struct flight_command *command;
     TRY(flight_find_command(call->flight, type_name, &command, error));
     if (!command->put && !command->put_rows && !command->put_bound)
-        return error_set(error, STATUS_UNIMPLEMENTED,
-                         "%.*s cannot be sent by DoPut in this version", STR_ARGS(type_name));
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "%.*s is a query; it belongs into GetFlightInfo", STR_ARGS(type_name));
     if (command->put_bound)
         TRY(put_parameters_begin(call, command, any, first, error));
     else

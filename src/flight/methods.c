@@ -270,7 +270,9 @@ enum status flight_find_command(const struct flight *flight, struct str type_nam
         }
     }
     return error_set(error, STATUS_UNIMPLEMENTED,
-                     "the command %.*s is not available in this version", STR_ARGS(type_name));
+                     "the command %.*s is not understood; send SQL (CommandStatementQuery, "
+                     "CommandStatementUpdate)",
+                     STR_ARGS(type_name));
 }
 
 const struct flight_options *flight_call_options(const struct flight_call *call)

@@ -186,6 +186,13 @@ static enum status read_json(struct arena *arena, struct str text, enum target_u
 
 /* --- commands ------------------------------------------------------------------------------- */
 
+/* It begins as a message of Flight SQL does, and was not taken for one. */
+static bool is_cut_message(struct str text)
+{
+    return text.len > 2 && text.ptr[0] == '\n' &&
+           str_starts_with(str_slice(text, 2, text.len), STR("type.googleapis.com/"));
+}
+
 enum status target_of_command(struct arena *arena, struct slice command, enum target_use use,
                               struct target *out_target, struct error *error)
 {
@@ -195,6 +202,11 @@ enum status target_of_command(struct arena *arena, struct slice command, enum ta
         out_target->command = command;
         return STATUS_OK;
     }
+    if (is_cut_message(slice_str(command)))
+        return error_set(
+            error, STATUS_INVALID_ARGUMENT,
+            "this is a Flight SQL message that was altered or cut; send the bytes of the "
+            "command or ticket unchanged");
     struct str text = str_trim(slice_str(command));
     if (text.len == 0)
         return error_set(error, STATUS_INVALID_ARGUMENT,

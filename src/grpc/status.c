@@ -119,9 +119,8 @@ static void add_failure(struct status_trailers *trailers, const struct error *er
                                        size_min(room, sizeof(trailers->message)));
     if (len > 0)
         add(trailers, STR("grpc-message"), str_make(trailers->message, len));
-    if (error->code)
-        add(trailers, STR("volley-error-code"), str_of(error->code));
-    const char *sqlstate = error->code ? error_sqlstate(error) : NULL;
+    add(trailers, STR("volley-error-code"), str_of(error_code_name(error)));
+    const char *sqlstate = error_sqlstate(error);
     if (sqlstate)
         add(trailers, STR("volley-sqlstate"), str_of(sqlstate));
     if (error->retry_after_ms > 0) {

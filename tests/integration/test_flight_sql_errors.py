@@ -6,9 +6,11 @@ import pathlib
 import re
 
 import flight_sql
+import grpc
 import pyarrow as pa
 import pyarrow.flight
 import pytest
+from flight_calls import raw
 from harness import Server
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -117,6 +119,30 @@ def program_rows():
     rows = re.findall(r'\{"(\w+)", STATUS_(\w+), (\d+), ("\w+"|NULL)\}', source)
     return [(name, status, http, None if state == "NULL" else state.strip('"'))
             for name, status, http, state in rows if name != "OK"]
+
+
+@pytest.mark.parametrize("method,message", [
+    ("GetFlightInfo", b""), ("GetFlightInfo", b"\xff"), ("DoAction", flight_sql.field(1, "nope")),
+    ("DoAction", flight_sql.field(1, "CancelFlightInfo"))])
+def test_what_is_no_sql_is_told_as_such(server, method, message):
+    with pytest.raises(grpc.RpcError) as caught:
+        raw(server, method, message)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    trailers = dict(caught.value.trailing_metadata())
+    assert error_info(trailers["grpc-status-details-bin"]) == ("VALIDATION_ERROR",
+                                                              {"sqlstate": "22023"})
+    assert trailers["volley-error-code"] == "VALIDATION_ERROR"
+    assert trailers["volley-sqlstate"] == "22023"
+
+
+@pytest.mark.parametrize("sql", ["SELECT " + "||".join(["'a'"] * 300),
+                                 "SELECT * FROM " + "(SELECT * FROM " * 300 + "range(3)" + ")" * 300])
+def test_what_is_too_deep_is_told_with_advice_that_helps(server, sql):
+    problem = server.query(sql, "ndjson").json
+    assert problem["code"] == "INVALID_SQL" and "limit of 250 exceeded" in problem["detail"]
+    assert "put brackets" in problem["detail"] and "max_expression_depth" not in problem["detail"]
+    halves = "(" + "||".join(["'a'"] * 150) + ")"
+    assert server.query(f"SELECT {halves} || {halves}", "ndjson").status == 200
 
 
 def test_the_page_has_the_programs_table():

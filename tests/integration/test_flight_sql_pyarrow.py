@@ -210,8 +210,14 @@ def test_error_while_streaming_reaches_the_reader(flight):
 def test_forged_or_cut_ticket(flight, change):
     info = flight.get_flight_info(flight_sql.query_descriptor("SELECT 1"))
     ticket = pyarrow.flight.Ticket(change(info.endpoints[0].ticket.ticket))
-    with pytest.raises(pa.ArrowInvalid):
+    with pytest.raises(pa.ArrowInvalid, match="altered or cut"):
         flight.do_get(ticket).read_all()
+
+
+def test_a_query_that_is_put_is_told_where_it_belongs(flight):
+    with pytest.raises(pa.ArrowInvalid, match="belongs into GetFlightInfo"):
+        writer, _ = flight.do_put(flight_sql.query_descriptor("SELECT 1"), pa.schema([("a", pa.int64())]))
+        writer.close()
 
 
 def test_what_is_not_there_yet_answers_unimplemented_and_names_itself(flight):

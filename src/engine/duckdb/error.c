@@ -28,6 +28,7 @@ struct error_row {
 
 /* clang-format off */
 static const struct error_row error_rows[] = {
+    {"Parser Error", "Max expression depth", "42000", NULL},
     {"Parser Error", NULL, "42601", NULL},
     {"Syntax Error", "Escape string", "22025", NULL},
     {"Syntax Error", NULL, "42601", NULL},
@@ -72,7 +73,7 @@ static const struct error_row error_rows[] = {
     {"Binder Error", "Cannot compare", "42804", NULL},
     {"Binder Error", "Cannot combine types", "42804", NULL},
     {"Binder Error", "Cannot deduce", "42804", NULL},
-    {"Binder Error", "annot be negative", "22023", NULL},
+    {"Binder Error", "annot be negative", "22023", "INVALID_SQL"},
     {"Binder Error", "Subquery returns", "21000", NULL},
     {"Binder Error", "values were supplied", "42601", "INVALID_SQL"},
     {"Binder Error", "same number of result columns", "42601", "INVALID_SQL"},
@@ -132,7 +133,7 @@ static const struct error_row error_rows[] = {
     {"Invalid Input Error", "missing )", "2201B", NULL},
     {"Invalid Input Error", "missing ]", "2201B", NULL},
     {"Invalid Input Error", "no argument for repetition", "2201B", NULL},
-    {"Invalid Input Error", NULL, "22023", NULL},
+    {"Invalid Input Error", NULL, "22023", "INVALID_SQL"},
     /* What else a statement says or its data hold. */
     {"", NULL, "42000", NULL},
 };
@@ -274,7 +275,16 @@ static bool is_zone_error(struct str text, struct str *out_value)
     return looks_like_zone(*out_value);
 }
 
-static const char *advice(const struct error_row *row)
+/* The engine's advice is a setting that sessions do not have. */
+#define DEPTH_ERROR "Max expression depth"
+
+static struct str without_advice(struct str text)
+{
+    ptrdiff_t at = str_find_str(text, STR(" Use \"SET max_expression_depth"));
+    return at < 0 ? text : str_slice(text, 0, (size_t)at);
+}
+
+static const char *advice(const struct error_row *row, struct str text)
 {
     static const struct {
         const char *sqlstate;
@@ -286,6 +296,10 @@ static const char *advice(const struct error_row *row)
     for (size_t i = 0; i < ARRAY_COUNT(advices); i++)
         if (strcmp(row->sqlstate, advices[i].sqlstate) == 0)
             return advices[i].advice;
+    if (str_find_str(text, STR(DEPTH_ERROR)) >= 0)
+        return "\na chain of operators has a level for each: put brackets around parts of it, or "
+               "use a "
+               "function of a list, such as list_sum([a, b, c])";
     if (!str_equal(str_of(row->kind), STR("Permission Error")))
         return "";
     return "\nonly files named on the command line or in the setting allowed-paths can be read";
@@ -297,7 +311,8 @@ static void set_message(struct error *error, const struct error_row *row, struct
     struct error known = {.status = code->status, .code = row->code, .sqlstate = row->sqlstate};
     if (row->code)
         code = error_code_of(&known);
-    error_set_code(error, code->status, code->name, "%.*s%s", STR_ARGS(text), advice(row));
+    error_set_code(error, code->status, code->name, "%.*s%s", STR_ARGS(without_advice(text)),
+                   advice(row, text));
     if (!error)
         return;
     error->sqlstate = row->sqlstate;

@@ -223,8 +223,8 @@ static enum status parts_add(struct part_maker *maker, const struct token_list *
     if (tokens->count == 0)
         return STATUS_OK;
     if (parts->count == PARTS_MAX)
-        return error_set(maker->error, STATUS_INVALID_ARGUMENT,
-                         "the text has more than %d statements", PARTS_MAX);
+        return error_set_code(maker->error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the text has more than %d statements", PARTS_MAX);
     const struct sql_token *last = &tokens->items[tokens->count - 1];
     maker->part = &parts->items[parts->count++];
     size_t end = last->offset + last->text.len;

@@ -137,8 +137,9 @@ enum status result_plan_make(struct result_plan *plan, const struct time_zones *
                              const struct result_column *columns, size_t count, struct error *error)
 {
     if (count > ARROW_FIELDS_MAX)
-        return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "the result has %zu columns; %d are the limit", count, ARROW_FIELDS_MAX);
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the result has %zu columns; %d are the limit", count,
+                              ARROW_FIELDS_MAX);
     CLEANUP(plan_maker_finish)
     struct plan_maker maker = {
         .plan = plan,

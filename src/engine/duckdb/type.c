@@ -358,13 +358,14 @@ enum status plan_make_field(struct plan_maker *maker, struct str name, duckdb_lo
                             struct column_plan *plan, struct arrow_field *field)
 {
     if (++maker->field_count > ARROW_FIELDS_MAX)
-        return error_set(maker->error, STATUS_INVALID_ARGUMENT,
-                         "the result has more than %d columns and nested fields", ARROW_FIELDS_MAX);
+        return error_set_code(maker->error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the result has more than %d columns and nested fields",
+                              ARROW_FIELDS_MAX);
     /* A map takes two levels at once. */
     if (maker->depth + 2 > ARROW_DEPTH_MAX)
-        return error_set(maker->error, STATUS_INVALID_ARGUMENT,
-                         "the type of column '%.*s' is nested more than %d levels deep",
-                         STR_ARGS(maker->column), ARROW_DEPTH_MAX);
+        return error_set_code(maker->error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the type of column '%.*s' is nested more than %d levels deep",
+                              STR_ARGS(maker->column), ARROW_DEPTH_MAX);
     arrow_field_init(maker->plan->built, field, name, ARROW_NULL);
     *plan = (struct column_plan){.field = field, .multiplier = 1, .divisor = 1};
     plan->type = duckdb_get_type_id(type);

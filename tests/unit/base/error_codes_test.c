@@ -88,6 +88,7 @@ static void the_most_telling_row_is_found(void **state)
         unsigned http_status;
         const char *wanted_sqlstate;
     } cases[] = {
+        {STATUS_INVALID_ARGUMENT, NULL, NULL, "VALIDATION_ERROR", 422, "22023"},
         {STATUS_INVALID_ARGUMENT, "INVALID_SQL", NULL, "INVALID_SQL", 400, "42000"},
         {STATUS_INVALID_ARGUMENT, NULL, "42703", "INVALID_SQL", 400, "42703"},
         {STATUS_NOT_FOUND, "TABLE_NOT_FOUND", NULL, "TABLE_NOT_FOUND", 404, "42P01"},

@@ -109,8 +109,10 @@ static void test_trailers_of_every_code(void **state)
         uint64_t written;
         assert_true(str_to_u64(trailer(&trailers, "grpc-status"), &written));
         assert_int_equal(written, code);
-        assert_int_equal(trailers.count, 3);
+        assert_int_equal(trailers.count, 5);
         assert_true(trailer(&trailers, "grpc-status-details-bin").len > 0);
+        assert_true(trailer(&trailers, "volley-error-code").len > 0);
+        assert_int_equal(trailer(&trailers, "volley-sqlstate").len, 5);
     }
 }
 

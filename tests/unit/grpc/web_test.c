@@ -59,7 +59,7 @@ static void test_failure_after_messages(void **state)
     SEND(fixture, "\0\0\0\0\0");
     fake_request_end(fake);
     struct str body = buf_str(&fake->body);
-    assert_true(str_starts_with(body, STR("\0\0\0\0\1r\0\0\0\0\1r\x80\0\0\0")));
+    assert_true(str_starts_with(body, STR("\0\0\0\0\1r\0\0\0\0\1r\x80\0\0")));
     assert_contains(&fake->body, "grpc-status: 15\r\n");
     assert_contains(&fake->body, "grpc-message: next failed\r\n");
     assert_contains(&fake->body, "x-tail: 2\r\n");
