@@ -148,7 +148,7 @@ def test_known_parameters_are_taken(server, query):
 @pytest.mark.parametrize("query", ["format=cs%", "format=%zz", "for%mat=csv", "%4", "int64=%C"])
 def test_broken_escapes_are_refused(server, query):
     answer = server.request("POST", f"/v1/query?{query}", b"SELECT 1")
-    assert answer.status == 400
+    assert (answer.status, answer.json["code"]) == (422, "VALIDATION_ERROR")
     assert "percent escape" in answer.json["detail"]
 
 
