@@ -13,7 +13,7 @@ import pyarrow.csv
 import pyarrow.ipc as ipc
 import pyarrow.parquet
 import pytest
-from harness import clean_environment, wait_until
+from harness import clean_environment, run, wait_until
 
 ROWS = pa.table({"i": pa.array(range(5000), pa.int64()),
                  "s": pa.array([f"text {n}" if n % 7 else None for n in range(5000)]),
@@ -54,6 +54,11 @@ def write_arrow(path, rows=ROWS, kind=ipc.new_file):
     return path
 
 
+def write_csv(path, rows):
+    pa.csv.write_csv(rows, path)
+    return path
+
+
 def write(path, rows=ROWS):
     if path.suffix in (".arrow", ".arrows"):
         return write_arrow(path, rows, ipc.new_file if path.suffix == ".arrow" else ipc.new_stream)
@@ -61,7 +66,7 @@ def write(path, rows=ROWS):
     if path.suffix == ".parquet":
         pa.parquet.write_table(plain, path)
     elif path.suffix == ".csv":
-        pa.csv.write_csv(plain, path)
+        write_csv(path, plain)
     elif path.suffix == ".json":
         path.write_text(json.dumps(plain.to_pylist()))
     else:
@@ -166,6 +171,31 @@ def test_ctrl_c_leaves_nothing(binary, server, rows_of, tmp_path, name):
     assert rows_of(f"SELECT table_name FROM information_schema.tables"
                    f" WHERE table_name = '{name}'") == []
     assert leftovers(rows_of) == []
+
+
+def test_ctrl_c_while_the_table_is_filled(binary, start_server, tmp_path, name):
+    """What fills it waits for a slot: the dataset that it was to come from is dropped."""
+    own = start_server("--query-slots", "1")
+    path = write(tmp_path / "rows.csv")
+    with own.adbc() as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT i FROM range(1000000000) t(i)")
+        with subprocess.Popen([str(binary), "load", "--server", own.flight_url, path, name],
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                              env=clean_environment(), cwd=tmp_path) as process:
+            wait_until(lambda: own.running("volley-load"), what="the statement")
+            os.kill(process.pid, signal.SIGINT)
+            assert process.wait(timeout=30) == 130
+            assert "volley:" not in process.stderr.read()
+        wait_until(lambda: not own.running("volley-load"), what="the end of the statement")
+        listed = run(binary, "list", "--server", own.flight_url, "--format", "ndjson")
+        assert (listed.returncode, listed.stdout) == (0, "")
+        cursor.adbc_cancel()
+
+
+def test_arrow_beside_another_format(load, rows_of, tmp_path, name):
+    load(write_arrow(tmp_path / "a.arrow", ROWS.select(["i", "s"])),
+         write_csv(tmp_path / "b.csv", ROWS.select(["i", "s"])), name)
+    assert rows_of(f"SELECT count(*) AS n FROM {name}") == [{"n": 10000}]
 
 
 def connections(pid):

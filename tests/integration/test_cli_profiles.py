@@ -132,8 +132,9 @@ def test_tls(volley, tls_server, certificates, profiles):
 @pytest.mark.parametrize("text, part", [
     ("servers: {near: {url: 'grpc://x:1'}}", "did you mean 'near'?"),
     ("default: far\n", "no server is called 'nearr'"),
-    ("servers:\n  a:\n    uri: grpc://x:1\n", "client.yaml:3: a server has no key 'uri'; did you mean 'url'?"),
-    ("servers:\n  a:\n    url: grpc://x:1\n    user: u\n    password: p\n", "client.yaml:5: a password is not written"),
+    ("servers:\n  a:\n    uri: grpc://x:1\n", "client.yaml:3: a server has no key 'uri'; did you mean 'url'"),
+    ("servers:\n  a:\n    url: grpc://x:1\n    user: u\n    password: p\n",
+     "client.yaml:5: a password is not written"),
     ("servers: {a: {user: u}}", "a server needs its url"),
     ("servers: {a: {url: 'grpc://x:1', password-command: x}}", "a password needs a user"),
     ("servers: {a: {url: 'grpc://x:1', tls-insecure: perhaps}}", "must be true or false"),
