@@ -47,7 +47,8 @@ const struct result_format *result_format_at(unsigned index);
 const struct result_format *result_format_for(const struct result_format *format,
                                               const struct arrow_schema *schema);
 
-/* Starts a result: takes a reference to the schema. Clears all but shows_types. On failure nothing has to be closed. */
+/* Starts a result: takes a reference to the schema. Clears all but shows_types. On failure nothing has to be
+ * closed. */
 MUST_CHECK enum status result_begin(struct result *result, const struct result_format *format,
                                     struct output *output, struct arrow_schema *schema, bool footer,
                                     struct error *error);

@@ -2,7 +2,8 @@
  * options.c — what a call's metadata asks for, `volley-<option>`, and where it says nothing its session.
  *
  * Runs on: a worker. Owns: nothing; texts are the request's or the session's. Leaves out: what an option
- * means (option_table.h, engine/result_options.c, wishes.c). Source: design section 8. SPDX-License-Identifier: Apache-2.0
+ * means (option_table.h, engine/result_options.c, wishes.c). Source: design section 8.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/flight_private.h"
 

@@ -30,8 +30,8 @@
     " AND (database_name NOT IN ('system', 'temp', 'volley', 'volley_shared') OR "                 \
     "schema_name = 'files' AND database_name = 'volley_shared' AND " HAS_FILE_VIEWS ")"
 
-/* duckdb_tables() writes every table's SQL, which costs more than listing all columns of all tables; so tables
- * are found by their columns. A view whose tables are gone has none, and is only in duckdb_views(). */
+/* duckdb_tables() writes every table's SQL, which costs more than listing all columns of all tables; so
+ * tables are found by their columns. A view whose tables are gone has none, and is only in duckdb_views(). */
 #define VIEWS                                                                                      \
     "(SELECT database_oid, view_oid, database_name, schema_name, view_name, "                      \
     "CASE WHEN internal OR database_name = 'volley' THEN 'SYSTEM TABLE' "                          \

@@ -177,8 +177,8 @@ static void note_write(struct engine_statement *statement, enum part_class class
         atomic_fetch_add(&statement->session->engine->write_epoch, 1);
 }
 
-/* The engine gives a transaction up for a BEGIN inside it; and the COMMIT of one that was given up it takes for
- * a ROLLBACK, and tells nobody. */
+/* The engine gives a transaction up for a BEGIN inside it; and the COMMIT of one that was given up it takes
+ * for a ROLLBACK, and tells nobody. */
 static enum status check_control(struct engine_statement *statement, const struct part *part,
                                  struct error *error)
 {

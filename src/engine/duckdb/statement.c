@@ -7,8 +7,8 @@
  * columns are known late. Nothing of a text runs while it is prepared: only a run has a slot and can be
  * stopped.
  *
- * Runs on a worker, and what is late on a query thread. Owns the extracted and prepared statement, a reference to the connection and one to
- * the session. SPDX-License-Identifier: Apache-2.0
+ * Runs on a worker, and what is late on a query thread. Owns the extracted and prepared statement, a
+ * reference to the connection and one to the session. SPDX-License-Identifier: Apache-2.0
  */
 #include "base/memory.h"
 #include "engine/dataset_find.h"
