@@ -9,7 +9,8 @@
  */
 #include "cli/pager.h"
 
-#include "cli/program.h"
+#include "base/program.h"
+
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -42,7 +43,7 @@ static void start(struct pager *pager, struct output *output)
     if (pipe2(ends, O_CLOEXEC) != 0)
         return;
     (void)setenv("LESS", "-SRFX", 0);
-    pager->pid = program_start(pager_command(), ends[0]);
+    pager->pid = program_start(pager_command(), ends[0], -1);
     (void)close(ends[0]);
     if (pager->pid == 0) {
         (void)close(ends[1]);

@@ -8,7 +8,7 @@
 #include "cli/shell_commands.h"
 
 #include "base/clock.h"
-#include "cli/program.h"
+#include "base/program.h"
 
 #include <errno.h>
 #include <fcntl.h>

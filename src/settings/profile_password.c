@@ -9,11 +9,13 @@
 #include "settings/profiles.h"
 
 #include "base/memory.h"
+#include "base/program.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
+#include <unistd.h>
 
 #define PASSWORD_BYTES_MAX 1024
 
@@ -70,20 +72,38 @@ static enum status read_file(struct arena *arena, struct str path, struct str *o
     return status;
 }
 
+static enum status read_output(struct arena *arena, const char *command, int *out_code,
+                               struct str *out_password, struct error *error)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return error_set_errno(error, errno, "password-command");
+    int pid = program_start(command, -1, ends[1]);
+    (void)close(ends[1]);
+    FILE *file = fdopen(ends[0], "re");
+    if (pid == 0 || !file) {
+        (void)error_set_errno(error, errno, "password-command");
+        (void)(file ? fclose(file) : close(ends[0]));
+        *out_code = pid > 0 ? program_wait(pid) : 0;
+        return error->status;
+    }
+    enum status status = read_line(file, arena, out_password, error);
+    (void)fclose(file);
+    *out_code = program_wait(pid);
+    return status;
+}
+
 static enum status run_command(struct arena *arena, const struct profile *profile,
                                struct str *out_password, struct error *error)
 {
-    FILE *pipe = popen(profile->password_command.ptr, "re");
-    if (!pipe)
-        return error_set_errno(error, errno, "password-command");
     struct error failure = ERROR_NONE;
-    enum status status = read_line(pipe, arena, out_password, &failure);
-    int code = pclose(pipe);
+    int code = 0;
+    enum status status =
+        read_output(arena, profile->password_command.ptr, &code, out_password, &failure);
     if (code != 0)
         return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "the password-command of '%.*s' ended with %s %d", STR_ARGS(profile->name),
-                         WIFSIGNALED(code) ? "signal" : "code",
-                         WIFSIGNALED(code) ? WTERMSIG(code) : WEXITSTATUS(code));
+                         "the password-command of '%.*s' ended with code %d",
+                         STR_ARGS(profile->name), code);
     if (status == STATUS_OK)
         return STATUS_OK;
     (void)error_copy(error, &failure);

@@ -4,7 +4,7 @@
  * They get Ctrl-C from the terminal as this process does, which has it blocked: so the mask is emptied for
  * them. Runs on: the main thread. Owns: nothing. SPDX-License-Identifier: Apache-2.0
  */
-#include "cli/program.h"
+#include "base/program.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -27,7 +27,7 @@ static void set_signals(posix_spawnattr_t *attributes)
     (void)posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 }
 
-int program_start(const char *command, int input)
+int program_start(const char *command, int input, int output)
 {
     pid_t pid = 0;
     posix_spawnattr_t attributes;
@@ -42,6 +42,8 @@ int program_start(const char *command, int input)
     set_signals(&attributes);
     if (input >= 0)
         (void)posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO);
+    if (output >= 0)
+        (void)posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
     int failed = posix_spawn(&pid, "/bin/sh", &actions, &attributes,
                              (char *const *)(uintptr_t)arguments, environ);
     (void)posix_spawn_file_actions_destroy(&actions);
@@ -61,7 +63,7 @@ int program_wait(int pid)
 
 enum status program_run(const char *command, struct error *error)
 {
-    int pid = program_start(command, -1);
+    int pid = program_start(command, -1, -1);
     if (pid == 0)
         return error_set_errno(error, errno, "cannot start a program");
     int code = program_wait(pid);
