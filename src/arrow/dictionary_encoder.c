@@ -190,7 +190,10 @@ static bool encode_rows(const struct dictionary_encoder *encoder,
         indices[i] = 0;
         if (arrow_column_is_null(column, i))
             continue;
-        indices[i] = (int32_t)number_of(dictionary, arrow_column_bytes(column, i));
+        struct str value = arrow_column_bytes(column, i);
+        if (!is_fresh && value.len > INT32_MAX - dictionary->bytes_size)
+            return false;
+        indices[i] = (int32_t)number_of(dictionary, value);
         size_t bytes = dictionary->bytes_size + dictionary->count * sizeof(int32_t);
         if (bytes > encoder->dictionary_bytes_max && !is_fresh)
             return false;

@@ -68,7 +68,11 @@ static bool set_views(struct engine_result_options *options, struct str text)
 
 static bool set_row_limit(struct engine_result_options *options, struct str text)
 {
-    return str_to_u64(text, &options->row_limit);
+    /* The engine counts rows with a sign. */
+    bool is_number = str_to_u64(text, &options->row_limit);
+    if (options->row_limit > INT64_MAX)
+        options->row_limit = INT64_MAX;
+    return is_number;
 }
 
 static const struct {

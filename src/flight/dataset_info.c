@@ -243,7 +243,9 @@ static enum status write_endpoints(const struct description *description, size_t
                                    Flight__FlightInfo *info, struct error *error)
 {
     bool is_over = description->facts.state == DATASET_COMPLETE && !description->facts.transient;
-    size_t stripes = size_max(description->facts.stripes, 1);
+    /* Which of the rows that are picked lie in a stripe is not known. */
+    size_t stripes =
+        dataset_part_picks_rows(&description->part) ? 1 : size_max(description->facts.stripes, 1);
     if (count == FLIGHT_ENDPOINTS_AS_DIVIDED || count > description->rows || !is_over) {
         flight_write_dealt(description->call, description->arena, description->facts.id,
                            &description->part, count == FLIGHT_ENDPOINTS_AS_DIVIDED ? stripes : 1,

@@ -132,9 +132,8 @@ enum status flight_divide_result(struct flight_call *call, struct error *error)
     /* Which batches the rows of a part are in is not known yet. */
     bool has_rows =
         !query_schema_is_known(call->query) || query_schema(call->query)->field_count > 0;
-    bool is_part = call->part.from > 0 || call->part.limit != UINT64_MAX;
     /* Of what tells the catalog some clients read the first endpoint alone. */
-    if (is_part || !has_rows || call->tells_catalog)
+    if (dataset_part_picks_rows(&call->part) || !has_rows || call->tells_catalog)
         call->endpoint_count = 1;
     if (call->endpoint_count > 1)
         dataset_divide(query_dataset(call->query), call->endpoint_count);

@@ -13,8 +13,11 @@
 #include "flight/flight_private.h"
 
 #include "base/clock.h"
+#include "json/writer.h"
 
 #define FIRST_POLL_NS (50 * NANOSECONDS_PER_MILLISECOND)
+/* As much as a command of JSON may have. */
+#define PART_BYTES_MAX ((size_t)21 << 20)
 #define LATER_POLL_NS (1 * NANOSECONDS_PER_SECOND)
 
 /* The error of a dataset whose statement failed. */
@@ -65,25 +68,69 @@ static bool must_wait(const struct flight_call *call)
            loop_now_ns(call->call->loop) < call->poll_until_ns;
 }
 
-/* The descriptor by which the next poll asks, in the call's arena. */
-static Flight__FlightDescriptor *next_descriptor(const struct flight_call *call)
+static void write_columns(const struct flight_call *call, struct json_writer *json)
 {
-    Flight__FlightDescriptor *descriptor = ARENA_NEW(call->call->arena, Flight__FlightDescriptor);
-    flight__flight_descriptor__init(descriptor);
-    descriptor->type = FLIGHT__FLIGHT_DESCRIPTOR__DESCRIPTOR_TYPE__CMD;
-    descriptor->cmd = proto_binary(query_id(call->query));
-    return descriptor;
+    const struct arrow_schema *schema = query_schema(call->query);
+    json_write_key(json, "columns");
+    json_write_begin_array(json);
+    for (size_t i = 0; i < call->part.column_count; i++)
+        json_write_text(json, schema->fields[call->part.columns[i]].name);
+    json_write_end_array(json);
 }
 
-static void write_progress(const struct flight_call *call, Flight__PollInfo *poll)
+/* The result's part as a JSON command. */
+static enum status write_part(const struct flight_call *call, struct buf *out, struct error *error)
+{
+    struct json_writer json;
+    json_writer_init(&json, out);
+    json_write_begin_object(&json);
+    json_write_key(&json, "path");
+    json_write_text(&json, query_id(call->query));
+    if (call->part.columns)
+        write_columns(call, &json);
+    json_write_key(&json, "from");
+    json_write_unsigned(&json, call->part.from);
+    if (call->part.limit != UINT64_MAX) {
+        json_write_key(&json, "limit");
+        json_write_unsigned(&json, call->part.limit);
+    }
+    json_write_end_object(&json);
+    return buf_check(out, "the description of the part", error);
+}
+
+/* The descriptor by which the next poll asks, in the call's arena: for a part of the result that one again. */
+static enum status write_next(const struct flight_call *call, Flight__PollInfo *poll,
+                              struct error *error)
+{
+    struct arena *arena = call->call->arena;
+    if (call->is_query_shared) /* it asked by a name */
+        return proto_unpack(arena, &flight__flight_descriptor__descriptor, call->descriptor,
+                            &poll->flight_descriptor, error);
+    CLEANUP(buf_finish) struct buf part;
+    buf_init(&part, PART_BYTES_MAX);
+    bool is_part = call->part.columns || dataset_part_picks_rows(&call->part);
+    if (is_part)
+        TRY(write_part(call, &part, error));
+    Flight__FlightDescriptor *descriptor = ARENA_NEW(arena, Flight__FlightDescriptor);
+    flight__flight_descriptor__init(descriptor);
+    descriptor->type = FLIGHT__FLIGHT_DESCRIPTOR__DESCRIPTOR_TYPE__CMD;
+    descriptor->cmd =
+        proto_binary(is_part ? arena_copy(arena, buf_str(&part)) : query_id(call->query));
+    poll->flight_descriptor = descriptor;
+    return STATUS_OK;
+}
+
+static enum status write_progress(const struct flight_call *call, Flight__PollInfo *poll,
+                                  struct error *error)
 {
     struct query_facts facts;
     query_facts(call->query, &facts);
-    poll->flight_descriptor = next_descriptor(call);
+    TRY(write_next(call, poll, error));
     if (facts.progress < 0)
-        return;
+        return STATUS_OK;
     poll->progress_presence_case = FLIGHT__POLL_INFO__PROGRESS_PRESENCE_PROGRESS;
     poll->progress = facts.progress;
+    return STATUS_OK;
 }
 
 static enum status write_end(const struct flight_call *call, Flight__PollInfo *poll,
@@ -140,10 +187,7 @@ static enum status write_poll(struct flight_call *call, struct slices *out, stru
     TRY(make_info(call, &poll.info, error));
     if (poll.info->n_endpoint > 0)
         poll.expiration_time = poll.info->endpoint[0]->expiration_time;
-    if (is_over)
-        TRY(write_end(call, &poll, error));
-    else
-        write_progress(call, &poll);
+    TRY(is_over ? write_end(call, &poll, error) : write_progress(call, &poll, error));
     proto_append(out, &poll);
     return STATUS_OK;
 }

@@ -22,6 +22,11 @@ struct dataset_part {
 };
 #define DATASET_PART_WHOLE ((struct dataset_part){.end_batch = SIZE_MAX, .limit = UINT64_MAX})
 
+/* Whether some rows are left out. */
+static inline bool dataset_part_picks_rows(const struct dataset_part *part)
+{
+    return part->from > 0 || part->limit != UINT64_MAX;
+}
 void dataset_part_finish(struct dataset_part *part);
 CLEANUP_IN_PLACE(struct dataset_part, dataset_part_finish)
 /* Sets the part's columns by name. INVALID_ARGUMENT for a name that the schema does not have, or that is

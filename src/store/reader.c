@@ -246,8 +246,10 @@ void dataset_reader_deal(struct dataset_reader *reader, size_t stride)
     struct dataset *dataset = reader->dataset;
     LOCKED(&dataset->locked.lock);
     reader->stride = stride;
-    if (stride == dataset->locked.stripes)
-        dataset->locked.awaited &= ~stripe_of(reader);
+    if (stride != dataset->locked.stripes)
+        return;
+    dataset->locked.awaited &= ~stripe_of(reader);
+    dataset_wake_producer(dataset);
 }
 
 void dataset_reader_end_at(struct dataset_reader *reader, size_t end)

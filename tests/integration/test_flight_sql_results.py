@@ -210,6 +210,28 @@ def test_poll_with_several_endpoints(server, flight):
     assert len(parts) == 3 and sorted_numbers(parts) == list(range(ROWS))
 
 
+def test_poll_of_a_part_is_of_that_part_to_the_end(server, flight):
+    sql = ("SELECT i, i * 2 AS j FROM range(300) t(i), (SELECT sum(k * k % 7) AS z FROM range(60000000) s(k))"
+           " WHERE z > 0")
+    part = {"sql": sql, "columns": ["j"], "from": 10, "limit": 5}
+    polls = poll_to_the_end(server, Poll(server, command_descriptor(json.dumps(part))))
+    assert len(polls) > 1 and polls[-1].info.total_records == 5
+    assert {tuple(poll.info.schema.names) for poll in polls} == {("j",)}
+    tickets = {endpoint.ticket.ticket for poll in polls for endpoint in poll.info.endpoints}
+    (ticket,) = tickets
+    assert flight.do_get(fl.Ticket(ticket)).read_all()["j"].to_pylist() == [20, 22, 24, 26, 28]
+
+
+def test_poll_of_rows_of_a_divided_result(server, flight):
+    info = flight.get_flight_info(query_descriptor(MANY), options(parallel_endpoints=4))
+    whole = pa.concat_tables([flight.do_get(endpoint.ticket).read_all() for endpoint in info.endpoints])
+    part = {"path": info.app_metadata.decode(), "from": 10, "limit": 100_000}
+    poll = Poll(server, command_descriptor(json.dumps(part)))
+    (endpoint,) = poll.info.endpoints
+    assert flight.do_get(endpoint.ticket).read_all()["i"].to_pylist() == list(range(10, 100_010))
+    assert whole.num_rows == ROWS
+
+
 @pytest.mark.parametrize(("command", "rows"), [
     (packed("CommandGetCatalogs", b""), 1),
     (packed("CommandGetTableTypes", b""), 4),
@@ -403,7 +425,8 @@ def test_row_limit_and_what_it_leaves_alone(server, flight):
     table = query(flight, sql, options(row_limit=5))
     assert table.num_rows == 5
     assert query(flight, "SELECT count(*) AS n FROM limited_rows")["n"].to_pylist() == [10_000]
-    assert query(flight, "FROM limited_rows", options(row_limit=0)).num_rows == 10_000
+    for all_rows in (0, 2**63 - 1, 2**64 - 1):
+        assert query(flight, "FROM limited_rows", options(row_limit=all_rows)).num_rows == 10_000
     for wrong in ("-1", "few", "1.5"):
         with pytest.raises(pa.ArrowInvalid, match="option row-limit takes a number of rows"):
             query(flight, "SELECT 1", options(row_limit=wrong))

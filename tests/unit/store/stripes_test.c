@@ -3,6 +3,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "fixture.h"
+#include "store/state.h"
 
 #define LARGE ((size_t)1 << 30)
 #define RUN DATASET_STRIPE_BATCHES
@@ -209,6 +210,24 @@ static void test_only_who_has_a_batch_is_woken(void **state)
     close_world(&world);
 }
 
+/* It may have looked between the two steps of the reader that comes last, and finds room only now. */
+static void test_last_reader_to_come_has_the_producer_look(void **state)
+{
+    (void)state;
+    struct world world;
+    open_world(&world, true, 2);
+    append_runs(&world, 1);
+    struct dataset_reader *first = reader_of(&world, 0, 2);
+    expect_run(first, 0);
+    struct dataset_reader *last = fixture_reader(world.dataset, RUN, NULL, NULL);
+    world.dataset->locked.retry = false;
+    dataset_reader_deal(last, 2);
+    assert_true(world.dataset->locked.retry);
+    dataset_reader_close(first);
+    dataset_reader_close(last);
+    close_world(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -218,6 +237,7 @@ int main(void)
         cmocka_unit_test(test_transient_frees_each_stripe_as_it_is_read),
         cmocka_unit_test(test_complete_transient_is_kept_for_those_to_come),
         cmocka_unit_test(test_only_who_has_a_batch_is_woken),
+        cmocka_unit_test(test_last_reader_to_come_has_the_producer_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
