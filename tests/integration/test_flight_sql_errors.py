@@ -159,6 +159,12 @@ def test_every_code_of_the_program_is_in_the_table():
     assert len(used) > 15 and used <= known, used - known
 
 
+def test_a_statement_of_foreign_letters_alone_is_a_syntax_error(flight):
+    for sql in ("SELECT 1; \u65e5\u672c", "SELECT 1; \u00e9 ; SELECT 2"):
+        with pytest.raises(pa.ArrowInvalid, match="statement 2 of|[Ss]yntax"):
+            flight_sql.query(flight, sql)
+
+
 def test_what_a_client_wrote_does_not_stop_the_engine(start_server):
     server = start_server()
     wrapper = "Attempting to execute an unsuccessful or closed pending query result"

@@ -194,6 +194,19 @@ static void add_steps(struct engine_statement *statement, struct part *part, siz
             (struct step){.part = part, .index = index, .is_last = index + 1 == end};
 }
 
+/* Of several statements the engine passes over one that is a word of other letters alone. */
+static enum status refuse_part(const struct engine_statement *statement, const struct part *part,
+                               struct error *error)
+{
+    size_t number = (size_t)(part - statement->parts.items) + 1;
+    enum status status = error_set_code(error, STATUS_INVALID_ARGUMENT, "QUERY_SYNTAX_ERROR",
+                                        "statement %zu of %zu is no SQL", number,
+                                        statement->parts.count);
+    if (error)
+        error->position = part->text.ptr - statement->sql.ptr;
+    return status;
+}
+
 static enum status statement_make_steps(struct engine_statement *statement, struct error *error)
 {
     size_t count = statement->extracted_count;
@@ -204,7 +217,9 @@ static enum status statement_make_steps(struct engine_statement *statement, stru
     for (size_t i = 0; i < parts->count; i++) {
         struct part *part = &parts->items[i];
         size_t own = count == parts->count ? 1 : count_extracted(statement, part->text);
-        if (own == 0 || own > count - index)
+        if (own == 0)
+            return refuse_part(statement, part, error);
+        if (own > count - index)
             break;
         add_steps(statement, part, index, own);
         index += own;
