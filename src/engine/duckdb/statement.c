@@ -199,9 +199,9 @@ static enum status refuse_part(const struct engine_statement *statement, const s
                                struct error *error)
 {
     size_t number = (size_t)(part - statement->parts.items) + 1;
-    enum status status = error_set_code(error, STATUS_INVALID_ARGUMENT, "QUERY_SYNTAX_ERROR",
-                                        "statement %zu of %zu is no SQL", number,
-                                        statement->parts.count);
+    enum status status =
+        error_set_code(error, STATUS_INVALID_ARGUMENT, "QUERY_SYNTAX_ERROR",
+                       "statement %zu of %zu is no SQL", number, statement->parts.count);
     if (error)
         error->position = part->text.ptr - statement->sql.ptr;
     return status;
