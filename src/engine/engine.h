@@ -177,6 +177,9 @@ void engine_statement_destroy(struct engine_statement *statement);
 CLEANUP_FUNCTION(struct engine_statement *, engine_statement_destroy)
 
 enum statement_kind engine_statement_kind(const struct engine_statement *statement);
+/* Whether it was prepared with these. */
+bool engine_statement_has_options(const struct engine_statement *statement,
+                                  const struct engine_result_options *options);
 /* The schema of its rows (0 fields for UPDATE without rows, DEFINITION, TRANSACTION); the same object
  * that the batches of its dataset carry. Not a new reference. */
 struct arrow_schema *engine_statement_schema(const struct engine_statement *statement);

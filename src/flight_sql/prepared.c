@@ -1,10 +1,10 @@
 /*
  * prepared.c — prepared statements: create, execute as query or update, close.
  *
- * A handle belongs to its session. Creating prepares the statement; the first execution takes it, later
- * ones prepare the text again, which finds a plan that was kept (engine/duckdb/statement_cache.c) or
- * makes one for the present catalog. Values for parameters are bound before, or come with an update
- * (prepared_rows.c).
+ * A handle belongs to its session. Creating prepares the statement; the first execution takes it unless it
+ * wants its result in another way. Others prepare the text again, which finds a plan that was kept
+ * (engine/duckdb/statement_cache.c) or makes one for the present catalog. Values for parameters are bound
+ * before, or come with an update (prepared_rows.c).
  *
  * Runs on a worker. Source: FlightSql.proto. SPDX-License-Identifier: Apache-2.0
  */
@@ -126,9 +126,10 @@ static enum status bind(struct engine_statement *statement, const struct paramet
 static enum status prepare(struct flight_call *call, struct prepared_use *use, struct error *error)
 {
     struct engine_result_options options;
-    if (use->statement)
-        return STATUS_OK;
     TRY(flight_result_options(call, &options, error));
+    if (use->statement && engine_statement_has_options(use->statement, &options))
+        return STATUS_OK;
+    engine_statement_destroy(STEAL(use->statement));
     return engine_prepare(session_engine(flight_call_session(call)), str_of(use->sql), &options,
                           &use->statement, error);
 }

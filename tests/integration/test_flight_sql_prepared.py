@@ -11,6 +11,7 @@ import flight_sql
 import grpc
 import pyarrow as pa
 import pytest
+from flight_calls import options
 from flight_sql import field
 
 Status = adbc_driver_manager.AdbcStatusCode
@@ -432,3 +433,16 @@ def test_the_limit_of_handles(server):
                 assert len(handles) < 20_000
         flight_sql.close_prepared(client, handles[0])
         flight_sql.prepare(client, "SELECT ?::INTEGER")
+
+
+@pytest.mark.parametrize("sql", ["SELECT i, 't' AS s FROM range(9) t(i)",
+                                 "SELECT i, 't' AS s FROM range(9) t(i) WHERE i < ?"])
+def test_each_execution_has_the_options_of_its_call(flight, sql):
+    handle, _, _ = flight_sql.prepare(flight, sql)
+    if "?" in sql:
+        flight_sql.bind(flight, handle, pa.table({"1": [9]}))
+    wishes = {"row_limit": 2, "views": "on"}
+    for wanted in (wishes, {}, wishes):
+        table = flight_sql.execute_prepared(flight, handle, options(**wanted))
+        assert table.num_rows == (2 if wanted else 9)
+        assert table.schema.field("s").type == (pa.string_view() if wanted else pa.string())

@@ -24,17 +24,23 @@
 static bool options_are_equal(const struct engine_result_options *a,
                               const struct engine_result_options *b)
 {
-    return a->message_bytes_max == b->message_bytes_max &&
-           a->dictionaries == b->dictionaries && a->description == b->description &&
-           a->row_limit == b->row_limit && a->views == b->views && a->timestamp_unit == b->timestamp_unit &&
+    return a->message_bytes_max == b->message_bytes_max && a->dictionaries == b->dictionaries &&
+           a->description == b->description && a->row_limit == b->row_limit &&
+           a->views == b->views && a->timestamp_unit == b->timestamp_unit &&
            a->required_columns == b->required_columns;
+}
+
+bool engine_statement_has_options(const struct engine_statement *statement,
+                                  const struct engine_result_options *options)
+{
+    return options_are_equal(&statement->options, options);
 }
 
 static bool is_the_one(const struct engine_statement *statement, struct str sql, uint64_t sql_hash,
                        const struct engine_result_options *options)
 {
     return statement->sql_hash == sql_hash && str_equal(statement->names.source, sql) &&
-           options_are_equal(&statement->options, options);
+           engine_statement_has_options(statement, options);
 }
 
 static struct engine_statement *take(struct engine *engine, struct str sql,

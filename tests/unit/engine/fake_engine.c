@@ -179,6 +179,12 @@ void engine_statement_destroy(struct engine_statement *statement)
     free(statement);
 }
 
+bool engine_statement_has_options(const struct engine_statement *statement,
+                                  const struct engine_result_options *options)
+{
+    return true;
+}
+
 enum statement_kind engine_statement_kind(const struct engine_statement *statement)
 {
     return statement->kind;
