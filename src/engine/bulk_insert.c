@@ -2,8 +2,8 @@
  * bulk_insert.c — from INSERT INTO t VALUES (..) to INSERT INTO t SELECT .. FROM batch('..').
  *
  *      INSERT INTO t (a, b) VALUES ($1, upper($2))
- *      INSERT INTO t (a, b) SELECT volley_1, upper(volley_2)
- *                           FROM batch('<input>') AS volley_rows(volley_1, volley_2)
+ *      INSERT INTO t (a, b) SELECT parameter_1, upper(parameter_2)
+ *                           FROM batch('<input>') AS parameter_rows(parameter_1, parameter_2)
  *
  * Both insert the same, and fail for the same rows, as long as the tuple means for each row what it means
  * alone: so there is one tuple, no ON CONFLICT or RETURNING, nothing that reads other rows, and no function
@@ -16,7 +16,7 @@
 #include "base/memory.h"
 #include "engine/tokens.h"
 
-#define COLUMN_PREFIX "volley_"
+#define COLUMN_PREFIX "parameter_"
 
 /* Words that have no place in the tuple, whatever follows. */
 static const char *const refused_words[] = {
@@ -258,7 +258,7 @@ static void write_source(struct writer *writer, size_t column_count, struct str 
 {
     buf_append_text(writer->out, "\nFROM batch('");
     buf_append_str(writer->out, input);
-    buf_append_text(writer->out, "') AS volley_rows(");
+    buf_append_text(writer->out, "') AS parameter_rows(");
     for (size_t i = 0; i < column_count; i++)
         buf_printf(writer->out, "%s" COLUMN_PREFIX "%zu", i ? ", " : "", i + 1);
     buf_append_text(writer->out, ")");

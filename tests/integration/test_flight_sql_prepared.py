@@ -446,3 +446,9 @@ def test_each_execution_has_the_options_of_its_call(flight, sql):
         table = flight_sql.execute_prepared(flight, handle, options(**wanted))
         assert table.num_rows == (2 if wanted else 9)
         assert table.schema.field("s").type == (pa.string_view() if wanted else pa.string())
+
+
+def test_an_error_of_many_rows_names_the_parameter(flight, table):
+    handle, _, _ = flight_sql.prepare(flight, f"INSERT INTO {table} (i) VALUES (?)")
+    with pytest.raises(pa.ArrowInvalid, match="value 3000000000 .* parameter_1"):
+        flight_sql.update_prepared(flight, handle, pa.table({"1": [7, 3000000000]}))

@@ -36,7 +36,7 @@ static bool write(const char *sql, const char *const *names, size_t count, char 
 
 static const char *const numbers[] = {"1", "2"};
 static const char *const names[] = {"a", "b"};
-#define SOURCE "\nFROM batch('rows') AS volley_rows(volley_1, volley_2)"
+#define SOURCE "\nFROM batch('rows') AS parameter_rows(parameter_1, parameter_2)"
 
 static void test_what_is_written(void **state)
 {
@@ -45,15 +45,16 @@ static void test_what_is_written(void **state)
         const char *const *names;
         const char *written;
     } cases[] = {
-        {"INSERT INTO t VALUES (?, ?)", numbers, "INSERT INTO t SELECT volley_2, volley_1"},
+        {"INSERT INTO t VALUES (?, ?)", numbers, "INSERT INTO t SELECT parameter_2, parameter_1"},
         {"insert into a.\"b c\".t(x, \"y\") values ( $2,$1 ) ; ", numbers,
-         "insert into a.\"b c\".t(x, \"y\") SELECT  volley_1,volley_2 "},
+         "insert into a.\"b c\".t(x, \"y\") SELECT  parameter_1,parameter_2 "},
         {"INSERT INTO t VALUES ($b, upper($a) || 'x, (')", names,
-         "INSERT INTO t SELECT volley_1, upper(volley_2) || 'x, ('"},
+         "INSERT INTO t SELECT parameter_1, upper(parameter_2) || 'x, ('"},
         {"INSERT INTO t VALUES (? * 2 -- )\n, CAST(? AS DECIMAL(5, 2)))", numbers,
-         "INSERT INTO t SELECT volley_2 * 2 -- )\n, CAST(volley_1 AS DECIMAL(5, 2))"},
+         "INSERT INTO t SELECT parameter_2 * 2 -- )\n, CAST(parameter_1 AS DECIMAL(5, 2))"},
         {"INSERT INTO t VALUES ([?, 1], {'x': ?::INTEGER}, now(), current_date, NULL)", numbers,
-         "INSERT INTO t SELECT [volley_2, 1], {'x': volley_1::INTEGER}, now(), current_date, NULL"},
+         "INSERT INTO t SELECT [parameter_2, 1], {'x': parameter_1::INTEGER}, now(), current_date, "
+         "NULL"},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         char text[1000];
@@ -85,7 +86,7 @@ static void test_what_is_left_as_it_is(void **state)
         "INSERT INTO t VALUES (*, ?)",
         "INSERT INTO t VALUES (?, *)",
         "INSERT INTO t VALUES (row_number() OVER (), ?)",
-        "INSERT INTO t VALUES (volley_1, ?)",
+        "INSERT INTO t VALUES (parameter_1, ?)",
         "INSERT INTO t VALUES ([x FOR x IN ?], ?)",
         "INSERT INTO t VALUES (?1, ?)",
         "INSERT INTO t VALUES (?, ?, ?)",
