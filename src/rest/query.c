@@ -175,5 +175,9 @@ enum status rest_query(struct rest_exchange *exchange, struct error *error)
         TRY(validation_error(read_object(object, &spec, &format, error), error));
     }
     TRY(rest_negotiate(exchange, format, &exchange->reply.format, error));
+    /* A dictionary of text may begin anew on the way, which has no place in a file. */
+    if (exchange->reply.format == REST_ARROW_FILE &&
+        spec.result.dictionaries == ENGINE_DICTIONARIES_ON)
+        spec.result.dictionaries = ENGINE_DICTIONARIES_AUTO;
     return prepare(exchange, &spec, error);
 }

@@ -562,11 +562,8 @@ def test_batches_of_dictionaries_and_views_have_their_size(flight):
 def test_dictionaries_and_views_over_http(server):
     sql = KINDS.format(rows=200_000)
     plain = pa.ipc.open_stream(server.query(sql, "arrow").body).read_all()
-    for form in ("arrow", "arrow-file"):
-        body = server.query(KINDS.format(rows=3_000), form, parameters="&dictionaries=on").body
-        opened = pa.ipc.open_stream(body) if form == "arrow" else pa.ipc.open_file(body)
-        assert opened.schema.field("few").type == pa.dictionary(pa.int32(), pa.string())
-        assert opened.read_all()["few"].cast(pa.string()).equals(plain["few"][:3_000])
+    file = pa.ipc.open_file(server.query(sql, "arrow-file", parameters="&dictionaries=on").body)
+    assert file.read_all().equals(plain)
     body = server.query(sql, "arrow", headers={"Volley-Dictionaries": "on"}).body
     table = pa.ipc.open_stream(body).read_all()
     assert table.cast(plain.schema).equals(plain)
