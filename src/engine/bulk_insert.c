@@ -114,6 +114,7 @@ struct writer {
     struct str sql;
     const struct arrow_schema *parameters;
     const size_t *columns;
+    const struct arrow_schema *rows;
     size_t marks; /* `?` so far */
     size_t next;  /* that a name which is new has */
     struct buf *out;
@@ -187,10 +188,25 @@ static ptrdiff_t parameter_of(struct writer *writer, struct str mark)
     return -1;
 }
 
-static bool write_parameter(struct writer *writer, const struct sql_token *token)
+static bool is_text(const struct arrow_field *field)
+{
+    return field->type == ARROW_UTF8 || field->type == ARROW_LARGE_UTF8 ||
+           field->type == ARROW_UTF8_VIEW;
+}
+
+/* A text for a parameter of another type is read as that type before an expression sees it; a column of
+ * texts would give the expression texts. */
+static bool means_the_same(const struct writer *writer, size_t parameter, bool is_alone)
+{
+    const struct arrow_field *expected = &writer->parameters->fields[parameter];
+    return is_alone || !is_text(&writer->rows->fields[writer->columns[parameter]]) ||
+           is_text(expected) || expected->type == ARROW_NULL;
+}
+
+static bool write_parameter(struct writer *writer, const struct sql_token *token, bool is_alone)
 {
     ptrdiff_t parameter = parameter_of(writer, token->text);
-    if (parameter < 0)
+    if (parameter < 0 || !means_the_same(writer, (size_t)parameter, is_alone))
         return false;
     buf_printf(writer->out, COLUMN_PREFIX "%zu", writer->columns[parameter] + 1);
     return true;
@@ -238,7 +254,10 @@ static bool write_tuple(struct writer *writer)
             return true;
         if (!is_allowed(&before, &token, &writer->token))
             return false;
-        if (token.kind == SQL_PARAMETER && !write_parameter(writer, &token))
+        bool is_cast = token_is_symbol(&writer->token, ':') || token_is_word(&writer->token, "as");
+        bool is_alone = is_cast || (depth == 1 && token_is_bracket(&before, "(,") &&
+                                    token_is_bracket(&writer->token, ",)"));
+        if (token.kind == SQL_PARAMETER && !write_parameter(writer, &token, is_alone))
             return false;
         if (token.kind != SQL_PARAMETER && !is_outer)
             buf_append_str(writer->out, token.text);
@@ -265,9 +284,10 @@ static void write_source(struct writer *writer, size_t column_count, struct str 
 }
 
 bool bulk_insert_write(struct str sql, const struct arrow_schema *parameters, const size_t *columns,
-                       size_t column_count, struct str input, struct buf *out)
+                       const struct arrow_schema *rows, struct str input, struct buf *out)
 {
-    struct writer writer = {.sql = sql, .parameters = parameters, .columns = columns, .out = out};
+    struct writer writer = {
+        .sql = sql, .parameters = parameters, .columns = columns, .rows = rows, .out = out};
     sql_tokenizer_init(&writer.tokenizer, sql);
     bool is_written = take_head(&writer);
     if (is_written) {
@@ -277,6 +297,6 @@ bool bulk_insert_write(struct str sql, const struct arrow_schema *parameters, co
         is_written = write_tuple(&writer) && is_at_end(&writer);
     }
     if (is_written)
-        write_source(&writer, column_count, input);
+        write_source(&writer, rows->field_count, input);
     return is_written && !out->failed;
 }

@@ -8,7 +8,7 @@
 #include "base/buf.h"
 
 /* Writes the statement that inserts for every row of batch('<input>') what `sql` inserts for one row of
- * parameters: parameter i has the values of column columns[i] out of column_count. False where that is not
+ * parameters: parameter i has the values of column columns[i] of `rows`. False where that is not
  * beyond doubt; `out` then has a part of it. */
 bool bulk_insert_write(struct str sql, const struct arrow_schema *parameters, const size_t *columns,
-                       size_t column_count, struct str input, struct buf *out);
+                       const struct arrow_schema *rows, struct str input, struct buf *out);

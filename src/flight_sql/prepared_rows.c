@@ -103,8 +103,8 @@ static enum status write_bulk(const struct prepared_use *use, struct arena *aren
     size_t count = use->parameters ? use->parameters->field_count : 0;
     size_t *columns = ARENA_NEW_ARRAY(arena, size_t, count + 1);
     TRY(engine_parameters_match(use->parameters, schema, columns, error));
-    *out_is_bulk = bulk_insert_write(str_of(use->sql), use->parameters, columns,
-                                     schema->field_count, input, out);
+    *out_is_bulk =
+        bulk_insert_write(str_of(use->sql), use->parameters, columns, schema, input, out);
     return STATUS_OK;
 }
 

@@ -13,25 +13,34 @@
 #include "base/memory.h"
 #include "engine/bulk_insert.h"
 
-/* Parameters of these names, the i-th of which has column count - 1 - i. */
-static bool write(const char *sql, const char *const *names, size_t count, char *out, size_t size)
+/* Integer parameters of these names, the i-th of which has column count - 1 - i, of type `rows_type`. */
+static bool write_rows(const char *sql, const char *const *names, size_t count,
+                       enum arrow_type rows_type, char *out, size_t size)
 {
     CLEANUP(arrow_schema_unref) struct arrow_schema *parameters = arrow_schema_create(count);
+    CLEANUP(arrow_schema_unref) struct arrow_schema *rows = arrow_schema_create(count);
     CLEANUP(buf_finish) struct buf text;
     size_t columns[8];
     buf_init(&text, 65536);
     for (size_t i = 0; i < count; i++) {
         arrow_field_init(parameters, &parameters->fields[i], str_of(names[i]), ARROW_INT);
         parameters->fields[i].bit_width = 32;
+        arrow_field_init(rows, &rows->fields[i], str_of(names[i]), rows_type);
+        rows->fields[i].bit_width = rows_type == ARROW_INT ? 32 : 0;
         columns[i] = count - 1 - i;
     }
     arrow_schema_seal(parameters, NULL);
-    bool is_written =
-        bulk_insert_write(str_of(sql), parameters, columns, count, STR("rows"), &text);
+    arrow_schema_seal(rows, NULL);
+    bool is_written = bulk_insert_write(str_of(sql), parameters, columns, rows, STR("rows"), &text);
     buf_append_byte(&text, '\0');
     assert_true(text.len <= size);
     memcpy(out, text.ptr, text.len);
     return is_written;
+}
+
+static bool write(const char *sql, const char *const *names, size_t count, char *out, size_t size)
+{
+    return write_rows(sql, names, count, ARROW_INT, out, size);
 }
 
 static const char *const numbers[] = {"1", "2"};
@@ -63,6 +72,27 @@ static void test_what_is_written(void **state)
         snprintf(expected, sizeof(expected), "%s" SOURCE, cases[i].written);
         assert_string_equal(text, expected);
     }
+    (void)state;
+}
+
+/* Texts for integers: an expression must see the integer. */
+static void test_texts_for_other_types(void **state)
+{
+    static const char *const alone[] = {
+        "INSERT INTO t VALUES (?, ?)",
+        "INSERT INTO t VALUES (1, ?, 'x', ?)",
+        "INSERT INTO t VALUES (?::DATE, CAST(? AS INTEGER))",
+    };
+    static const char *const inside[] = {
+        "INSERT INTO t VALUES (?, coalesce(?, 7))",
+        "INSERT INTO t VALUES (?, ? + 1)",
+        "INSERT INTO t VALUES ([?], ?)",
+    };
+    char text[1000];
+    for (size_t i = 0; i < ARRAY_COUNT(alone); i++)
+        assert_true(write_rows(alone[i], numbers, 2, ARROW_UTF8, text, sizeof(text)));
+    for (size_t i = 0; i < ARRAY_COUNT(inside); i++)
+        assert_false(write_rows(inside[i], numbers, 2, ARROW_UTF8, text, sizeof(text)));
     (void)state;
 }
 
@@ -113,6 +143,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_written),
+        cmocka_unit_test(test_texts_for_other_types),
         cmocka_unit_test(test_what_is_left_as_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
