@@ -59,10 +59,12 @@ static enum status load_arrow(struct loading *loading, struct error *error)
     CLEANUP(grpc_client_close) struct grpc_client *client = NULL;
     CLEANUP(put_stream_finish) struct put_stream stream;
     put_stream_init(&stream, &loading->options->put, &loading->inputs, &loading->progress);
-    stream.descriptor = load_table_descriptor(&stream.arena, loading->options);
     stream.state.total = loading->inputs.total_bytes;
     TRY(cli_connect(&loading->options->put.server, &client, error));
     loading->is_connected = true;
+    struct load_options options = *loading->options;
+    options.mode = load_table_mode(client, &options);
+    stream.descriptor = load_table_descriptor(&stream.arena, &options);
     TRY(ingest(loading, client, &stream, error));
     loading->state = stream.state;
     return load_table_ingested_rows(stream.id, &loading->state.rows, error);

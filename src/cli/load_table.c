@@ -103,6 +103,22 @@ static enum status run(struct grpc_client *client, const struct buf *sql, struct
     return STATUS_OK;
 }
 
+enum load_mode load_table_mode(struct grpc_client *client, const struct load_options *options)
+{
+    CLEANUP(buf_finish) struct buf sql;
+    struct error ignored = ERROR_NONE;
+    if (options->mode != LOAD_CREATE_APPEND)
+        return options->mode;
+    buf_init(&sql, SQL_BYTES_MAX);
+    buf_append_text(&sql, "SELECT 1 FROM ");
+    write_target(&options->target, &sql);
+    buf_append_text(&sql, " LIMIT 0");
+    enum status status = run(client, &sql, &ignored);
+    if (status == STATUS_OK)
+        return LOAD_APPEND;
+    return status == STATUS_NOT_FOUND ? LOAD_CREATE : LOAD_CREATE_APPEND;
+}
+
 static enum status fill(struct grpc_client *client, const struct load_target *target,
                         const char *source, const char *before, const char *between,
                         struct error *error)

@@ -8,6 +8,9 @@
 #include "cli/load_options.h"
 #include "proto/flight.h"
 
+/* The mode that create-append comes to, by whether the table is there: a plain append and a plain create are
+ * stored by several threads. Other modes as they are. */
+enum load_mode load_table_mode(struct grpc_client *client, const struct load_options *options);
 /* The descriptor of an ingest, in the arena. */
 Flight__FlightDescriptor *load_table_descriptor(struct arena *arena,
                                                 const struct load_options *options);

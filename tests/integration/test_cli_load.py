@@ -50,7 +50,7 @@ def rows_of(volley, server):
 
 def write_arrow(path, rows=ROWS, kind=ipc.new_file):
     with kind(str(path), rows.schema) as writer:
-        writer.write_table(rows, max_chunksize=1000)
+        writer.write_table(rows, max_chunksize=max(1000, rows.num_rows // 40))
     return path
 
 
@@ -76,6 +76,13 @@ def write(path, rows=ROWS):
 
 def leftovers(rows_of):
     return rows_of("SELECT path FROM volley.datasets WHERE path LIKE 'volley-load/%'")
+
+
+def test_more_than_the_server_holds_at_once(load, rows_of, tmp_path, name):
+    path = write_arrow(tmp_path / "rows.arrow", pa.table({"i": pa.array(range(4000000), pa.int64())}))
+    for rows in (4000000, 8000000):
+        load(path, name)
+        assert rows_of(f"SELECT count(*) AS n FROM {name}") == [{"n": rows}]
 
 
 @pytest.mark.parametrize("ending", ["arrow", "arrows", "parquet", "csv", "json", "ndjson"])
