@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -66,6 +67,14 @@ static size_t count_helpers(long *out_waits)
     return count;
 }
 
+/* A thread has its name, and one that was joined is gone, a moment later. */
+static void await_helpers(size_t count, long *out_waits)
+{
+    for (int i = 0; i < 10000 && count_helpers(out_waits) != count; i++)
+        usleep(1000);
+    assert_int_equal(count_helpers(out_waits), count);
+}
+
 static void what_lasts_is_helped(void **state)
 {
     struct test_engine test;
@@ -74,15 +83,15 @@ static void what_lasts_is_helped(void **state)
     (void)state;
     open_with(&test, 3);
     test_execute(&test, "CREATE TABLE t AS SELECT i FROM range(500000) r(i)");
-    assert_int_equal(count_helpers(&before), 2);
+    await_helpers(2, &before);
     do { /* of the first ones the threads may not even hear */
         test_rows(&test, "SELECT count(*) FROM t WHERE hash(i * i) % 7 < 7", "500000");
-        assert_int_equal(count_helpers(&after), 2);
+        await_helpers(2, &after);
     } while (after == before);
     for (int i = 0; i < 50; i++)
         test_rows(&test, "SELECT i FROM t WHERE i = 77", "77");
     test_engine_close(&test);
-    assert_int_equal(count_helpers(&after), 0);
+    await_helpers(0, &after);
 }
 
 static void run_statements(void *argument)
@@ -114,7 +123,7 @@ static void one_thread_has_no_help(void **state)
     long waits;
     (void)state;
     open_with(&test, 1);
-    assert_int_equal(count_helpers(&waits), 0);
+    await_helpers(0, &waits);
     test_rows(&test, "SELECT count(*) FROM range(3000000) r(i) WHERE hash(i) % 7 < 7", "3000000");
     test_engine_close(&test);
 }
