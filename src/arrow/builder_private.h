@@ -11,7 +11,7 @@ struct column_storage {
     unsigned value_bits;   /* of an entry of `values`; 0: there is no such buffer */
     unsigned extra_values; /* 1: offsets */
     bool has_validity;
-    bool has_views; /* `values` are views; the long ones refer to `bytes` */
+    bool has_views;                /* `values` are views; the long ones refer to `bytes` */
     struct buffer *validity_owner; /* a chunk of the builder; no reference */
     struct buffer *values_owner;
     struct buffer *bytes_owner;

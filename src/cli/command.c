@@ -28,7 +28,8 @@ static const struct command commands[] = {
         .summary = "run statements and print their results; a shell at a terminal",
         .help =
             "Statements come from the arguments, from a file or from standard input, separated by\n"
-            "semicolons; they run in order until one fails. Results go to standard output. Without\n"
+            "semicolons; they run in order until one fails. Results go to standard output. "
+            "Without\n"
             "them, at a terminal, the shell begins: \\? tells its commands.\n"
             "\n"
             "  -f, --file FILE     read statements from FILE (- is standard input)\n"

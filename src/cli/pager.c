@@ -11,7 +11,6 @@
 
 #include "base/program.h"
 
-
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>

@@ -33,7 +33,7 @@ struct flight_call {
     struct flight *flight;
     struct session *session;    /* set by flight_begin */
     struct option_set *options; /* of the session as the call began; NULL: none */
-    bool received;           /* the first request message was taken */
+    bool received;              /* the first request message was taken */
     bool half_closed;
     bool is_dry;   /* GetSchema */
     bool is_poll;  /* PollFlightInfo */
@@ -57,15 +57,16 @@ struct flight_call {
     /* DoGet, DoExchange */
     struct dataset *dataset;
     struct download download;
-    uint64_t schema_until_ns; /* the schema waits for the first batch as long; 0: not yet asked for */
+    uint64_t
+        schema_until_ns; /* the schema waits for the first batch as long; 0: not yet asked for */
     /* DoPut, DoExchange */
-    struct upload *upload; /* into a dataset */
-    struct input *input;   /* rows for a statement */
+    struct upload *upload;             /* into a dataset */
+    struct input *input;               /* rows for a statement */
     struct put_parameters *parameters; /* rows for the parameters of one */
     struct exchange *exchange;
     const struct flight_command *rows_command; /* that `input` or `parameters` are for */
-    bool is_batch_upload; /* its answer is the id alone */
-    bool discards_rows;   /* the answer is a count, so that rows of RETURNING are nobody's */
+    bool is_batch_upload;                      /* its answer is the id alone */
+    bool discards_rows; /* the answer is a count, so that rows of RETURNING are nobody's */
     /* DoAction */
     const struct flight_action *action;
     struct slice result;
@@ -137,9 +138,8 @@ bool flight_has_room(struct grpc_call *call);
 struct put_parameters;
 void put_parameters_destroy(struct put_parameters *parameters);
 MUST_CHECK enum status put_parameters_begin(struct flight_call *call,
-                                            const struct flight_command *command,
-                                            struct slice any, const struct flight_data *first,
-                                            struct error *error);
+                                            const struct flight_command *command, struct slice any,
+                                            const struct flight_data *first, struct error *error);
 MUST_CHECK enum status put_parameters_receive(struct flight_call *call,
                                               const struct flight_data *message,
                                               struct error *error);

@@ -98,7 +98,8 @@ static enum status write_part(const struct flight_call *call, struct buf *out, s
     return buf_check(out, "the description of the part", error);
 }
 
-/* The descriptor by which the next poll asks, in the call's arena: for a part of the result that one again. */
+/* The descriptor by which the next poll asks, in the call's arena: for a part of the result that one
+ * again. */
 static enum status write_next(const struct flight_call *call, Flight__PollInfo *poll,
                               struct error *error)
 {

@@ -25,8 +25,8 @@ enum status flight_sql_put_prepared(struct flight_call *call, struct slice value
                                     struct query **out_query, struct error *error);
 /* Runs what a handle stands for with `rows` (NULL: none) for its parameters. */
 enum status flight_sql_execute_prepared(struct flight_call *call, struct prepared_use *use,
-                                        const struct parameter_rows *rows,
-                                        struct query **out_query, struct error *error);
+                                        const struct parameter_rows *rows, struct query **out_query,
+                                        struct error *error);
 enum status flight_sql_create_prepared(struct flight_call *call, struct slice body,
                                        struct slice *out_body, bool *out_has_body,
                                        struct error *error);

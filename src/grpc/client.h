@@ -20,7 +20,7 @@ struct grpc_client_options {
     struct str server; /* "grpc://host:port", "grpc+tls://..", "grpc+unix:///path", "http://.." */
     struct tls_context *tls; /* for servers with TLS; NULL: one with the system's authorities */
     struct str user_agent;
-    struct str authorization; /* header of every call; empty: none */
+    struct str authorization;         /* header of every call; empty: none */
     size_t receive_message_bytes_max; /* 0: 1 GiB */
     const struct grpc_retry *retry;   /* NULL: grpc_retry_default */
 };

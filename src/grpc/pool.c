@@ -47,8 +47,7 @@ struct grpc_pool *grpc_pool_create(const struct grpc_pool_options *options)
     pool->retry = options->client.retry ? *options->client.retry : grpc_retry_default;
     pool->client.server = str_make(pool->server, options->client.server.len);
     pool->client.user_agent = str_make(pool->user_agent, options->client.user_agent.len);
-    pool->client.authorization =
-        str_make(pool->authorization, options->client.authorization.len);
+    pool->client.authorization = str_make(pool->authorization, options->client.authorization.len);
     pool->client.retry = &pool->retry;
     pool->client.tls = options->client.tls ? tls_context_ref(options->client.tls) : NULL;
     pool->resting_max = options->resting_max > 0 ? options->resting_max : RESTING_MAX_DEFAULT;

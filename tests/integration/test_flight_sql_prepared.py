@@ -334,8 +334,9 @@ def test_a_text_that_nobody_wrote_is_not_shown(flight, table):
 
 def test_columns_of_many_names_are_found(flight):
     names = [f"a_name_that_is_as_long_as_the_others_{i:05}" for i in range(9000)]
-    handle, _, _ = flight_sql.prepare(flight, "SELECT " + " + ".join(f"${name}::BIGINT" for name in names[:2]) +
-                                      " AS v WHERE 5 IN (" + ", ".join(f"${name}::BIGINT" for name in names) + ")")
+    total = " + ".join(f"${name}::BIGINT" for name in names[:2])
+    listed = ", ".join(f"${name}::BIGINT" for name in names)
+    handle, _, _ = flight_sql.prepare(flight, f"SELECT {total} AS v WHERE 5 IN ({listed})")
     columns = [pa.array([i]) for i in range(9000)]
     flight_sql.bind(flight, handle, pa.table(columns[::-1], names=[name.upper() for name in names[::-1]]))
     assert flight_sql.execute_prepared(flight, handle).to_pydict() == {"v": [1]}

@@ -341,7 +341,8 @@ static void set_end_place(struct error *error, struct str text, struct str sql)
         error->position = (int64_t)(str_trim(sql).ptr + str_trim(sql).len - sql.ptr);
 }
 
-/* Whether the engine takes no statement any more. A message tells nothing: it may quote what a client wrote. */
+/* Whether the engine takes no statement any more. A message tells nothing: it may quote what a client
+ * wrote. */
 static bool has_stopped(struct engine *engine)
 {
     duckdb_connection connection = NULL;

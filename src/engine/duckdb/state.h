@@ -31,7 +31,7 @@
 struct engine {
     duckdb_database database;
     struct task_threads *task_threads; /* NULL: none */
-    struct arena arena; /* texts that live as long as the engine */
+    struct arena arena;                /* texts that live as long as the engine */
     struct str catalog;
     struct str *allowed_rules;
     size_t allowed_rule_count;
@@ -102,7 +102,7 @@ struct connection {
         struct condition left;
         bool is_entered;
         struct dataset_uses *reads; /* of the statement that runs; NULL: none */
-        struct error cause; /* that a function of ours gave the engine; STATUS_OK: none */
+        struct error cause;         /* that a function of ours gave the engine; STATUS_OK: none */
     } locked;
 };
 
@@ -152,7 +152,8 @@ struct engine_session {
         bool has_state;            /* temporary objects or settings: pinned for good */
         bool is_claimed;           /* pinned at least as long as the statement on it runs */
         bool is_expired;           /* the open transaction is an empty one */
-        struct error *failure;     /* why the open transaction can only be rolled back; NULL: it need not */
+        struct error
+            *failure; /* why the open transaction can only be rolled back; NULL: it need not */
         char *values[ENGINE_SESSION_SETTING_COUNT]; /* NULL: the default */
     } locked;
 };
@@ -201,13 +202,13 @@ struct part {
     struct str text;   /* without the final ';' */
     struct str source; /* the same from the ';' before it on: what the engine counts lines in */
     enum part_class class;
-    bool makes_state; /* temporary object, setting, variable: pins the session */
-    bool sets_path;   /* USE, SET search_path */
-    bool sets_zone;   /* SET TimeZone, SET TIME ZONE */
-    bool resets_zone; /* TimeZone becomes the default again */
-    bool is_small;    /* the result has few rows, by the look of the statement */
+    bool makes_state;   /* temporary object, setting, variable: pins the session */
+    bool sets_path;     /* USE, SET search_path */
+    bool sets_zone;     /* SET TimeZone, SET TIME ZONE */
+    bool resets_zone;   /* TimeZone becomes the default again */
+    bool is_small;      /* the result has few rows, by the look of the statement */
     bool has_returning; /* or is an EXPLAIN: it gives rows */
-    bool is_measured; /* EXPLAIN ANALYZE */
+    bool is_measured;   /* EXPLAIN ANALYZE */
     bool is_commit;
     bool is_plain; /* INSERT of values: there is nothing to optimize */
     int64_t limit; /* of a LIMIT at its end; -1: none */
@@ -241,7 +242,8 @@ struct dataset_use {
     struct dataset_reader *reader; /* has it keep its batches */
     size_t batches;                /* of it, so many: what came later is for later statements */
     int64_t rows;
-    bool is_growing; /* what a client sends while the statement runs: read until its sender ends it */
+    bool
+        is_growing; /* what a client sends while the statement runs: read until its sender ends it */
     bool is_passing; /* what was read is gone: one scan reads it, with the reader above */
 };
 /* So that a join goes through what is still coming and keeps the other side. */
@@ -299,11 +301,11 @@ struct engine_statement {
     struct result_plan plan;
     bool owns_transaction; /* opened by us around several statements, still open */
     bool began;            /* the text opened one itself, still open */
-    bool has_changed;      /* a part of what it does was done, in a transaction that it may not end */
-    bool is_own;           /* engine_prepare_own: not to be found in the cache */
-    bool is_advanced;      /* what stands before the last statement has run; the connection is entered */
-    bool has_run;          /* to its end */
-    uint64_t epoch;        /* of the engine when `prepared` was made */
+    bool has_changed; /* a part of what it does was done, in a transaction that it may not end */
+    bool is_own;      /* engine_prepare_own: not to be found in the cache */
+    bool is_advanced; /* what stands before the last statement has run; the connection is entered */
+    bool has_run;     /* to its end */
+    uint64_t epoch;   /* of the engine when `prepared` was made */
     struct dataset_uses uses; /* by `prepared` */
     uint64_t sql_hash;        /* while in the cache */
     struct list cache_link;

@@ -125,8 +125,7 @@ struct test_result test_run_bound(struct test_engine *test, const char *sql, con
     CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
     if (rows.status != STATUS_OK)
         fail_msg("%s: %s", parameters, rows.error.message);
-    result.status =
-        engine_prepare(test->session, str_of(sql), NULL, &statement, &result.error);
+    result.status = engine_prepare(test->session, str_of(sql), NULL, &statement, &result.error);
     if (result.status == STATUS_OK)
         result.status = engine_statement_bind(statement, rows.schema, rows.batches,
                                               rows.batch_count, &result.error);

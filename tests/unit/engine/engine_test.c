@@ -150,7 +150,8 @@ static void test_errors(void **state)
         {"INSERT INTO errors VALUES (-1)", STATUS_FAILED_PRECONDITION, "DATA_VALIDATION_FAILED", -2,
          "CHECK"},
         {"SELECT ?", STATUS_INVALID_ARGUMENT, "INVALID_SQL", -2, "1 parameters"},
-        {"ROLLBACK", STATUS_FAILED_PRECONDITION, "FAILED_PRECONDITION", -2, "no transaction is active"},
+        {"ROLLBACK", STATUS_FAILED_PRECONDITION, "FAILED_PRECONDITION", -2,
+         "no transaction is active"},
         {"SELECT error('mine') FROM range(3)", STATUS_INVALID_ARGUMENT, "INVALID_SQL", -2, "mine"},
     };
     test_execute(&engine, "CREATE TABLE errors (a INTEGER PRIMARY KEY CHECK (a > 0)); "

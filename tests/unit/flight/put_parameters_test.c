@@ -1,5 +1,6 @@
 /*
- * put_parameters_test.c — rows for parameters: what is done on the loop decides nothing, since that may block.
+ * put_parameters_test.c — rows for parameters: what is done on the loop decides nothing, since that may
+ * block.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "flight/flight_private.h"
