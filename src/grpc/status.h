@@ -34,6 +34,7 @@ struct status_trailers {
 /* Fills the trailers: grpc-status and, for a failure, grpc-message, volley-error-code and
  * volley-sqlstate (for those whose library hides the details), grpc-retry-pushback-ms and
  * grpc-status-details-bin (unless the method gave one); then the method's own. `error` is not looked at
- * for STATUS_OK. Cut to METADATA_BYTES_MAX: the method's trailers come first, the message takes what is left, the details are there if they fit as a whole. */
+ * for STATUS_OK. Cut to METADATA_BYTES_MAX: the method's trailers come first, the message takes what is
+ * left, the details are there if they fit as a whole. */
 void status_write_trailers(struct status_trailers *trailers, enum status status,
                            const struct error *error, const struct metadata *metadata);
