@@ -110,6 +110,14 @@ def test_modes_of_adbc(adbc, flight, table, mode):
     assert len(content(flight, table)["i"]) == counts[mode]
 
 
+def test_more_rows_than_wait_make_a_table_that_was_not_there(adbc, flight, table):
+    batch = pa.record_batch({"i": pa.array(range(100_000)), "s": ["a text of some length"] * 100_000})
+    with adbc.cursor() as cursor:
+        rows = cursor.adbc_ingest(table, pa.Table.from_batches([batch] * 20), mode="create_append")
+    assert rows == 2_000_000
+    assert query(flight, f'SELECT count(*) AS n FROM "{table}"').column("n").to_pylist() == [2_000_000]
+
+
 @pytest.mark.parametrize("arguments", [{"if_not_exist": 0}, {"if_exists": 0}, {"if_not_exist": 9},
                                        {"if_exists": 7}, {"definition": False}])
 def test_options_that_are_not_said_are_refused(flight, table, arguments):

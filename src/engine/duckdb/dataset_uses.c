@@ -123,11 +123,21 @@ static enum status use_open(struct dataset_use *use, struct engine *engine, stru
     }
 }
 
+static bool is_named_before(const struct dataset_uses *uses, size_t index)
+{
+    for (size_t i = 0; i < index; i++)
+        if (strcmp(uses->items[i].name, uses->items[index].name) == 0)
+            return true;
+    return false;
+}
+
 void dataset_uses_pin(struct dataset_uses *uses, struct connection *connection)
 {
-    /* One that cannot be read is left for its scan to tell. */
+    /* One that cannot be read is left for its scan to tell. One reader for each dataset: a second one, which
+     * nobody reads from, would hold what passes. */
     for (size_t i = 0; i < uses->count; i++)
-        (void)use_open(&uses->items[i], connection->engine, str_of(uses->items[i].name), NULL);
+        if (!is_named_before(uses, i))
+            (void)use_open(&uses->items[i], connection->engine, str_of(uses->items[i].name), NULL);
     LOCKED(&connection->locked.lock);
     connection->locked.reads = uses;
 }
