@@ -161,8 +161,9 @@ static char *prompt_of(EditLine *edit)
 static void bind_keys(EditLine *edit)
 {
     (void)el_set(edit, EL_EDITOR, "emacs");
-    (void)el_set(edit, EL_ADDFN, "volley-complete", "complete what was typed", on_complete);
-    (void)el_set(edit, EL_ADDFN, "volley-interrupt", "drop the line", on_interrupt);
+    /* Of narrow texts libedit would keep copies for ever. */
+    (void)el_wset(edit, EL_ADDFN, L"volley-complete", L"complete what was typed", on_complete);
+    (void)el_wset(edit, EL_ADDFN, L"volley-interrupt", L"drop the line", on_interrupt);
     (void)el_set(edit, EL_BIND, "^I", "volley-complete", NULL);
     (void)el_set(edit, EL_BIND, "^R", "em-inc-search-prev", NULL);
     (void)el_set(edit, EL_BIND, "\\e[1;5C", "em-next-word", NULL);

@@ -15,8 +15,8 @@ def shell(binary, server, tmp_path):
     terminals = []
 
     def start(url=None, environment=None, **options):
-        terminal = Terminal([binary, "sql", "--server", url or server.flight_url], tmp_path, environment,
-                            **options)
+        terminal = Terminal([binary, "sql", "--server", url or server.flight_url], tmp_path,
+                            {"PAGER": "cat", **(environment or {})}, **options)
         terminals.append(terminal)
         terminal.expect("volley> ")
         return terminal

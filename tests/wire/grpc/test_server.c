@@ -54,12 +54,11 @@ static void write_log(void *argument)
     (void)log_drain(writer->log, writer->fd);
 }
 
-/* Serves until standard input ends. */
+/* Serves until standard input ends. `drained` may be posted after that. */
 static enum status serve(struct str address, struct loop *const *loops, size_t loop_count,
                          struct grpc_handler *handler, struct metrics *metrics,
-                         atomic_bool *draining, struct error *error)
+                         atomic_bool *draining, struct loop_task *drained, struct error *error)
 {
-    struct loop_task drained = LOOP_TASK_INIT(on_drained);
     const struct http_handler *handlers[] = {grpc_handler_http(handler)};
     struct http_server_options options = {
         .limits = http_limits_default,
@@ -82,7 +81,7 @@ static enum status serve(struct str address, struct loop *const *loops, size_t l
     char byte;
     while (read(STDIN_FILENO, &byte, 1) > 0) {
         if (byte == 'd' && !atomic_exchange(draining, true))
-            http_server_drain(server, &drained, loops[0]);
+            http_server_drain(server, drained, loops[0]);
     }
     for (size_t i = 0; i < loop_count; i++)
         loop_stop(loops[i]);
@@ -120,6 +119,7 @@ int main(int argc, char **argv)
     struct grpc_service_table table = test_service_table(&service);
     struct http_cors cors = {.origins = &listed_origin, .origin_count = 1};
     atomic_bool draining = false;
+    struct loop_task drained = LOOP_TASK_INIT(on_drained);
     struct grpc_options options = {
         .tables = &table,
         .table_count = 1,
@@ -131,7 +131,7 @@ int main(int argc, char **argv)
         .metrics = metrics,
     };
     struct grpc_handler *handler = grpc_handler_create(&options);
-    status = serve(address, loops, loop_count, handler, metrics, &draining, &error);
+    status = serve(address, loops, loop_count, handler, metrics, &draining, &drained, &error);
     if (status != STATUS_OK)
         fprintf(stderr, "%s\n", error.message);
     workers_destroy(workers);
