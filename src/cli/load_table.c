@@ -99,16 +99,15 @@ static enum status run(struct grpc_client *client, const struct buf *sql, struct
         CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
         TRY(sql_query_next(query, &batch, &end, error));
     }
-
     return STATUS_OK;
 }
 
 enum load_mode load_table_mode(struct grpc_client *client, const struct load_options *options)
 {
-    CLEANUP(buf_finish) struct buf sql;
-    struct error ignored = ERROR_NONE;
     if (options->mode != LOAD_CREATE_APPEND)
         return options->mode;
+    CLEANUP(buf_finish) struct buf sql;
+    struct error ignored = ERROR_NONE;
     buf_init(&sql, SQL_BYTES_MAX);
     buf_append_text(&sql, "SELECT 1 FROM ");
     write_target(&options->target, &sql);
@@ -124,7 +123,6 @@ static enum status fill(struct grpc_client *client, const struct load_target *ta
                         struct error *error)
 {
     CLEANUP(buf_finish) struct buf sql;
-
     buf_init(&sql, SQL_BYTES_MAX);
     buf_append_text(&sql, before);
     write_target(target, &sql);
