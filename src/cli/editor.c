@@ -31,7 +31,6 @@ struct editor {
     History *history;
     const char *prompt;
     bool is_interrupted;
-    char *inserted; /* for the next line */
 };
 
 /* --- completion ------------------------------------------------------------------------------- */
@@ -218,7 +217,6 @@ void editor_destroy(struct editor *editor)
         el_end(editor->edit);
     if (editor->history)
         history_end(editor->history);
-    free(editor->inserted);
     free(editor);
 }
 
@@ -227,9 +225,6 @@ enum editor_end editor_read(struct editor *editor, const char *prompt, struct st
     int size = 0;
     editor->prompt = prompt;
     editor->is_interrupted = false;
-    if (editor->inserted)
-        el_push(editor->edit, editor->inserted);
-    free(STEAL(editor->inserted));
     /* Before the prompt is there: what is typed at once is a key and no signal. */
     (void)el_set(editor->edit, EL_PREP_TERM, 1);
     const char *line = el_gets(editor->edit, &size);
@@ -239,12 +234,6 @@ enum editor_end editor_read(struct editor *editor, const char *prompt, struct st
         return EDITOR_END;
     *out_line = str_make(line, (size_t)size);
     return EDITOR_LINE;
-}
-
-void editor_insert(struct editor *editor, struct str text)
-{
-    free(editor->inserted);
-    editor->inserted = str_copy(text);
 }
 
 void editor_remember(struct editor *editor, struct str text)

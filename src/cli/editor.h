@@ -41,7 +41,5 @@ enum editor_end {
 };
 /* Reads a line; it lives until the next call. */
 enum editor_end editor_read(struct editor *editor, const char *prompt, struct str *out_line);
-/* What the next line begins with, as if it had been typed. */
-void editor_insert(struct editor *editor, struct str text);
 /* Adds an entry to the history, unless it is the same as the last. */
 void editor_remember(struct editor *editor, struct str text);

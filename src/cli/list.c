@@ -13,11 +13,10 @@
 #include "base/memory.h"
 #include "cli/amount.h"
 #include "cli/connect.h"
-#include "cli/layout.h"
 #include "cli/listing.h"
 #include "cli/result.h"
+#include "cli/standard_output.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -134,19 +133,20 @@ static enum status print(const struct listing *listing, const struct result_form
 
 struct list_options {
     struct server_options server;
+    struct str prefix;
     unsigned format;
 };
 
-static enum exit_code list(const struct list_options *options, struct str prefix,
-                           struct output *output)
+static enum exit_code list(const void *context, struct output *output)
 {
+    const struct list_options *options = context;
     struct error error = ERROR_NONE;
     CLEANUP(grpc_client_close) struct grpc_client *client = NULL;
     CLEANUP(listing_finish) struct listing listing;
     listing_init(&listing);
     if (cli_connect(&options->server, &client, &error) != STATUS_OK)
         return cli_fail(cli_connect_exit(&error), &error);
-    enum status status = listing_read(&listing, client, prefix, &error);
+    enum status status = listing_read(&listing, client, options->prefix, &error);
     if (status != STATUS_OK)
         return cli_fail(cli_exit_of(&error), &error);
     status = print(&listing, result_format_at(options->format), output, &error);
@@ -173,17 +173,6 @@ enum exit_code cli_list(char *const *arguments, size_t count)
     struct error error = ERROR_NONE;
     if (options_read(table, ARRAY_COUNT(table), arguments, count, &prefixes, &error) != STATUS_OK)
         return cli_fail(CLI_USAGE, &error);
-    if (result_format_at(options.format)->binary && isatty(STDOUT_FILENO)) {
-        cli_complain("--format %s is not for a terminal; redirect it to a file",
-                     result_format_names[options.format]);
-        return CLI_USAGE;
-    }
-    layout_prepare();
-    (void)signal(SIGPIPE, SIG_IGN);
-    struct output output;
-    output_init(&output, STDOUT_FILENO);
-    enum exit_code code = list(&options, str_of(prefix), &output);
-    output_finish(&output);
-    layout_finish();
-    return code;
+    options.prefix = str_of(prefix);
+    return standard_output_write(options.format, list, &options);
 }

@@ -10,6 +10,7 @@
  */
 #include "cli/query.h"
 
+#include "arrow/column.h"
 #include "arrow/ipc.h"
 #include "base/memory.h"
 #include "proto/flight.h"
@@ -309,6 +310,26 @@ enum status sql_query_next(struct sql_query *query, struct arrow_batch **out_bat
             *out_batch = STEAL(batch);
             return STATUS_OK;
         }
+    }
+}
+
+enum status sql_query_for_each_row(struct sql_query *query,
+                                   enum status (*take)(void *context,
+                                                       const struct arrow_column *columns,
+                                                       int64_t row, struct error *error),
+                                   void *context, struct error *error)
+{
+    for (;;) {
+        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
+        CLEANUP(arena_finish) struct arena arena;
+        bool end;
+        arena_init(&arena);
+        TRY(sql_query_next(query, &batch, &end, error));
+        if (end)
+            return STATUS_OK;
+        const struct arrow_column *columns = arrow_columns_open(batch, &arena);
+        for (int64_t row = 0; row < batch->rows; row++)
+            TRY(take(context, columns, row, error));
     }
 }
 

@@ -34,6 +34,13 @@ int64_t sql_query_changed_rows(const struct sql_query *query);
 /* The next batch (one reference), or *out_end. Without `decode` *out_batch stays NULL. */
 MUST_CHECK enum status sql_query_next(struct sql_query *query, struct arrow_batch **out_batch,
                                       bool *out_end, struct error *error);
+/* Calls `take` for every row that is left, with the columns of its batch, until it fails. */
+struct arrow_column;
+MUST_CHECK enum status
+sql_query_for_each_row(struct sql_query *query,
+                       enum status (*take)(void *context, const struct arrow_column *columns,
+                                           int64_t row, struct error *error),
+                       void *context, struct error *error);
 /* Rows and bytes of messages received so far. */
 uint64_t sql_query_rows(const struct sql_query *query);
 uint64_t sql_query_bytes(const struct sql_query *query);

@@ -17,26 +17,6 @@
 
 #define SQL_BYTES_MAX ((size_t)1 << 20)
 
-/* Calls `take` for each row of the query. */
-static enum status for_each_row(struct sql_query *query,
-                                void (*take)(const struct arrow_column *columns, int64_t row,
-                                             void *context),
-                                void *context, struct error *error)
-{
-    for (;;) {
-        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
-        CLEANUP(arena_finish) struct arena arena;
-        bool end;
-        arena_init(&arena);
-        TRY(sql_query_next(query, &batch, &end, error));
-        if (end)
-            return STATUS_OK;
-        const struct arrow_column *columns = arrow_columns_open(batch, &arena);
-        for (int64_t row = 0; row < batch->rows; row++)
-            take(columns, row, context);
-    }
-}
-
 struct search {
     struct str typed; /* of the line at hand */
     size_t before;    /* bytes of the statement before it */
@@ -58,12 +38,14 @@ static void offer(struct search *search, size_t start, struct str text)
 
 /* --- a Volley --------------------------------------------------------------------------------- */
 
-static void take_suggestion(const struct arrow_column *columns, int64_t row, void *context)
+static enum status take_suggestion(void *context, const struct arrow_column *columns, int64_t row,
+                                   struct error *error)
 {
     struct search *search = (struct search *)context;
     int64_t start = arrow_column_integer(&columns[1], row);
     if (start >= (int64_t)search->before)
         offer(search, (size_t)start - search->before, arrow_column_bytes(&columns[0], row));
+    return STATUS_OK;
 }
 
 static bool has_suggestions(const struct sql_query *query)
@@ -90,7 +72,7 @@ static enum status ask_engine(struct shell *shell, struct str text, struct searc
     TRY(sql_query_open(shell->session.client, buf_str(&sql), true, &query, error));
     if (!has_suggestions(query))
         return error_set(error, STATUS_UNIMPLEMENTED, "the server does not complete statements");
-    return for_each_row(query, take_suggestion, search, error);
+    return sql_query_for_each_row(query, take_suggestion, search, error);
 }
 
 /* --- any server ------------------------------------------------------------------------------- */
@@ -104,10 +86,12 @@ static size_t word_start(struct str typed)
     return start;
 }
 
-static void take_table(const struct arrow_column *columns, int64_t row, void *context)
+static enum status take_table(void *context, const struct arrow_column *columns, int64_t row,
+                              struct error *error)
 {
     struct search *search = (struct search *)context;
     offer(search, word_start(search->typed), arrow_column_bytes(&columns[2], row));
+    return STATUS_OK;
 }
 
 static enum status ask_tables(struct shell *shell, struct search *search, struct error *error)
@@ -119,7 +103,7 @@ static enum status ask_tables(struct shell *shell, struct search *search, struct
     const struct arrow_schema *schema = sql_query_schema(query);
     if (!schema || schema->field_count < 4 || schema->fields[2].type != ARROW_UTF8)
         return error_set(error, STATUS_INTERNAL, "the server's tables have no names");
-    return for_each_row(query, take_table, search, error);
+    return sql_query_for_each_row(query, take_table, search, error);
 }
 
 /* --- the editor's question -------------------------------------------------------------------- */

@@ -192,9 +192,17 @@ static enum status print_columns(struct shell *shell, const struct arrow_schema 
     return result_end(&result, error);
 }
 
-static enum status print_table(struct shell *shell, const struct arrow_column *columns, int64_t row,
+struct description {
+    struct shell *shell;
+    uint64_t count; /* of tables */
+};
+
+static enum status print_table(void *context, const struct arrow_column *columns, int64_t row,
                                struct error *error)
 {
+    struct description *description = context;
+    struct shell *shell = description->shell;
+    description->count++;
     CLEANUP(arrow_schema_unref) struct arrow_schema *table = NULL;
     struct str bytes = arrow_column_bytes(&columns[4], row);
     TRY(ipc_decode_schema(slice_make(bytes.ptr, bytes.len, NULL), &table, error));
@@ -216,20 +224,12 @@ static bool has_table_columns(const struct sql_query *query)
 static enum status print_tables(struct shell *shell, struct sql_query *query, uint64_t *out_count,
                                 struct error *error)
 {
+    struct description description = {.shell = shell};
     if (!has_table_columns(query))
         return error_set(error, STATUS_UNIMPLEMENTED, "the server does not tell columns");
-    for (;;) {
-        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
-        CLEANUP(arena_finish) struct arena arena;
-        bool end;
-        arena_init(&arena);
-        TRY(sql_query_next(query, &batch, &end, error));
-        if (end)
-            return output_flush(&shell->output, error);
-        const struct arrow_column *columns = arrow_columns_open(batch, &arena);
-        for (int64_t row = 0; row < batch->rows; row++, (*out_count)++)
-            TRY(print_table(shell, columns, row, error));
-    }
+    TRY(sql_query_for_each_row(query, print_table, &description, error));
+    *out_count = description.count;
+    return output_flush(&shell->output, error);
 }
 
 enum status shell_describe_table(struct shell *shell, struct str name, struct error *error)

@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "cli/layout.h"
+#include "cli/standard_output.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -146,10 +147,8 @@ enum exit_code cli_sql(char *const *arguments, size_t count)
     struct error error = ERROR_NONE;
     if (options_read(table, ARRAY_COUNT(table), arguments, count, &statements, &error) != STATUS_OK)
         return cli_fail(CLI_USAGE, &error);
-    if (result_format_at(options.format)->binary && isatty(STDOUT_FILENO)) {
-        cli_complain("--format arrow is not for a terminal; redirect it to a file");
+    if (!standard_output_takes(options.format))
         return CLI_USAGE;
-    }
     CLEANUP(interrupt_stop) struct interrupt *interrupt = NULL;
     if (interrupt_start(&interrupt, &error) != STATUS_OK)
         return cli_fail(CLI_FAILED, &error);

@@ -14,12 +14,9 @@
 #include "cli/amount.h"
 #include "cli/connect.h"
 #include "cli/http_dataset.h"
-#include "cli/layout.h"
 #include "cli/sql_session.h"
+#include "cli/standard_output.h"
 #include "json/reader.h"
-
-#include <signal.h>
-#include <unistd.h>
 
 #define ANSWER_BYTES_MAX ((size_t)64 << 10)
 #define SQL_BYTES_MAX ((size_t)256 << 10)
@@ -206,8 +203,9 @@ static enum status print_status(struct sql_session *session, const struct health
     return sql_session_print(session, query, error);
 }
 
-static enum exit_code show(const struct status_options *options, struct output *output)
+static enum exit_code show(const void *context, struct output *output)
 {
+    const struct status_options *options = context;
     struct error error = ERROR_NONE;
     CLEANUP(http_exchange_close) struct http_exchange exchange = {0};
     CLEANUP(grpc_client_close) struct grpc_client *client = NULL;
@@ -245,17 +243,5 @@ enum exit_code cli_status(char *const *arguments, size_t count)
     struct error error = ERROR_NONE;
     if (options_read(table, ARRAY_COUNT(table), arguments, count, &none, &error) != STATUS_OK)
         return cli_fail(CLI_USAGE, &error);
-    if (result_format_at(options.format)->binary && isatty(STDOUT_FILENO)) {
-        cli_complain("--format %s is not for a terminal; redirect it to a file",
-                     result_format_names[options.format]);
-        return CLI_USAGE;
-    }
-    layout_prepare();
-    (void)signal(SIGPIPE, SIG_IGN);
-    struct output output;
-    output_init(&output, STDOUT_FILENO);
-    enum exit_code code = show(&options, &output);
-    output_finish(&output);
-    layout_finish();
-    return code;
+    return standard_output_write(options.format, show, &options);
 }

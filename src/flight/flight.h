@@ -93,6 +93,7 @@ struct flight_options {
     const struct crypto_mac *ticket_mac;
     struct workers *workers;         /* of the calls */
     uint64_t transaction_timeout_ms; /* that an unused transaction stays open; it fits too */
+    size_t prepared_max;             /* prepared statements of a session */
     uint64_t session_timeout_ms;     /* that an unused session is kept; fits 32 bits with a sign */
     uint64_t result_ttl_ms;
     uint64_t batch_ttl_ms; /* of a dataset that was put without one */

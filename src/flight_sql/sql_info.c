@@ -31,14 +31,37 @@ struct sql_info_row {
     enum value_kind kind;
     int64_t integer;
     const char *text; /* VALUE_TEXT; VALUE_TEXT_LIST: comma-separated */
+    int64_t (*integer_of)(
+        const struct flight_options *options); /* this server's; NULL: `integer` */
 };
+
+static int64_t read_only_of(const struct flight_options *options)
+{
+    return options->read_only;
+}
+
+/* A handle lives with its session; in milliseconds. */
+static int64_t statement_timeout_of(const struct flight_options *options)
+{
+    return (int64_t)options->session_timeout_ms;
+}
+
+static int64_t transaction_timeout_of(const struct flight_options *options)
+{
+    return (int64_t)options->transaction_timeout_ms;
+}
+
+static int64_t statements_max_of(const struct flight_options *options)
+{
+    return (int64_t)options->prepared_max;
+}
 
 /* clang-format off */
 static const struct sql_info_row rows[] = {
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_NAME, VALUE_TEXT, 0, "Volley"},
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_VERSION, VALUE_TEXT, 0, NULL},
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_ARROW_VERSION, VALUE_TEXT, 0, "1.5"},
-    {SQL__SQL_INFO__FLIGHT_SQL_SERVER_READ_ONLY, VALUE_BOOL, 0, NULL},
+    {SQL__SQL_INFO__FLIGHT_SQL_SERVER_READ_ONLY, VALUE_BOOL, 0, NULL, read_only_of},
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_SQL, VALUE_BOOL, 1, NULL},
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_SUBSTRAIT, VALUE_BOOL, 0, NULL},
     /* NULL: no Substrait. */
@@ -49,8 +72,10 @@ static const struct sql_info_row rows[] = {
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_CANCEL, VALUE_BOOL, 1, NULL},
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_BULK_INGESTION, VALUE_BOOL, 1, NULL},
     {SQL__SQL_INFO__FLIGHT_SQL_SERVER_INGEST_TRANSACTIONS_SUPPORTED, VALUE_BOOL, 1, NULL},
-    {SQL__SQL_INFO__FLIGHT_SQL_SERVER_STATEMENT_TIMEOUT, VALUE_BITMASK, 0, NULL},
-    {SQL__SQL_INFO__FLIGHT_SQL_SERVER_TRANSACTION_TIMEOUT, VALUE_BITMASK, 0, NULL},
+    {SQL__SQL_INFO__FLIGHT_SQL_SERVER_STATEMENT_TIMEOUT, VALUE_BITMASK, 0, NULL,
+     statement_timeout_of},
+    {SQL__SQL_INFO__FLIGHT_SQL_SERVER_TRANSACTION_TIMEOUT, VALUE_BITMASK, 0, NULL,
+     transaction_timeout_of},
     {SQL__SQL_INFO__SQL_DDL_CATALOG, VALUE_BOOL, 0, NULL},
     {SQL__SQL_INFO__SQL_DDL_SCHEMA, VALUE_BOOL, 1, NULL},
     {SQL__SQL_INFO__SQL_DDL_TABLE, VALUE_BOOL, 1, NULL},
@@ -149,7 +174,7 @@ static const struct sql_info_row rows[] = {
     {SQL__SQL_INFO__SQL_MAX_ROW_SIZE, VALUE_BIGINT, 0, NULL},
     {SQL__SQL_INFO__SQL_MAX_ROW_SIZE_INCLUDES_BLOBS, VALUE_BOOL, 1, NULL},
     {SQL__SQL_INFO__SQL_MAX_STATEMENT_LENGTH, VALUE_BIGINT, 10 << 20, NULL},
-    {SQL__SQL_INFO__SQL_MAX_STATEMENTS, VALUE_BIGINT, 0, NULL},
+    {SQL__SQL_INFO__SQL_MAX_STATEMENTS, VALUE_BIGINT, 0, NULL, statements_max_of},
     {SQL__SQL_INFO__SQL_MAX_TABLE_NAME_LENGTH, VALUE_BIGINT, 0, NULL},
     {SQL__SQL_INFO__SQL_MAX_TABLES_IN_SELECT, VALUE_BIGINT, 0, NULL},
     {SQL__SQL_INFO__SQL_MAX_USERNAME_LENGTH, VALUE_BIGINT, 256, NULL},
@@ -291,13 +316,8 @@ static void append_value(struct flight_call *call, struct builder_column *value,
         int size = snprintf(version, sizeof(version), "%s %s volley %s", engine_name(engine),
                             engine_version(engine), VOLLEY_VERSION);
         builder_append_bytes(child, str_make(version, (size_t)size));
-    } else if (row->number == SQL__SQL_INFO__FLIGHT_SQL_SERVER_READ_ONLY) {
-        builder_append_integer(child, flight_call_options(call)->read_only);
-    } else if (row->number == SQL__SQL_INFO__FLIGHT_SQL_SERVER_TRANSACTION_TIMEOUT) {
-        builder_append_integer(child, (int64_t)flight_call_options(call)->transaction_timeout_ms);
-    } else if (row->number == SQL__SQL_INFO__FLIGHT_SQL_SERVER_STATEMENT_TIMEOUT) {
-        /* It lives with its session; in milliseconds. */
-        builder_append_integer(child, (int64_t)flight_call_options(call)->session_timeout_ms);
+    } else if (row->integer_of) {
+        builder_append_integer(child, row->integer_of(flight_call_options(call)));
     } else if (row->kind == VALUE_TEXT && !row->text) {
         builder_append_null(child);
     } else if (row->kind == VALUE_TEXT) {

@@ -247,6 +247,7 @@ static enum status open_doors(struct server *server, struct error *error)
         .sessions = server->sessions,
         .ticket_mac = server->ticket_mac,
         .workers = server->workers,
+        .prepared_max = (size_t)settings->max_prepared_statements,
         .session_timeout_ms = settings->session_timeout_ms,
         .transaction_timeout_ms =
             size_min(settings->transaction_timeout_ms, settings->session_timeout_ms),

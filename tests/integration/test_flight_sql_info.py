@@ -156,6 +156,11 @@ def test_what_is_said_not_to_work_does_not(server, info):
     assert server.query("ATTACH ':memory:' AS other").status == 403
 
 
+def test_limits_are_the_settings(server, info):
+    (setting,) = server.rows("SELECT value FROM volley.settings WHERE name = 'max-prepared-statements'")
+    assert info["SQL_MAX_STATEMENTS"][1] == int(setting["value"]) > 0
+
+
 def test_order_and_case_are_the_engines(server, info):
     assert info["SQL_NULL_ORDERING"][1] == 3
     for direction in ("ASC", "DESC"):
