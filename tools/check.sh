@@ -71,6 +71,7 @@ run_integration() { # NAME BUILD HELPERS PYTEST-ARGUMENT...: HELPERS is a build 
         VOLLEY_ARROW_SAMPLE=$repository/$helpers/tests/unit/arrow/arrow_tool \
         VOLLEY_GRPC_TEST_SERVER=$repository/$helpers/tests/wire/grpc/grpc_test_server \
         "$cache/venv/bin/python" -m pytest tests/integration tests/wire/grpc/interop_test.py -q -rsfE \
+        -n "$(nproc)" \
         --junitxml="$reports/integration-$name.xml" -o junit_suite_name="$name" "$@"
 }
 

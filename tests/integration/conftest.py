@@ -14,6 +14,7 @@ from client_matrix import (  # noqa: F401  hooks of pytest
     pytest_sessionfinish,
 )
 from harness import Server, run
+from parallel import pytest_xdist_make_scheduler  # noqa: F401  a hook of pytest-xdist
 
 
 @pytest.fixture(scope="session")
