@@ -1,10 +1,9 @@
 /*
- * command.h — the commands of the program: one row each.
+ * command.h — running a command: what each of them is given and how it ends.
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/error.h"
@@ -19,22 +18,11 @@ enum exit_code {
     CLI_INTERRUPTED = 130,
 };
 
-struct command {
-    const char *name;
-    const char *synopsis; /* after the name: "[FILE...] [flags]" */
-    const char *summary;  /* one line; NULL: not listed */
-    const char *help;     /* the rest of its own help; may be NULL */
-    /* Appends what the help ends with; may be NULL. */
-    void (*write_help)(void);
-    enum exit_code (*run)(char *const *arguments, size_t count);
-};
-
 /* Runs the program: the arguments after its name. */
 enum exit_code cli_run(char *const *arguments, size_t count);
 
 /* The commands, by their files. */
 enum exit_code cli_serve(char *const *arguments, size_t count);
-void cli_serve_help(void);
 enum exit_code cli_sql(char *const *arguments, size_t count);
 enum exit_code cli_bench(char *const *arguments, size_t count);
 enum exit_code cli_put(char *const *arguments, size_t count);

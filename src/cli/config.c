@@ -7,7 +7,7 @@
  * Runs on: the main thread. Owns: nothing beyond a call.
  * SPDX-License-Identifier: Apache-2.0
  */
-#include "cli/command.h"
+#include "cli/commands.h"
 #include "cli/load.h"
 
 #include "base/memory.h"

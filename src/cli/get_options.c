@@ -18,9 +18,9 @@
 /* --- formats -------------------------------------------------------------------------------------- */
 
 /* Those of results, by their positions in result_format_names, and more behind them. */
-static const char *const format_names[] = {"table",        "csv",        "json",     "ndjson",
-                                           "arrow",        "arrow-file", "markdown", "parquet",
-                                           "arrow-stream", NULL};
+const char *const get_format_names[] = {"table",        "csv",        "json",     "ndjson",
+                                        "arrow",        "arrow-file", "markdown", "parquet",
+                                        "arrow-stream", NULL};
 enum { TABLE, CSV, JSON, NDJSON, ARROW, ARROW_FILE, MARKDOWN, PARQUET, ARROW_STREAM, NOT_GIVEN };
 
 static const struct {
@@ -55,7 +55,7 @@ static enum status choose_format(struct get_options *options, unsigned format, s
     if (to_terminal && (options->is_parquet || options->format->binary))
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "--format %s is not for a terminal; name a file with -o or redirect it",
-                         format_names[format]);
+                         get_format_names[format]);
     return STATUS_OK;
 }
 
@@ -176,7 +176,7 @@ enum status get_options_read(struct get_options *options, struct arena *arena,
          .letter = "f",
          .kind = OPTION_CHOICE,
          .target = &format,
-         .choices = format_names},
+         .choices = get_format_names},
         {.name = "columns", .kind = OPTION_TEXT, .target = &options->columns_text},
         {.name = "rows", .kind = OPTION_TEXT, .target = &options->rows_text},
         {.name = "limit", .kind = OPTION_NUMBER, .target = &options->limit, .max = INT64_MAX},

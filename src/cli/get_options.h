@@ -24,6 +24,8 @@ struct get_options {
     bool quiet;
 };
 
+extern const char *const get_format_names[];
+
 /* Reads the arguments. INVALID_ARGUMENT telling what would be right. */
 MUST_CHECK enum status get_options_read(struct get_options *options, struct arena *arena,
                                         char *const *arguments, size_t count, struct error *error);

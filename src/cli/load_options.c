@@ -14,7 +14,7 @@
 #define NAME_BYTES_MAX 4096
 #define PARTS_MAX 3
 
-static const char *const mode_names[] = {"create-append", "create", "append", "replace", NULL};
+const char *const load_mode_names[] = {"create-append", "create", "append", "replace", NULL};
 
 /* Cuts the next name off, up to a point or the end, and takes its quotes away. False when quotes do not
  * end, or end inside of a name. */
@@ -97,7 +97,7 @@ enum status load_options_read(struct load_options *options, struct arena *arena,
     *options = (struct load_options){0};
     const struct option table[] = {
         SERVER_OPTIONS(&options->put.server, arena),
-        {.name = "mode", .kind = OPTION_CHOICE, .target = &mode, .choices = mode_names},
+        {.name = "mode", .kind = OPTION_CHOICE, .target = &mode, .choices = load_mode_names},
         {.name = "schema", .kind = OPTION_TEXT, .target = &options->target.schema},
         {.name = "catalog", .kind = OPTION_TEXT, .target = &options->target.catalog},
         {.name = "format",

@@ -8,6 +8,7 @@
 
 /* "create-append", "create", "append", "replace". */
 enum load_mode { LOAD_CREATE_APPEND, LOAD_CREATE, LOAD_APPEND, LOAD_REPLACE };
+extern const char *const load_mode_names[];
 
 /* Names as they are, without quotes; empty: the session's. */
 struct load_target {

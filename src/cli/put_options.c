@@ -15,7 +15,7 @@
 #define RETRIES_DEFAULT 8
 
 const char *const put_mode_names[] = {"upsert", "create", "append", "replace", NULL};
-static const char *const durability_names[] = {"memory", "process", "disk", NULL};
+const char *const put_durability_names[] = {"memory", "process", "disk", NULL};
 /* By the values of enum input_format, and two that are Arrow as well. */
 const char *const put_format_names[] = {"arrow",  "parquet",      "csv",        "json",
                                         "ndjson", "arrow-stream", "arrow-file", NULL};
@@ -96,7 +96,7 @@ enum status put_options_read(struct put_options *options, struct arena *arena,
         {.name = "durability",
          .kind = OPTION_CHOICE,
          .target = &durability,
-         .choices = durability_names},
+         .choices = put_durability_names},
         {.name = "format",
          .letter = "f",
          .kind = OPTION_CHOICE,
@@ -112,7 +112,7 @@ enum status put_options_read(struct put_options *options, struct arena *arena,
     TRY(options_read(table, ARRAY_COUNT(table), arguments, count, &words, error));
     options->mode = (enum put_mode)mode;
     options->durability =
-        durability == NOT_GIVEN ? STR_EMPTY : str_of(durability_names[durability]);
+        durability == NOT_GIVEN ? STR_EMPTY : str_of(put_durability_names[durability]);
     options->format = put_format_of_choice(format);
     return divide_words(options, &words, is_new, error);
 }

@@ -11,6 +11,7 @@
 /* "upsert", "create", "append", "replace". */
 enum put_mode { PUT_UPSERT, PUT_CREATE, PUT_APPEND, PUT_REPLACE };
 extern const char *const put_mode_names[];
+extern const char *const put_durability_names[];
 
 struct put_options {
     struct server_options server;

@@ -11,24 +11,6 @@
 #include "server/server.h"
 #include "settings/settings.h"
 
-#include <stdio.h>
-
-#define HELP_MAX ((size_t)64 << 10)
-
-void cli_serve_help(void)
-{
-    CLEANUP(buf_finish) struct buf help;
-    buf_init(&help, HELP_MAX);
-    settings_write_help(&help);
-    (void)printf("%.*s", STR_ARGS(buf_str(&help)));
-    (void)printf(
-        "\nEvery flag is also an environment variable (VOLLEY_QUERY_SLOTS), a line of .env and a\n"
-        "key of the --config file; volley config show --origin tells what is in force.\n"
-        "\n"
-        "  volley serve flights.parquet\n"
-        "  volley serve --database shop.duckdb --read-only\n");
-}
-
 static enum exit_code exit_code_of(enum status status)
 {
     switch (status) {
