@@ -35,6 +35,7 @@ build_needs=(
     module:libzstd:libzstd-dev
     module:jansson:libjansson-dev
     module:yaml-0.1:libyaml-dev
+    module:sqlite3:libsqlite3-dev
     module:libedit:libedit-dev
     file:/usr/lib/*/libstdc++.so.6:libstdc++6
 )
