@@ -212,6 +212,45 @@ bool json_value_text(const struct json_value *value, struct str *out)
     return true;
 }
 
+bool json_value_integer(const struct json_value *value, int64_t *out)
+{
+    if (!value || !is_integer(jansson(value)))
+        return false;
+    *out = json_integer_value(jansson(value));
+    return true;
+}
+
+bool json_value_number(const struct json_value *value, double *out)
+{
+    if (!value || !is_number(jansson(value)))
+        return false;
+    *out = json_number_value(jansson(value));
+    return true;
+}
+
+bool json_value_bool(const struct json_value *value, bool *out)
+{
+    if (!value || !is_bool(jansson(value)))
+        return false;
+    *out = json_typeof(jansson(value)) == JSON_TRUE;
+    return true;
+}
+
+bool json_value_is_null(const struct json_value *value)
+{
+    return value && json_typeof(jansson(value)) == JSON_NULL;
+}
+
+void json_visit_members(const struct json_value *object, void (*visit)(void *context, struct str),
+                        void *context)
+{
+    const char *key;
+    size_t size;
+    json_t *value;
+    json_object_keylen_foreach((json_t *)object, key, size, value)
+        visit(context, str_make(key, size));
+}
+
 static bool is_known(const char *key, const char *const known[])
 {
     for (size_t i = 0; known[i]; i++) {

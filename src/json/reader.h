@@ -53,6 +53,14 @@ size_t json_value_count(const struct json_value *array);
 const struct json_value *json_value_at(const struct json_value *array, size_t index);
 /* The text of a string value; false for anything else. */
 bool json_value_text(const struct json_value *value, struct str *out);
+/* The same for numbers (whole ones are numbers too) and truth values. */
+bool json_value_integer(const struct json_value *value, int64_t *out);
+bool json_value_number(const struct json_value *value, double *out);
+bool json_value_bool(const struct json_value *value, bool *out);
+bool json_value_is_null(const struct json_value *value);
+/* Calls `visit` with the name of each member of an object. */
+void json_visit_members(const struct json_value *object, void (*visit)(void *context, struct str),
+                        void *context);
 /* INVALID_ARGUMENT "unknown field 'x'; known fields are sql, format" for a key that `known` (NULL-ended)
  * does not list. */
 MUST_CHECK enum status json_check_keys(const struct json_value *object, const char *const known[],

@@ -2,10 +2,10 @@
  * errors.c — errors as HTTP: the status and code of the one table (base/error_codes.h), two forms of body.
  *
  * The routes of the older services answer {"detail","error_code","timestamp"}, and with 422 the places of
- * the faults, which is one: the first ends the request; /v1 answers RFC 9457
- * problem documents. Runs on the loop. SPDX-License-Identifier: Apache-2.0
+ * the faults; /v1 answers RFC 9457 problem documents, which tell the
+ * places where several were looked for. Runs on the loop. SPDX-License-Identifier: Apache-2.0
  */
-#include "rest/rest_private.h"
+#include "rest/fields.h"
 
 #include "base/clock.h"
 #include "base/error_codes.h"
@@ -78,6 +78,11 @@ static void write_place(struct json_writer *json, const struct error *error)
     }
 }
 
+static bool has_faults(const struct rest_exchange *exchange)
+{
+    return exchange->faults && exchange->faults->count > 0;
+}
+
 static void write_problem(struct rest_exchange *exchange, const struct error *error,
                           unsigned http_status, struct buf *out)
 {
@@ -97,6 +102,10 @@ static void write_problem(struct rest_exchange *exchange, const struct error *er
     json_write_key(&json, "request_id");
     json_write_text(&json, exchange->request->id);
     write_place(&json, error);
+    if (http_status == 422 && has_faults(exchange)) {
+        json_write_key(&json, "errors");
+        rest_write_faults(&json, exchange->faults);
+    }
     json_write_end_object(&json);
 }
 
@@ -111,12 +120,17 @@ static void write_location(struct json_writer *json, const char *looked_at)
     json_write_end_array(json);
 }
 
-static void write_faults(struct json_writer *json, const char *looked_at, const struct error *error)
+static void write_faults(struct json_writer *json, const struct rest_exchange *exchange,
+                         const struct error *error)
 {
     json_write_key(json, "errors");
+    if (has_faults(exchange)) {
+        rest_write_faults(json, exchange->faults);
+        return;
+    }
     json_write_begin_array(json);
     json_write_begin_object(json);
-    write_location(json, looked_at);
+    write_location(json, exchange->looked_at);
     json_write_key(json, "msg");
     json_write_text(json, str_of(error->message));
     json_write_key(json, "type");
@@ -140,7 +154,7 @@ static void write_detail(const struct rest_exchange *exchange, const struct erro
     json_write_key(&json, "timestamp");
     json_write_text(&json, str_of(now));
     if (http_status == 422)
-        write_faults(&json, exchange->looked_at, error);
+        write_faults(&json, exchange, error);
     json_write_end_object(&json);
 }
 

@@ -29,6 +29,7 @@ static void exchange_free(struct rest_exchange *exchange)
     if (exchange->reply.source.release)
         exchange->reply.source.release(exchange->reply.source.context);
     buf_finish(&exchange->reply.text);
+    json_document_destroy(exchange->document);
     buf_finish(&exchange->body);
     arena_finish(&exchange->arena);
     free(exchange);

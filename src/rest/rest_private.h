@@ -39,6 +39,9 @@ enum rest_format {
 #define REST_REPLY_HEADERS_MAX 8
 
 struct rest_exchange;
+struct rest_object;
+struct rest_faults;
+struct rest_reply_form;
 
 /* What a handler answers with: text, the result of a query that is streamed, bytes of known size, or
  * nothing more, because it took the response over. */
@@ -70,6 +73,10 @@ struct rest_route {
     bool takes_body;
     bool problem_json; /* errors as RFC 9457 (section 5) instead of the seeds' form */
     const char *summary;
+    /* What it takes and answers with (fields.h); NULL: nothing, or nothing that is told. */
+    const struct rest_object *parameters;
+    const struct rest_object *body;
+    const struct rest_reply_form *replies; /* when all goes well; ended by status 0 */
     enum status (*handle)(struct rest_exchange *exchange, struct error *error);
     /* Of a route whose body is not collected but taken while it comes (intake.c): `begin` looks at the
      * head, on the loop; `receive` gets bytes of the body, on a worker, and `handle` is called behind the
@@ -91,6 +98,8 @@ struct rest_exchange {
     const struct rest_route *route;   /* NULL: none matched */
     struct str parameter; /* the value of the pattern's parameter, decoded unless it is a path */
     struct buf body;
+    struct json_document *document; /* what the body says, once it was read (fields.h) */
+    struct rest_faults *faults;     /* found in the request, in the arena; NULL: none looked for */
     enum status status; /* the handler's outcome */
     struct error error;
     /* What of the request is looked at, such as "query" or "query.header", for errors that tell the place of
