@@ -1,13 +1,13 @@
 /*
  * version.c — `volley version`: the program and the libraries that it was built with.
  *
+ * The engine's version is asked of the engine, which the server's program has.
+ *
  * Runs on: the main thread. Owns: nothing.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/command.h"
-#include "server/server.h"
-
-#include <stdio.h>
+#include "cli/server_program.h"
 
 enum exit_code cli_version(char *const *arguments, size_t count)
 {
@@ -15,7 +15,5 @@ enum exit_code cli_version(char *const *arguments, size_t count)
         cli_complain("version takes no arguments");
         return CLI_USAGE;
     }
-    (void)printf("volley %s\nduckdb %s, %s\n", VOLLEY_VERSION, server_engine_version(),
-                 VOLLEY_LIBRARIES);
-    return CLI_FINE;
+    return server_program_run("version", arguments, count);
 }

@@ -30,9 +30,21 @@ def test_runs_from_wherever_it_lies(installed):
 
 
 def test_uses_its_own_library(installed):
-    lines = subprocess.run(["ldd", str(installed)], capture_output=True, text=True, check=True).stdout
-    (line,) = [line for line in lines.splitlines() if "libduckdb" in line]
-    assert str(installed.parent.parent / "lib" / "volley") in line.replace("bin/../", "")
+    def engine_of(program):
+        lines = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True).stdout
+        return [line for line in lines.splitlines() if "libduckdb" in line]
+
+    prefix = installed.parent.parent
+    (line,) = engine_of(prefix / "libexec" / "volley-server")
+    assert str(prefix / "lib" / "volley") in line.replace("libexec/../", "")
+    assert engine_of(installed) == [], "a command for a server loads no engine"
+
+
+def test_says_what_is_missing(installed, tmp_path):
+    alone = shutil.copy(installed, tmp_path)
+    result = run(alone, "version")
+    assert result.returncode == 1
+    assert "volley-server" in result.stderr and "libexec" in result.stderr
 
 
 def test_serves(installed, tmp_path):
@@ -41,10 +53,11 @@ def test_serves(installed, tmp_path):
     server.stop()
 
 
-def test_hardening(binary):
+@pytest.mark.parametrize("name", ["volley", "volley-server"])
+def test_hardening(binary, name):
     def readelf(option):
-        return subprocess.run(["readelf", "-W", option, str(binary)], capture_output=True, text=True,
-                              check=True).stdout
+        return subprocess.run(["readelf", "-W", option, str(binary.parent / name)], capture_output=True,
+                              text=True, check=True).stdout
 
     assert "DYN (Position-Independent Executable file)" in readelf("-h")
     assert "BIND_NOW" in readelf("-d")
