@@ -72,6 +72,8 @@ struct engine_options {
     const struct str *allow_statements; /* gate rules switched off by the operator (gate.h);
                                            INVALID_ARGUMENT for one that does not exist */
     size_t allow_statement_count;
+    uint64_t
+        input_idle_ms; /* how long a statement waits for more of its client's rows; 0: for ever */
     size_t batch_rows_max;  /* 0: 16384..65536 as fits batch_bytes_max */
     size_t batch_bytes_max; /* body bytes of a batch; the message must stay below 2 MiB */
     const struct engine_table *tables; /* of catalog `volley` */

@@ -89,6 +89,8 @@ static inline struct flight_call *flight_call_of(struct grpc_call *call)
 
 /* Finds the call's session. First thing on the worker. */
 MUST_CHECK enum status flight_begin(struct flight_call *call, struct error *error);
+/* options.c: INVALID_ARGUMENT for metadata `volley-...` that is no option of a call, with the nearest one. */
+MUST_CHECK enum status flight_check_metadata(const struct flight_call *call, struct error *error);
 
 /* CANCELLED when the call is over for its client. */
 MUST_CHECK enum status flight_check_wanted(const struct flight_call *call, struct error *error);

@@ -181,7 +181,7 @@ enum status flight_begin(struct flight_call *call, struct error *error)
     call->received = true;
     TRY(sessions_resolve(call->flight->options.sessions, call->call, &call->session, error));
     call->options = session_options(call->session);
-    return STATUS_OK;
+    return flight_check_metadata(call, error);
 }
 
 enum status flight_check_columns_known(const struct flight_call *call, struct error *error)

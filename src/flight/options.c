@@ -8,6 +8,7 @@
 #include "flight/flight_private.h"
 
 #include "base/clock.h"
+#include "base/nearest.h"
 #include "engine/result_options.h"
 #include "flight/option_table.h"
 
@@ -26,6 +27,47 @@ struct str flight_option(const struct flight_call *call, const char *name)
     if (text.len > 0 || !call->options || !option_find(str_of(name), &option))
         return text;
     return option_set_value(call->options, option);
+}
+
+/* Metadata beside the options. */
+static bool is_other_metadata(struct str name)
+{
+    return str_equal(name, STR("volley-queue"));
+}
+
+static enum status unknown_option(struct str name, struct error *error)
+{
+    struct nearest nearest;
+    nearest_init(&nearest, name);
+    for (size_t i = ENGINE_SESSION_SETTING_COUNT; i < option_count(); i++)
+        nearest_offer(&nearest, str_of(option_name(i)));
+    if (nearest.best.len == 0)
+        return error_set_code(
+            error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+            "there is no option %.*s (metadata volley-%.*s); GetSessionOptions lists them",
+            STR_ARGS(name), STR_ARGS(name));
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                          "there is no option %.*s (metadata volley-%.*s); did you mean %.*s?",
+                          STR_ARGS(name), STR_ARGS(name), STR_ARGS(nearest.best));
+}
+
+enum status flight_check_metadata(const struct flight_call *call, struct error *error)
+{
+    const struct str prefix = STR("volley-");
+    for (size_t i = 0; i < call->call->metadata.count; i++) {
+        struct str name = call->call->metadata.items[i].name;
+        size_t option;
+        if (!str_starts_with(name, prefix) || is_other_metadata(name))
+            continue;
+        name = str_slice(name, prefix.len, name.len);
+        if (!option_find(name, &option))
+            return unknown_option(name, error);
+        if (option < ENGINE_SESSION_SETTING_COUNT)
+            return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                                  "option %.*s belongs to a session: set it by SetSessionOptions",
+                                  STR_ARGS(name));
+    }
+    return STATUS_OK;
 }
 
 enum status flight_result_options(struct flight_call *call,

@@ -160,6 +160,7 @@ static enum status open_engine(struct server *server, struct error *error)
         .file_count = settings->files.count,
         .allow_statements = settings->allow_statements.items,
         .allow_statement_count = settings->allow_statements.count,
+        .input_idle_ms = settings->input_idle_timeout_ms,
         .batch_rows_max = (size_t)settings->batch_rows,
         .batch_bytes_max = body_bytes_max(settings),
         .tables = server->tables,

@@ -105,6 +105,7 @@ struct settings {
     uint64_t query_slots;
     uint64_t query_queue; /* queries that may wait for a slot */
     uint64_t query_timeout_ms;
+    uint64_t input_idle_timeout_ms;
     uint64_t dataset_ttl_ms;
     uint64_t batch_ttl_ms; /* of datasets that clients put */
     uint64_t batch_rows;   /* 0: chosen by the size of the rows */

@@ -439,6 +439,19 @@ const struct setting settings_table[] = {
     },
     {
         .section = "Queries",
+        .name = "input-idle-timeout",
+        .type = SETTING_DURATION,
+        FIELD(input_idle_timeout_ms),
+        .default_text = "120s",
+        .min = 1,
+        .max = 30 * DAY_MS,
+        .unit = "TIME",
+        .help = "an ingest or exchange whose client sends no rows for so long, while its statement "
+                "waits for "
+                "them in a query slot, fails",
+    },
+    {
+        .section = "Queries",
         .name = "dataset-ttl",
         .type = SETTING_DURATION,
         FIELD(dataset_ttl_ms),

@@ -822,6 +822,20 @@ def test_an_exchange_ends_at_its_statement_s_time(flight):
         writer.close()
 
 
+def test_an_exchange_or_ingest_that_brings_nothing_gives_its_slot_back(start_server):
+    server = start_server("--input-idle-timeout", "300ms", "--query-slots", "1")
+    server.query("CREATE TABLE filled(i BIGINT)")
+    with server.flight() as client:
+        writer, reader = client.do_exchange(command({"sql": "INSERT INTO filled SELECT i FROM input"}))
+        writer.begin(numbers(0, 1).schema)
+        writer.write_table(numbers(0, 10))
+        with pytest.raises(fl.FlightTimedOutError, match="no rows came for 300 ms.*input-idle-timeout"):
+            reader.read_chunk()
+        with contextlib.suppress(pa.ArrowException):
+            writer.close()
+    assert server.value("SELECT count(*) FROM filled") == 0
+
+
 def test_exchange_with_dictionaries(flight):
     table = pa.table({"d": pa.array(["a", "b", "a"]).dictionary_encode()})
     assert exchange(flight, "SELECT d, count(*) AS n FROM input GROUP BY d ORDER BY d",

@@ -124,6 +124,17 @@ def test_a_timeout_of_the_session_stops_its_statements(flight):
                                  " WHERE a.i * b.i % 7 = 3")
 
 
+@pytest.mark.parametrize("name, message", [
+    ("volley-row-limitt", "there is no option row-limitt .*did you mean row-limit"),
+    ("volley-zzzzzzzz", "there is no option zzzzzzzz .*GetSessionOptions"),
+    ("volley-catalog", "belongs to a session: set it by SetSessionOptions"),
+])
+def test_metadata_that_is_no_option_of_a_call_is_refused(flight, name, message):
+    options = pyarrow.flight.FlightCallOptions(headers=[(name.encode(), b"1")])
+    with pytest.raises(pyarrow.ArrowInvalid, match=message):
+        list(flight.do_action(pyarrow.flight.Action("list_batches", b""), options))
+
+
 def test_options_are_the_sessions_own(server, flight):
     set_options(flight, {"timeout-ms": 12345, "time-zone": "Asia/Tokyo"})
     with server.flight() as other:

@@ -16,6 +16,7 @@
 #include "base/memory.h"
 #include "engine/duckdb/batch_scan.h"
 
+#include <inttypes.h>
 #include <time.h>
 
 #define WAIT_NS (50 * NANOSECONDS_PER_MILLISECOND)
@@ -44,6 +45,25 @@ static void scan_hold(struct batch_scan *scan, struct arrow_batch *batch)
     scan->locked.held[scan->locked.held_count++] = arrow_batch_ref(batch);
 }
 
+/* A statement that waits for its client's rows holds a query slot, which others may need. */
+static enum status scan_check_dry(struct batch_scan *scan, struct error *error)
+{
+    uint64_t idle_ms = scan->bind->engine->input_idle_ms;
+    uint64_t dry_since_ns;
+    {
+        LOCKED(&scan->locked.lock);
+        dry_since_ns = scan->locked.dry_since_ns;
+    }
+    if (idle_ms == 0 || dry_since_ns == 0 ||
+        clock_now_ns() < dry_since_ns + idle_ms * NANOSECONDS_PER_MILLISECOND)
+        return STATUS_OK;
+    return error_set(error, STATUS_DEADLINE_EXCEEDED,
+                     "no rows came for %" PRIu64
+                     " ms, and the statement that waits for them holds a "
+                     "query slot: send them without such pauses, or raise input-idle-timeout",
+                     idle_ms);
+}
+
 /* For a client that still sends, or for the leader to get on. The engine's threads are not interrupted where
  * they wait. */
 static enum status scan_wait(struct batch_scan *scan, const struct batch_local *local,
@@ -51,6 +71,7 @@ static enum status scan_wait(struct batch_scan *scan, const struct batch_local *
 {
     if (scan->connection && atomic_load(&scan->connection->is_interrupted))
         return error_set(error, STATUS_CANCELLED, "the statement was stopped");
+    TRY(scan_check_dry(scan, error));
     const struct timespec pause = {.tv_nsec = HELPER_WAIT_NS};
     if (local->is_helper && local->given_rows < LED_ROWS)
         nanosleep(&pause, NULL);
@@ -69,8 +90,11 @@ static enum status scan_advance(struct batch_scan *scan, enum dataset_step *out_
         arrow_batch_unref(STEAL(scan->locked.batch));
         scan->locked.row = 0;
         TRY(dataset_reader_next(scan->reader, out_step, &scan->locked.batch, error));
+        if (*out_step == DATASET_WAIT && scan->locked.dry_since_ns == 0)
+            scan->locked.dry_since_ns = clock_now_ns();
         if (*out_step != DATASET_BATCH)
             return STATUS_OK;
+        scan->locked.dry_since_ns = 0;
         scan_hold(scan, scan->locked.batch);
     }
     return STATUS_OK;

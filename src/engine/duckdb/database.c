@@ -268,6 +268,7 @@ static void engine_copy_options(struct engine *engine, const struct engine_optio
     for (size_t i = 0; i < options->table_count; i++)
         engine->tables[i] = options->tables[i];
     engine->batch_rows_max = options->batch_rows_max;
+    engine->input_idle_ms = options->input_idle_ms;
     engine->batch_bytes_max = options->batch_bytes_max;
     engine->pool = options->pool;
     engine->store = options->store;

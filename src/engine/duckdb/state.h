@@ -36,6 +36,7 @@ struct engine {
     struct str *allowed_rules;
     size_t allowed_rule_count;
     size_t batch_rows_max;
+    uint64_t input_idle_ms; /* 0: for ever */
     size_t batch_bytes_max;
     struct buffer_pool *pool;
     struct store *store; /* what batch() reads; NULL: nothing */
