@@ -131,6 +131,12 @@ static enum status enter_prepared(struct queries *queries, struct query *query,
 {
     bool is_late = engine_statement_is_late(query->locked.statement);
     query->prepared_schema = arrow_schema_ref(engine_statement_schema(query->locked.statement));
+    if (spec->dataset) {
+        query->dataset = dataset_ref(spec->dataset);
+        if (!is_late || spec->discard_rows)
+            dataset_set_schema(query->dataset, query->prepared_schema);
+        return queries_enter(queries, query, error);
+    }
     struct dataset_options options = {
         .id = str_of(query->id),
         .ttl_ms = queries->result_ttl_ms,

@@ -66,7 +66,10 @@ struct query_spec {
                                            NULL: `sql` is prepared now */
     struct str sql;
     struct engine_result_options result;
-    bool transient;       /* free each batch once it was read (HTTP streams) */
+    struct dataset
+        *dataset;   /* where its rows go, an open one of the caller's, whose schema may be late: the
+                                query completes or fails it; NULL: one of its own, by its id */
+    bool transient; /* free each batch once it was read (HTTP streams) */
     bool discard_rows;    /* nobody will read them: they are counted as they come and dropped */
     uint64_t timeout_ms;  /* 0: the default */
     uint64_t deadline_ns; /* CLOCK_NEVER: the time-out alone */

@@ -19,6 +19,7 @@
  *
  * Runs on: the producer's thread, which may block. Owns: nothing. SPDX-License-Identifier: Apache-2.0
  */
+#include "store/put.h"
 #include "store/state.h"
 
 #include "base/checked.h"
@@ -207,6 +208,8 @@ static enum append_answer append_slowly(struct dataset *dataset, struct addition
 
 enum status dataset_append(struct dataset *dataset, struct arrow_batch *batch, struct error *error)
 {
+    if (dataset->put)
+        return put_append(dataset->put, batch, error);
     struct addition addition = {.batch = batch};
     enum append_answer answer = try_append(dataset, &addition);
     if (answer == DATASET_FULL || answer == STORE_FULL)
@@ -224,7 +227,7 @@ enum status dataset_append(struct dataset *dataset, struct arrow_batch *batch, s
 
 void dataset_expect(struct dataset *dataset, size_t bytes)
 {
-    if (dataset->held_bytes_max <= DATASET_TRANSIENT_BYTES ||
+    if (dataset->put || dataset->held_bytes_max <= DATASET_TRANSIENT_BYTES ||
         bytes <= dataset->store->dataset_bytes_max / 2)
         return;
     lock_take(&dataset->locked.lock);

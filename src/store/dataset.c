@@ -69,7 +69,7 @@ static void leave_kept(struct dataset *dataset)
     struct store *store = dataset->store;
     LOCKED(&store->locked.lock);
     list_remove(&dataset->named.kept_link);
-    if (!dataset->is_passing)
+    if (!dataset->is_passing && !dataset->put)
         atomic_fetch_sub(&dataset->account->bytes,
                          dataset->locked.bytes + dataset->locked.dictionary_bytes);
     if (--dataset->account->datasets == 0) {
@@ -86,6 +86,7 @@ static void destroy(struct dataset *dataset)
         leave_kept(dataset);
         journal_close(dataset->journal);
         lock_finish(&dataset->commit_lock);
+        free(dataset->put);
     }
     dataset_discard(dataset);
     if (dataset->locked.slots != dataset->locked.inline_slots)

@@ -18,6 +18,8 @@
 /* What a passing dataset is ahead of its readers: a few parts that large clients send, so that those who
  * store them find something while others write groups of rows to disk. */
 #define PASSING_BYTES ((size_t)16 << 20)
+/* Of a result whose time begins with its commit, however long its statement ran: ten years. */
+#define RESULT_OPEN_TTL_MS (UINT64_C(3650) * 86400 * 1000)
 
 /* --- begin ------------------------------------------------------------------------------------- */
 
@@ -147,6 +149,7 @@ struct dataset *dataset_make_kept(struct store *store, const struct dataset_opti
 
 static enum status open_journal(struct dataset *dataset, struct error *error)
 {
+    struct journal *journal = NULL;
     const struct journal_head head = {
         .id = dataset->id,
         .path = dataset->path,
@@ -155,8 +158,10 @@ static enum status open_journal(struct dataset *dataset, struct error *error)
         .ttl_ms = dataset->ttl_ms,
         .created_us = dataset->created_us,
     };
-    return journal_create(dataset->store->kept_folder, &dataset->store->disk, &head,
-                          dataset->schema, &dataset->journal, error);
+    TRY(journal_create(dataset->store->kept_folder, &dataset->store->disk, &head, dataset->schema,
+                       &journal, error));
+    dataset->journal = journal;
+    return STATUS_OK;
 }
 
 static enum status stage(struct put *put, const struct put_options *options, struct error *error)
@@ -169,22 +174,28 @@ static enum status stage(struct put *put, const struct put_options *options, str
         .id = options->id.len > 0 && is_new ? options->id : str_of(put->new_id),
         .path = is_new ? options->path : STR_EMPTY,
         .owner = options->owner,
-        .ttl_ms = options->ttl_ms > 0 ? options->ttl_ms : ttl_default_ms,
+        .ttl_ms = options->is_result    ? RESULT_OPEN_TTL_MS
+                  : options->ttl_ms > 0 ? options->ttl_ms
+                                        : ttl_default_ms,
         .schema = put->target ? put->target->schema : options->schema,
         .transient = options->is_passing,
     };
     put->staged = dataset_make_kept(store, &dataset_options);
     put->staged->is_passing = options->is_passing;
+    put->staged->put = put->is_result ? put : NULL;
     if (!is_new || !store->kept_folder || options->durability == DATASET_IN_MEMORY)
         return STATUS_OK;
     put->staged->durability = options->durability;
+    if (put->is_result)
+        return STATUS_OK;
     return open_journal(put->staged, error);
 }
 
 /* Who reads it meanwhile reads memory, and nothing that was there before. */
 static enum status check_open(const struct put_options *options, bool appends, struct error *error)
 {
-    if (!options->is_open || (!appends && options->durability == DATASET_IN_MEMORY))
+    if (!options->is_open || options->is_result ||
+        (!appends && options->durability == DATASET_IN_MEMORY))
         return STATUS_OK;
     return error_set(error, STATUS_INVALID_ARGUMENT,
                      "a dataset that is read while it comes is a new one with durability memory");
@@ -198,6 +209,9 @@ enum status put_begin(struct store *store, const struct put_options *options, st
     put->mode = options->mode;
     put->ttl_ms = options->ttl_ms;
     put->condition = options->condition;
+    put->is_result = options->is_result;
+    put->durable_from_bytes = options->durable_from_bytes;
+    assert(!put->is_result || (options->is_open && options->mode == PUT_CREATE));
     random_uuid(put->new_id);
     CLEANUP(dataset_unref)
     struct dataset *present = find_present(store, options->id, options->path);
@@ -271,11 +285,49 @@ static enum status write_to_journal(struct journal *journal, struct arrow_batch 
     return STATUS_OK;
 }
 
+/* One reference; NULL: it has gone, since the result was cancelled. */
+static struct arrow_batch *batch_at(struct dataset *dataset, size_t position)
+{
+    LOCKED(&dataset->locked.lock);
+    if (position < dataset->locked.base)
+        return NULL;
+    return arrow_batch_ref(dataset->locked.slots[position - dataset->locked.slots_base]);
+}
+
+/* From here on the result is in a file; what came before is written first. */
+static enum status begin_journal(struct put *put, struct error *error)
+{
+    struct dataset *staged = put->staged;
+    LOCKED(&staged->commit_lock);
+    if (put->is_given_up)
+        return error_set(error, STATUS_CANCELLED, "the result was given up");
+    TRY(open_journal(staged, error));
+    for (size_t i = 0; i < staged->locked.count; i++) {
+        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = batch_at(staged, i);
+        struct arrow_batch *mapped = NULL;
+        if (!batch)
+            return error_set(error, STATUS_CANCELLED, "the result was given up");
+        TRY(journal_append(staged->journal, batch, &mapped, error));
+        if (mapped)
+            dataset_replace(staged, i, NULL, mapped);
+    }
+    return STATUS_OK;
+}
+
+static bool needs_journal(const struct put *put, size_t bytes)
+{
+    const struct dataset *staged = put->staged;
+    return put->is_result && !staged->journal && staged->durability != DATASET_IN_MEMORY &&
+           put->bytes + bytes >= put->durable_from_bytes;
+}
+
 /* Adds what its owner was charged for; takes the batch over, also on failure. */
 static enum status add_batch(struct put *put, struct arrow_batch *batch, struct error *error)
 {
     CLEANUP(arrow_batch_unref) struct arrow_batch *taken = batch;
     struct dataset *staged = put->staged;
+    if (needs_journal(put, dataset_batch_bytes(taken)))
+        TRY(begin_journal(put, error));
     if (staged->journal)
         TRY(write_to_journal(staged->journal, &taken, error));
     size_t cost = dataset_batch_cost(taken);
@@ -302,7 +354,7 @@ static enum status add_batch(struct put *put, struct arrow_batch *batch, struct 
 /* Charges the owner, who pays for as long as the dataset lives. */
 static enum status charge_dataset(struct put *put, size_t bytes, struct error *error)
 {
-    if (put->staged->is_passing)
+    if (put->staged->is_passing || put->is_result)
         return STATUS_OK;
     TRY(put_check_size(put, bytes, error));
     return put_charge_owner(put->store, put->staged->account, bytes, error);
@@ -317,9 +369,19 @@ enum status put_append(struct put *put, struct arrow_batch *batch, struct error 
     enum status status = add_batch(put, STEAL(taken), error);
     if (status == STATUS_OK)
         put->bytes += bytes;
-    else if (!put->staged->is_passing)
+    else if (!put->staged->is_passing && !put->is_result)
         atomic_fetch_sub(&put->staged->account->bytes, bytes);
     return status;
+}
+
+struct dataset *put_dataset(struct put *put)
+{
+    return put->staged;
+}
+
+bool put_is_durable(const struct put *put)
+{
+    return put->staged->journal != NULL;
 }
 
 bool put_may_block(const struct put *put, size_t bytes)
@@ -355,15 +417,25 @@ static void take_back(struct dataset *dataset)
     dataset_drop(dataset);
 }
 
+static void give_up(struct put *put)
+{
+    LOCKED(&put->staged->commit_lock);
+    put->is_given_up = true;
+    journal_unlink(put->staged->journal);
+}
+
 void put_destroy(struct put *put)
 {
     if (!put)
         return;
-    if (put->staged && !put->is_committed)
-        journal_unlink(put->staged->journal);
+    struct dataset *staged = put->staged;
+    bool outlives = staged && staged->put == put;
+    if (staged && !put->is_committed)
+        give_up(put);
     if (put->is_open && !put->is_committed)
         take_back(put->staged);
-    dataset_unref(put->staged);
     dataset_unref(put->target);
-    free(put);
+    if (!outlives)
+        free(put);
+    dataset_unref(staged);
 }

@@ -46,6 +46,11 @@ struct put_options {
     /* Of an open one: its batches are freed as they are read, which one reader does, so that it may take any
      * amount. No bound of the store holds it up; whoever appends asks put_has_room first. */
     bool is_passing;
+    /* The result of a statement, which appends by dataset_append to put_dataset: an open one, in no account
+     * and without the bound of one dataset. `schema` may be NULL (dataset_set_schema). A smaller one than
+     * durable_from_bytes is in memory, whatever the durability. */
+    bool is_result;
+    size_t durable_from_bytes;
 };
 
 #define PUT_TTL_DEFAULT_MS (UINT64_C(3600) * 1000)
@@ -68,6 +73,8 @@ struct put_result {
  * from the dataset's; RESOURCE_EXHAUSTED when there are too many datasets. */
 MUST_CHECK enum status put_begin(struct store *store, const struct put_options *options,
                                  struct put **out_put, struct error *error);
+/* What is staged, not a new reference; of a result what its statement appends to. */
+struct dataset *put_dataset(struct put *put);
 /* Takes the batch over, also on failure. RESOURCE_EXHAUSTED naming the bound and the setting. */
 MUST_CHECK enum status put_append(struct put *put, struct arrow_batch *batch, struct error *error);
 /* Whether appending so many bytes might wait for the disk. */
@@ -76,6 +83,8 @@ bool put_may_block(const struct put *put, size_t bytes);
 bool put_has_room(const struct put *put);
 /* Of an open one: whether its readers have left it, or it was dropped: nothing is appended any more. */
 bool put_is_abandoned(const struct put *put);
+/* Whether it is written to files of its own. */
+bool put_is_durable(const struct put *put);
 /* Everything becomes visible at once, as safe as asked for. Errors of put_begin again, where others were
  * faster; then nothing was done. */
 MUST_CHECK enum status put_commit(struct put *put, struct put_result *out_result,

@@ -250,13 +250,30 @@ static enum status commit_append(struct put *put, struct error *error)
     return status;
 }
 
+/* Whoever reads it has it already; from now on it lives for its own time. */
+static enum status commit_open(struct put *put, struct error *error)
+{
+    struct dataset *staged = put->staged;
+    uint64_t ttl_ms = put->ttl_ms > 0 ? put->ttl_ms : PUT_TTL_DEFAULT_MS;
+    if (staged->journal)
+        TRY(journal_commit(staged->journal, journal_life_from_now(ttl_ms), error));
+    dataset_complete(staged);
+    if (!put->is_result)
+        return STATUS_OK;
+    LOCKED(&staged->store->locked.lock);
+    if (staged->locked.state == DATASET_FAILED)
+        return error_copy(error, staged->locked.error);
+    dataset_restart_life(staged->store, staged, ttl_ms);
+    return STATUS_OK;
+}
+
 enum status put_commit(struct put *put, struct put_result *out_result, struct error *error)
 {
     assert(!put->is_committed);
     int64_t rows = put->staged->locked.rows;
     size_t batches = put->staged->locked.count;
     if (put->is_open)
-        dataset_complete(put->staged);
+        TRY(commit_open(put, error));
     else
         TRY(put->target ? commit_append(put, error) : commit_new(put, error));
     put->is_committed = true;

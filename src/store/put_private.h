@@ -17,7 +17,10 @@ struct put {
     size_t bytes;           /* bodies and dictionaries so far */
     bool is_open;           /* the staged dataset has its name already */
     bool is_committed;
-    bool is_new;                           /* nothing had the name when it was committed */
+    bool is_result;            /* who appends may outlive whoever began it: the dataset frees it */
+    size_t durable_from_bytes; /* of a result */
+    bool is_given_up;          /* guarded by the dataset's commit_lock */
+    bool is_new;               /* nothing had the name when it was committed */
     const struct put_condition *condition; /* NULL: none */
     char new_id[RANDOM_UUID_SIZE];
 };

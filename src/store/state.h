@@ -78,7 +78,8 @@ struct dataset {
     bool is_passing; /* what is appended goes as it is read: it is not charged to its owner */
     struct store_owner *account; /* of a kept one */
     enum dataset_durability durability;
-    struct journal *journal; /* of a durable one; set before others know the dataset */
+    struct journal *_Atomic journal; /* of a durable one */
+    struct put *put; /* of a result that is kept: what dataset_append goes through; freed with it */
     struct lock commit_lock; /* of a kept one: puts become visible one after the other */
     uint64_t ttl_ms;         /* of a kept one: guarded by both locks */
     int64_t created_us;
