@@ -1,0 +1,85 @@
+/*
+ * submit.c — how a job comes in: its fields are checked, its statement is parsed, its record is made safe.
+ *
+ * Runs on a worker, since the engine parses and the record is written. Leaves out: running (run.c).
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "jobs/jobs_private.h"
+
+static enum status check_text(const char *name, struct str text, size_t size_max,
+                              struct error *error)
+{
+    if (text.len > size_max)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "%s has %zu bytes; %zu are the limit", name, text.len, size_max);
+    if (!str_is_utf8(text))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "%s is not valid UTF-8", name);
+    return STATUS_OK;
+}
+
+static enum status check_texts(const struct job_spec *spec, struct error *error)
+{
+    TRY(check_text("owner", spec->owner, JOB_TEXT_BYTES_MAX, error));
+    TRY(check_text("tags", spec->tags, JOB_TAGS_BYTES_MAX, error));
+    TRY(check_text("the idempotency key", spec->idempotency_key, JOB_TEXT_BYTES_MAX, error));
+    TRY(check_text("the batch id", spec->batch_id, JOB_TEXT_BYTES_MAX, error));
+    TRY(check_text("the request id", spec->request_id, JOB_TEXT_BYTES_MAX, error));
+    for (size_t i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++)
+        TRY(check_text("a session setting", spec->session[i], JOB_TEXT_BYTES_MAX, error));
+    return check_text("peer", spec->peer, JOB_TEXT_BYTES_MAX, error);
+}
+
+static enum status check_spec(const struct jobs *jobs, const struct job_spec *spec,
+                              struct error *error)
+{
+    TRY(check_texts(spec, error));
+    if (spec->priority > JOB_PRIORITY_LAST)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "priority is 1 to %d, not %u", JOB_PRIORITY_LAST, spec->priority);
+    if (spec->slots > JOB_SLOTS_MAX)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "slots is 1 to %d, not %u", JOB_SLOTS_MAX, spec->slots);
+    struct str own = str_of(engine_name(jobs->options.engine));
+    if (spec->engine.len > 0 && !str_equal(spec->engine, own))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "UNKNOWN_ENGINE",
+                              "there is no engine '%.*s'; there is %.*s", STR_ARGS(spec->engine),
+                              STR_ARGS(own));
+    return STATUS_OK;
+}
+
+/* A job is a session: what it leaves open would be lost. */
+static enum status parse(struct jobs *jobs, const struct job_spec *spec, bool *out_is_read,
+                         struct error *error)
+{
+    CLEANUP(engine_session_unref)
+    struct engine_session *session = engine_session_open(jobs->options.engine);
+    struct engine_reading reading;
+    TRY(engine_parse(session, spec->sql, &spec->result, &reading, error));
+    if (reading.leaves_transaction)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "the text begins a transaction and does not end it: a transaction "
+                              "lives no longer than its job; add COMMIT");
+    *out_is_read = reading.is_read;
+    return STATUS_OK;
+}
+
+enum status job_submit(struct jobs *jobs, const struct job_spec *spec, struct job **out_job,
+                       struct error *error)
+{
+    bool is_read = false;
+    TRY(check_spec(jobs, spec, error));
+    TRY(parse(jobs, spec, &is_read, error));
+    CLEANUP(job_unref) struct job *job = job_make(jobs, spec);
+    job->is_read = is_read;
+    TRY(jobs_enter(jobs, job, error));
+    job_ref(job);
+    enum status status = workers_submit(jobs->options.workers, &job->work, error);
+    if (status != STATUS_OK) {
+        job_end(job, JOB_FAILED, error);
+        job_unref(job);
+        return status;
+    }
+    *out_job = STEAL(job);
+    return STATUS_OK;
+}
