@@ -173,6 +173,16 @@ MUST_CHECK enum status engine_prepare_over(struct engine_session *session, struc
 MUST_CHECK enum status engine_prepare_own(struct engine_session *session, struct str sql,
                                           struct engine_statement **out_statement,
                                           struct error *error);
+/* What the words of a text tell. */
+struct engine_reading {
+    bool is_read; /* it only reads */
+    bool leaves_transaction;
+};
+/* Checks `sql` against the gate and has it parsed, without looking at what it names: the errors of
+ * engine_prepare for the gate, limits and syntax. Keeps nothing. Blocks. */
+MUST_CHECK enum status engine_parse(struct engine_session *session, struct str sql,
+                                    const struct engine_result_options *options,
+                                    struct engine_reading *out_reading, struct error *error);
 /* Appends text in quotes, single or double; the same inside is doubled. */
 void engine_append_quoted(struct buf *sql, struct str text, char quote);
 void engine_statement_destroy(struct engine_statement *statement);

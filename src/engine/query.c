@@ -64,7 +64,10 @@ static struct query *make_query(struct queries *queries, const struct query_spec
     atomic_init(&query->references, 1);
     query->queries = queries;
     query->work.run = query_run_work;
-    random_uuid(query->id);
+    if (spec->id.len == RANDOM_UUID_SIZE - 1)
+        memcpy(query->id, spec->id.ptr, spec->id.len);
+    else
+        random_uuid(query->id);
     query->door = spec->door;
     query->discards_rows = spec->discard_rows;
     query->fingerprint = sql_fingerprint(spec->sql);

@@ -61,6 +61,7 @@ enum query_state {
 const char *query_state_name(enum query_state state);
 
 struct query_spec {
+    struct str id; /* a UUID that no other has; empty: a new one */
     struct engine_session *session;
     struct engine_statement *statement; /* prepared before (a handle's): taken over on success;
                                            NULL: `sql` is prepared now */

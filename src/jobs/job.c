@@ -13,10 +13,8 @@
 
 /* The one table of steps: row from, column to. */
 static const bool steps[JOB_STATE_COUNT][JOB_STATE_COUNT] = {
-    [JOB_QUEUED] = {[JOB_RUNNING] = true,
-                    [JOB_SUCCEEDED] = true,
-                    [JOB_FAILED] = true,
-                    [JOB_CANCELLED] = true},
+    [JOB_QUEUED] =
+        {[JOB_RUNNING] = true, [JOB_SUCCEEDED] = true, [JOB_FAILED] = true, [JOB_CANCELLED] = true},
     [JOB_RUNNING] = {[JOB_SUCCEEDED] = true, [JOB_FAILED] = true, [JOB_CANCELLED] = true},
     [JOB_SUCCEEDED] = {[JOB_EXPIRED] = true},
 };
@@ -211,7 +209,7 @@ enum status job_result(struct job *job, struct dataset **out_dataset, struct err
     if (!job_state_is_over(job->locked.state))
         return error_set_code(error, STATUS_FAILED_PRECONDITION, "RESULT_NOT_READY",
                               "job '%s' is %s: it has no result yet", job->id,
-                              job_state_name(job->locked.state));
+                              job_state_name(job->locked.state).ptr);
     return error_set_code(error, STATUS_NOT_FOUND, "RESULT_EXPIRED",
                           "the result of job '%s' has expired: run the statement again", job->id);
 }

@@ -18,7 +18,7 @@
 #include "engine/query.h"
 #include "event/loop.h"
 #include "event/workers.h"
-#include "meta/job_record.h"
+#include "meta/meta.h"
 #include "store/store.h"
 
 struct jobs;
@@ -121,11 +121,11 @@ struct job_facts {
     bool is_read; /* changes nothing */
     bool from_cache;
     int64_t created_us;
-    int64_t started_us;   /* 0: not yet */
-    int64_t completed_us; /* 0: not yet */
-    int64_t elapsed_us;   /* of running */
-    double progress;      /* 0..1, -1 unknown */
-    size_t queue_position; /* from 1; 0: it does not wait */
+    int64_t started_us;         /* 0: not yet */
+    int64_t completed_us;       /* 0: not yet */
+    int64_t elapsed_us;         /* of running */
+    double progress;            /* 0..1, -1 unknown */
+    size_t queue_position;      /* from 1; 0: it does not wait */
     int64_t estimated_start_us; /* 0: unknown */
     int64_t estimated_completion_us;
     int64_t rows; /* of the result so far, or changed */
@@ -171,8 +171,13 @@ struct jobs_facts {
 };
 void jobs_facts(struct jobs *jobs, struct jobs_facts *out_facts);
 
-/* Calls `visit` for the jobs that pass the filter, newest first; without any lock held. *out_total: how many
- * pass it without limit and offset. Blocks: reads records. */
-MUST_CHECK enum status jobs_list(struct jobs *jobs, const struct job_filter *filter,
+/* Calls `visit` for the jobs that pass the filter, newest first; without any lock held. What *out_page has
+ * lies in the arena. Blocks: reads records. */
+struct jobs_page {
+    uint64_t total;    /* that pass the filter, whatever limit, offset and cursor */
+    struct str cursor; /* where the next page begins; empty: there is none */
+};
+MUST_CHECK enum status jobs_list(struct jobs *jobs, const struct meta_job_filter *filter,
                                  void (*visit)(void *context, const struct job_facts *facts),
-                                 void *context, size_t *out_total, struct error *error);
+                                 void *context, struct arena *arena, struct jobs_page *out_page,
+                                 struct error *error);

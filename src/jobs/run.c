@@ -109,13 +109,11 @@ static enum status prepare(struct job *job, struct query **out_query, struct err
         .session = session,
         .sql = job->sql,
         .result = job->result,
-        .stays = true,
-        .result_ttl_ms = options->result_ttl_ms,
         .timeout_ms = job->timeout_ms,
         .deadline_ns = CLOCK_NEVER,
         .request_id = job->request_id,
         .peer = job->peer,
-        .door = job_door_name(job->door),
+        .door = job_door_name(job->door).ptr,
     };
     return query_prepare(options->queries, &spec, out_query, error);
 }

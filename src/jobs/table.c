@@ -138,25 +138,26 @@ static struct job **take_references(struct jobs *jobs, size_t *out_count)
     return all;
 }
 
-static bool passes(const struct job_filter *filter, const struct job_facts *facts)
+static bool passes(const struct meta_job_filter *filter, const struct job_facts *facts)
 {
     return (filter->states == 0 || (filter->states >> facts->state & 1)) &&
            (filter->doors == 0 || (filter->doors >> facts->door & 1)) &&
            (filter->engine.len == 0 || str_equal(filter->engine, facts->engine)) &&
-           (filter->owner.len == 0 || str_equal(filter->owner, facts->owner)) &&
+           (!filter->owner || str_equal(*filter->owner, facts->owner)) &&
            (filter->batch_id.len == 0 || str_equal(filter->batch_id, facts->batch_id)) &&
            (filter->tag.len == 0 || str_find_str(facts->tags, filter->tag) >= 0) &&
-           (filter->created_after_us == 0 || facts->created_us > filter->created_after_us) &&
+           (filter->created_after_us == 0 || facts->created_us >= filter->created_after_us) &&
            (filter->created_before_us == 0 || facts->created_us < filter->created_before_us);
 }
 
-enum status jobs_list(struct jobs *jobs, const struct job_filter *filter,
+enum status jobs_list(struct jobs *jobs, const struct meta_job_filter *filter,
                       void (*visit)(void *context, const struct job_facts *facts), void *context,
-                      size_t *out_total, struct error *error)
+                      struct arena *arena, struct jobs_page *out_page, struct error *error)
 {
     size_t count = 0;
     size_t total = 0;
     size_t shown = 0;
+    struct str cursor = STR_EMPTY;
     bool is_behind = filter->cursor.len == 0;
     struct job **all = take_references(jobs, &count);
     for (size_t i = 0; i < count; i++) {
@@ -166,6 +167,7 @@ enum status jobs_list(struct jobs *jobs, const struct job_filter *filter,
             total++;
             if (is_behind && total > filter->offset && shown < filter->limit) {
                 shown++;
+                cursor = shown == filter->limit ? arena_copy(arena, facts.id) : STR_EMPTY;
                 visit(context, &facts);
             }
         }
@@ -173,7 +175,7 @@ enum status jobs_list(struct jobs *jobs, const struct job_filter *filter,
         job_unref(all[i]);
     }
     free(all);
-    *out_total = total;
+    *out_page = (struct jobs_page){.total = total, .cursor = cursor};
     return STATUS_OK;
 }
 
@@ -184,7 +186,8 @@ static struct job *take_old(struct jobs *jobs, int64_t now_us)
 {
     LOCKED(&jobs->locked.lock);
     struct job *job = LIST_FIRST(&jobs->locked.finished, struct job, listed.finished_link);
-    if (!job || (job->listed.expires_us > now_us && jobs->locked.finished_count <= JOBS_FINISHED_MAX))
+    if (!job ||
+        (job->listed.expires_us > now_us && jobs->locked.finished_count <= JOBS_FINISHED_MAX))
         return NULL;
     list_remove(&job->listed.finished_link);
     list_remove(&job->listed.link);

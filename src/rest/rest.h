@@ -12,6 +12,7 @@
 #include "engine/query.h"
 #include "event/workers.h"
 #include "http/cors.h"
+#include "jobs/jobs.h"
 #include "store/store.h"
 
 struct rest;
@@ -19,6 +20,7 @@ struct rest;
 struct rest_options {
     struct engine *engine;
     struct queries *queries;
+    struct jobs *jobs;
     struct store *store;
     uint64_t batch_ttl_ms;    /* of datasets whose sender names none */
     struct str upload_folder; /* for bodies that the engine has to read; empty: none */

@@ -1,7 +1,7 @@
 /*
  * server.c — builds the modules in order, waits for a signal, takes them down in reverse.
  *
- *      log -> data folder -> store -> engine -> workers, housekeeping -> queries -> sessions
+ *      log -> data folder -> store -> engine -> workers, housekeeping -> queries -> jobs -> sessions
  *          -> doors (flight, rest) -> listeners -> I/O threads -> announce -> wait -> drain -> down
  *
  * The calling thread waits for signals on a loop of its own. The first SIGTERM or SIGINT
@@ -32,6 +32,7 @@
 #include "flight_sql/flight_sql.h"
 #include "grpc/service.h"
 #include "http/server.h"
+#include "jobs/jobs.h"
 #include "rest/rest.h"
 #include "server/announce.h"
 #include "server/arrow_files.h"
@@ -75,6 +76,7 @@ struct server {
     struct io_threads *housekeeping;
     struct io_threads *io;
     struct queries *queries;
+    struct jobs *jobs;
     struct crypto_mac *ticket_mac;
     struct sessions *sessions;
     struct http_cors cors; /* the pages that may use the doors */
@@ -223,6 +225,28 @@ static enum status open_queries(struct server *server, struct error *error)
     return STATUS_OK;
 }
 
+static enum status open_jobs(struct server *server, struct error *error)
+{
+    const struct settings *settings = server->settings;
+    return jobs_create(
+        &(struct jobs_options){
+            .engine = server->engine,
+            .queries = server->queries,
+            .store = server->store,
+            .workers = server->workers,
+            .housekeeping = io_threads_loops(server->housekeeping)[0],
+            .slots = (unsigned)settings->query_slots,
+            .running_max = 10,
+            .query_workers = 4,
+            .queue_max = 10000,
+            .timeout_ms = settings->query_timeout_ms,
+            .result_ttl_ms = settings->dataset_ttl_ms,
+            .log = server->log,
+            .metrics = server->metrics,
+        },
+        &server->jobs, error);
+}
+
 static bool is_ready(void *context)
 {
     return !atomic_load(&((struct server *)context)->draining);
@@ -282,6 +306,7 @@ static enum status open_doors(struct server *server, struct error *error)
     server->rest = rest_create(&(struct rest_options){
         .engine = server->engine,
         .queries = server->queries,
+        .jobs = server->jobs,
         .store = server->store,
         .batch_ttl_ms = server->settings->batch_ttl_ms,
         .upload_folder = data_folder_temporary(server->folder),
@@ -454,6 +479,8 @@ static enum status watch_signals(struct server *server, struct error *error)
 static void take_down(struct server *server)
 {
     atomic_store(&server->draining, true);
+    if (server->jobs)
+        jobs_close(server->jobs);
     if (server->queries)
         queries_close(server->queries);
     if (server->workers)
@@ -468,6 +495,7 @@ static void take_down(struct server *server)
     if (server->store)
         store_use_workers(server->store, NULL);
     workers_destroy(server->workers);
+    jobs_destroy(server->jobs);
     queries_destroy(server->queries);
     if (server->housekeeping) {
         io_threads_stop(server->housekeeping);
@@ -538,6 +566,7 @@ enum status server_run(const struct settings *settings, const struct server_relo
     TRY(open_store(server, error));
     TRY(open_engine(server, error));
     TRY(open_queries(server, error));
+    TRY(open_jobs(server, error));
     TRY(open_doors(server, error));
     TRY(open_listeners(server, error));
     for (size_t i = 0; i < server->address_count; i++)

@@ -345,6 +345,9 @@ void statement_free(struct engine_statement *statement);
 /* A prepared statement of that text and these options (NULL: none), now of this session; or NULL. */
 struct engine_statement *statement_cache_take(struct engine_session *session, struct str sql,
                                               const struct engine_result_options *options);
+/* Whether there is one, which then only reads. */
+bool statement_cache_has(struct engine *engine, struct str sql,
+                         const struct engine_result_options *options);
 /* Keeps the statement instead of its being freed; false: it is not worth it, or not safe. */
 bool statement_cache_put(struct engine_statement *statement);
 void statement_cache_clear(struct engine *engine);

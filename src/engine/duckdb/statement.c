@@ -464,6 +464,51 @@ enum status engine_prepare(struct engine_session *session, struct str sql,
     return STATUS_OK;
 }
 
+static enum status parse_entered(struct engine_statement *statement, struct error *error)
+{
+    TRY(connection_enter(statement->connection, NULL, error));
+    enum status status = statement_extract(statement, error);
+    connection_leave(statement->connection);
+    return status;
+}
+
+static enum status parse(struct engine_statement *statement, struct error *error)
+{
+    struct engine_session *session = statement->session;
+    TRY(parts_make(session->engine, statement->sql, &statement->arena, &statement->parts, error));
+    if (statement->parts.count == 0)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the text holds no statement");
+    TRY(session_connection(session, true, &statement->connection, error));
+    return parse_entered(statement, error);
+}
+
+static bool reads_only(const struct parts *parts)
+{
+    for (size_t i = 0; i < parts->count; i++)
+        if (parts->items[i].class != PART_QUERY)
+            return false;
+    return true;
+}
+
+enum status engine_parse(struct engine_session *session, struct str sql,
+                         const struct engine_result_options *options,
+                         struct engine_reading *out_reading, struct error *error)
+{
+    *out_reading = (struct engine_reading){.is_read = true};
+    if (statement_cache_has(session->engine, sql, options))
+        return STATUS_OK;
+    TRY(check_allowed(session->engine, sql, error));
+    struct engine_statement *statement = statement_create(session, sql, NULL);
+    enum status status = parse(statement, error);
+    if (status != STATUS_OK && error)
+        statement_complete_error(statement, error);
+    out_reading->is_read = reads_only(&statement->parts);
+    out_reading->leaves_transaction = engine_statement_leaves_transaction(statement);
+    statement_free(statement);
+    return status;
+}
+
 enum status engine_prepare_own(struct engine_session *session, struct str sql,
                                struct engine_statement **out_statement, struct error *error)
 {

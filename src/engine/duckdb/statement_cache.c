@@ -58,6 +58,18 @@ static struct engine_statement *take(struct engine *engine, struct str sql,
     return NULL;
 }
 
+bool statement_cache_has(struct engine *engine, struct str sql,
+                         const struct engine_result_options *options)
+{
+    uint64_t sql_hash = str_hash(sql);
+    LOCKED(&engine->locked.lock);
+    LIST_FOR_EACH (statement, &engine->locked.cached, struct engine_statement, cache_link) {
+        if (is_the_one(statement, sql, sql_hash, options))
+            return true;
+    }
+    return false;
+}
+
 struct engine_statement *statement_cache_take(struct engine_session *session, struct str sql,
                                               const struct engine_result_options *options)
 {

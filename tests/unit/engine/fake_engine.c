@@ -171,6 +171,32 @@ enum status engine_prepare(struct engine_session *session, struct str sql,
                      STR_ARGS(sql));
 }
 
+enum status engine_parse(struct engine_session *session, struct str sql,
+                         const struct engine_result_options *options,
+                         struct engine_reading *out_reading, struct error *error)
+{
+    struct engine_statement *statement = NULL;
+    TRY(engine_prepare(session, sql, options, &statement, error));
+    *out_reading = (struct engine_reading){.is_read = statement->kind == STATEMENT_QUERY};
+    engine_statement_destroy(statement);
+    return STATUS_OK;
+}
+
+struct engine_session *engine_session_open(struct engine *engine)
+{
+    return fake_session(engine);
+}
+
+void engine_session_unref(struct engine_session *session)
+{
+}
+
+enum status engine_session_set(struct engine_session *session, enum engine_session_setting setting,
+                               struct str value, struct error *error)
+{
+    return STATUS_OK;
+}
+
 void engine_statement_destroy(struct engine_statement *statement)
 {
     if (!statement)

@@ -1,0 +1,142 @@
+/*
+ * jobs_support.c — see jobs_support.h. SPDX-License-Identifier: Apache-2.0
+ */
+#include "jobs_support.h"
+
+#include "base/memory.h"
+
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#define SLOTS 2
+#define LARGE ((size_t)1 << 30)
+
+static void keep_house(void *argument)
+{
+    loop_run(argument);
+}
+
+static void must(enum status status, const struct error *error)
+{
+    if (status != STATUS_OK)
+        fail_msg("%s", error->message);
+}
+
+static void open_queries(struct jobs_scene *scene, unsigned slots)
+{
+    struct error error = ERROR_NONE;
+    struct queries_options options = {
+        .engine = scene->engine,
+        .store = scene->store,
+        .slots = slots,
+        .queue_max = 10,
+        .timeout_ms = 300000,
+        .result_ttl_ms = 3600000,
+        .finished_max = 100,
+        .housekeeping = scene->housekeeping,
+        .metrics = scene->metrics,
+    };
+    must(queries_create(&options, &scene->queries, &error), &error);
+}
+
+static void open_jobs(struct jobs_scene *scene, const struct jobs_options *wanted)
+{
+    struct error error = ERROR_NONE;
+    struct jobs_options options = wanted ? *wanted : (struct jobs_options){0};
+    options.engine = scene->engine;
+    options.queries = scene->queries;
+    options.store = scene->store;
+    options.workers = scene->workers;
+    options.housekeeping = scene->housekeeping;
+    options.metrics = scene->metrics;
+    options.slots = options.slots > 0 ? options.slots : SLOTS;
+    options.running_max = options.running_max > 0 ? options.running_max : 10;
+    options.query_workers = options.query_workers > 0 ? options.query_workers : 4;
+    options.queue_max = options.queue_max > 0 ? options.queue_max : 100;
+    options.timeout_ms = options.timeout_ms > 0 ? options.timeout_ms : 300000;
+    options.result_ttl_ms = options.result_ttl_ms > 0 ? options.result_ttl_ms : 3600000;
+    must(jobs_create(&options, &scene->jobs, &error), &error);
+}
+
+struct jobs_scene *jobs_scene_create(const struct jobs_options *options)
+{
+    struct error error = ERROR_NONE;
+    struct jobs_scene *scene = NEW(struct jobs_scene);
+    scene->engine = fake_engine_create();
+    scene->metrics = metrics_create();
+    scene->store = store_create(&(struct store_options){
+        .memory_bytes_max = LARGE, .dataset_bytes_max = LARGE, .dataset_count_max = 100000});
+    must(loop_create(&scene->housekeeping, &error), &error);
+    must(thread_start("house", 0, keep_house, scene->housekeeping, &scene->housekeeper, &error),
+         &error);
+    must(workers_create("worker", 2, 1000, 0, &scene->workers, &error), &error);
+    open_queries(scene, options && options->slots > 0 ? options->slots : SLOTS);
+    open_jobs(scene, options);
+    return scene;
+}
+
+void jobs_scene_destroy(struct jobs_scene *scene)
+{
+    jobs_close(scene->jobs);
+    queries_close(scene->queries);
+    workers_stop(scene->workers);
+    workers_destroy(scene->workers);
+    jobs_destroy(scene->jobs);
+    queries_destroy(scene->queries);
+    loop_stop(scene->housekeeping);
+    thread_join(scene->housekeeper);
+    loop_destroy(scene->housekeeping);
+    store_destroy(scene->store);
+    assert_int_equal(atomic_load(&scene->engine->statements), 0);
+    fake_engine_destroy(scene->engine);
+    metrics_destroy(scene->metrics);
+    free(scene);
+}
+
+struct job *scene_submit_spec(struct jobs_scene *scene, const struct job_spec *spec)
+{
+    struct error error = ERROR_NONE;
+    struct job *job = NULL;
+    must(job_submit(scene->jobs, spec, &job, &error), &error);
+    return job;
+}
+
+struct job *scene_submit(struct jobs_scene *scene, const char *sql)
+{
+    return scene_submit_spec(scene, &(struct job_spec){.sql = str_of(sql), .door = JOB_DOOR_V1});
+}
+
+struct job_facts scene_facts(struct job *job)
+{
+    struct job_facts facts;
+    job_facts(job, &facts);
+    return facts;
+}
+
+static void ignore(struct loop_task *task)
+{
+}
+
+void scene_wait(struct job *job)
+{
+    struct loop *loop = NULL;
+    struct loop_task changed = LOOP_TASK_INIT(ignore);
+    struct job_watch watch = {0};
+    assert_int_equal(loop_create(&loop, NULL), STATUS_OK);
+    job_watch(job, &watch, loop, &changed);
+    while (!job_state_is_over(scene_facts(job).state))
+        loop_run_once(loop, -1);
+    job_unwatch(job, &watch);
+    loop_task_cancel(loop, &changed);
+    loop_destroy(loop);
+}
+
+void scene_wait_for(struct job *job, enum job_state state)
+{
+    while (scene_facts(job).state != state)
+        sched_yield();
+}
