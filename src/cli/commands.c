@@ -43,7 +43,6 @@ const struct command_flag commands_server_flags[] = {
 const char *const commands_examples[] = {
     "volley serve --demo",
     "volley sql 'SELECT origin, avg(delay) FROM flights GROUP BY ALL LIMIT 5'",
-    "curl 'http://127.0.0.1:8000/v1/query?format=csv' -d 'SELECT 42'",
     NULL,
 };
 
@@ -65,6 +64,9 @@ const struct command commands_table[] = {
         .name = "serve",
         .synopsis = "[FILE...] [flags]",
         .summary = "run a server; each FILE (Parquet, Arrow, CSV, JSON) becomes a view",
+        .flags =
+            FLAGS({.name = "print-config",
+                   .help = "print a commented file of settings for --config, and serve nothing"}),
         .takes_settings = true,
         .takes_files = true,
         .notes = "Every flag is also an environment variable (VOLLEY_QUERY_SLOTS), a line of .env "
@@ -73,6 +75,7 @@ const struct command commands_table[] = {
                  "SIGTERM lets "
                  "running calls end, SIGHUP reads certificates again.",
         .examples = TEXTS("volley serve --demo", "volley serve flights.parquet",
+                          "volley serve --print-config --query-slots 4 > volley.yaml",
                           "volley serve --database shop.duckdb --read-only"),
         .run = cli_serve,
     },

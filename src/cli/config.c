@@ -2,13 +2,14 @@
  * config.c — `volley config`: the settings in force, where they came from, and whether a file is right.
  *
  * `show` prints YAML that `--config` reads back; settings without a value and `config` itself are
- * comments. `docs`, which is not listed, prints docs/settings.md.
+ * comments. `serve --print-config` prints a file to begin with. `docs`, which is not listed, prints docs/settings.md.
  *
  * Runs on: the main thread. Owns: nothing beyond a call.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/commands.h"
 #include "cli/load.h"
+#include "cli/options.h"
 
 #include "base/memory.h"
 
@@ -18,6 +19,14 @@
 
 #define DOCS_MAX ((size_t)1 << 20)
 #define ORIGIN_COLUMN 48
+#define SAMPLE_WIDTH 100
+
+static const char sample_head[] =
+    "# Settings of volley serve --config FILE; volley config check FILE tells whether it is "
+    "right.\n"
+    "# A line that begins with '#' and a setting's name shows the value that holds without it. "
+    "Flags\n"
+    "# (--query-slots 4) and variables (VOLLEY_QUERY_SLOTS=4) win over what is written here.\n";
 
 enum status cli_load_settings(char *const *arguments, size_t count,
                               const struct settings **out_settings, struct error *error)
@@ -33,6 +42,11 @@ enum status cli_load_settings(char *const *arguments, size_t count,
     for (size_t i = 0; i < warnings->count; i++)
         cli_complain("warning: %.*s", STR_ARGS(warnings->items[i]));
     return STATUS_OK;
+}
+
+static void print_buf(struct buf *out)
+{
+    (void)fwrite(out->ptr, 1, out->len, stdout);
 }
 
 /* True when YAML could read the plain text as something else. */
@@ -63,13 +77,14 @@ static void write_value(struct str value, struct buf *out)
 struct show {
     struct buf out;
     bool origin;
+    struct str section; /* of the entry before */
 };
 
 static void show_entry(void *context, const struct settings_entry *entry)
 {
     struct show *show = (struct show *)context;
     size_t start = show->out.len;
-    if (entry->value.len == 0 || str_equal(entry->name, STR("config")))
+    if (!entry->reads_back || str_equal(entry->name, STR("config")))
         buf_append_text(&show->out, "# ");
     buf_printf(&show->out, "%.*s: ", STR_ARGS(entry->name));
     write_value(entry->value, &show->out);
@@ -80,37 +95,94 @@ static void show_entry(void *context, const struct settings_entry *entry)
     buf_append_byte(&show->out, '\n');
 }
 
-static void print_buf(struct buf *out)
+/* Visits the settings that the arguments and the other sources give. */
+static enum exit_code visit(char *const *arguments, size_t count,
+                            void (*entry)(void *context, const struct settings_entry *entry),
+                            struct show *show)
 {
-    (void)fwrite(out->ptr, 1, out->len, stdout);
+    struct error error = ERROR_NONE;
+    CLEANUP(settings_destroy) const struct settings *settings = NULL;
+    if (cli_load_settings(arguments, count, &settings, &error) != STATUS_OK)
+        return cli_fail(CLI_USAGE, &error);
+    buf_init(&show->out, DOCS_MAX);
+    settings_visit(settings, entry, show);
+    print_buf(&show->out);
+    buf_finish(&show->out);
+    return CLI_FINE;
 }
 
 /* `--origin` is ours; all other flags are those of serve. */
 static enum exit_code run_show(char *const *arguments, size_t count)
 {
-    CLEANUP(buf_finish) struct buf kept_memory;
-    buf_init(&kept_memory, (count + 1) * sizeof(char *));
-    size_t kept = 0;
-    struct show show = {.origin = false};
-    for (size_t i = 0; i < count; i++) {
-        struct str word = str_of(arguments[i]);
-        if (str_equal(word, STR("--origin")) || str_equal(word, STR("-origin"))) {
-            show.origin = true;
-            continue;
-        }
-        buf_append(&kept_memory, &arguments[i], sizeof(arguments[i]));
-        kept++;
-    }
-    struct error error = ERROR_NONE;
-    CLEANUP(settings_destroy) const struct settings *settings = NULL;
-    if (cli_load_settings((char *const *)kept_memory.ptr, kept, &settings, &error) != STATUS_OK)
-        return cli_fail(CLI_USAGE, &error);
-    buf_init(&show.out, DOCS_MAX);
-    settings_visit(settings, show_entry, &show);
-    print_buf(&show.out);
-    buf_finish(&show.out);
-    return CLI_FINE;
+    struct show show = {0};
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    char **kept = options_without(&arena, arguments, &count, "origin", &show.origin);
+    return visit(kept, count, show_entry, &show);
 }
+
+/* --- a file to begin with --------------------------------------------------------------------- */
+
+/* Lines of at most SAMPLE_WIDTH that begin with "# ". */
+static void write_comment(struct str text, struct buf *out)
+{
+    size_t column = 1;
+    buf_append_byte(out, '#');
+    while (text.len > 0) {
+        struct str word = str_split(&text, ' ');
+        if (column + 1 + word.len > SAMPLE_WIDTH) {
+            buf_append_text(out, "\n#");
+            column = 1;
+        }
+        column += 1 + word.len;
+        buf_append_byte(out, ' ');
+        buf_append_str(out, word);
+    }
+    buf_append_byte(out, '\n');
+}
+
+static void write_section(struct show *show, const struct settings_entry *entry)
+{
+    if (str_equal(show->section, entry->section))
+        return;
+    show->section = entry->section;
+    buf_printf(&show->out, "\n# --- %.*s ---\n", STR_ARGS(entry->section));
+}
+
+/* What is the default is a comment, so that a later version's holds; what was given is not. */
+static void sample_entry(void *context, const struct settings_entry *entry)
+{
+    struct show *show = (struct show *)context;
+    struct buf *out = &show->out;
+    bool is_given = entry->reads_back && !str_equal(entry->origin, STR("default"));
+    CLEANUP(buf_finish) struct buf text;
+    buf_init(&text, DOCS_MAX);
+    if (str_equal(entry->name, STR("config")))
+        return;
+    if (out->len == 0)
+        buf_append_text(out, sample_head);
+    write_section(show, entry);
+    buf_printf(&text, "%.*s (%.*s; ", STR_ARGS(entry->help), STR_ARGS(entry->type));
+    if (entry->default_value.len > 0)
+        buf_printf(&text, "default %.*s)", STR_ARGS(entry->default_value));
+    else
+        buf_append_text(&text, "not set by default)");
+    buf_append_byte(out, '\n');
+    write_comment(buf_str(&text), out);
+    buf_printf(out, "%s%.*s:%s", is_given ? "" : "#", STR_ARGS(entry->name),
+               entry->reads_back ? " " : "");
+    if (entry->reads_back)
+        write_value(entry->value, out);
+    buf_append_byte(out, '\n');
+}
+
+enum exit_code cli_print_config(char *const *arguments, size_t count)
+{
+    struct show show = {0};
+    return visit(arguments, count, sample_entry, &show);
+}
+
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static enum exit_code run_check(char *const *arguments, size_t count)
 {

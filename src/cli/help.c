@@ -14,7 +14,7 @@
 #include <stdio.h>
 
 #define HELP_MAX ((size_t)1 << 18)
-#define HELP_WIDTH 88
+#define HELP_WIDTH 80
 #define FLAG_COLUMN 22
 
 /* The next word of `text`, which is not empty. */
@@ -163,15 +163,13 @@ void help_print(void)
 {
     CLEANUP(buf_finish) struct buf help;
     buf_init(&help, HELP_MAX);
-    buf_append_text(
-        &help, "Volley: SQL in, Arrow out. Flight SQL on 127.0.0.1:50052, HTTP on 127.0.0.1:8000.\n"
-               "\n"
-               "Usage: volley COMMAND [...]\n"
-               "\n");
+    buf_append_text(&help,
+                    "Volley: SQL in, Arrow out; Flight SQL on port 50052, HTTP on port 8000.\n"
+                    "Usage: volley COMMAND [...]; volley COMMAND --help tells more.\n"
+                    "\n");
     for (size_t i = 0; i < commands_count; i++)
         buf_printf(&help, "  %-10s %s\n", commands_table[i].name, commands_table[i].summary);
     write_examples(commands_examples, &help);
-    buf_append_text(&help, "\nvolley COMMAND --help tells more.\n");
     wrap(str_of(commands_exit_codes), 0, 0, &help);
     print(&help);
 }

@@ -146,6 +146,32 @@ enum status options_read(const struct option *options, size_t option_count, char
     return STATUS_OK;
 }
 
+static bool is_switch(struct str word, struct str name)
+{
+    if (!str_starts_with(word, STR("-")))
+        return false;
+    word = str_slice(word, str_starts_with(word, STR("--")) ? 2 : 1, word.len);
+    return str_equal(word, name);
+}
+
+char **options_without(struct arena *arena, char *const *arguments, size_t *count, const char *name,
+                       bool *out_given)
+{
+    char **kept = ARENA_NEW_ARRAY(arena, char *, *count + 1);
+    size_t kept_count = 0;
+    bool is_flag_possible = true;
+    *out_given = false;
+    for (size_t i = 0; i < *count; i++) {
+        bool is_ours = is_flag_possible && is_switch(str_of(arguments[i]), str_of(name));
+        *out_given = *out_given || is_ours;
+        is_flag_possible = is_flag_possible && !str_equal(str_of(arguments[i]), STR("--"));
+        if (!is_ours)
+            kept[kept_count++] = arguments[i];
+    }
+    *count = kept_count;
+    return kept;
+}
+
 struct str options_server_url(const struct server_options *options)
 {
     return options->url.len > 0 ? options->url : STR("grpc://127.0.0.1:50052");

@@ -45,6 +45,11 @@ MUST_CHECK enum status options_read(const struct option *options, size_t option_
                                     char *const *arguments, size_t count,
                                     struct positionals *positionals, struct error *error);
 
+/* The arguments without the switch --NAME, which a command adds to flags that others read; *out_given tells
+ * whether it was there, *count becomes that of those left. */
+char **options_without(struct arena *arena, char *const *arguments, size_t *count, const char *name,
+                       bool *out_given);
+
 /* The server that a command talks to, and what makes both sides trust each other. */
 struct server_options {
     struct str url;              /* or the name of a profile; empty: grpc://127.0.0.1:50052 */

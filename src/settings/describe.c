@@ -9,12 +9,22 @@
 
 #define VALUE_TEXT_MAX ((size_t)1 << 20)
 #define HELP_COLUMN 34
+#define HELP_WIDTH 80
 
 static struct str default_of(const struct setting *setting)
 {
     if (setting->default_help)
         return str_of(setting->default_help);
     return str_of(setting->default_text);
+}
+
+/* 0 may stand for what is settled later, and is then no value that anybody may give. */
+static bool reads_back(const struct setting *setting, struct str value)
+{
+    struct setting_value parsed;
+    if (setting->secret || value.len == 0)
+        return false;
+    return setting->list || setting_parse(setting, value, NULL, &parsed);
 }
 
 void settings_visit(const struct settings *settings,
@@ -27,8 +37,10 @@ void settings_visit(const struct settings *settings,
         buf_init(&value, VALUE_TEXT_MAX);
         setting_write(setting, settings, &value);
         struct settings_entry entry = {
+            .section = str_of(setting->section),
             .name = str_of(setting->name),
             .value = setting->secret && value.len > 0 ? STR("***") : buf_str(&value),
+            .reads_back = reads_back(setting, buf_str(&value)),
             .origin = loaded->origins[i],
             .default_value = default_of(setting),
             .type = str_of(setting_type_name(setting)),
@@ -45,21 +57,45 @@ static bool opens_section(size_t row)
            !str_equal(str_of(settings_table[row].section), str_of(settings_table[row - 1].section));
 }
 
+/* Words from HELP_COLUMN on, in as many lines as they need. */
+static void write_help_text(struct str text, struct buf *out)
+{
+    size_t column = HELP_COLUMN;
+    while (text.len > 0) {
+        struct str word = str_split(&text, ' ');
+        bool begins = column == HELP_COLUMN;
+        if (!begins && column + 1 + word.len > HELP_WIDTH) {
+            buf_printf(out, "\n%*s", HELP_COLUMN, "");
+            column = HELP_COLUMN;
+            begins = true;
+        }
+        if (!begins)
+            buf_append_byte(out, ' ');
+        buf_append_str(out, word);
+        column += !begins + word.len;
+    }
+    buf_append_byte(out, '\n');
+}
+
 static void write_help_row(const struct setting *setting, struct buf *out)
 {
+    CLEANUP(buf_finish) struct buf text;
+    buf_init(&text, VALUE_TEXT_MAX);
+    buf_append_text(&text, setting->help);
+    struct str default_value = default_of(setting);
+    if (default_value.len > 0 && setting->type != SETTING_BOOLEAN)
+        buf_printf(&text, " [%.*s]", STR_ARGS(default_value));
+    else if (str_equal(default_value, STR("true")))
+        buf_printf(&text, " [on; --no-%s]", setting->name);
     size_t start = out->len;
     buf_printf(out, "  --%s", setting->name);
     if (setting->unit)
         buf_printf(out, " %s", setting->unit);
+    if (out->len + 1 > start + HELP_COLUMN)
+        buf_printf(out, "\n%*s", HELP_COLUMN, "");
     while (out->len < start + HELP_COLUMN && !out->failed)
         buf_append_byte(out, ' ');
-    buf_append_text(out, setting->help);
-    struct str default_value = default_of(setting);
-    if (default_value.len > 0 && setting->type != SETTING_BOOLEAN)
-        buf_printf(out, " [%.*s]", STR_ARGS(default_value));
-    else if (str_equal(default_value, STR("true")))
-        buf_printf(out, " [on; --no-%s]", setting->name);
-    buf_append_byte(out, '\n');
+    write_help_text(buf_str(&text), out);
 }
 
 void settings_write_help(struct buf *out)

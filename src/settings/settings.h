@@ -154,8 +154,10 @@ CLEANUP_FUNCTION(const struct settings *, settings_destroy)
 
 /* One setting as people see it. */
 struct settings_entry {
+    struct str section;
     struct str name;
     struct str value;  /* canonical text; lists joined by commas; secrets as "***" */
+    bool reads_back;   /* the value is one that the setting takes: not a secret, not "nothing" */
     struct str origin; /* "flag --x", "environment X", ".env line 3", "volley.yaml:7", "default" */
     struct str default_value; /* as documented: "50%", "cores" */
     struct str type;          /* "integer", "size", ... */

@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import re
 import socket
 
 import pytest
@@ -123,6 +124,29 @@ def test_nested_keys_and_sections_of_the_example(volley, tmp_path):
     assert "warning" in shown(volley, "log-level", "--config", config)
 
 
+def test_printed_settings_are_a_file_that_serve_takes(volley, start_server, tmp_path):
+    def with_ports_of_their_own(text):
+        return text.replace("127.0.0.1:50052", "127.0.0.1:0").replace("127.0.0.1:8000", "127.0.0.1:0")
+
+    printed = volley("serve", "--print-config", "--query-slots", "4").stdout
+    lines = printed.splitlines()
+    assert "query-slots: 4" in lines and "#session-timeout: 30m" in lines
+    assert max(map(len, lines)) <= 100
+    config = tmp_path / "volley.yaml"
+    config.write_text(printed)
+    assert volley("config", "check", config).returncode == 0
+    server = start_server("--config", config)
+    assert server.value("SELECT value FROM volley.settings WHERE name = 'query-slots'") == "4"
+    server.stop()
+    # Each setting that is shown is one that may be given as it stands.
+    config.write_text(with_ports_of_their_own(re.sub(r"(?m)^#(?=[a-z])", "", printed)))
+    result = volley("config", "check", config)
+    assert result.returncode == 0, result.stderr
+    config.write_text(volley("config", "show", "--query-slots", "5").stdout)
+    result = volley("config", "check", config)
+    assert result.returncode == 0, result.stderr
+
+
 def test_unknown_environment_variable_warns(start_server):
     server = start_server(env={"VOLLEY_NO_SUCH_THING": "1"})
     assert "VOLLEY_NO_SUCH_THING" in server.log
@@ -134,6 +158,15 @@ def test_help_lists_every_setting(volley):
     for line in settings:
         if line:
             assert "--" + line.removeprefix("# ").partition(":")[0] in text
+
+
+def test_help_fits_a_screen(volley):
+    lines = volley("--help").stdout.splitlines()
+    assert len(lines) <= 24
+    for command in ["", *re.findall(r"(?m)^  ([a-z]+)  ", volley("--help").stdout)]:
+        lines = volley(*([command] if command else []), "--help").stdout.splitlines()
+        wide = [line for line in lines if len(line) > 80 and not line.startswith(("  volley", "Usage"))]
+        assert not wide, wide
 
 
 def test_version(volley):
