@@ -26,6 +26,7 @@ build_needs=(
     file:/etc/ssl/certs/ca-certificates.crt:ca-certificates
     module:libnghttp2:libnghttp2-dev
     module:libcrypto:libssl-dev
+    module:libcurl:libcurl4-openssl-dev
     file:/usr/share/llhttp/llhttp.c:node-llhttp
     file:/usr/include/wslay/wslay.h:libwslay-dev
     module:libprotobuf-c:libprotobuf-c-dev

@@ -31,6 +31,12 @@ go_clients() {
         go build -o "$built/grpcurl" github.com/fullstorydev/grpcurl/cmd/grpcurl)
 }
 
+# An S3 server; go.sum of its module checks it.
+s3_server() {
+    (cd "$clients/versitygw" && export GOFLAGS=-mod=readonly GOTOOLCHAIN=local &&
+        go build -o "$built/versitygw" github.com/versity/versitygw/cmd/versitygw)
+}
+
 jdbc_driver() {
     local artifact=org.apache.arrow:flight-sql-jdbc-driver:18.3.0 jar=flight-sql-jdbc-driver-18.3.0.jar
     mvn --batch-mode --quiet org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy \
@@ -102,8 +108,9 @@ once python "$repository"/tests/requirements*.txt -- python_environment
 if command -v go >/dev/null && version_at_least go1.25 "$(GOTOOLCHAIN=local go env GOVERSION)"; then
     once go "$clients"/go/*.go "$clients"/go/{raw,ipc,matrix}/*.go "$clients"/go/go.* -- go_clients ||
         fail "the Go clients could not be built"
+    once versitygw "$clients"/versitygw/go.* -- s3_server || fail "the S3 server could not be built"
 else
-    say "Go >= 1.25 is not here: the Go clients, h2spec and grpcurl are left out"
+    say "Go >= 1.25 is not here: the Go clients, h2spec, grpcurl and the S3 server are left out"
 fi
 if command -v mvn >/dev/null && command -v javac >/dev/null; then
     once java "$clients"/java/{FlightSqlClient.java,driver.sha256} "$clients"/java/matrix/*.java -- \
