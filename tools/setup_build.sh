@@ -52,6 +52,10 @@ test_needs=(
     command:curl:curl
     command:nghttpd:nghttp2-server
     command:openssl:openssl
+    command:groff:groff-base
+    command:mandoc:mandoc
+    command:zsh:zsh
+    command:fish:fish
     file:/usr/lib/python3*/ensurepip/__init__.py:python3-venv
 )
 

@@ -33,6 +33,8 @@ enum exit_code cli_drop(char *const *arguments, size_t count);
 enum exit_code cli_status(char *const *arguments, size_t count);
 enum exit_code cli_kill(char *const *arguments, size_t count);
 enum exit_code cli_config(char *const *arguments, size_t count);
+enum exit_code cli_completion(char *const *arguments, size_t count);
+enum exit_code cli_docs(char *const *arguments, size_t count);
 enum exit_code cli_version(char *const *arguments, size_t count);
 
 /* One line on standard error: "volley: <message>". */

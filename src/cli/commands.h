@@ -1,5 +1,5 @@
 /*
- * commands.h — the commands of the program: one row each, which dispatch, help, man pages and completion read.
+ * commands.h — the commands of the program: one row each, for dispatch, help, man pages and completion.
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
@@ -30,7 +30,7 @@ struct command_word {
 struct command {
     const char *name;
     const char *synopsis; /* after the name: "[FILE...] [flags]" */
-    const char *summary;  /* one line */
+    const char *summary;  /* one line; NULL: for the build, neither listed nor documented */
     /* Paragraphs, with an empty line between them; each may be NULL. */
     const char *about;
     const char *notes;                /* behind the flags */

@@ -127,8 +127,9 @@ static void write_examples(const char *const *examples, struct buf *out)
 
 static void write_command(const struct command *command, struct buf *out)
 {
-    buf_printf(out, "volley %s: %s\n\nUsage: volley %s%s%s\n", command->name, command->summary,
-               command->name, command->synopsis[0] ? " " : "", command->synopsis);
+    buf_printf(out, "volley %s: %s\n\nUsage: volley %s%s%s\n", command->name,
+               command->summary ? command->summary : "for the build", command->name,
+               command->synopsis[0] ? " " : "", command->synopsis);
     if (command->about)
         write_paragraphs(command->about, out);
     if (command->words)
@@ -167,8 +168,11 @@ void help_print(void)
                     "Volley: SQL in, Arrow out; Flight SQL on port 50052, HTTP on port 8000.\n"
                     "Usage: volley COMMAND [...]; volley COMMAND --help tells more.\n"
                     "\n");
-    for (size_t i = 0; i < commands_count; i++)
-        buf_printf(&help, "  %-10s %s\n", commands_table[i].name, commands_table[i].summary);
+    for (size_t i = 0; i < commands_count; i++) {
+        if (!commands_table[i].summary)
+            continue;
+        buf_printf(&help, "  %-11s %s\n", commands_table[i].name, commands_table[i].summary);
+    }
     write_examples(commands_examples, &help);
     wrap(str_of(commands_exit_codes), 0, 0, &help);
     print(&help);

@@ -1,0 +1,175 @@
+"""The manual and the completion of shells, as the build wrote them from the tables of the program.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from harness import clean_environment, run
+from terminal import Terminal
+
+SOURCES = Path(__file__).resolve().parents[2] / "src" / "cli"
+# What mandoc says of pages without a date: they have none, so that a build can be repeated.
+EXPECTED = "missing date"
+
+
+@pytest.fixture(scope="module")
+def docs(binary):
+    return binary.parent / "docs"
+
+
+@pytest.fixture(scope="module")
+def commands(binary):
+    """The names of the commands, as the help lists them."""
+    text = run(binary, "--help").stdout
+    return re.findall(r"^  ([a-z]+) {2,}\S", text, re.MULTILINE)
+
+
+def flags_of(binary, command):
+    """(letter, name, value) of each, as its help has them."""
+    text = run(binary, command, "--help").stdout
+    return re.findall(r"^  (?:-(\w), )?--([a-z-]+)( \S+)?(?:  | [a-z]|$)", text, re.MULTILINE)
+
+
+def test_every_command_has_a_page(docs, commands):
+    assert "sql" in commands
+    pages = {page.name for page in docs.glob("*.[15]")}
+    assert pages == {f"volley-{command}.1" for command in commands} | {"volley.1", "volley.yaml.5"}
+
+
+def test_pages_are_those_of_this_program(binary, docs, tmp_path):
+    assert run(binary, "docs", tmp_path).returncode == 0
+    written = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert written == {name: (docs / name).read_text() for name in written}
+    assert written
+
+
+def test_pages_are_well_formed(docs):
+    for page in docs.glob("*.[15]"):
+        mandoc = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", str(page)],
+                                capture_output=True, text=True, timeout=30, check=False)
+        assert [line for line in mandoc.stdout.splitlines() if EXPECTED not in line] == []
+        groff = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", str(page)],
+                               capture_output=True, text=True, timeout=30, check=False)
+        assert (groff.returncode, groff.stderr) == (0, "")
+
+
+def shown(page):
+    text = subprocess.run(["mandoc", "-T", "utf8", str(page)], capture_output=True, text=True,
+                          timeout=30, check=True).stdout
+    return re.sub(r".\x08", "", text)
+
+
+def test_pages_show_what_the_help_shows(binary, docs, commands):
+    for command in commands:
+        page = shown(docs / f"volley-{command}.1")
+        for _, name, _ in flags_of(binary, command):
+            assert f"--{name}" in page, (command, name)
+    assert "Ctrl-C leaves nothing" in shown(docs / "volley-put.1")
+    assert "'FROM flights' | volley put - flights-copy" in shown(docs / "volley-put.1")
+    assert "VOLLEY_QUERY_SLOTS" in shown(docs / "volley.yaml.5")
+
+
+def test_flags_of_the_help_are_flags_of_the_commands(binary, commands, tmp_path):
+    """Each is known, with a value or without. serve's are the settings themselves; config takes those."""
+    for command in set(commands) - {"serve", "config"}:
+        for letter, name, value in flags_of(binary, command):
+            for flag in filter(None, (f"--{name}", letter and f"-{letter}")):
+                words = (flag,) if value else (flag, "--no-such-flag")
+                result = run(binary, command, *words, folder=tmp_path)
+                wrong = f"{flag} needs a value" if value else "unknown flag --no-such-flag"
+                assert (result.returncode, wrong in result.stderr) == (2, True), result.stderr
+
+
+def test_flags_of_the_commands_are_in_the_help(binary, commands):
+    """Every row of an options table in the sources has its row in the table of the help."""
+    known = {name for command in commands for _, name, _ in flags_of(binary, command)}
+    rows = set()
+    for source in SOURCES.glob("*.[ch]"):
+        rows |= set(re.findall(r'\.name = "([a-z-]+)",(?:\s*\.letter = "\w",)?\s*\.kind = OPTION_',
+                               source.read_text()))
+    assert {"format", "connections", "tls-ca"} <= rows
+    assert rows - known == set()
+
+
+def test_help_fits_a_screen(binary):
+    lines = run(binary, "--help").stdout.splitlines()
+    assert len(lines) <= 40
+    assert max(map(len, lines)) <= 100
+
+
+@pytest.fixture
+def shell(binary, docs, tmp_path):
+    """bash at a terminal, with the completion; its words are shown by `echo`."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "volley").symlink_to(binary)
+    (tmp_path / "trips of june.parquet").touch()
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], tmp_path,
+                        {"PATH": path, "PS1": "ready> ", "HISTFILE": ""}, columns=300)
+    terminal.expect("ready> ")
+    terminal.line(f"source '{docs / 'volley'}'")
+    terminal.expect("ready> ")
+
+    def completed(text):
+        terminal.type(text + "\t\x01echo \n")
+        terminal.expect("\n")
+        return terminal.expect("\nready> ").strip()
+
+    yield completed
+    terminal.close()
+
+
+@pytest.mark.parametrize("typed, complete", [
+    ("volley ver", "volley version"),
+    ("volley sql --tls-i", "volley sql --tls-insecure"),
+    ("volley sql --format mark", "volley sql --format markdown"),
+    ("volley get x --format=parq", "volley get x --format=parquet"),
+    ("volley put --dur", "volley put --durability"),
+    ("volley put tri", "volley put trips of june.parquet"),
+    ("volley sql -f tri", "volley sql -f trips of june.parquet"),
+    ("volley serve --tls-client-auth req", "volley serve --tls-client-auth requ"),
+    ("volley --query-s", "volley --query-slots"),
+    ("volley config sh", "volley config show"),
+    ("volley completion fi", "volley completion fish"),
+])
+def test_bash_completes(shell, typed, complete):
+    assert shell(typed) == complete
+
+
+@pytest.mark.parametrize("name, check", [
+    ("volley", ["bash", "-n"]), ("volley", ["shellcheck", "--shell=bash", "--severity=warning"]),
+    ("_volley", ["zsh", "-n"]), ("volley.fish", ["fish", "--no-execute"]),
+])
+def test_scripts_are_of_their_shells(docs, name, check):
+    result = subprocess.run([*check, str(docs / name)], capture_output=True, text=True, timeout=30,
+                            check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
+
+
+def test_fish_completes(docs, tmp_path):
+    script = f"source {docs / 'volley.fish'}; complete -C 'volley sql --format '"
+    result = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True,
+                            timeout=30, check=True, env=clean_environment({"HOME": str(tmp_path)}))
+    assert {"csv", "arrow", "markdown"} <= {line.split("\t")[0] for line in result.stdout.splitlines()}
+
+
+def test_zsh_completes(docs, tmp_path):
+    terminal = Terminal(["zsh", "-f", "-i"], tmp_path, {"PS1": "ready> "}, columns=300)
+    try:
+        terminal.expect("ready> ")
+        terminal.line(f"fpath=('{docs}' $fpath); autoload -U compinit; compinit -u -D; echo is set up")
+        terminal.expect("\nis set up")
+        terminal.type("volley sql --format mark\t\x01echo \n")
+        terminal.expect("\nvolley sql --format markdown")
+    finally:
+        terminal.close()
+
+
+def test_completion_is_printed_for_each_shell(binary, docs):
+    for shell_name, file in (("bash", "volley"), ("zsh", "_volley"), ("fish", "volley.fish")):
+        assert run(binary, "completion", shell_name).stdout == (docs / file).read_text()
+    assert run(binary, "completion", "tcsh").returncode == 2
