@@ -61,17 +61,37 @@ bool job_door_find(struct str name, enum job_door *out_door)
     return true;
 }
 
+#define TEXT_COUNT 17
+
+static void list_texts(struct job_record *record, struct str *texts[TEXT_COUNT])
+{
+    struct str *const all[TEXT_COUNT] = {
+        &record->id,        &record->sql,        &record->query_hash,      &record->engine,
+        &record->owner,     &record->tags,       &record->idempotency_key, &record->batch_id,
+        &record->options,   &record->request_id, &record->format,          &record->result,
+        &record->cache_key, &record->error,      &record->error_code,      &record->columns,
+        &record->plan,
+    };
+    memcpy(texts, all, sizeof(all));
+}
+
+size_t job_record_text_bytes(const struct job_record *record)
+{
+    struct job_record view = *record;
+    struct str *texts[TEXT_COUNT];
+    list_texts(&view, texts);
+    size_t bytes = 0;
+    for (size_t i = 0; i < TEXT_COUNT; i++)
+        bytes += texts[i]->len;
+    return bytes;
+}
+
 struct job_record job_record_copy(struct arena *arena, const struct job_record *record)
 {
     struct job_record copy = *record;
-    struct str *const texts[] = {
-        &copy.id,        &copy.sql,        &copy.query_hash,      &copy.engine,
-        &copy.owner,     &copy.tags,       &copy.idempotency_key, &copy.batch_id,
-        &copy.options,   &copy.request_id, &copy.format,          &copy.result,
-        &copy.cache_key, &copy.error,      &copy.error_code,      &copy.columns,
-        &copy.plan,
-    };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+    struct str *texts[TEXT_COUNT];
+    list_texts(&copy, texts);
+    for (size_t i = 0; i < TEXT_COUNT; i++) {
         if (texts[i]->len > 0)
             *texts[i] = arena_copy(arena, *texts[i]);
     }

@@ -79,5 +79,7 @@ struct job_record {
     struct str plan;
 };
 
+/* How many bytes its texts have. */
+size_t job_record_text_bytes(const struct job_record *record);
 /* A copy whose texts live in `arena`. */
 struct job_record job_record_copy(struct arena *arena, const struct job_record *record);

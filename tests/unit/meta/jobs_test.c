@@ -1,0 +1,541 @@
+/*
+ * jobs_test.c — jobs put into the registry are found again, whole, in order and counted.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "fixture.h"
+
+static void assert_str(struct str a, struct str b)
+{
+    assert_true(str_equal(a, b));
+}
+
+static struct job_record full_job(struct fixture *fixture)
+{
+    struct job_record job = fixture_job(fixture, 1);
+    job.sql = STR("SELECT 'h\xc3\xa9' -- \"quoted\"");
+    job.owner = STR("ann");
+    job.tags = STR("[\"nightly\",\"eu\"]");
+    job.idempotency_key = STR("key-1");
+    job.batch_id = STR("batch-1");
+    job.options = STR("{\"format\":\"arrow\"}");
+    job.request_id = STR("r-1");
+    job.door = JOB_DOOR_FLIGHT;
+    job.priority = 5;
+    job.slots = 3;
+    job.timeout_ms = UINT64_C(86400000000);
+    job.state = JOB_FAILED;
+    job.started_us = FIRST_US + 10;
+    job.completed_us = FIRST_US + 2010;
+    job.rows = INT64_C(5000000000);
+    job.bytes = INT64_C(40000000000);
+    job.format = STR("arrow");
+    job.result = STR("disk:1");
+    job.cache_key = STR("query-cache/abc.arrow");
+    job.from_cache = true;
+    job.error = STR("no such table");
+    job.error_code = STR("TABLE_NOT_FOUND");
+    job.error_position = 14;
+    job.columns = STR("[{\"name\":\"a\",\"type\":\"int32\"}]");
+    job.plan = STR("SEQ_SCAN");
+    return job;
+}
+
+static void every_field_comes_back(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_record job = full_job(fixture);
+    fixture_put(fixture, &job);
+    struct job_record found = fixture_find(fixture, job.id);
+    assert_str(found.id, job.id);
+    assert_str(found.sql, job.sql);
+    assert_str(found.query_hash, job.query_hash);
+    assert_str(found.engine, job.engine);
+    assert_str(found.owner, job.owner);
+    assert_str(found.tags, job.tags);
+    assert_str(found.idempotency_key, job.idempotency_key);
+    assert_str(found.batch_id, job.batch_id);
+    assert_str(found.options, job.options);
+    assert_str(found.request_id, job.request_id);
+    assert_str(found.format, job.format);
+    assert_str(found.result, job.result);
+    assert_str(found.cache_key, job.cache_key);
+    assert_str(found.error, job.error);
+    assert_str(found.error_code, job.error_code);
+    assert_str(found.columns, job.columns);
+    assert_str(found.plan, job.plan);
+    assert_int_equal(found.door, JOB_DOOR_FLIGHT);
+    assert_int_equal(found.state, JOB_FAILED);
+    assert_int_equal(found.priority, 5);
+    assert_int_equal(found.slots, 3);
+    assert_int_equal(found.timeout_ms, job.timeout_ms);
+    assert_true(found.is_read);
+    assert_true(found.from_cache);
+    assert_int_equal(found.created_us, job.created_us);
+    assert_int_equal(found.started_us, job.started_us);
+    assert_int_equal(found.completed_us, job.completed_us);
+    assert_int_equal(found.rows, job.rows);
+    assert_int_equal(found.bytes, job.bytes);
+    assert_int_equal(found.error_position, 14);
+}
+
+static void a_second_put_changes_what_a_run_changes(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_record job = fixture_job(fixture, 1);
+    fixture_put(fixture, &job);
+    struct job_record end = {
+        .id = job.id,
+        .state = JOB_SUCCEEDED,
+        .rows = 7,
+        .completed_us = FIRST_US + 99,
+        .error_position = -1,
+    };
+    fixture_put(fixture, &end);
+    struct job_record found = fixture_find(fixture, job.id);
+    assert_str(found.sql, job.sql);
+    assert_int_equal(found.created_us, job.created_us);
+    assert_int_equal(found.state, JOB_SUCCEEDED);
+    assert_int_equal(found.rows, 7);
+    assert_int_equal(fixture_count(fixture, (struct meta_job_filter){0}), 1);
+}
+
+static void an_unknown_job_is_not_found(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_record found;
+    assert_int_equal(
+        meta_job_find(fixture->meta, STR("nope"), &fixture->arena, &found, &fixture->error),
+        STATUS_NOT_FOUND);
+    assert_string_equal(fixture->error.code, "JOB_NOT_FOUND");
+}
+
+static void one_job_for_each_owner_and_key(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_record job = fixture_job(fixture, 1);
+    job.owner = STR("ann");
+    job.idempotency_key = STR("k");
+    fixture_put(fixture, &job);
+    struct job_record other = fixture_job(fixture, 2);
+    other.owner = STR("ann");
+    other.idempotency_key = STR("k");
+    assert_int_equal(meta_job_put(fixture->meta, &other, &fixture->error), STATUS_ALREADY_EXISTS);
+    assert_non_null(strstr(fixture->error.message, "\"k\""));
+    other.owner = STR("bob");
+    fixture_put(fixture, &other);
+    struct job_record found;
+    assert_int_equal(meta_job_find_key(fixture->meta, STR("ann"), STR("k"), &fixture->arena, &found,
+                                       &fixture->error),
+                     STATUS_OK);
+    assert_str(found.id, job.id);
+    assert_int_equal(meta_job_find_key(fixture->meta, STR("eve"), STR("k"), &fixture->arena, &found,
+                                       &fixture->error),
+                     STATUS_NOT_FOUND);
+}
+
+/* Jobs 1 to 12: engine, door, state, owner and tags by their number. */
+static void put_twelve(struct fixture *fixture)
+{
+    for (unsigned i = 1; i <= 12; i++) {
+        struct job_record job = fixture_job(fixture, i);
+        job.engine = i % 4 == 0 ? STR("clickhouse") : STR("duckdb");
+        job.door = (enum job_door)(i % 3);
+        job.state = (enum job_state)(i % JOB_STATE_COUNT);
+        job.owner = i % 2 == 0 ? STR("ann") : STR_EMPTY;
+        job.tags = i <= 3 ? STR("[\"a\",\"b\"]") : i <= 6 ? STR("{\"team\":\"x\"}") : STR_EMPTY;
+        job.batch_id = i > 9 ? STR("b1") : STR_EMPTY;
+        fixture_put(fixture, &job);
+    }
+}
+
+static void lists_by_every_filter(void **state)
+{
+    struct fixture *fixture = *state;
+    put_twelve(fixture);
+    struct str ann = STR("ann"), nobody = STR_EMPTY, eve = STR("eve");
+    const struct {
+        struct meta_job_filter filter;
+        const char *numbers;
+        unsigned count;
+    } cases[] = {
+        {{0}, "12 11 10 9 8 7 6 5 4 3 2 1", 12},
+        {{.states = 1U << JOB_QUEUED}, "12 6", 2},
+        {{.states = 1U << JOB_QUEUED | 1U << JOB_FAILED}, "12 9 6 3", 4},
+        {{.engine = STR("clickhouse")}, "12 8 4", 3},
+        {{.engine = STR("nope")}, "", 0},
+        {{.engine = STR("duckdb"), .states = 1U << JOB_FAILED}, "9 3", 2},
+        {{.doors = 1U << JOB_DOOR_QUERY | 1U << JOB_DOOR_V1}, "12 11 9 8 6 5 3 2", 8},
+        {{.owner = &ann}, "12 10 8 6 4 2", 6},
+        {{.owner = &nobody}, "11 9 7 5 3 1", 6},
+        {{.owner = &eve}, "", 0},
+        {{.owner = &ann, .states = 1U << JOB_QUEUED}, "12 6", 2},
+        {{.owner = &ann, .engine = STR("clickhouse")}, "12 8 4", 3},
+        {{.owner = &ann, .doors = 1U << JOB_DOOR_V1}, "8 2", 2},
+        {{.owner = &nobody, .states = 1U << JOB_FAILED}, "9 3", 2},
+        {{.tag = STR("a")}, "3 2 1", 3},
+        {{.tag = STR("b"), .states = 1U << JOB_FAILED}, "3", 1},
+        {{.tag = STR("team=x")}, "6 5 4", 3},
+        {{.tag = STR("team=x"), .owner = &ann}, "6 4", 2},
+        {{.tag = STR("team")}, "", 0},
+        {{.batch_id = STR("b1")}, "12 11 10", 3},
+        {{.batch_id = STR("b1"), .doors = 1U << JOB_DOOR_QUERY}, "12", 1},
+        {{.created_after_us = FIRST_US + 5, .created_before_us = FIRST_US + 8}, "7 6 5", 3},
+        {{.created_before_us = FIRST_US + 3, .owner = &ann}, "2", 1},
+        {{.created_after_us = FIRST_US + 11, .states = 1U << JOB_QUEUED}, "12", 1},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        assert_string_equal(fixture_list(fixture, cases[i].filter, NULL), cases[i].numbers);
+        assert_int_equal(fixture_count(fixture, cases[i].filter), cases[i].count);
+    }
+}
+
+static void pages_by_offset_and_cursor(void **state)
+{
+    struct fixture *fixture = *state;
+    put_twelve(fixture);
+    struct meta_job_filter filter = {.limit = 5, .offset = 4};
+    assert_string_equal(fixture_list(fixture, filter, NULL), "8 7 6 5 4");
+    filter.offset = 12;
+    assert_string_equal(fixture_list(fixture, filter, NULL), "");
+    filter.offset = 0;
+    struct str cursor;
+    assert_string_equal(fixture_list(fixture, filter, &cursor), "12 11 10 9 8");
+    /* A new job and one that is gone move nothing for one who goes on. */
+    struct job_record job = fixture_job(fixture, 13);
+    fixture_put(fixture, &job);
+    filter.cursor = cursor;
+    assert_string_equal(fixture_list(fixture, filter, &cursor), "7 6 5 4 3");
+    filter.cursor = cursor;
+    assert_string_equal(fixture_list(fixture, filter, &cursor), "2 1");
+    assert_int_equal(cursor.len, 0);
+    filter = (struct meta_job_filter){.limit = 2, .states = 1U << JOB_QUEUED | 1U << JOB_FAILED};
+    assert_string_equal(fixture_list(fixture, filter, &cursor), "13 12");
+    filter.cursor = cursor;
+    assert_string_equal(fixture_list(fixture, filter, &cursor), "9 6");
+    filter.cursor = cursor;
+    assert_string_equal(fixture_list(fixture, filter, &cursor), "3");
+}
+
+static void jobs_of_one_moment_are_all_listed_once(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned i = 1; i <= 9; i++) {
+        struct job_record job = fixture_job(fixture, i);
+        job.created_us = FIRST_US;
+        fixture_put(fixture, &job);
+    }
+    struct meta_job_filter filter = {.limit = 2};
+    size_t total = 0;
+    do {
+        struct str cursor;
+        const char *page = fixture_list(fixture, filter, &cursor);
+        total += strlen(page) > 1 ? 2 : 1;
+        filter.cursor = cursor;
+    } while (filter.cursor.len > 0);
+    assert_int_equal(total, 9);
+}
+
+static void wrong_pages_are_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    static const char *const cursors[] = {"x", "1", "1.", ".1", "1.2.3", "1.99999999999999999999"};
+    struct job_record *records;
+    size_t count;
+    for (size_t i = 0; i < ARRAY_COUNT(cursors); i++) {
+        struct meta_job_filter filter = {.limit = 1, .cursor = str_of(cursors[i])};
+        assert_int_equal(meta_jobs_list(fixture->meta, &filter, &fixture->arena, &records, &count,
+                                        NULL, &fixture->error),
+                         STATUS_INVALID_ARGUMENT);
+    }
+    static const size_t limits[] = {0, META_JOBS_MAX + 1};
+    for (size_t i = 0; i < ARRAY_COUNT(limits); i++) {
+        struct meta_job_filter filter = {.limit = limits[i]};
+        assert_int_equal(meta_jobs_list(fixture->meta, &filter, &fixture->arena, &records, &count,
+                                        NULL, &fixture->error),
+                         STATUS_INVALID_ARGUMENT);
+    }
+}
+
+/* A page of jobs with long statements ends early and goes on. */
+static void a_page_has_a_bound_in_bytes(void **state)
+{
+    struct fixture *fixture = *state;
+    size_t size = (size_t)9 << 20;
+    char *sql = memory_new(size);
+    memset(sql, ' ', size);
+    for (unsigned i = 1; i <= 6; i++) {
+        struct job_record job = fixture_job(fixture, i);
+        job.sql = str_make(sql, size);
+        fixture_put(fixture, &job);
+    }
+    free(sql);
+    struct str cursor;
+    struct meta_job_filter filter = {.limit = 100};
+    assert_string_equal(fixture_list(fixture, filter, &cursor), "6 5 4 3");
+    filter.cursor = cursor;
+    assert_string_equal(fixture_list(fixture, filter, &cursor), "2 1");
+    assert_int_equal(cursor.len, 0);
+}
+
+static void tags_that_are_no_json_are_refused(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_record job = fixture_job(fixture, 1);
+    job.tags = STR("[\"a\"");
+    assert_int_not_equal(meta_job_put(fixture->meta, &job, &fixture->error), STATUS_OK);
+    assert_int_equal(fixture_count(fixture, (struct meta_job_filter){0}), 0);
+    job.tags = STR("[\"a\"]");
+    fixture_put(fixture, &job);
+}
+
+struct visits {
+    struct fixture *fixture;
+    char numbers[64];
+};
+
+static enum status visit(void *context, const struct job_record *record, struct error *error)
+{
+    struct visits *visits = context;
+    size_t length = strlen(visits->numbers);
+    snprintf(visits->numbers + length, sizeof(visits->numbers) - length, "%lld ",
+             (long long)(record->created_us - FIRST_US));
+    struct job_record again = *record;
+    again.state = JOB_QUEUED;
+    return meta_job_put(visits->fixture->meta, &again, error);
+}
+
+static enum status fail_to_visit(void *context, const struct job_record *record,
+                                 struct error *error)
+{
+    return error_set(error, STATUS_ABORTED, "enough");
+}
+
+static void the_unfinished_are_visited_in_order(void **state)
+{
+    struct fixture *fixture = *state;
+    put_twelve(fixture);
+    struct visits visits = {.fixture = fixture};
+    assert_int_equal(meta_jobs_unfinished(fixture->meta, visit, &visits, &fixture->error),
+                     STATUS_OK);
+    assert_string_equal(visits.numbers, "1 6 7 12 ");
+    assert_int_equal(meta_jobs_unfinished(fixture->meta, fail_to_visit, NULL, &fixture->error),
+                     STATUS_ABORTED);
+}
+
+static void a_statement_has_a_history(void **state)
+{
+    struct fixture *fixture = *state;
+    unsigned runs;
+    double mean_us, mean_rows;
+    assert_int_equal(meta_statement_history(fixture->meta, STR("0123456789abcdef"), &runs, &mean_us,
+                                            &mean_rows, &fixture->error),
+                     STATUS_OK);
+    assert_int_equal(runs, 0);
+    for (unsigned i = 1; i <= META_HISTORY_RUNS + 4; i++) {
+        struct job_record job = fixture_job(fixture, i);
+        job.state = i == 7 ? JOB_FAILED : JOB_SUCCEEDED;
+        job.from_cache = i == 8;
+        job.started_us = FIRST_US;
+        /* Only the last runs count. */
+        job.completed_us = FIRST_US + (i <= 2 ? 1000000 : 100 + i % 2 * 100);
+        job.rows = 10;
+        fixture_put(fixture, &job);
+    }
+    assert_int_equal(meta_statement_history(fixture->meta, STR("0123456789abcdef"), &runs, &mean_us,
+                                            &mean_rows, &fixture->error),
+                     STATUS_OK);
+    assert_int_equal(runs, META_HISTORY_RUNS);
+    assert_true(mean_us == 150.0);
+    assert_true(mean_rows == 10.0);
+}
+
+static void later_puts_are_made_in_order(void **state)
+{
+    struct fixture *fixture = *state;
+    for (unsigned i = 1; i <= 200; i++) {
+        struct job_record job = fixture_job(fixture, i % 10);
+        job.rows = i;
+        job.state = i > 190 ? JOB_SUCCEEDED : JOB_RUNNING;
+        meta_job_put_later(fixture->meta, &job);
+    }
+    assert_int_equal(meta_flush(fixture->meta, &fixture->error), STATUS_OK);
+    assert_int_equal(fixture_count(fixture, (struct meta_job_filter){0}), 10);
+    for (unsigned i = 0; i < 10; i++) {
+        struct job_record job = fixture_job(fixture, i);
+        struct job_record found = fixture_find(fixture, job.id);
+        assert_int_equal(found.rows, i == 0 ? 200 : 190 + i);
+        assert_int_equal(found.state, JOB_SUCCEEDED);
+    }
+}
+
+static void blobs(void **state)
+{
+    struct fixture *fixture = *state;
+    struct str bytes;
+    assert_int_equal(
+        meta_blob_get(fixture->meta, STR("k"), 0, &fixture->arena, &bytes, &fixture->error),
+        STATUS_NOT_FOUND);
+    assert_int_equal(meta_blob_put(fixture->meta, STR("k"), STR("a\0b"), FIRST_US, &fixture->error),
+                     STATUS_OK);
+    assert_int_equal(meta_blob_get(fixture->meta, STR("k"), FIRST_US - 1, &fixture->arena, &bytes,
+                                   &fixture->error),
+                     STATUS_OK);
+    assert_str(bytes, STR("a\0b"));
+    assert_int_equal(
+        meta_blob_get(fixture->meta, STR("k"), FIRST_US, &fixture->arena, &bytes, &fixture->error),
+        STATUS_NOT_FOUND);
+    struct job_record job = fixture_job(fixture, 1);
+    assert_int_equal(
+        meta_job_put_with_blob(fixture->meta, &job, STR("k"), STR_EMPTY, 0, &fixture->error),
+        STATUS_OK);
+    assert_int_equal(
+        meta_blob_get(fixture->meta, STR("k"), FIRST_US, &fixture->arena, &bytes, &fixture->error),
+        STATUS_OK);
+    assert_int_equal(bytes.len, 0);
+    fixture_find(fixture, job.id);
+    meta_blob_remove(fixture->meta, STR("k"));
+    assert_int_equal(meta_flush(fixture->meta, &fixture->error), STATUS_OK);
+    assert_int_equal(
+        meta_blob_get(fixture->meta, STR("k"), FIRST_US, &fixture->arena, &bytes, &fixture->error),
+        STATUS_NOT_FOUND);
+    char *large = memory_new(META_BLOB_BYTES_MAX + 1);
+    assert_int_equal(meta_blob_put(fixture->meta, STR("k"),
+                                   str_make(large, META_BLOB_BYTES_MAX + 1), 0, &fixture->error),
+                     STATUS_INVALID_ARGUMENT);
+    free(large);
+}
+
+/* The job's key belongs to another: neither the job nor its blob is there. */
+static void a_job_with_a_blob_is_put_whole_or_not_at_all(void **state)
+{
+    struct fixture *fixture = *state;
+    struct job_record job = fixture_job(fixture, 1);
+    job.idempotency_key = STR("k");
+    fixture_put(fixture, &job);
+    struct job_record other = fixture_job(fixture, 2);
+    other.idempotency_key = STR("k");
+    assert_int_equal(meta_job_put_with_blob(fixture->meta, &other, STR("blob"), STR("bytes"), 0,
+                                            &fixture->error),
+                     STATUS_ALREADY_EXISTS);
+    struct str bytes;
+    assert_int_equal(
+        meta_blob_get(fixture->meta, STR("blob"), 0, &fixture->arena, &bytes, &fixture->error),
+        STATUS_NOT_FOUND);
+    assert_int_equal(fixture_count(fixture, (struct meta_job_filter){0}), 1);
+}
+
+static void wait_until_swept(struct fixture *fixture, int64_t now_us)
+{
+    meta_sweep(fixture->meta, now_us);
+    /* The sweep runs between changes, so the next ones come after a step of it. */
+    for (unsigned i = 0; i < 1000; i++) {
+        struct meta_facts facts;
+        assert_int_equal(meta_flush(fixture->meta, &fixture->error), STATUS_OK);
+        uint64_t before = (meta_facts(fixture->meta, &facts), facts.swept);
+        assert_int_equal(meta_flush(fixture->meta, &fixture->error), STATUS_OK);
+        if (meta_facts(fixture->meta, &facts), facts.swept == before && i > 10)
+            return;
+    }
+    fail_msg("the sweep does not end");
+}
+
+static void the_sweep_takes_what_is_old_and_over(void **state)
+{
+    struct fixture *fixture = *state;
+    int64_t day_us = INT64_C(86400) * 1000000;
+    for (unsigned i = 1; i <= 500; i++) {
+        struct job_record job = fixture_job(fixture, i);
+        job.state = i == 3 ? JOB_QUEUED : i % 2 ? JOB_SUCCEEDED : JOB_FAILED;
+        job.tags = STR("[\"old\"]");
+        job.completed_us = i == 3 ? 0 : job.created_us + 5;
+        meta_job_put_later(fixture->meta, &job);
+    }
+    struct job_record late = fixture_job(fixture, 501);
+    late.state = JOB_SUCCEEDED;
+    late.completed_us = FIRST_US + 20 * day_us;
+    fixture_put(fixture, &late);
+    assert_int_equal(
+        meta_blob_put(fixture->meta, STR("old"), STR("x"), FIRST_US + day_us, &fixture->error),
+        STATUS_OK);
+    assert_int_equal(meta_blob_put(fixture->meta, STR("kept"), STR("x"), 0, &fixture->error),
+                     STATUS_OK);
+    wait_until_swept(fixture, FIRST_US + 29 * day_us);
+    assert_int_equal(fixture_count(fixture, (struct meta_job_filter){0}), 501);
+    wait_until_swept(fixture, FIRST_US + 31 * day_us);
+    assert_string_equal(fixture_list(fixture, (struct meta_job_filter){0}, NULL), "501 3");
+    assert_int_equal(fixture_count(fixture, (struct meta_job_filter){0}), 2);
+    assert_int_equal(fixture_count(fixture, (struct meta_job_filter){.tag = STR("old")}), 1);
+    struct meta_facts facts;
+    meta_facts(fixture->meta, &facts);
+    assert_int_equal(facts.swept, 499 + 1);
+    struct str bytes;
+    assert_int_equal(meta_blob_get(fixture->meta, STR("kept"), FIRST_US, &fixture->arena, &bytes,
+                                   &fixture->error),
+                     STATUS_OK);
+}
+
+static void all_of_it_outlives_a_restart(void **state)
+{
+    struct fixture *fixture = *state;
+    put_twelve(fixture);
+    assert_int_equal(meta_blob_put(fixture->meta, STR("k"), STR("x"), 0, &fixture->error),
+                     STATUS_OK);
+    fixture_reopen(fixture);
+    assert_string_equal(fixture_list(fixture, (struct meta_job_filter){.limit = 3}, NULL),
+                        "12 11 10");
+    assert_int_equal(fixture_count(fixture, (struct meta_job_filter){.states = 1U << JOB_QUEUED}),
+                     2);
+    struct str bytes;
+    assert_int_equal(
+        meta_blob_get(fixture->meta, STR("k"), FIRST_US, &fixture->arena, &bytes, &fixture->error),
+        STATUS_OK);
+}
+
+static void names(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < JOB_STATE_COUNT; i++) {
+        enum job_state found;
+        assert_true(job_state_find(job_state_name((enum job_state)i), &found));
+        assert_int_equal(found, i);
+    }
+    for (unsigned i = 0; i < JOB_DOOR_COUNT; i++) {
+        enum job_door found;
+        assert_true(job_door_find(job_door_name((enum job_door)i), &found));
+        assert_int_equal(found, i);
+    }
+    enum job_state state_found;
+    assert_false(job_state_find(STR("completed"), &state_found));
+    enum job_door door_found;
+    assert_false(job_door_find(STR(""), &door_found));
+}
+
+#define TWICE(test)                                                                                \
+    cmocka_unit_test_setup_teardown(test, fixture_set_up, fixture_tear_down),                      \
+        cmocka_unit_test_setup_teardown(test, fixture_set_up_memory, fixture_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TWICE(every_field_comes_back),
+        TWICE(a_second_put_changes_what_a_run_changes),
+        TWICE(an_unknown_job_is_not_found),
+        TWICE(one_job_for_each_owner_and_key),
+        TWICE(lists_by_every_filter),
+        TWICE(pages_by_offset_and_cursor),
+        TWICE(jobs_of_one_moment_are_all_listed_once),
+        TWICE(wrong_pages_are_refused),
+        TWICE(a_page_has_a_bound_in_bytes),
+        TWICE(tags_that_are_no_json_are_refused),
+        TWICE(the_unfinished_are_visited_in_order),
+        TWICE(a_statement_has_a_history),
+        TWICE(later_puts_are_made_in_order),
+        TWICE(blobs),
+        TWICE(a_job_with_a_blob_is_put_whole_or_not_at_all),
+        TWICE(the_sweep_takes_what_is_old_and_over),
+        cmocka_unit_test_setup_teardown(all_of_it_outlives_a_restart, fixture_set_up,
+                                        fixture_tear_down),
+        cmocka_unit_test(names),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
