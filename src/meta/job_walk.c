@@ -5,7 +5,7 @@
  *
  *      tag                      job_tags, then the job for the rest of the filter
  *      batch                    idx_batch
- *      owner                    idx_owner, one walk for each state
+ *      owner                    idx_owner, one walk for each kind of job that the owner has
  *      state, door or engine    idx_status, one walk for each kind of job that there is
  *      nothing                  idx_created
  *
@@ -107,7 +107,7 @@ static void bind(sqlite3_stmt *statement, const struct meta_job_filter *filter,
                        filter->created_after_us != 0 ? filter->created_after_us : INT64_MIN);
     const struct str values[] = {
         [PARAMETER_STATE] = kind ? job_state_name(kind->state) : STR_EMPTY,
-        [PARAMETER_ENGINE] = kind && kind->engine.len > 0 ? kind->engine : filter->engine,
+        [PARAMETER_ENGINE] = kind ? kind->engine : filter->engine,
         [PARAMETER_DOOR] = kind ? job_door_name(kind->door) : STR_EMPTY,
         [PARAMETER_OWNER] = filter->owner ? *filter->owner : STR_EMPTY,
         [PARAMETER_TAG] = filter->tag,
@@ -148,39 +148,24 @@ static enum status add_walks(const struct opening *opening, const struct route *
 static enum status walk_by_kind(const struct opening *opening, bool counts, struct job_walks *walks,
                                 struct error *error)
 {
+    const struct meta_job_filter *filter = opening->filter;
     struct job_counts kinds;
-    TRY(job_counts_read(opening->connection, NULL, opening->arena, &kinds, error));
+    TRY(job_counts_read(opening->connection, filter->owner, opening->arena, &kinds, error));
     size_t kept = 0;
     for (size_t i = 0; i < kinds.count; i++) {
-        if (job_count_matches(&kinds.items[i], opening->filter))
+        if (job_count_matches(&kinds.items[i], filter))
             kinds.items[kept++] = kinds.items[i];
     }
     kinds.count = kept;
     const struct route route = {
-        .source = "jobs AS w INDEXED BY idx_status",
-        .conditions = " AND status = ?4 AND engine = ?5 AND door = ?6",
+        .source =
+            filter->owner ? "jobs AS w INDEXED BY idx_owner" : "jobs AS w INDEXED BY idx_status",
+        .conditions = filter->owner
+                          ? " AND owner = ?7 AND status = ?4 AND engine = ?5 AND door = ?6"
+                          : " AND status = ?4 AND engine = ?5 AND door = ?6",
         .counts = counts,
     };
     return add_walks(opening, &route, &kinds, walks, error);
-}
-
-static enum status walk_by_owner(const struct opening *opening, bool counts,
-                                 struct job_walks *walks, struct error *error)
-{
-    struct job_counts states = {
-        .items = ARENA_NEW_ARRAY(opening->arena, struct job_count, JOB_STATE_COUNT)};
-    for (unsigned i = 0; i < JOB_STATE_COUNT; i++) {
-        if (opening->filter->states == 0 || opening->filter->states & 1U << i)
-            states.items[states.count++] = (struct job_count){.state = (enum job_state)i};
-    }
-    const struct route route = {
-        .source = "jobs AS w INDEXED BY idx_owner",
-        .conditions = " AND owner = ?7 AND status = ?4",
-        .by_doors = opening->filter->doors != 0,
-        .by_engine = opening->filter->engine.len > 0,
-        .counts = counts,
-    };
-    return add_walks(opening, &route, &states, walks, error);
 }
 
 static enum status walk(const struct opening *opening, bool counts, struct job_walks *walks,
@@ -204,9 +189,7 @@ static enum status walk(const struct opening *opening, bool counts, struct job_w
         route.source = "jobs AS w INDEXED BY idx_batch";
         route.conditions = " AND batch_id = ?9";
         route.by_batch = false;
-    } else if (filter->owner) {
-        return walk_by_owner(opening, counts, walks, error);
-    } else if (route.by_states || route.by_doors || route.by_engine) {
+    } else if (filter->owner || route.by_states || route.by_doors || route.by_engine) {
         return walk_by_kind(opening, counts, walks, error);
     }
     return add_walks(opening, &route, NULL, walks, error);
