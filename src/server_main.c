@@ -12,6 +12,7 @@
 #include "server/server.h"
 
 #include <stdio.h>
+#include <sys/prctl.h>
 
 struct given {
     char *const *arguments;
@@ -68,6 +69,8 @@ int main(int argc, char **argv)
         const char *name;
         enum exit_code (*run)(char *const *arguments, size_t count);
     } commands[] = {{"serve", serve}, {"version", tell_version}};
+    /* Who looks for a running `volley` by its name is to find it. */
+    (void)prctl(PR_SET_NAME, "volley");
     struct str name = argc > 1 ? str_of(argv[1]) : STR_EMPTY;
     for (size_t i = 0; i < ARRAY_COUNT(commands); i++) {
         if (str_equal(name, str_of(commands[i].name)))

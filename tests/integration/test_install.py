@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 from harness import Server, run
@@ -50,6 +51,7 @@ def test_says_what_is_missing(installed, tmp_path):
 def test_serves(installed, tmp_path):
     server = Server(installed, tmp_path).wait_ready()
     assert server.value("SELECT 42") == 42
+    assert Path(f"/proc/{server.process.pid}/comm").read_text() == "volley\n"
     server.stop()
 
 
