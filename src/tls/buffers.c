@@ -18,6 +18,7 @@ struct tls_buffers *tls_buffers_create(void)
     struct tls_buffers *buffers = NEW(struct tls_buffers);
     buffers->input = memory_resize(NULL, TLS_INPUT_BYTES, 1);
     buffers->staging = memory_resize(NULL, TLS_RECORD_BYTES, 1);
+    buffers->aead = crypto_aead_create();
     return buffers;
 }
 
@@ -30,6 +31,7 @@ void tls_buffers_destroy(struct tls_buffers *buffers)
         buffers->free_blocks = block->next;
         free(block);
     }
+    crypto_aead_destroy(buffers->aead);
     free(buffers->input);
     free(buffers->staging);
     free(buffers);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "base/cleanup.h"
+#include "crypto/aead.h"
 
 /* What one read of a socket may bring. */
 #define TLS_INPUT_BYTES ((size_t)256 << 10)
@@ -39,7 +40,9 @@ struct tls_buffers {
     uint8_t *staging;              /* TLS_RECORD_BYTES: small pieces of a record */
     struct tls_block *free_blocks; /* a few, for the next that send */
     size_t free_count;
-    uint64_t round_ns; /* the loop's round that `shaken_ns` is about */
+    struct crypto_aead *aead;        /* encrypts records (records.h) */
+    const struct tls_records *keyed; /* whose key it has; NULL: nobody's */
+    uint64_t round_ns;               /* the loop's round that `shaken_ns` is about */
     uint64_t shaken_ns;
 };
 

@@ -53,7 +53,8 @@ static enum status set_up(struct tls_context *context, const SSL_METHOD *method,
         SSL_CTX_set_cipher_list(handle, CIPHERS_TLS_1_2) != 1)
         return failed(error);
     SSL_CTX_set_options(handle, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA);
+                                    SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_PRIORITIZE_CHACHA |
+                                    SSL_OP_ENABLE_KTLS); /* records.c is the kernel */
     SSL_CTX_set_mode(handle, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     SSL_CTX_set_session_cache_mode(handle, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_max_cert_list(handle, CHAIN_BYTES_MAX);

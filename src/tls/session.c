@@ -61,17 +61,38 @@ static int bio_write(BIO *bio, const char *bytes, size_t size, size_t *out_size)
     if (!session->block)
         session->block = tls_buffers_take(session->buffers);
     struct tls_block *block = session->block;
+    *out_size = size;
+    if (session->records.is_on)
+        return tls_records_write(&session->records, session->buffers, block, (const uint8_t *)bytes,
+                                 size);
     if (size > sizeof(block->bytes) - block->used)
         return 0;
     memcpy(block->bytes + block->used, bytes, size);
     block->used += size;
-    *out_size = size;
     return 1;
 }
 
+/* The commands about encryption below OpenSSL have names in its source and numbers in openssl/bio.h. */
 static long bio_control(BIO *bio, int command, long number, void *pointer)
 {
-    return command == BIO_CTRL_FLUSH;
+    enum { SET_KEY = 72, SET_RECORD_TYPE = 74, CLEAR_RECORD_TYPE = 75 };
+    struct tls_session *session = BIO_get_data(bio);
+    switch (command) {
+    case BIO_CTRL_FLUSH:
+        return 1;
+    case SET_KEY: /* number: of what is sent, not of what comes */
+        return number && tls_records_take(&session->records, session->buffers, pointer);
+    case BIO_CTRL_GET_KTLS_SEND:
+        return session->records.is_on;
+    case SET_RECORD_TYPE:
+        session->records.type = (uint8_t)number;
+        return 0;
+    case CLEAR_RECORD_TYPE:
+        session->records.type = 0;
+        return 0;
+    default:
+        return 0;
+    }
 }
 
 BIO_METHOD *tls_session_create_method(void)
@@ -220,6 +241,7 @@ void tls_session_destroy(struct tls_session *session)
     if (!session)
         return;
     SSL_free(session->handle);
+    tls_records_stop(&session->records, session->buffers);
     tls_buffers_give(session->buffers, session->block);
     tls_context_unref(session->context);
     free(session->failure_text);

@@ -7,6 +7,7 @@
 
 #include <openssl/ssl.h>
 
+#include "tls/records.h"
 #include "tls/session.h"
 
 struct tls_session {
@@ -15,6 +16,7 @@ struct tls_session {
     SSL *handle;
     const uint8_t *input; /* the caller's; not yet read */
     size_t input_bytes;
+    struct tls_records records;
     struct tls_block *block; /* ciphertext that waits; NULL: none */
     uint64_t plain_bytes;    /* received */
     uint64_t key_updates;    /* received */

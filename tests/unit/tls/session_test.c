@@ -7,7 +7,7 @@
 #include "base/buf.h"
 #include "base/checked.h"
 #include "base/memory.h"
-#include "tls/session.h"
+#include "tls/session_private.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,6 +30,7 @@ static const char *path(const char *file)
 
 struct talk {
     struct tls_buffers *buffers;
+    bool is_shared; /* the buffers are somebody else's */
     struct tls_session *server;
     SSL_CTX *client_context;
     SSL *client;
@@ -55,9 +56,8 @@ static struct tls_context *make_context(const char *ca, enum tls_client_auth cli
     return context;
 }
 
-static void talk_open_with(struct talk *talk, struct tls_context *context)
+static void talk_begin(struct talk *talk, struct tls_context *context)
 {
-    *talk = (struct talk){.buffers = tls_buffers_create()};
     buf_init(&talk->received, (size_t)64 << 20);
     struct error error = ERROR_NONE;
     assert_int_equal(tls_session_create_server(context, talk->buffers, &talk->server, &error),
@@ -71,6 +71,20 @@ static void talk_open_with(struct talk *talk, struct tls_context *context)
     SSL_set_connect_state(talk->client);
 }
 
+static void talk_open_with(struct talk *talk, struct tls_context *context)
+{
+    *talk = (struct talk){.buffers = tls_buffers_create()};
+    talk_begin(talk, context);
+}
+
+static void talk_open_over(struct talk *talk, struct tls_buffers *shared)
+{
+    struct tls_context *context = make_context(NULL, TLS_CLIENT_AUTH_NONE);
+    *talk = (struct talk){.buffers = shared, .is_shared = true};
+    talk_begin(talk, context);
+    tls_context_unref(context);
+}
+
 static void talk_open(struct talk *talk)
 {
     struct tls_context *context = make_context(NULL, TLS_CLIENT_AUTH_NONE);
@@ -81,7 +95,8 @@ static void talk_open(struct talk *talk)
 static void talk_close(struct talk *talk)
 {
     tls_session_destroy(talk->server);
-    tls_buffers_destroy(talk->buffers);
+    if (!talk->is_shared)
+        tls_buffers_destroy(talk->buffers);
     SSL_free(talk->client);
     SSL_CTX_free(talk->client_context);
     buf_finish(&talk->received);
@@ -482,6 +497,8 @@ static void ask_for_keys(struct talk *talk, unsigned count)
 static void new_keys_now_and_then_are_fine(void **state)
 {
     struct talk talk;
+    struct buf got;
+    buf_init(&got, 100);
     talk_open(&talk);
     assert_true(shake(&talk));
     for (unsigned i = 0; i < 10; i++) {
@@ -491,7 +508,10 @@ static void new_keys_now_and_then_are_fine(void **state)
         char text[] = "y";
         struct iovec iovec = {text, 1};
         server_writes(&talk, &iovec, 1, 1);
+        client_reads(&talk, &got);
+        assert_int_equal(got.len, i + 1);
     }
+    buf_finish(&got);
     assert_int_equal(talk.received.len, 10);
     assert_int_equal(tls_session_failure(talk.server), TLS_FAILURE_NONE);
     talk_close(&talk);
@@ -656,6 +676,61 @@ static void bulk_is_intact_and_in_full_records(void **state)
     assert_memory_equal(got.ptr, block, BULK_BYTES);
     buf_finish(&got);
     talk_close(&talk);
+    free(block);
+}
+
+/* Sends the block and compares what the client gets. */
+static void send_block(struct talk *talk, uint8_t *block, size_t size)
+{
+    struct buf got;
+    buf_init(&got, size);
+    struct iovec iovec = {block, size};
+    while (iovec.iov_len > 0) {
+        drop(&iovec, 1, tls_session_write(talk->server, &iovec, 1));
+        pump(talk);
+        client_reads(talk, &got);
+    }
+    assert_int_equal(got.len, size);
+    assert_memory_equal(got.ptr, block, size);
+    buf_finish(&got);
+}
+
+/* Records of several sessions, versions and ciphers by turns, on one loop. */
+static void sessions_of_one_loop_keep_their_keys(void **state)
+{
+    static const struct {
+        int version;
+        const char *cipher;
+    } cases[] = {
+        {TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256"},
+        {TLS1_3_VERSION, "TLS_AES_256_GCM_SHA384"},
+        {TLS1_3_VERSION, "TLS_CHACHA20_POLY1305_SHA256"},
+        {TLS1_3_VERSION, "TLS_AES_128_GCM_SHA256"},
+        {TLS1_2_VERSION, "ECDHE-ECDSA-AES128-GCM-SHA256"},
+    };
+    struct tls_buffers *shared = tls_buffers_create();
+    struct talk talks[ARRAY_COUNT(cases)];
+    uint8_t *block = memory_new(BULK_BYTES);
+    for (size_t i = 0; i < BULK_BYTES; i++)
+        block[i] = bulk_byte(i);
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
+        talk_open_over(&talks[i], shared);
+        SSL_set_max_proto_version(talks[i].client, cases[i].version);
+        if (cases[i].version == TLS1_3_VERSION)
+            assert_int_equal(SSL_set_ciphersuites(talks[i].client, cases[i].cipher), 1);
+        assert_true(shake(&talks[i]));
+        assert_string_equal(SSL_get_cipher(talks[i].client), cases[i].cipher);
+        assert_int_equal(talks[i].server->records.is_on, cases[i].version == TLS1_3_VERSION);
+    }
+    for (size_t round = 0; round < 6; round++) {
+        for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+            send_block(&talks[i], block, round % 2 ? 300000 + i : 1 + i);
+        if (round == 3)
+            ask_for_keys(&talks[1], 1);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
+        talk_close(&talks[i]);
+    tls_buffers_destroy(shared);
     free(block);
 }
 
@@ -828,6 +903,7 @@ int main(void)
         cmocka_unit_test(goodbyes),
         cmocka_unit_test(nothing_to_say_before_the_handshake),
         cmocka_unit_test(bulk_is_intact_and_in_full_records),
+        cmocka_unit_test(sessions_of_one_loop_keep_their_keys),
         cmocka_unit_test(bulk_arrives_intact),
         cmocka_unit_test(partial_sends_keep_the_rest),
         cmocka_unit_test(handshakes_have_a_share_of_a_round),
