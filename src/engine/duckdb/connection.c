@@ -51,6 +51,7 @@ static void connection_close(struct connection *connection)
     duckdb_disconnect(&connection->handle);
     condition_finish(&connection->locked.left);
     lock_finish(&connection->locked.lock);
+    free(connection->writes);
     free(connection);
 }
 

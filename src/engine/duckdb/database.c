@@ -13,6 +13,7 @@
 #include <stdio.h>
 
 #include "base/memory.h"
+#include "engine/duckdb/catalog_facts.h"
 #include "engine/duckdb/state.h"
 #include "engine/gate.h"
 
@@ -316,6 +317,7 @@ enum status engine_open(const struct engine_options *options, struct engine **ou
     lock_init(&engine->locked.lock);
     list_init(&engine->locked.idle);
     list_init(&engine->locked.cached);
+    catalog_facts_init(engine);
     map_init(&engine->locked.connections);
     engine_copy_options(engine, options);
     TRY(engine_start(engine, options, error));
@@ -328,6 +330,7 @@ void engine_close(struct engine *engine)
     if (!engine)
         return;
     statement_cache_clear(engine);
+    catalog_facts_finish(engine);
     connections_close_idle(engine);
     task_threads_destroy(engine->task_threads);
     duckdb_close(&engine->database);

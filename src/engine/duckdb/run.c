@@ -13,6 +13,7 @@
  * Runs on a query thread; interrupt and progress on any. SPDX-License-Identifier: Apache-2.0
  */
 #include "base/checked.h"
+#include "base/memory.h"
 #include "engine/duckdb/state.h"
 
 #include "engine/error_place.h"
@@ -170,11 +171,33 @@ static struct run run_of(struct engine_statement *statement, const struct part *
                         .text = part->source};
 }
 
-/* Plans that others made before a change, or while it goes on, must not be run after it. */
-static void note_write(struct engine_statement *statement, enum part_class class)
+/* What is written inside a transaction is seen when that ends. */
+static void note_targets(struct engine_statement *statement, const struct part *part)
 {
-    if (class != PART_QUERY)
-        atomic_fetch_add(&statement->session->engine->write_epoch, 1);
+    struct write_versions *versions = &statement->session->engine->versions;
+    struct connection *connection = statement->connection;
+    if (!connection->writes)
+        connection->writes = NEW(struct write_set);
+    if (part->class == PART_BEGIN) {
+        *connection->writes = (struct write_set){0};
+    } else if (part->class == PART_END) {
+        write_versions_bump(versions, connection->writes);
+    } else {
+        struct write_set set = {0};
+        write_set_add(&set, part->text, part->class == PART_DEFINITION);
+        write_set_join(connection->writes, &set);
+        write_versions_bump(versions, &set);
+    }
+}
+
+/* Plans that others made before a change, or while it goes on, must not be run after it, and results must not
+ * be taken for what another run would give. */
+static void note_write(struct engine_statement *statement, const struct part *part)
+{
+    if (part->class == PART_QUERY)
+        return;
+    atomic_fetch_add(&statement->session->engine->write_epoch, 1);
+    note_targets(statement, part);
 }
 
 /* The engine gives a transaction up for a BEGIN inside it; and the COMMIT of one that was given up it takes
@@ -232,9 +255,9 @@ static enum status run_predecessor(struct engine_statement *statement, const str
     TRY(check_control(statement, part, error));
     TRY(statement_prepare_step(statement, step, &prepared, error));
     struct run run = run_of(statement, part, NULL);
-    note_write(statement, part->class);
+    note_write(statement, part);
     enum status status = run_stream(&run, prepared, error);
-    note_write(statement, part->class);
+    note_write(statement, part);
     duckdb_destroy_prepare(&prepared);
     if (status != STATUS_OK)
         (void)statement_number_error(statement, part, error);
@@ -252,6 +275,8 @@ static enum status begin_transaction(struct engine_statement *statement, struct 
     if (controls_transaction(statement) || atomic_load(&statement->session->in_transaction))
         return STATUS_OK;
     TRY(connection_execute(statement->connection, "BEGIN TRANSACTION", error));
+    static const struct part begin = {.class = PART_BEGIN};
+    note_targets(statement, &begin);
     statement->owns_transaction = true;
     return STATUS_OK;
 }
@@ -323,7 +348,7 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
     const struct part *last = &statement->parts.items[statement->parts.count - 1];
     TRY(check_control(statement, last, error));
     TRY(statement_refresh(statement, error));
-    note_write(statement, last->class);
+    note_write(statement, last);
     struct run run = run_of(statement, last, keeps_rows ? &writer : NULL);
     dataset_uses_pin(&statement->uses, run.connection);
     enum status status = run_prepared(&run, error);
@@ -332,7 +357,7 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
     /* CREATE TABLE .. AS over what a client sends tells how many rows those were. */
     if (statement->kind == STATEMENT_UPDATE || (!has_rows && statement->uses.input.len > 0))
         *out_rows = run.changed;
-    note_write(statement, last->class);
+    note_write(statement, last);
     if (status != STATUS_OK)
         (void)statement_number_error(statement, last, error);
     return session_apply(statement, last, status, error);
@@ -346,7 +371,8 @@ static enum status run_rest(struct engine_statement *statement, struct dataset *
     if (!statement->owns_transaction)
         return STATUS_OK;
     enum status status = end_transaction(statement, true, error);
-    note_write(statement, PART_END);
+    static const struct part commit = {.class = PART_END};
+    note_write(statement, &commit);
     return status;
 }
 

@@ -18,6 +18,7 @@
 #include "engine/duckdb/parameters.h"
 #include "engine/duckdb/task_threads.h"
 #include "engine/duckdb/type.h"
+#include "engine/duckdb/write_versions.h"
 #include "engine/engine.h"
 #include "event/lock.h"
 
@@ -50,6 +51,8 @@ struct engine {
     /* Grows before and after everything that may change data or catalog: plans made at another epoch
      * are not run. */
     atomic_uint_fast64_t write_epoch;
+    struct write_versions versions; /* the same by what was changed */
+    struct catalog_facts_cache *catalog_facts;
     struct {
         struct lock lock;
         struct list idle; /* connection.link; last used first */
@@ -98,6 +101,7 @@ struct connection {
     atomic_bool is_interrupted;   /* the statement that runs shall stop: what waits looks at it */
     atomic_uint_fast64_t chunks;  /* grows while the running statement makes progress */
     struct dataset_uses *uses;    /* of the statement that is prepared; set by who has entered */
+    struct write_set *writes;     /* since the last BEGIN; used by who has entered; NULL: none */
     struct {
         struct lock lock;
         struct condition left;

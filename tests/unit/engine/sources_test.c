@@ -1,0 +1,528 @@
+/*
+ * sources_test.c — what a statement reads: that every write to it is noticed, that others leave it alone, and what
+ * is never the same twice.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/memory.h"
+#include "engine/sources.h"
+#include "engine_support.h"
+#include "store/put.h"
+
+static struct test_engine engine;
+
+static int set_up(void **state)
+{
+    (void)state;
+    test_engine_open(&engine, NULL);
+    test_execute(&engine, "CREATE TABLE t AS SELECT 1 AS a, 'x' AS b");
+    test_execute(&engine, "CREATE TABLE u AS SELECT 1 AS a");
+    test_execute(&engine, "CREATE VIEW v AS SELECT * FROM t");
+    test_execute(&engine, "CREATE VIEW w AS SELECT a FROM v UNION ALL SELECT 7");
+    test_execute(&engine, "CREATE SCHEMA s; CREATE TABLE s.\"My Table\" AS SELECT 3 AS c");
+    test_execute(&engine, "CREATE MACRO m(x) AS (SELECT max(a) + x FROM t)");
+    test_execute(&engine, "CREATE MACRO mt(x) AS TABLE SELECT * FROM v WHERE a = x");
+    test_execute(&engine, "CREATE MACRO dice() AS random()");
+    test_execute(&engine, "CREATE VIEW clocks AS SELECT now() AS n");
+    test_execute(&engine, "CREATE TABLE g (a INTEGER, r AS (random()))");
+    test_execute(&engine, "CREATE SEQUENCE q");
+    test_execute(&engine, "CREATE TABLE keyed (k INTEGER PRIMARY KEY)");
+    test_execute(&engine, "CREATE TABLE \"ignore\" (a INTEGER)");
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    test_engine_close(&engine);
+    return 0;
+}
+
+static struct engine_sources *capture(const char *sql)
+{
+    const char *reason = NULL;
+    struct engine_sources *sources =
+        engine_sources_capture(engine.engine, str_of(sql), NULL, &reason);
+    if (!sources)
+        fail_msg("%s: %s", sql, reason);
+    return sources;
+}
+
+static bool survives(const char *sql, const char *write)
+{
+    CLEANUP(engine_sources_destroy) struct engine_sources *sources = capture(sql);
+    assert_true(engine_sources_are_current(sources));
+    test_execute(&engine, write);
+    return engine_sources_are_current(sources);
+}
+
+/* --- writes -------------------------------------------------------------------------------------- */
+
+static const char *const reads_of_t[] = {
+    "SELECT * FROM t",
+    "select A from T where b = 'it''s' ;",
+    "FROM t",
+    "TABLE t",
+    "(SELECT 1) UNION ALL (SELECT a FROM main.t)",
+    "SELECT * FROM memory.main.\"T\"",
+    "SELECT * FROM 't'",
+    "SELECT * FROM v",
+    "SELECT * FROM w",
+    "WITH c AS (SELECT * FROM w) SELECT * FROM c",
+    "SELECT m(1)",
+    "SELECT main.m(a) FROM u",
+    "SELECT * FROM mt(1)",
+    "SELECT (SELECT count(*) FROM t) FROM u",
+    "SELECT * FROM u WHERE EXISTS (FROM t WHERE t.a = u.a)",
+    "SELECT * FROM u, LATERAL (SELECT * FROM t WHERE t.a = u.a)",
+    "PIVOT t ON b USING sum(a)",
+    "SELECT * FROM range(3) r JOIN t ON r.range = t.a",
+    "VALUES ((SELECT max(a) FROM t))",
+    "SELECT [x FOR x IN (SELECT list(a) FROM t)]",
+    "SELECT * FROM t ORDER BY a DESC LIMIT 1",
+    "SELECT * FROM -- t is next\n /* and more */ t",
+};
+
+static const char *const writes_to_t[] = {
+    "INSERT INTO t VALUES (2, 'y')",
+    "INSERT INTO memory.main.t BY NAME SELECT 2 AS a, 'y' AS b",
+    "insert into \"T\" select 3, 'z'",
+    "INSERT INTO 't' VALUES (2, 'y')",
+    "UPDATE t SET a = 9",
+    "UPDATE main.t AS z SET a = 9 WHERE z.a = 1",
+    "DELETE FROM t WHERE a = 99",
+    "TRUNCATE t",
+    "TRUNCATE TABLE main . t",
+    "INSERT OR REPLACE INTO keyed VALUES (1); UPDATE memory . main . \"t\" SET b = 'n'",
+    "UPDATE/**/t/**/SET a = 1",
+    "INSERT INTO t SELECT 1, 'x' RETURNING a",
+    "MERGE INTO t USING u ON t.a = u.a WHEN NOT MATCHED THEN INSERT VALUES (5, 'm')",
+    "WITH n AS (SELECT 4 AS a, 'w' AS b) INSERT INTO t SELECT * FROM n",
+    "EXPLAIN ANALYZE INSERT INTO t VALUES (6, 'e')",
+    "INSERT INTO u VALUES (1); INSERT INTO t VALUES (8, 'p')",
+    "BEGIN; DELETE FROM t; COMMIT",
+    "ALTER TABLE t ADD COLUMN IF NOT EXISTS extra INTEGER",
+    "CREATE OR REPLACE TABLE t AS SELECT 1 AS a, 'x' AS b",
+};
+
+static void every_write_is_noticed_by_every_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(reads_of_t); i++)
+        for (size_t j = 0; j < ARRAY_COUNT(writes_to_t); j++)
+            if (survives(reads_of_t[i], writes_to_t[j]))
+                fail_msg("'%s' is thought to be the same after '%s'", reads_of_t[i],
+                         writes_to_t[j]);
+}
+
+static void other_writes_leave_it_alone(void **state)
+{
+    (void)state;
+    assert_true(survives("SELECT * FROM t", "INSERT INTO u VALUES (2)"));
+    assert_true(survives("SELECT * FROM w", "UPDATE u SET a = 4"));
+    assert_true(survives("SELECT * FROM t", "INSERT INTO s.\"My Table\" VALUES (4)"));
+    assert_true(survives("SELECT 1", "INSERT INTO t VALUES (2, 'y')"));
+    assert_true(survives("SELECT * FROM t", "SELECT * FROM t"));
+    assert_true(survives("SELECT * FROM t", "SET TimeZone = 'Asia/Tokyo'"));
+    assert_true(survives("SELECT * FROM t", "CREATE TEMP TABLE own (a INTEGER)"));
+    assert_true(survives("SELECT * FROM t", "CREATE OR REPLACE TEMPORARY TABLE own (b INTEGER)"));
+    assert_false(survives("FROM \"ignore\"", "UPDATE ignore SET a = 1"));
+    assert_false(survives("FROM \"ignore\"", "INSERT INTO ignore (a) VALUES (1)"));
+    assert_false(survives("SELECT * FROM s.\"my table\"", "INSERT INTO s.\"My Table\" VALUES (4)"));
+}
+
+static void every_definition_counts(void **state)
+{
+    (void)state;
+    static const char *const definitions[] = {
+        "CREATE OR REPLACE VIEW v AS SELECT 2 AS a, 'other' AS b",
+        "CREATE OR REPLACE MACRO m(x) AS x",
+        "CREATE TABLE another (a INTEGER)",
+        "ALTER TABLE another RENAME TO other",
+        "ALTER TABLE u RENAME COLUMN a TO temp",
+        "DROP TABLE other",
+        "CREATE SCHEMA extra",
+        "COMMENT ON TABLE t IS 'c'",
+        "CREATE TYPE mood AS ENUM ('happy')",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(definitions); i++)
+        if (survives("SELECT * FROM w", definitions[i]))
+            fail_msg("'%s' was not noticed", definitions[i]);
+}
+
+/* A view that is made again reads something else from then on. */
+static void redefined_views_are_followed(void **state)
+{
+    (void)state;
+    test_execute(&engine, "CREATE OR REPLACE VIEW v AS SELECT a, 'x' AS b FROM u");
+    assert_false(survives("SELECT * FROM w", "INSERT INTO u VALUES (5)"));
+    assert_true(survives("SELECT * FROM w", "INSERT INTO t VALUES (5, 'f')"));
+    test_execute(&engine, "CREATE OR REPLACE MACRO m(x) AS (SELECT max(a) + x FROM u)");
+    assert_false(survives("SELECT m(2)", "INSERT INTO u VALUES (5)"));
+    assert_true(survives("SELECT m(2)", "INSERT INTO t VALUES (5, 'f')"));
+}
+
+/* --- transactions -------------------------------------------------------------------------------- */
+
+static void execute_in(struct engine_session *session, const char *sql)
+{
+    CLEANUP(test_result_finish)
+    struct test_result result = test_run_in(&engine, session, sql, NULL);
+    if (result.status != STATUS_OK)
+        fail_msg("%s: %s", sql, result.error.message);
+}
+
+static void what_a_transaction_wrote_counts_at_its_commit(void **state)
+{
+    (void)state;
+    CLEANUP(engine_session_unref)
+    struct engine_session *session = engine_session_open(engine.engine);
+    execute_in(session, "BEGIN");
+    execute_in(session, "INSERT INTO t VALUES (2, 'y')");
+    CLEANUP(engine_sources_destroy) struct engine_sources *of_t = capture("SELECT * FROM w");
+    CLEANUP(engine_sources_destroy) struct engine_sources *of_u = capture("SELECT * FROM u");
+    execute_in(session, "COMMIT");
+    assert_false(engine_sources_are_current(of_t));
+    assert_true(engine_sources_are_current(of_u));
+    assert_true(survives("SELECT * FROM t", "INSERT INTO u VALUES (4)"));
+}
+
+static void a_definition_in_a_transaction_counts_at_its_commit(void **state)
+{
+    (void)state;
+    CLEANUP(engine_session_unref)
+    struct engine_session *session = engine_session_open(engine.engine);
+    execute_in(session, "BEGIN");
+    execute_in(session, "CREATE OR REPLACE VIEW v AS SELECT * FROM u");
+    CLEANUP(engine_sources_destroy) struct engine_sources *before = capture("SELECT * FROM v");
+    execute_in(session, "COMMIT");
+    assert_false(engine_sources_are_current(before));
+    assert_false(survives("SELECT * FROM v", "INSERT INTO u VALUES (5)"));
+}
+
+static void what_was_rolled_back_is_not_remembered(void **state)
+{
+    (void)state;
+    CLEANUP(engine_session_unref)
+    struct engine_session *session = engine_session_open(engine.engine);
+    execute_in(session, "BEGIN");
+    execute_in(session, "INSERT INTO t VALUES (2, 'y')");
+    execute_in(session, "ROLLBACK");
+    CLEANUP(engine_sources_destroy) struct engine_sources *sources = capture("SELECT * FROM t");
+    execute_in(session, "BEGIN");
+    execute_in(session, "INSERT INTO u VALUES (2)");
+    execute_in(session, "COMMIT");
+    assert_true(engine_sources_are_current(sources));
+}
+
+/* --- what is not told ---------------------------------------------------------------------------- */
+
+static void what_changes_by_itself_has_no_sources(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "SELECT random()",
+        "SELECT \"random\" ()",
+        "SELECT now()",
+        "SELECT main.now()",
+        "SELECT CURRENT_TIMESTAMP",
+        "SELECT current_date",
+        "SELECT localtime",
+        "SELECT age(TIMESTAMP '2020-01-01')",
+        "SELECT current_localtimestamp()",
+        "SELECT uuid()",
+        "SELECT gen_random_uuid()",
+        "SELECT nextval('q')",
+        "SELECT currval('q')",
+        "SELECT txid_current()",
+        "SELECT current_setting('TimeZone')",
+        "SELECT getvariable('x')",
+        "SELECT dice()",
+        "SELECT * FROM clocks",
+        "SELECT * FROM (SELECT * FROM clocks)",
+        "SELECT r FROM g",
+        "SELECT ago(INTERVAL 1 DAY)",
+        "SELECT * FROM t USING SAMPLE 10",
+        "SELECT * FROM t TABLESAMPLE 10%",
+        "SELECT [random() FOR x IN [1]]",
+        "SELECT list_transform([1], lambda x: random())",
+        "SELECT [1].list_transform(lambda x: x + uuid()::VARCHAR::INTEGER)",
+        "SELECT * FROM duckdb_tables()",
+        "SELECT * FROM duckdb_tables",
+        "SELECT * FROM information_schema.tables",
+        "SELECT * FROM pg_catalog.pg_class",
+        "SELECT * FROM sqlite_master",
+        "SELECT * FROM pragma_table_info('t')",
+        "SELECT * FROM pragma_storage_info('t')",
+        "SELECT * FROM duckdb_sequences()",
+        "SELECT * FROM query('SELECT 1')",
+        "SELECT * FROM query_table('t')",
+        "SELECT * FROM (SHOW TABLES)",
+        "SELECT * FROM (DESCRIBE t)",
+        "SELECT * FROM histogram('t', a)",
+        "SELECT get_block_size('memory')",
+        "SELECT * FROM (SUMMARIZE t)",
+        "SHOW TABLES",
+        "DESCRIBE t",
+        "EXPLAIN SELECT 1",
+        "PRAGMA table_info('t')",
+        "INSERT INTO t VALUES (1, 'x')",
+        "CREATE TABLE n (a INTEGER)",
+        "SET TimeZone = 'UTC'",
+        "BEGIN",
+        "SELECT 1; SELECT 2",
+        "SELECT ?",
+        "SELECT $1",
+        "SELECT $name",
+        "SELECT * FROM E't'",
+        "SELECT * FROM $$t$$",
+        "SELECT * FROM dataset.nowhere",
+        "SELECT * FROM batch('nowhere')",
+        "SELECT * FROM batch('no' || 'where')",
+        "SELECT * FROM read_csv('x' || '.csv')",
+        "SELECT * FROM glob('*')",
+        "SELECT * FROM enable_logging()",
+        "",
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+        const char *reason = NULL;
+        struct engine_sources *sources =
+            engine_sources_capture(engine.engine, str_of(texts[i]), NULL, &reason);
+        if (sources)
+            fail_msg("'%s' has sources", texts[i]);
+        assert_non_null(reason);
+    }
+}
+
+static void what_is_always_the_same_has_sources(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "SELECT 1",
+        "SELECT 'now()', 'random' -- random()",
+        "SELECT a AS uuid, b AS now FROM t",
+        "SELECT sum(range) FROM range(10)",
+        "SELECT unnest([1, 2])",
+        "SELECT a AS \"columns\", 1 AS jobs FROM t",
+        "SELECT list_transform([1], lambda x: x + 1), strftime(DATE '2020-01-01', '%Y')",
+        "SELECT age(a, b) FROM (SELECT TIMESTAMP '2020-01-01' AS a, a AS b)",
+    };
+    for (size_t i = 0; i + 1 < ARRAY_COUNT(texts); i++)
+        engine_sources_destroy(capture(texts[i]));
+}
+
+/* --- datasets ------------------------------------------------------------------------------------ */
+
+static void put(const char *path, enum put_mode mode, int64_t count)
+{
+    CLEANUP(test_result_finish) struct test_result rows = {0};
+    char sql[100];
+    snprintf(sql, sizeof(sql), "SELECT range AS n FROM range(%lld)", (long long)count);
+    rows = test_run(&engine, sql);
+    assert_int_equal(rows.status, STATUS_OK);
+    const struct put_options options = {.path = str_of(path), .mode = mode, .schema = rows.schema};
+    struct put *put = NULL;
+    struct put_result result;
+    assert_int_equal(put_begin(engine.store, &options, &put, &rows.error), STATUS_OK);
+    for (size_t i = 0; i < rows.batch_count; i++)
+        assert_int_equal(put_append(put, arrow_batch_ref(rows.batches[i]), &rows.error), STATUS_OK);
+    assert_int_equal(put_commit(put, &result, &rows.error), STATUS_OK);
+    put_destroy(put);
+}
+
+static void drop(const char *path)
+{
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    assert_int_equal(store_find_name(engine.store, str_of(path), &dataset, NULL), STATUS_OK);
+    dataset_drop(dataset);
+}
+
+static void datasets_count_by_what_they_hold(void **state)
+{
+    (void)state;
+    static const char *const reads[] = {"SELECT * FROM batch('p')", "SELECT * FROM dataset.p",
+                                        "SELECT * FROM over_p",
+                                        "SELECT * FROM dataset.P WHERE n < 5"};
+    put("p", PUT_CREATE, 10);
+    put("other", PUT_CREATE, 10);
+    test_execute(&engine, "CREATE VIEW over_p AS SELECT * FROM dataset.p");
+    for (size_t i = 0; i < ARRAY_COUNT(reads); i++) {
+        struct engine_sources *sources = capture(reads[i]);
+        put("other", PUT_APPEND, 1);
+        assert_true(engine_sources_are_current(sources));
+        put("p", PUT_APPEND, 1);
+        assert_false(engine_sources_are_current(sources));
+        engine_sources_destroy(sources);
+        sources = capture(reads[i]);
+        put("p", PUT_REPLACE, 10);
+        assert_false(engine_sources_are_current(sources));
+        engine_sources_destroy(sources);
+        sources = capture(reads[i]);
+        drop("p");
+        assert_false(engine_sources_are_current(sources));
+        put("p", PUT_CREATE, 10);
+        assert_false(engine_sources_are_current(sources));
+        engine_sources_destroy(sources);
+    }
+}
+
+/* A name that another dataset fits better. */
+static void a_better_name_counts(void **state)
+{
+    (void)state;
+    put("p", PUT_CREATE, 10);
+    CLEANUP(engine_sources_destroy) struct engine_sources *sources = capture("FROM dataset.P");
+    assert_true(engine_sources_are_current(sources));
+    put("P", PUT_CREATE, 5);
+    assert_false(engine_sources_are_current(sources));
+}
+
+/* --- files --------------------------------------------------------------------------------------- */
+
+static char folder[64];
+
+static void path_of(char out[128], const char *name)
+{
+    snprintf(out, 128, "%s/%s", folder, name);
+}
+
+/* Writes the file; its time is `age_s` seconds ago. */
+static void write_file(const char *name, const char *content, long age_s)
+{
+    char path[128];
+    path_of(path, name);
+    int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, content, strlen(content)), strlen(content));
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    const struct timespec times[2] = {{.tv_sec = now.tv_sec - age_s},
+                                      {.tv_sec = now.tv_sec - age_s}};
+    assert_int_equal(futimens(fd, times), 0);
+    close(fd);
+}
+
+static int set_up_files(void **state)
+{
+    (void)state;
+    strcpy(folder, "/tmp/volley-sources-XXXXXX");
+    assert_non_null(mkdtemp(folder));
+    write_file("a.csv", "n\n1\n", 100);
+    static struct str allowed;
+    allowed = str_of(folder);
+    char path[128];
+    path_of(path, "a.csv");
+    const struct engine_file file = {.path = str_of(path)};
+    struct engine_options options = test_engine_options();
+    options.allowed_paths = &allowed;
+    options.allowed_path_count = 1;
+    options.files = &file;
+    options.file_count = 1;
+    test_engine_open(&engine, &options);
+    return 0;
+}
+
+static int tear_down_files(void **state)
+{
+    char path[128];
+    path_of(path, "a.csv");
+    (void)unlink(path);
+    path_of(path, "b.csv");
+    (void)unlink(path);
+    (void)rmdir(folder);
+    return tear_down(state);
+}
+
+static void files_count_by_size_and_time(void **state)
+{
+    (void)state;
+    static const char *const reads[] = {"SELECT * FROM a", "SELECT * FROM read_csv('%s/a.csv')",
+                                        "SELECT * FROM read_csv(['%s/a.csv'], header = true)",
+                                        "SELECT * FROM '%s/a.csv'", "FROM \"%s/a.csv\""};
+    for (size_t i = 0; i < ARRAY_COUNT(reads); i++) {
+        char sql[200];
+        write_file("a.csv", "n\n1\n", 100);
+        snprintf(sql, sizeof(sql), reads[i], folder);
+        struct engine_sources *sources = capture(sql);
+        assert_true(engine_sources_are_current(sources));
+        write_file("a.csv", "n\n2\n", 50);
+        assert_false(engine_sources_are_current(sources));
+        engine_sources_destroy(sources);
+        sources = capture(sql);
+        write_file("a.csv", "n\n2\n3\n", 50);
+        assert_false(engine_sources_are_current(sources));
+        engine_sources_destroy(sources);
+        sources = capture(sql);
+        char path[128];
+        path_of(path, "a.csv");
+        assert_int_equal(unlink(path), 0);
+        assert_false(engine_sources_are_current(sources));
+        engine_sources_destroy(sources);
+    }
+}
+
+static void files_that_cannot_be_watched_are_refused(void **state)
+{
+    (void)state;
+    static const char *const reads[] = {"SELECT * FROM read_csv('%s/*.csv')",
+                                        "SELECT * FROM '%s/*.csv'", "SELECT * FROM read_csv('%s')",
+                                        "SELECT * FROM read_csv('%s/' || 'a.csv')",
+                                        "SELECT * FROM glob('%s/*')"};
+    for (size_t i = 0; i < ARRAY_COUNT(reads); i++) {
+        char sql[200];
+        const char *reason = NULL;
+        snprintf(sql, sizeof(sql), reads[i], folder);
+        if (engine_sources_capture(engine.engine, str_of(sql), NULL, &reason))
+            fail_msg("%s has sources", sql);
+    }
+    /* It may be written to again without its time moving on. */
+    const char *reason = NULL;
+    write_file("a.csv", "n\n1\n", 0);
+    assert_null(engine_sources_capture(engine.engine, STR("SELECT * FROM a"), NULL, &reason));
+    assert_string_equal(reason, "a file was written just now");
+}
+
+static void a_file_that_appears_counts(void **state)
+{
+    (void)state;
+    char sql[200];
+    snprintf(sql, sizeof(sql), "SELECT * FROM '%s/b.csv'", folder);
+    CLEANUP(engine_sources_destroy) struct engine_sources *sources = capture(sql);
+    write_file("b.csv", "n\n1\n", 100);
+    assert_false(engine_sources_are_current(sources));
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
+#define FILE_TEST(function) cmocka_unit_test_setup_teardown(function, set_up_files, tear_down_files)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(every_write_is_noticed_by_every_read),
+        TEST(other_writes_leave_it_alone),
+        TEST(every_definition_counts),
+        TEST(redefined_views_are_followed),
+        TEST(what_a_transaction_wrote_counts_at_its_commit),
+        TEST(a_definition_in_a_transaction_counts_at_its_commit),
+        TEST(what_was_rolled_back_is_not_remembered),
+        TEST(what_changes_by_itself_has_no_sources),
+        TEST(what_is_always_the_same_has_sources),
+        TEST(datasets_count_by_what_they_hold),
+        TEST(a_better_name_counts),
+        FILE_TEST(files_count_by_size_and_time),
+        FILE_TEST(files_that_cannot_be_watched_are_refused),
+        FILE_TEST(a_file_that_appears_counts),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
