@@ -170,6 +170,59 @@ static void write_plain_nested(const struct row_cell *cell, int64_t row, struct 
         cell->children[0].write(&cell->children[0], row, out);
 }
 
+/* --- TSV --------------------------------------------------------------------------------------- */
+
+static void write_tsv_null(const struct row_cell *cell, int64_t row, struct buf *out)
+{
+    buf_append(out, "\\N", 2);
+}
+
+static void write_tsv_bounded(const struct row_cell *cell, int64_t row, struct buf *out)
+{
+    uint8_t *at = row_room(out, TEXT_VALUE_MAX);
+    if (!at)
+        return;
+    bool is_null = arrow_column_is_null(cell->column, row);
+    row_end_at(out, is_null ? TEXT_PUT(at, "\\N") : cell->format(cell->column, row, at));
+}
+
+static void write_tsv_text(const struct row_cell *cell, int64_t row, struct buf *out)
+{
+    if (arrow_column_is_null(cell->column, row))
+        write_tsv_null(cell, row, out);
+    else
+        row_tsv_field(out, arrow_column_bytes(cell->column, row));
+}
+
+static void write_tsv_binary(const struct row_cell *cell, int64_t row, struct buf *out)
+{
+    if (arrow_column_is_null(cell->column, row))
+        write_tsv_null(cell, row, out);
+    else
+        write_base64(out, arrow_column_bytes(cell->column, row), false);
+}
+
+static void write_tsv_dictionary(const struct row_cell *cell, int64_t row, struct buf *out)
+{
+    if (arrow_column_is_null(cell->column, row))
+        write_tsv_null(cell, row, out);
+    else
+        cell->children[0].write(&cell->children[0], arrow_column_integer(cell->column, row), out);
+}
+
+static void write_tsv_nested(const struct row_cell *cell, int64_t row, struct buf *out)
+{
+    struct buf *scratch = cell->options->scratch;
+    if (arrow_column_is_null(cell->column, row)) {
+        write_tsv_null(cell, row, out);
+        return;
+    }
+    buf_clear(scratch);
+    cell->children[0].write(&cell->children[0], row, scratch);
+    row_tsv_field(out, buf_str(scratch));
+    out->failed = out->failed || scratch->failed;
+}
+
 /* --- choice ------------------------------------------------------------------------------------ */
 
 typedef void row_write(const struct row_cell *cell, int64_t row, struct buf *out);
@@ -186,6 +239,8 @@ static bool is_number(const struct arrow_field *field, bool integers_as_text)
 static row_write *write_of_bounded(const struct arrow_field *field, enum row_style style,
                                    const struct row_options *options)
 {
+    if (style == ROW_STYLE_TSV)
+        return write_tsv_bounded;
     if (style != ROW_STYLE_JSON)
         return write_plain_bounded;
     if (field->type == ARROW_FLOAT)
@@ -225,7 +280,9 @@ static void open_nested(struct row_cell *cell, enum row_style style)
     };
     const struct arrow_field *field = cell->column->field;
     if (style != ROW_STYLE_JSON) {
-        cell->write = style == ROW_STYLE_CSV ? write_csv_nested : write_plain_nested;
+        static row_write *const writers[] = {NULL, write_csv_nested, write_tsv_nested,
+                                             write_plain_nested};
+        cell->write = writers[style];
         open_children(cell, cell->column, 1, ROW_STYLE_JSON);
         return;
     }
@@ -239,13 +296,18 @@ static void open_nested(struct row_cell *cell, enum row_style style)
 void row_cell_open(struct row_cell *cell, const struct arrow_column *column, enum row_style style,
                    const struct row_options *options)
 {
-    static row_write *const text_writers[] = {write_json_text, write_csv_text, write_plain_text};
+    static row_write *const text_writers[] = {write_json_text, write_csv_text, write_tsv_text,
+                                              write_plain_text};
     static row_write *const binary_writers[] = {write_json_binary, write_csv_binary,
-                                                write_plain_binary};
+                                                write_tsv_binary, write_plain_binary};
+    static row_write *const null_writers[] = {write_json_null, write_nothing, write_tsv_null,
+                                              write_nothing};
+    static row_write *const dictionary_writers[] = {write_json_dictionary, write_plain_dictionary,
+                                                    write_tsv_dictionary, write_plain_dictionary};
     const struct arrow_field *field = column->field;
     *cell = (struct row_cell){.column = column, .options = options};
     if (field->is_dictionary) {
-        cell->write = style == ROW_STYLE_JSON ? write_json_dictionary : write_plain_dictionary;
+        cell->write = dictionary_writers[style];
         open_children(cell, column->dictionary, 1, style);
         return;
     }
@@ -258,7 +320,7 @@ void row_cell_open(struct row_cell *cell, const struct arrow_column *column, enu
     if (cell->format)
         cell->write = write_of_bounded(field, style, options);
     else if (field->type == ARROW_NULL)
-        cell->write = style == ROW_STYLE_JSON ? write_json_null : write_nothing;
+        cell->write = null_writers[style];
     else if (is_text(field))
         cell->write = text_writers[style];
     else if (is_binary(field))

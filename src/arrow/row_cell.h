@@ -14,6 +14,7 @@
 enum row_style {
     ROW_STYLE_JSON,
     ROW_STYLE_CSV,   /* nested values are the CSV field of their JSON text */
+    ROW_STYLE_TSV,   /* the same */
     ROW_STYLE_PLAIN, /* text without quotes, for people */
 };
 
@@ -58,9 +59,10 @@ static inline void row_end_at(struct buf *out, const uint8_t *end)
     out->len = (size_t)(end - out->ptr);
 }
 
-/* Appends text as a JSON string with its quotes, as a CSV field. */
+/* Appends text as a JSON string with its quotes, as a CSV field, as a TSV field. */
 void row_json_string(struct buf *out, struct str text);
 void row_csv_field(struct buf *out, struct str text);
+void row_tsv_field(struct buf *out, struct str text);
 
 /* `"name":` for each field, in the arena. A name that was there before gets _1, _2, ... (the first of
  * these that is free), so that no object has a key twice. */

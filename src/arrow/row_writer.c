@@ -1,5 +1,5 @@
 /*
- * row_writer.c — batches as JSON, NDJSON and CSV rows.
+ * row_writer.c — batches as JSON, NDJSON, CSV and TSV rows.
  *
  * The texts between values are made once (begin); cells are opened once per batch, which stays
  * referenced until the next one comes; then rows are written one after another through the cells. A
@@ -20,13 +20,15 @@
 
 struct row_format_row {
     enum row_style style;
+    bool is_object;
     const char *before_row; /* from the second row on */
     const char *after_row;
 };
 static const struct row_format_row formats[] = {
-    [ROW_JSON] = {ROW_STYLE_JSON, ",", ""},
-    [ROW_NDJSON] = {ROW_STYLE_JSON, "", "\n"},
-    [ROW_CSV] = {ROW_STYLE_CSV, "", "\r\n"},
+    [ROW_JSON] = {ROW_STYLE_JSON, true, ",", ""},
+    [ROW_NDJSON] = {ROW_STYLE_JSON, true, "", "\n"},
+    [ROW_CSV] = {ROW_STYLE_CSV, false, "", "\r\n"},
+    [ROW_TSV] = {ROW_STYLE_TSV, false, "", "\n"},
 };
 
 struct row_writer {
@@ -43,6 +45,12 @@ struct row_writer {
     uint64_t rows;
 };
 
+/* Between the fields of a line. */
+static struct str separator_of(const struct row_writer *writer)
+{
+    return writer->format == ROW_TSV ? STR("\t") : STR(",");
+}
+
 static void prepare_separators(struct row_writer *writer)
 {
     size_t count = writer->schema->field_count;
@@ -50,8 +58,8 @@ static void prepare_separators(struct row_writer *writer)
         return;
     writer->separators = ARENA_NEW_ARRAY(&writer->names, struct str, count);
     for (size_t i = 0; i < count; i++) {
-        if (writer->format == ROW_CSV)
-            writer->separators[i] = i > 0 ? STR(",") : STR_EMPTY;
+        if (!formats[writer->format].is_object)
+            writer->separators[i] = i > 0 ? separator_of(writer) : STR_EMPTY;
         else
             writer->separators[i] = arena_printf(&writer->names, "%c%.*s", i > 0 ? ',' : '{',
                                                  STR_ARGS(writer->keys[i]));
@@ -103,19 +111,25 @@ static void append_json_columns(const struct row_writer *writer, struct buf *out
     buf_append_text(out, "],\"data\":[");
 }
 
+static void append_head_line(const struct row_writer *writer, struct buf *out)
+{
+    for (size_t i = 0; i < writer->schema->field_count; i++) {
+        buf_append_str(out, writer->separators[i]);
+        if (writer->format == ROW_TSV)
+            row_tsv_field(out, writer->schema->fields[i].name);
+        else
+            row_csv_field(out, writer->schema->fields[i].name);
+    }
+    buf_append_text(out, formats[writer->format].after_row);
+}
+
 void row_writer_begin(struct row_writer *writer, struct buf *out)
 {
     writer->rows = 0;
     if (writer->format == ROW_JSON)
         append_json_columns(writer, out);
-    if (writer->format != ROW_CSV)
-        return;
-    for (size_t i = 0; i < writer->schema->field_count; i++) {
-        if (i > 0)
-            buf_append_byte(out, ',');
-        row_csv_field(out, writer->schema->fields[i].name);
-    }
-    buf_append_text(out, "\r\n");
+    if (!formats[writer->format].is_object)
+        append_head_line(writer, out);
 }
 
 static void open_batch(struct row_writer *writer, const struct arrow_batch *batch)
@@ -147,9 +161,9 @@ static void append_row(struct row_writer *writer, int64_t row, struct buf *out)
         buf_append_str(out, writer->separators[i]);
         writer->cells[i].write(&writer->cells[i], row, out);
     }
-    if (writer->format != ROW_CSV)
+    if (format->is_object)
         buf_append_text(out, count > 0 ? "}" : "{}");
-    else if (out->len == start)
+    else if (out->len == start && writer->format == ROW_CSV)
         row_csv_field(out, STR_EMPTY); /* many readers skip an empty line */
     buf_append_text(out, format->after_row);
 }

@@ -1,11 +1,13 @@
 /*
- * row_writer.h — batches as text: JSON, NDJSON and CSV, every type exact.
+ * row_writer.h — batches as text: JSON, NDJSON, CSV and TSV, every type exact.
  *
  * int64, uint64 and decimals are JSON numbers with all digits; NaN and infinities null; binary base64;
  * times RFC 3339 (timestamps with a zone in UTC with Z); intervals ISO 8601; UUID as text; lists,
  * structs, maps, unions nested JSON (in CSV: their JSON text). CSV is RFC 4180 with a header line; NULL
  * is an empty field and the empty text is "", but NULL is "" too where it is the only field of its row,
  * since readers skip empty lines; NaN and infinities are nan, inf, -inf.
+ * TSV is the text form of PostgreSQL's COPY with a header line: NULL is \N, and tab, line break, carriage
+ * return and backslash in texts are \t, \n, \r and \\, so that a row is a line.
  * A name that comes again in a JSON object gets _1, _2, ...: the first of these that is free.
  * JSON is one object: {"columns":[{"name","type"}],"data":[{..},..],"rows":n}.
  *
@@ -16,7 +18,7 @@
 #include "arrow/batch.h"
 #include "base/buf.h"
 
-enum row_format { ROW_JSON, ROW_NDJSON, ROW_CSV };
+enum row_format { ROW_JSON, ROW_NDJSON, ROW_CSV, ROW_TSV };
 
 struct row_writer;
 

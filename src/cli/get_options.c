@@ -17,19 +17,31 @@
 
 /* --- formats -------------------------------------------------------------------------------------- */
 
-/* Those of results, by their positions in result_format_names, and more behind them. */
-const char *const get_format_names[] = {"table",        "csv",        "json",     "ndjson",
-                                        "arrow",        "arrow-file", "markdown", "parquet",
-                                        "arrow-stream", NULL};
-enum { TABLE, CSV, JSON, NDJSON, ARROW, ARROW_FILE, MARKDOWN, PARQUET, ARROW_STREAM, NOT_GIVEN };
+/* Those of results, by their positions in result_format_names, and one more behind them. */
+const char *const get_format_names[] = {"table",    "csv",          "tsv",        "json",
+                                        "ndjson",   "arrow",        "arrow-file", "parquet",
+                                        "markdown", "arrow-stream", NULL};
+enum {
+    TABLE,
+    CSV,
+    TSV,
+    JSON,
+    NDJSON,
+    ARROW,
+    ARROW_FILE,
+    PARQUET,
+    MARKDOWN,
+    ARROW_STREAM,
+    NOT_GIVEN
+};
 
 static const struct {
     const char *suffix;
     unsigned format;
 } suffixes[] = {
-    {".arrow", ARROW_FILE}, {".feather", ARROW_FILE}, {".arrows", ARROW}, {".csv", CSV},
-    {".json", JSON},        {".ndjson", NDJSON},      {".jsonl", NDJSON}, {".md", MARKDOWN},
-    {".txt", TABLE},        {".parquet", PARQUET},    {".pq", PARQUET},
+    {".arrow", ARROW_FILE}, {".feather", ARROW_FILE}, {".arrows", ARROW},    {".csv", CSV},
+    {".tsv", TSV},          {".json", JSON},          {".ndjson", NDJSON},   {".jsonl", NDJSON},
+    {".md", MARKDOWN},      {".txt", TABLE},          {".parquet", PARQUET}, {".pq", PARQUET},
 };
 
 static unsigned format_of_file(struct str file)

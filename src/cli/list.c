@@ -110,14 +110,15 @@ static void append_item(struct batch_builder *builder, const struct listed *item
     append_text(columns[OWNER], item->owner, for_people);
 }
 
-static enum status print(const struct listing *listing, const struct result_format *format,
-                         struct output *output, struct error *error)
+static enum status print(const struct listing *listing, const struct server_options *server,
+                         const struct result_format *format, struct output *output,
+                         struct error *error)
 {
     static const struct builder_limits limits = {.rows_max = 4096, .bytes_max = (size_t)1 << 20};
     CLEANUP(arrow_schema_unref) struct arrow_schema *schema = make_schema(format->for_people);
     CLEANUP(batch_builder_destroy)
     struct batch_builder *builder = batch_builder_create(schema, NULL, &limits);
-    CLEANUP(result_close) struct result result = {0};
+    CLEANUP(result_close) struct result result = {.server = server};
     TRY(result_begin(&result, format, output, schema, isatty(output->fd) != 0, error));
     for (size_t i = 0; i < listing->count; i++) {
         append_item(builder, &listing->items[i], format->for_people);
@@ -149,7 +150,7 @@ static enum exit_code list(const void *context, struct output *output)
     enum status status = listing_read(&listing, client, options->prefix, &error);
     if (status != STATUS_OK)
         return cli_fail(cli_exit_of(&error), &error);
-    status = print(&listing, result_format_at(options->format), output, &error);
+    status = print(&listing, &options->server, result_format_at(options->format), output, &error);
     if (status == STATUS_OK || output->broken)
         return CLI_FINE;
     return cli_fail(CLI_FAILED, &error);

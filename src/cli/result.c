@@ -29,6 +29,11 @@ static enum status csv_begin(struct result *result, struct error *error)
     return rows_begin(result, ROW_CSV, error);
 }
 
+static enum status tsv_begin(struct result *result, struct error *error)
+{
+    return rows_begin(result, ROW_TSV, error);
+}
+
 static enum status json_begin(struct result *result, struct error *error)
 {
     return rows_begin(result, ROW_JSON, error);
@@ -117,6 +122,13 @@ static const struct result_format csv = {
     .end = rows_end,
     .close = rows_close,
 };
+static const struct result_format tsv = {
+    .name = "tsv",
+    .begin = tsv_begin,
+    .batch = rows_batch,
+    .end = rows_end,
+    .close = rows_close,
+};
 static const struct result_format json = {
     .name = "json",
     .begin = json_begin,
@@ -131,10 +143,11 @@ static const struct result_format ndjson = {
     .end = rows_end,
     .close = rows_close,
 };
-const char *const result_format_names[] = {"table", "csv",        "json",     "ndjson",
-                                           "arrow", "arrow-file", "markdown", NULL};
+const char *const result_format_names[] = {"table", "csv",        "tsv",     "json",     "ndjson",
+                                           "arrow", "arrow-file", "parquet", "markdown", NULL};
 static const struct result_format *const formats[] = {
-    &result_table, &csv, &json, &ndjson, &result_arrow, &result_arrow_file, &result_markdown};
+    &result_table,   &csv, &tsv, &json, &ndjson, &result_arrow, &result_arrow_file, &result_parquet,
+    &result_markdown};
 
 const struct result_format *result_format_at(unsigned index)
 {
@@ -151,6 +164,8 @@ enum status result_begin(struct result *result, const struct result_format *form
         .schema = arrow_schema_ref(schema),
         .footer = footer,
         .shows_types = result->shows_types,
+        .server = result->server,
+        .interrupt = result->interrupt,
     };
     enum status status = format->begin(result, error);
     if (status != STATUS_OK)

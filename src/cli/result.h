@@ -9,6 +9,8 @@
 #pragma once
 
 #include "arrow/batch.h"
+#include "cli/interrupt.h"
+#include "cli/options.h"
 #include "cli/output.h"
 
 struct result_format;
@@ -16,9 +18,11 @@ struct result_format;
 struct result {
     const struct result_format *format;
     struct output *output;
-    struct arrow_schema *schema; /* a reference */
-    bool footer;                 /* tables: tell the number of rows */
-    bool shows_types; /* tables: the columns' types below their names; before result_begin */
+    struct arrow_schema *schema;         /* a reference */
+    bool footer;                         /* tables: tell the number of rows */
+    bool shows_types;                    /* tables: the columns' types below their names */
+    const struct server_options *server; /* Parquet: who makes it; NULL: nobody can */
+    struct interrupt *interrupt;         /* ends what waits for it; may be NULL */
     uint64_t rows;
     uint64_t rows_hidden; /* tables: further ones that are only counted */
     void *state;          /* the format's */
@@ -47,8 +51,8 @@ const struct result_format *result_format_at(unsigned index);
 const struct result_format *result_format_for(const struct result_format *format,
                                               const struct arrow_schema *schema);
 
-/* Starts a result: takes a reference to the schema. Clears all but shows_types. On failure nothing has to be
- * closed. */
+/* Starts a result: takes a reference to the schema. Clears all but shows_types, server and interrupt. On
+ * failure nothing has to be closed. */
 MUST_CHECK enum status result_begin(struct result *result, const struct result_format *format,
                                     struct output *output, struct arrow_schema *schema, bool footer,
                                     struct error *error);
@@ -66,6 +70,6 @@ CLEANUP_IN_PLACE(struct result, result_close)
 
 /* The formats, by their files. */
 extern const struct result_format result_table, result_markdown, result_expanded, result_arrow,
-    result_arrow_file;
+    result_arrow_file, result_parquet;
 /* "(3 rows)", "(1,000 rows, 40 shown)": what tables end with, where they do. */
 void result_write_footer(struct result *result);

@@ -104,6 +104,7 @@ enum status shell_connect(struct shell *shell, struct str url, struct error *err
     free(shell->url);
     shell->session.client = client;
     shell->session.client_options = options;
+    shell->session.server = *server;
     shell->session.transaction = TRANSACTION_NONE;
     shell->tls = STEAL(tls);
     shell->url = str_copy(options.server);

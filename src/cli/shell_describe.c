@@ -186,7 +186,7 @@ static enum status print_columns(struct shell *shell, const struct arrow_schema 
                                  struct error *error)
 {
     CLEANUP(arrow_batch_unref) struct arrow_batch *batch = columns_batch(table);
-    CLEANUP(result_close) struct result result = {0};
+    CLEANUP(result_close) struct result result = {.server = &shell->session.server};
     TRY(result_begin(&result, shell->session.format, &shell->output, batch->schema, false, error));
     TRY(result_batch(&result, batch, error));
     return result_end(&result, error);

@@ -5,10 +5,13 @@
  */
 #include "cli/shell_commands.h"
 
+#include "base/memory.h"
 #include "base/nearest.h"
 
 #include <stdlib.h>
 #include <unistd.h>
+
+#define FORMAT_NAMES_MAX 512
 
 /* --- switches --------------------------------------------------------------------------------- */
 
@@ -70,30 +73,60 @@ enum status shell_run_limit(struct shell *shell, struct str argument, struct err
     return STATUS_OK;
 }
 
-enum status shell_run_format(struct shell *shell, struct str argument, struct error *error)
+/* The names that DuckDB's shell and psql have for a format of ours. */
+static const struct {
+    const char *name;
+    const char *format;
+} format_aliases[] = {
+    {"duckbox", "table"}, {"box", "table"},        {"column", "table"}, {"aligned", "table"},
+    {"tabs", "tsv"},      {"jsonlines", "ndjson"}, {"jsonl", "ndjson"}, {"md", "markdown"},
+    {"line", "table"},    {"unaligned", "csv"},    {"arrows", "arrow"}, {"feather", "arrow-file"},
+};
+
+static struct str format_name_of(struct str given)
+{
+    for (size_t i = 0; i < ARRAY_COUNT(format_aliases); i++) {
+        if (str_equal_nocase(given, str_of(format_aliases[i].name)))
+            return str_of(format_aliases[i].format);
+    }
+    return given;
+}
+
+static enum status refuse_format(struct str given, struct error *error)
 {
     struct nearest nearest;
-    nearest_init(&nearest, argument);
+    CLEANUP(buf_finish) struct buf names;
+    buf_init(&names, FORMAT_NAMES_MAX);
+    nearest_init(&nearest, given);
     for (unsigned i = 0; result_format_names[i]; i++) {
-        struct str name = str_of(result_format_names[i]);
-        nearest_offer(&nearest, name);
-        if (!str_equal_nocase(argument, name))
-            continue;
-        if (result_format_at(i)->binary && isatty(shell->output.fd))
-            return error_set(error, STATUS_INVALID_ARGUMENT,
-                             "%s is not for a terminal: name a file with \\o first",
-                             result_format_names[i]);
-        shell->session.format = result_format_at(i);
+        nearest_offer(&nearest, str_of(result_format_names[i]));
+        buf_printf(&names, "%s%s", i > 0 ? ", " : "", result_format_names[i]);
+    }
+    return error_set(error, STATUS_INVALID_ARGUMENT, "takes one of %.*s, not '%.*s'%s%.*s%s",
+                     STR_ARGS(buf_str(&names)), STR_ARGS(given),
+                     nearest.best.len > 0 ? "; did you mean " : "", STR_ARGS(nearest.best),
+                     nearest.best.len > 0 ? "?" : "");
+}
+
+enum status shell_run_format(struct shell *shell, struct str argument, struct error *error)
+{
+    struct str wanted = format_name_of(argument);
+    if (argument.len == 0) {
+        shell_say(shell, "The format is %s.", shell->session.format->name);
         return STATUS_OK;
     }
-    if (argument.len == 0)
-        shell_say(shell, "The format is %s.", shell->session.format->name);
-    else
+    unsigned i = 0;
+    while (result_format_names[i] && !str_equal_nocase(wanted, str_of(result_format_names[i])))
+        i++;
+    if (!result_format_names[i])
+        return refuse_format(argument, error);
+    if (result_format_at(i)->binary && isatty(shell->output.fd))
         return error_set(error, STATUS_INVALID_ARGUMENT,
-                         "takes table, csv, json, ndjson, arrow, arrow-file or markdown, not "
-                         "'%.*s'%s%.*s%s",
-                         STR_ARGS(argument), nearest.best.len > 0 ? "; did you mean " : "",
-                         STR_ARGS(nearest.best), nearest.best.len > 0 ? "?" : "");
+                         "%s is not for a terminal: name a file with \\o first",
+                         result_format_names[i]);
+    shell->session.format = result_format_at(i);
+    if (result_format_at(i) == &result_table)
+        shell->session.is_expanded = str_equal_nocase(argument, STR("line"));
     return STATUS_OK;
 }
 

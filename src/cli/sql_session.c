@@ -98,7 +98,12 @@ static enum status print_rows(struct sql_session *session, struct sql_query *que
                               struct statement_progress *progress, struct error *error)
 {
     struct arrow_schema *schema = sql_query_schema(query);
-    CLEANUP(result_close) struct result result = {.shows_types = session->shows_types};
+    CLEANUP(result_close)
+    struct result result = {
+        .shows_types = session->shows_types,
+        .server = &session->server,
+        .interrupt = session->interrupt,
+    };
     TRY(result_begin(&result, format_for(session, schema), session->output, schema, session->footer,
                      error));
     for (;;) {

@@ -16,6 +16,7 @@ struct sql_session {
     struct interrupt *interrupt;
     struct grpc_client_options client_options; /* of the client; texts live as long */
     struct grpc_client *client;
+    struct server_options server; /* the client's; texts live as long */
     struct output *output;
     const struct result_format *format;
     bool footer;             /* tables tell their number of rows */

@@ -217,8 +217,10 @@ static enum exit_code show(const void *context, struct output *output)
         return cli_fail(cli_connect_exit(&error), &error);
     if (ask_health(&exchange, &arena, &health, &error) != STATUS_OK)
         return cli_fail(cli_exit_of(&error), &error);
-    struct sql_session session = {
-        .client = client, .output = output, .format = result_format_at(options->format)};
+    struct sql_session session = {.client = client,
+                                  .server = options->server,
+                                  .output = output,
+                                  .format = result_format_at(options->format)};
     enum status status =
         print_status(&session, &health, options_server_url(&options->server), &error);
     if (status != STATUS_OK && !output->broken)

@@ -77,6 +77,7 @@ static void read_completely(struct arrow_batch *batch, const struct ipc_limits *
 {
     write_rows(batch, ROW_JSON);
     write_rows(batch, ROW_CSV);
+    write_rows(batch, ROW_TSV);
     check_encoding(batch, limits);
     compress(batch);
     project(batch);

@@ -8,6 +8,7 @@ import json
 import subprocess
 
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from harness import clean_environment
 
@@ -60,6 +61,27 @@ def test_formats(sql):
     assert lines[0] == "|i|s|"
     assert set(lines[1]) == set("|-:")
     assert lines[2:] == ["|0|n,0|", "|1|n,1|"]
+
+
+def test_tab_separated_rows_are_lines(sql):
+    query = "SELECT 1 AS a, NULL AS b, 'x\ty\nz\\' AS c, '' AS d, [1, NULL] AS e"
+    assert sql("--format", "tsv", query).stdout == "a\tb\tc\td\te\n1\t\\N\tx\\ty\\nz\\\\\t\t[1,null]\n"
+
+
+def test_parquet_is_made_of_what_the_session_sees(sql, binary, server):
+    def rows(query):
+        result = subprocess.run([binary, "sql", "--server", server.http_url, "--format", "parquet", query],
+                                capture_output=True, check=True, timeout=30, env=clean_environment({}))
+        return pyarrow.parquet.read_table(io.BytesIO(result.stdout))
+
+    table = rows("SELECT range AS i, 'n' || range AS s, [range] AS l FROM range(100000)")
+    assert table.num_rows == 100000 and table["s"][99999].as_py() == "n99999"
+    assert table["l"][7].as_py() == [7]
+    assert rows("CREATE TEMP TABLE of_session AS SELECT 7 AS seven; FROM of_session")["seven"].to_pylist() == [7]
+    assert rows("SELECT 1 AS one WHERE false").num_rows == 0
+    assert "volley-sql" not in sql("--format", "csv", "SELECT path FROM volley.datasets").stdout
+    failed = sql("--format", "parquet", "SELECT nothing_here")
+    assert (failed.returncode, failed.stdout) == (4, "")
 
 
 def test_arrow_format(binary, server, tmp_path):

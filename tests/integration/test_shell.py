@@ -125,6 +125,13 @@ def test_formats_expansion_types_and_limits(shell):
     terminal.run("\\format csv")
     assert "range\n0\n1" in terminal.run("FROM range(2);")
     assert "did you mean json" in terminal.run("\\format jsn")
+    terminal.run(".mode tabs")
+    assert "a\tb\n1\t\\N" in terminal.run("SELECT 1 AS a, NULL AS b;")
+    terminal.run(".mode line")
+    assert "-[ row 1 ]-" in terminal.run("SELECT 1 AS a;")
+    terminal.run(".mode duckbox")
+    assert "(1 row)" in terminal.run("SELECT 1 AS a;")
+    assert "not for a terminal" in terminal.run("\\format parquet")
     assert "did you mean \\timing" in terminal.run("\\timin")
 
 

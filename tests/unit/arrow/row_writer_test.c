@@ -66,6 +66,15 @@ static void ndjson_is_one_object_a_line(void **state)
                "{\"n\":\"-3\",\"t,\\\"\":null}\n");
 }
 
+static void tsv_has_a_line_for_each_row(void **state)
+{
+    check_rows(ROW_TSV, false,
+               "n\tt,\"\n"
+               "9007199254740993\ta,\"\\nb\n"
+               "\\N\t\n"
+               "-3\t\\N\n");
+}
+
 static void csv_tells_null_from_empty(void **state)
 {
     check_rows(ROW_CSV, false,
@@ -89,7 +98,7 @@ static void append_all(struct row_writer *writer, struct arrow_batch *batch, siz
 static void rows_go_on_where_they_stopped(void **state)
 {
     CLEANUP(arrow_schema_unref) struct arrow_schema *schema = sample_schema_create();
-    static const enum row_format formats[] = {ROW_JSON, ROW_NDJSON, ROW_CSV};
+    static const enum row_format formats[] = {ROW_JSON, ROW_NDJSON, ROW_CSV, ROW_TSV};
     for (size_t i = 0; i < 3; i++) {
         struct buf outs[2];
         for (size_t j = 0; j < 2; j++) {
@@ -185,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(json_is_one_object),
         cmocka_unit_test(ndjson_is_one_object_a_line),
+        cmocka_unit_test(tsv_has_a_line_for_each_row),
         cmocka_unit_test(csv_tells_null_from_empty),
         cmocka_unit_test(rows_go_on_where_they_stopped),
         cmocka_unit_test(full_buffer_ends_the_rows),
