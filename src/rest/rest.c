@@ -303,6 +303,10 @@ static void rest_on_request(const struct http_handler *handler, struct http_requ
     struct str parameter = STR_EMPTY;
     exchange->route =
         rest_route_find(request->arena, request->method, request->path, &parameter, &allow);
+    if (exchange->route && handler == &exchange->rest->exporter && !exchange->route->is_exported) {
+        exchange->route = NULL;
+        allow = STR_EMPTY;
+    }
     rest_record_begin(exchange);
     if (check_head(exchange, &exchange->error) != STATUS_OK) {
         fail(exchange);
@@ -405,6 +409,7 @@ struct rest *rest_create(const struct rest_options *options)
         .on_writable = rest_on_writable,
         .on_close = rest_on_close,
     };
+    rest->exporter = rest->handler;
     return rest;
 }
 
@@ -430,4 +435,9 @@ void rest_destroy(struct rest *rest)
 const struct http_handler *rest_http(struct rest *rest)
 {
     return &rest->handler;
+}
+
+const struct http_handler *rest_exporter_http(struct rest *rest)
+{
+    return &rest->exporter;
 }

@@ -29,6 +29,7 @@ struct rest_options {
     struct log *log;          /* may be NULL */
     struct metrics *metrics;
     const char *version;
+    bool has_docs;                /* /docs, /redoc and /openapi.json */
     const struct http_cors *cors; /* the pages that may use the door; NULL: none */
     /* Called by /readyz: false while the server drains. */
     bool (*is_ready)(void *context);
@@ -44,3 +45,5 @@ void rest_destroy(struct rest *rest);
 CLEANUP_FUNCTION(struct rest *, rest_destroy)
 /* Takes every request. */
 const struct http_handler *rest_http(struct rest *rest);
+/* Takes every request, and knows only what tells of the server itself: metrics and health. */
+const struct http_handler *rest_exporter_http(struct rest *rest);

@@ -72,6 +72,7 @@ struct rest_route {
     bool blocking;
     bool takes_body;
     bool problem_json; /* errors as RFC 9457 (section 5) instead of the seeds' form */
+    bool is_exported;  /* also where metrics alone are served */
     const char *summary;
     /* What it takes and answers with (fields.h); NULL: nothing, or nothing that is told. */
     const struct rest_object *parameters;
@@ -140,6 +141,7 @@ struct rest {
     atomic_uint watchers; /* of /v1/queries/events */
     atomic_uint exports;  /* files of Parquet that are written or sent */
     struct http_handler handler;
+    struct http_handler exporter; /* the same, but for the routes that are exported alone */
     uint64_t started_ns;
     struct rest_metrics *metrics;
 };
@@ -266,6 +268,9 @@ static inline size_t rest_cors_headers(const struct rest_exchange *exchange,
 /* The handlers of routes.c's table. */
 enum status rest_favicon(struct rest_exchange *exchange, struct error *error);
 enum status rest_root(struct rest_exchange *exchange, struct error *error);
+enum status rest_docs(struct rest_exchange *exchange, struct error *error);
+enum status rest_docs_file(struct rest_exchange *exchange, struct error *error);
+enum status rest_redoc(struct rest_exchange *exchange, struct error *error);
 enum status rest_health(struct rest_exchange *exchange, struct error *error);
 enum status rest_healthz(struct rest_exchange *exchange, struct error *error);
 enum status rest_readyz(struct rest_exchange *exchange, struct error *error);

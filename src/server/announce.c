@@ -80,6 +80,7 @@ static enum status write_addresses_file(struct str path, const struct bound_addr
     json_write_begin_object(&json);
     write_door(&json, "flight", addresses, count);
     write_door(&json, "http", addresses, count);
+    write_door(&json, "metrics", addresses, count);
     json_write_end_object(&json);
     buf_append_byte(&text, '\n');
     buf_printf(&partial, "%.*s.new", STR_ARGS(path));

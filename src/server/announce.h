@@ -10,7 +10,7 @@
 #include "settings/settings.h"
 
 struct bound_address {
-    const char *door; /* "flight" or "http" */
+    const char *door; /* "flight", "http" or "metrics" */
     char *text;       /* "127.0.0.1:50052", "tls://..."; free() releases it */
 };
 

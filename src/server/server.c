@@ -87,6 +87,7 @@ struct server {
     const struct http_handler *handlers[2];
     struct tls_pair *tls_pairs; /* files of the certificates */
     struct http_server *http;
+    struct http_server *exporter; /* of metrics alone; NULL: there is none */
     struct bound_address addresses[ADDRESSES_MAX];
     size_t address_count;
     struct loop_timer sweep; /* on housekeeping */
@@ -315,6 +316,7 @@ static enum status open_doors(struct server *server, struct error *error)
         .log = server->log,
         .metrics = server->metrics,
         .version = VOLLEY_VERSION,
+        .has_docs = settings->docs,
         .cors = &server->cors,
         .is_ready = is_ready,
         .is_ready_context = server,
@@ -322,8 +324,9 @@ static enum status open_doors(struct server *server, struct error *error)
     return STATUS_OK;
 }
 
-static enum status listen_on(struct server *server, const struct settings_list *addresses,
-                             const char *door, const char *setting, struct error *error)
+static enum status listen_on(struct server *server, struct http_server *http,
+                             const struct settings_list *addresses, const char *door,
+                             const char *setting, struct error *error)
 {
     for (size_t i = 0; i < addresses->count; i++) {
         if (server->address_count == ADDRESSES_MAX)
@@ -331,7 +334,7 @@ static enum status listen_on(struct server *server, const struct settings_list *
                              ADDRESSES_MAX);
         struct bound_address *address = &server->addresses[server->address_count];
         struct error reason = ERROR_NONE;
-        if (http_server_listen(server->http, addresses->items[i], door, &address->text, &reason) !=
+        if (http_server_listen(http, addresses->items[i], door, &address->text, &reason) !=
             STATUS_OK)
             return error_set(error, reason.status,
                              reason.status == STATUS_UNAVAILABLE ? "%s; choose another with --%s"
@@ -362,6 +365,21 @@ static void measure_loops(struct server *server)
     }
 }
 
+/* A server of its own: its clients reach no other handler, and count for no limit of the others. */
+static enum status open_exporter(struct server *server, const struct http_server_options *options,
+                                 struct error *error)
+{
+    const struct http_handler *const handlers[] = {rest_exporter_http(server->rest)};
+    struct http_server_options own = *options;
+    own.handlers = handlers;
+    own.handler_count = ARRAY_COUNT(handlers);
+    own.metrics = NULL;
+    own.on_connection_close = NULL;
+    TRY(http_server_create(&own, &server->exporter, error));
+    return listen_on(server, server->exporter, &server->settings->metrics_addr, "metrics",
+                     "metrics-addr", error);
+}
+
 static enum status open_listeners(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
@@ -384,8 +402,9 @@ static enum status open_listeners(struct server *server, struct error *error)
     transport_limits_set(&settings->limits, &options.limits);
     transport_set_options(settings, server->log, &options, &server->tls_pairs);
     TRY(http_server_create(&options, &server->http, error));
-    TRY(listen_on(server, &settings->flight_addr, "flight", "flight-addr", error));
-    return listen_on(server, &settings->http_addr, "http", "http-addr", error);
+    TRY(listen_on(server, server->http, &settings->flight_addr, "flight", "flight-addr", error));
+    TRY(listen_on(server, server->http, &settings->http_addr, "http", "http-addr", error));
+    return settings->metrics_addr.count > 0 ? open_exporter(server, &options, error) : STATUS_OK;
 }
 
 /* --- waiting ------------------------------------------------------------------------------------ */
@@ -418,6 +437,8 @@ static void start_drain(struct server *server)
 static void reload(struct server *server)
 {
     http_server_reload_certificates(server->http);
+    if (server->exporter)
+        http_server_reload_certificates(server->exporter);
     CLEANUP(settings_destroy) const struct settings *settings = NULL;
     struct error error = ERROR_NONE;
     if (server->reload->load(server->reload->context, &settings, &error) != STATUS_OK) {
@@ -487,6 +508,7 @@ static void take_down(struct server *server)
         workers_stop(server->workers);
     if (server->io)
         io_threads_stop(server->io);
+    http_server_destroy(server->exporter);
     http_server_destroy(server->http);
     free(server->tls_pairs);
     rest_destroy(server->rest);

@@ -58,7 +58,7 @@ static const struct offer_value *winning_part(struct loader *loader, const struc
 {
     const struct offer *part = offers_slot(&loader->offers, setting, form);
     const struct offer *whole = offers_slot(&loader->offers, setting, SETTING_WHOLE);
-    if (part->count == 0 || part->source >= whole->source)
+    if (part->count == 0 || (whole->count > 0 && part->source >= whole->source))
         return NULL;
     return &part->values[part->count - 1];
 }
@@ -106,6 +106,9 @@ static enum status apply_parts(struct loader *loader, const struct setting *sett
     if (!host && !port)
         return STATUS_OK;
     struct offer *whole = offers_slot(&loader->offers, setting, SETTING_WHOLE);
+    if (whole->count == 0) /* no default: a port alone is one of this machine */
+        offers_add(&loader->offers, setting, SETTING_WHOLE, SOURCE_DEFAULT, SOURCE_FIRST,
+                   (struct offer_value){.text = STR("127.0.0.1:0"), .origin = STR("default")});
     struct str first = whole->values[0].text;
     struct address address;
     if (!address_parse(str_split(&first, ','), &address) || address.unix_socket)

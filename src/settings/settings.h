@@ -77,6 +77,8 @@ struct settings {
     struct settings_list
         flight_addr; /* [tls://|tcp://]host:port[?...] or unix:/path; never empty */
     struct settings_list http_addr;
+    struct settings_list metrics_addr; /* empty: none */
+    bool docs;                         /* /docs, /redoc, /openapi.json */
     struct str addresses_file; /* empty: none */
     struct str advertise;      /* location of endpoints; empty: endpoints carry none */
     struct settings_list cors_origins;

@@ -165,6 +165,26 @@ const struct setting settings_table[] = {
     },
     {
         .section = "Addresses",
+        .name = "metrics-addr",
+        .type = SETTING_ADDRESS,
+        .list = true,
+        FIELD(metrics_addr),
+        .default_help = "none: /metrics on http-addr alone",
+        .unit = "HOST:PORT",
+        .aliases = {{"FLIGHT_PROMETHEUS_PORT", SETTING_PORT}},
+        .help = "where nothing but /metrics and the health of the server is served, for a "
+                "monitoring that must not reach more; /metrics stays on http-addr too",
+    },
+    {
+        .section = "Addresses",
+        .name = "docs",
+        .type = SETTING_BOOLEAN,
+        FIELD(docs),
+        .default_text = "true",
+        .help = "show the HTTP API: /openapi.json, and the pages /docs and /redoc",
+    },
+    {
+        .section = "Addresses",
         .name = "addresses-file",
         .type = SETTING_PATH,
         FIELD(addresses_file),

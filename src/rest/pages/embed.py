@@ -3,7 +3,9 @@
 usage: embed.py OUTPUT.c PAGE...
 
 A page may load nothing and may run no script but the ones that stand in it: each <script> and <style> is
-named by its digest in the page's Content-Security-Policy.
+named by its digest in the page's Content-Security-Policy. A page that needs more says so in a comment
+`<!-- policy: script-src 'self'; ... -->`; where that allows inline styles at large, their digests are left out,
+because a browser that sees one heeds nothing else.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -25,10 +27,18 @@ def sources(page, element):
 
 
 def policy(page):
-    return (
-        f"default-src 'none'; script-src {sources(page, 'script')}; style-src {sources(page, 'style')}; "
-        "connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
+    directives = {
+        "default-src": "'none'", "script-src": sources(page, "script"), "style-src": sources(page, "style"),
+        "connect-src": "'self'", "img-src": "'self'", "base-uri": "'none'", "form-action": "'none'",
+        "frame-ancestors": "'none'",
+    }
+    wish = re.search(r"<!-- policy: (.*?) -->", page)
+    for directive in wish[1].split("; ") if wish else ():
+        name, _, allowed = directive.partition(" ")
+        given = directives.get(name, "'none'")
+        is_replaced = given == "'none'" or "'unsafe-inline'" in allowed
+        directives[name] = allowed if is_replaced else f"{given} {allowed}"
+    return "; ".join(f"{name} {allowed}" for name, allowed in directives.items())
 
 
 def write_bytes(out, data):
