@@ -111,18 +111,30 @@ struct metric_family *metrics_family(struct metrics *metrics, enum metric_kind k
     return family;
 }
 
-void metrics_gauge_function(struct metrics *metrics, const char *name, const char *help,
-                            double (*read)(void *context), void *context)
+static void add_function(struct metrics *metrics, enum metric_kind kind, const char *name,
+                         const char *help, double (*read)(void *context), void *context)
 {
     struct metric_family *fresh = NEW(struct metric_family);
     fresh->lock = &metrics->lock;
-    fresh->kind = METRIC_GAUGE;
+    fresh->kind = kind;
     fresh->name = name;
     fresh->help = help;
     fresh->read = read;
     fresh->context = context;
     struct metric_family *family = add_family(metrics, fresh);
     assert(family->read == read && family->context == context);
+}
+
+void metrics_gauge_function(struct metrics *metrics, const char *name, const char *help,
+                            double (*read)(void *context), void *context)
+{
+    add_function(metrics, METRIC_GAUGE, name, help, read, context);
+}
+
+void metrics_counter_function(struct metrics *metrics, const char *name, const char *help,
+                              double (*read)(void *context), void *context)
+{
+    add_function(metrics, METRIC_COUNTER, name, help, read, context);
 }
 
 static bool has_values(const struct metric *metric, const char *const values[])

@@ -139,6 +139,17 @@ static struct engine_statement *take_back_statement(struct query *query)
     return STEAL(query->locked.statement);
 }
 
+/* Statements without columns have no result. Without the lock, once it is over. */
+static void observe_size(struct query *query)
+{
+    struct metric *size = query->queries->metrics.size;
+    if (!size || query->locked.state != QUERY_DONE || query->prepared_schema->field_count == 0)
+        return;
+    struct dataset_facts facts;
+    dataset_facts(query->dataset, &facts);
+    metric_observe(size, (double)facts.bytes);
+}
+
 /* The thread's last steps: see the order in the file comment. */
 static void conclude(struct query *query, enum status status, int64_t rows,
                      const struct error *error)
@@ -154,6 +165,7 @@ static void conclude(struct query *query, enum status status, int64_t rows,
     atomic_fetch_sub(&queries->running, 1);
     add_metric(queries->metrics.running, -1);
     if (has_ended) {
+        observe_size(query);
         end_dataset(query);
         post_notifications(query);
     }

@@ -32,6 +32,7 @@
 
 struct query_metrics { /* all NULL without metrics */
     struct metric *duration[STATEMENT_KIND_COUNT];
+    struct metric *size;
     struct metric *wait;
     struct metric *live;
     struct metric *queued;

@@ -39,6 +39,7 @@
 #include "server/data_folder.h"
 #include "server/datasets.h"
 #include "server/io_threads.h"
+#include "server/process_metrics.h"
 #include "server/samples.h"
 #include "server/startup_pages.h"
 #include "server/transport.h"
@@ -92,6 +93,7 @@ struct server {
     size_t address_count;
     struct loop_timer sweep; /* on housekeeping */
     unsigned sweep_count;
+    struct metric *engine_up;
     struct loop_task start_sweep;
     /* the waiting thread's */
     struct loop *loop;
@@ -190,6 +192,7 @@ static void sweep(struct loop_timer *timer)
     if (++server->sweep_count % POOL_TRIM_SECONDS == 0)
         buffer_pool_trim(server->pool);
     if (engine_check(server->engine, &server->failure) != STATUS_OK) {
+        metric_set(server->engine_up, 0);
         loop_post(server->loop, &server->engine_failed);
         return;
     }
@@ -222,6 +225,7 @@ static enum status open_queries(struct server *server, struct error *error)
         .metrics = server->metrics,
     };
     TRY(queries_create(&options, &server->queries, error));
+    server->engine_up = process_metrics_add(server->metrics, server->engine);
     system_tables_connect(server->system_tables, server->queries, server->store, server->metrics);
     return STATUS_OK;
 }
