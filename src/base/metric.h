@@ -57,8 +57,9 @@ void metric_set(struct metric *metric, double value);     /* gauge */
 void metric_observe(struct metric *metric, double value); /* histogram */
 double metric_value(const struct metric *metric);         /* histograms: the sum */
 
-/* Appends everything as Prometheus text. */
-void metrics_write(struct metrics *metrics, struct buf *out);
+/* Appends everything as text. */
+enum metrics_format { METRICS_PROMETHEUS, METRICS_OPENMETRICS };
+void metrics_write(struct metrics *metrics, enum metrics_format format, struct buf *out);
 /* Calls `visit` for each sample: name, labels as `a="b",c="d"`, value; for volley.metrics. */
 void metrics_visit(struct metrics *metrics,
                    void (*visit)(void *context, struct str name, const char *kind,

@@ -6,7 +6,7 @@
  *
  * Runs on: any thread; takes no lock and calls the gauges' functions. Owns: nothing that outlives a
  * call.
- * Spec: Prometheus text exposition format 0.0.4. SPDX-License-Identifier: Apache-2.0
+ * Spec: Prometheus text exposition format 0.0.4, OpenMetrics 1.0. SPDX-License-Identifier: Apache-2.0
  */
 #include "base/metric_registry.h"
 
@@ -137,14 +137,26 @@ static void write_sample(void *context, struct str name, const char *kind, struc
     buf_append_byte(out, '\n');
 }
 
-static void write_head(struct buf *out, const struct metric_family *family)
+/* In OpenMetrics a counter is called without the suffix that its sample has. */
+static struct str head_name(const struct metric_family *family, enum metrics_format format)
 {
-    buf_printf(out, "# HELP %s ", family->name);
-    append_escaped(out, family->help, false);
-    buf_printf(out, "\n# TYPE %s %s\n", family->name, kind_names[family->kind]);
+    struct str name = str_of(family->name);
+    bool is_cut = format == METRICS_OPENMETRICS && family->kind == METRIC_COUNTER &&
+                  str_ends_with(name, STR("_total"));
+    return is_cut ? str_slice(name, 0, name.len - strlen("_total")) : name;
 }
 
-static void walk(struct metrics *metrics, struct sample_visit *visit, struct buf *heads)
+static void write_head(struct buf *out, const struct metric_family *family,
+                       enum metrics_format format)
+{
+    struct str name = head_name(family, format);
+    buf_printf(out, "# HELP %.*s ", STR_ARGS(name));
+    append_escaped(out, family->help, false);
+    buf_printf(out, "\n# TYPE %.*s %s\n", STR_ARGS(name), kind_names[family->kind]);
+}
+
+static void walk(struct metrics *metrics, struct sample_visit *visit, struct buf *heads,
+                 enum metrics_format format)
 {
     buf_init(&visit->name, NAME_BYTES_MAX);
     buf_init(&visit->labels, LABELS_BYTES_MAX);
@@ -152,17 +164,19 @@ static void walk(struct metrics *metrics, struct sample_visit *visit, struct buf
         atomic_load_explicit(&metrics->families, memory_order_acquire);
     for (; family; family = atomic_load_explicit(&family->next, memory_order_acquire)) {
         if (heads)
-            write_head(heads, family);
+            write_head(heads, family, format);
         emit_family(visit, family);
     }
     buf_finish(&visit->name);
     buf_finish(&visit->labels);
 }
 
-void metrics_write(struct metrics *metrics, struct buf *out)
+void metrics_write(struct metrics *metrics, enum metrics_format format, struct buf *out)
 {
     struct sample_visit visit = {.visit = write_sample, .context = out};
-    walk(metrics, &visit, out);
+    walk(metrics, &visit, out, format);
+    if (format == METRICS_OPENMETRICS)
+        buf_append_text(out, "# EOF\n");
 }
 
 void metrics_visit(struct metrics *metrics,
@@ -171,5 +185,5 @@ void metrics_visit(struct metrics *metrics,
                    void *context)
 {
     struct sample_visit samples = {.visit = visit, .context = context};
-    walk(metrics, &samples, NULL);
+    walk(metrics, &samples, NULL, METRICS_PROMETHEUS);
 }

@@ -31,7 +31,7 @@ static const struct {
 /* From the folder of the program. */
 static const char *const places[] = {"../share/volley/api", "share"};
 
-static enum status check_served(const struct rest_exchange *exchange, struct error *error)
+enum status rest_docs_check(const struct rest_exchange *exchange, struct error *error)
 {
     if (exchange->rest->options.has_docs)
         return STATUS_OK;
@@ -41,14 +41,14 @@ static enum status check_served(const struct rest_exchange *exchange, struct err
 
 enum status rest_docs(struct rest_exchange *exchange, struct error *error)
 {
-    TRY(check_served(exchange, error));
+    TRY(rest_docs_check(exchange, error));
     rest_page_reply(exchange, rest_page_find("docs.html"));
     return STATUS_OK;
 }
 
 enum status rest_redoc(struct rest_exchange *exchange, struct error *error)
 {
-    TRY(check_served(exchange, error));
+    TRY(rest_docs_check(exchange, error));
     rest_page_reply(exchange, rest_page_find("redoc.html"));
     return STATUS_OK;
 }
@@ -93,7 +93,7 @@ static enum status reply_file(struct rest_exchange *exchange, int fd, struct err
 
 enum status rest_docs_file(struct rest_exchange *exchange, struct error *error)
 {
-    TRY(check_served(exchange, error));
+    TRY(rest_docs_check(exchange, error));
     for (size_t i = 0; i < ARRAY_COUNT(files); i++) {
         if (!str_equal(exchange->parameter, str_of(files[i].name)))
             continue;

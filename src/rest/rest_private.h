@@ -73,10 +73,12 @@ struct rest_route {
     bool takes_body;
     bool problem_json; /* errors as RFC 9457 (section 5) instead of the seeds' form */
     bool is_exported;  /* also where metrics alone are served */
+    bool is_page;      /* for people: no part of the API */
     const char *summary;
     /* What it takes and answers with (fields.h); NULL: nothing, or nothing that is told. */
     const struct rest_object *parameters;
     const struct rest_object *body;
+    const char *body_types; /* media types, separated by commas; NULL: JSON where there is a `body` */
     const struct rest_reply_form *replies; /* when all goes well; ended by status 0 */
     enum status (*handle)(struct rest_exchange *exchange, struct error *error);
     /* Of a route whose body is not collected but taken while it comes (intake.c): `begin` looks at the
@@ -247,6 +249,11 @@ MUST_CHECK enum status rest_result_source(struct query *query, enum rest_format 
 /* The same error without the bytes. */
 MUST_CHECK enum status rest_result_check(struct query *query, struct error *error);
 
+/* api_pages.c: NOT_FOUND where the operator does not want the API to be shown. */
+MUST_CHECK enum status rest_docs_check(const struct rest_exchange *exchange, struct error *error);
+/* openapi.c */
+void rest_openapi_write(const char *version, struct arena *arena, struct buf *out);
+
 /* queries.c */
 void rest_write_query(struct json_writer *json, struct query *query);
 
@@ -270,6 +277,7 @@ enum status rest_favicon(struct rest_exchange *exchange, struct error *error);
 enum status rest_root(struct rest_exchange *exchange, struct error *error);
 enum status rest_docs(struct rest_exchange *exchange, struct error *error);
 enum status rest_docs_file(struct rest_exchange *exchange, struct error *error);
+enum status rest_openapi(struct rest_exchange *exchange, struct error *error);
 enum status rest_redoc(struct rest_exchange *exchange, struct error *error);
 enum status rest_health(struct rest_exchange *exchange, struct error *error);
 enum status rest_healthz(struct rest_exchange *exchange, struct error *error);

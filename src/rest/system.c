@@ -155,7 +155,13 @@ enum status rest_readyz(struct rest_exchange *exchange, struct error *error)
 
 enum status rest_metrics_text(struct rest_exchange *exchange, struct error *error)
 {
-    exchange->reply.content_type = "text/plain; version=0.0.4; charset=utf-8";
-    metrics_write(exchange->rest->options.metrics, &exchange->reply.text);
+    struct str accept = http_headers_get(&exchange->input->headers, STR("accept"));
+    bool is_open = str_find_str(accept, STR("application/openmetrics-text")) >= 0;
+    rest_add_header(exchange, STR("vary"), STR("accept"));
+    exchange->reply.content_type =
+        is_open ? "application/openmetrics-text; version=1.0.0; charset=utf-8"
+                : "text/plain; version=0.0.4; charset=utf-8";
+    metrics_write(exchange->rest->options.metrics,
+                  is_open ? METRICS_OPENMETRICS : METRICS_PROMETHEUS, &exchange->reply.text);
     return STATUS_OK;
 }

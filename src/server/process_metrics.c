@@ -96,11 +96,10 @@ struct metric *process_metrics_add(struct metrics *metrics, const struct engine 
     metrics_gauge_function(metrics, "process_max_fds", "File descriptors that may be open.",
                            read_descriptors_max, NULL);
     add_constants(metrics, engine);
-    struct metric *is_up =
-        metric_get(metrics_family(metrics, METRIC_GAUGE, "volley_engine_up",
-                                  "1 while the engine can work, else 0.",
-                                  (const char *const[]){"engine"}, 1, NULL, 0),
-                   (const char *const[]){engine_name(engine)});
+    struct metric *is_up = metric_get(metrics_family(metrics, METRIC_GAUGE, "volley_engine_up",
+                                                     "1 while the engine can work, else 0.",
+                                                     (const char *const[]){"engine"}, 1, NULL, 0),
+                                      (const char *const[]){engine_name(engine)});
     metric_set(is_up, 1);
     return is_up;
 }

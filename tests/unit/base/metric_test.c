@@ -19,7 +19,7 @@ static void expect_text(struct metrics *metrics, const char *expected)
 {
     CLEANUP(buf_finish) struct buf out;
     buf_init(&out, 100000);
-    metrics_write(metrics, &out);
+    metrics_write(metrics, METRICS_PROMETHEUS, &out);
     assert_false(out.failed);
     assert_string_equal((const char *)out.ptr, expected);
 }
