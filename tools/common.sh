@@ -62,6 +62,14 @@ once() {
     printf '%s\n' "$stamp" >"$cache/stamps/$name"
 }
 
+# Programs that the tests start, apart from what they import: some of these are plugins of pytest.
+python_tools() {
+    rm -rf "$cache/tools"
+    python3 -m venv "$cache/tools" &&
+        "$cache/tools/bin/pip" install --quiet --disable-pip-version-check \
+            -r "$repository/tests/tools/requirements.txt" >&2
+}
+
 # What the tests and the benchmark import, at exact versions. The dialects come without what they ask for:
 # they pin other versions of the driver and of pyarrow than the ones tested here.
 python_environment() {

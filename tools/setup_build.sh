@@ -56,6 +56,7 @@ test_needs=(
     command:mandoc:mandoc
     command:zsh:zsh
     command:fish:fish
+    command:promtool:prometheus
     file:/usr/lib/python3*/ensurepip/__init__.py:python3-venv
 )
 

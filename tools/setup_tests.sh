@@ -104,6 +104,7 @@ rust_clients() {
 "$repository/tools/setup_build.sh" tests
 "$repository/tools/fetch_flights.sh" >/dev/null
 once python "$repository"/tests/requirements*.txt -- python_environment
+once tools "$repository"/tests/tools/requirements.txt -- python_tools
 
 if command -v go >/dev/null && version_at_least go1.25 "$(GOTOOLCHAIN=local go env GOVERSION)"; then
     once go "$clients"/go/*.go "$clients"/go/{raw,ipc,matrix}/*.go "$clients"/go/go.* -- go_clients ||

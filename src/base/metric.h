@@ -46,7 +46,8 @@ extern const size_t metric_size_bucket_count;
 /* The metric with these label values (as many as the family has labels); made on first use. Keep the
  * pointer where a call is hot. Takes a lock; never NULL. */
 struct metric *metric_get(struct metric_family *family, const char *const values[]);
-/* A gauge, or a counter, whose value is read when it is written out. `read` runs on the thread that writes. */
+/* A gauge, or a counter, whose value is read when it is written out. `read` runs on the thread that
+ * writes. */
 void metrics_gauge_function(struct metrics *metrics, const char *name, const char *help,
                             double (*read)(void *context), void *context);
 void metrics_counter_function(struct metrics *metrics, const char *name, const char *help,

@@ -241,7 +241,7 @@ enum status rest_dataset_get(struct rest_exchange *exchange, struct error *error
         return STATUS_OK;
     }
     TRY(rest_negotiate_dataset(exchange, &reply->format, error));
-    if (http_query_get(exchange->input, STR("int64"), &text))
-        reply->integers_as_text = str_equal(text, STR("string")) && !is_arrow(reply->format);
+    TRY(rest_read_int64(exchange, error));
+    reply->integers_as_text &= !is_arrow(reply->format);
     return answer_rows(exchange, dataset, &facts, error);
 }

@@ -42,3 +42,16 @@ enum status rest_check_parameters(const struct http_request *input, const char *
     }
     return STATUS_OK;
 }
+
+enum status rest_read_int64(struct rest_exchange *exchange, struct error *error)
+{
+    struct str text;
+    if (!http_query_get(exchange->input, STR("int64"), &text))
+        return STATUS_OK;
+    exchange->reply.integers_as_text = str_equal(text, STR("string"));
+    if (exchange->reply.integers_as_text || str_equal(text, STR("number")))
+        return STATUS_OK;
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                          "parameter int64 takes string or number, not '%.*s'",
+                          (int)size_min(text.len, 64), text.ptr ? text.ptr : "");
+}

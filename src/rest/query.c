@@ -152,9 +152,7 @@ enum status rest_query(struct rest_exchange *exchange, struct error *error)
 {
     TRY(check_content_type(exchange, error));
     TRY(check_parameters(exchange->input, error));
-    struct str int64_form;
-    if (http_query_get(exchange->input, STR("int64"), &int64_form))
-        exchange->reply.integers_as_text = str_equal(int64_form, STR("string"));
+    TRY(rest_read_int64(exchange, error));
 
     struct query_spec spec = {
         .sql = buf_str(&exchange->body),

@@ -210,6 +210,9 @@ MUST_CHECK enum status rest_check_parameters(const struct http_request *input,
                                              const char *const *names, size_t count,
                                              struct error *error);
 
+/* parameters.c: in what form JSON has 64-bit integers; sets it in the reply. */
+MUST_CHECK enum status rest_read_int64(struct rest_exchange *exchange, struct error *error);
+
 /* negotiate.c */
 /* `body_format`: the format that the request body names, or empty. */
 MUST_CHECK enum status rest_negotiate(const struct rest_exchange *exchange, struct str body_format,

@@ -50,11 +50,9 @@ static bool is_arrow(enum rest_format format)
 enum status rest_query_result(struct rest_exchange *exchange, struct error *error)
 {
     struct rest_reply *reply = &exchange->reply;
-    struct str int64_form;
     TRY(rest_check_parameters(exchange->input, parameter_names, ARRAY_COUNT(parameter_names),
                               error));
-    if (http_query_get(exchange->input, STR("int64"), &int64_form))
-        reply->integers_as_text = str_equal(int64_form, STR("string"));
+    TRY(rest_read_int64(exchange, error));
     TRY(rest_negotiate(exchange, STR_EMPTY, &reply->format, error));
     CLEANUP(query_unref) struct query *query = NULL;
     TRY(queries_find(exchange->rest->options.queries, exchange->parameter, &query, error));

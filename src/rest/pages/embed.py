@@ -4,8 +4,8 @@ usage: embed.py OUTPUT.c PAGE...
 
 A page may load nothing and may run no script but the ones that stand in it: each <script> and <style> is
 named by its digest in the page's Content-Security-Policy. A page that needs more says so in a comment
-`<!-- policy: script-src 'self'; ... -->`; where that allows inline styles at large, their digests are left out,
-because a browser that sees one heeds nothing else.
+`<!-- policy: script-src 'self'; ... -->`; where that allows inline styles at large, their digests are left
+out, because a browser that sees one heeds nothing else.
 
 SPDX-License-Identifier: Apache-2.0
 """

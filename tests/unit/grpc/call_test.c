@@ -518,7 +518,7 @@ static void test_metrics(void **state)
     open_call(fixture);
     CLEANUP(buf_finish) struct buf text;
     buf_init(&text, 1 << 20);
-    metrics_write(fixture->metrics, &text);
+    metrics_write(fixture->metrics, METRICS_PROMETHEUS, &text);
     assert_contains(&text, "volley_live_objects{kind=\"call\"} 1\n");
     SEND(fixture, "\0\0\0\0\0");
     fake_request_end(fixture->fake);
@@ -530,7 +530,7 @@ static void test_metrics(void **state)
     open_call(fixture);
     close_call(fixture, HTTP_CLOSE_DONE);
     buf_clear(&text);
-    metrics_write(fixture->metrics, &text);
+    metrics_write(fixture->metrics, METRICS_PROMETHEUS, &text);
     assert_contains(&text, "volley_calls_total{method=\"test.S/Unary\",code=\"OK\"} 1\n");
     assert_contains(&text, "volley_calls_total{method=\"test.S/Unary\",code=\"CANCELLED\"} 1\n");
     assert_contains(&text, "volley_calls_total{method=\"other\",code=\"UNIMPLEMENTED\"} 1\n");

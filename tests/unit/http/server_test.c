@@ -732,7 +732,7 @@ static void counts_connections_and_bytes(void **state)
     world_drain(&world);
     CLEANUP(buf_finish) struct buf text;
     buf_init(&text, (size_t)1 << 20);
-    metrics_write(world.metrics, &text);
+    metrics_write(world.metrics, METRICS_PROMETHEUS, &text);
     struct str all = buf_str(&text);
     assert_true(str_find_str(all, STR("volley_connections 0\n")) >= 0);
     assert_true(str_find_str(all, STR("volley_live_objects{kind=\"connection\"} 0\n")) >= 0);
