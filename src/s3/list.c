@@ -158,7 +158,9 @@ static enum status run_page(struct list_call *list, struct error *error)
     CLEANUP(fetch_response_finish) struct fetch_response response;
     fetch_response_init(&response);
     TRY(s3_call_run(&call, &response, error));
-    return read_page(list, buf_str(&response.body), error);
+    struct error reason = ERROR_NONE;
+    enum status status = read_page(list, buf_str(&response.body), &reason);
+    return status == STATUS_OK ? STATUS_OK : s3_error_wrap(&call, &reason, error);
 }
 
 static enum status run_pages(struct list_call *list, struct error *error)

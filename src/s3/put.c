@@ -160,11 +160,11 @@ static enum status begin_upload(struct put *put, struct error *error)
     CLEANUP(fetch_response_finish) struct fetch_response response;
     fetch_response_init(&response);
     TRY(s3_call_run(&call, &response, error));
-    TRY(xml_read(buf_str(&response.body), find_upload_id, put, error));
-    if (put->upload_id[0] == '\0')
-        return error_set(error, STATUS_INTERNAL, "the bucket '%s' at %s began no upload",
-                         put->s3->bucket, put->s3->endpoint);
-    return STATUS_OK;
+    struct error reason = ERROR_NONE;
+    enum status status = xml_read(buf_str(&response.body), find_upload_id, put, &reason);
+    if (status == STATUS_OK && put->upload_id[0] == '\0')
+        status = error_set(&reason, STATUS_INTERNAL, "the service began no upload");
+    return status == STATUS_OK ? STATUS_OK : s3_error_wrap(&call, &reason, error);
 }
 
 /* What of an ETag would end the text of an element. */
@@ -214,10 +214,8 @@ static enum status find_end(void *context, struct str path, struct str value, st
         put->etag[value.len] = '\0';
     }
     if (str_equal(path, STR("Error/Code")))
-        return error_set(error, STATUS_UNAVAILABLE,
-                         "the bucket '%s' at %s could not put the parts together: %.*s",
-                         put->s3->bucket, put->s3->endpoint, (int)size_min(value.len, 200),
-                         value.ptr);
+        return error_set(error, STATUS_UNAVAILABLE, "the parts could not be put together: %.*s",
+                         (int)size_min(value.len, 200), value.ptr);
     return STATUS_OK;
 }
 
@@ -253,7 +251,9 @@ static enum status complete_upload(struct put *put, struct error *error)
     if (status == STATUS_NOT_FOUND && was_completed(put, &response))
         return STATUS_OK;
     TRY(status);
-    return xml_read(buf_str(&response.body), find_end, put, error);
+    struct error reason = ERROR_NONE;
+    status = xml_read(buf_str(&response.body), find_end, put, &reason);
+    return status == STATUS_OK ? STATUS_OK : s3_error_wrap(&call, &reason, error);
 }
 
 /* Also of a call that was cancelled, hence without its cancel. */
