@@ -89,7 +89,10 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *context)
 {
     struct fetch_transfer *transfer = context;
     transfer->moved_ns = clock_now_ns();
-    keep_header(transfer->response, str_trim(str_make(bytes, size * count)));
+    struct str line = str_trim(str_make(bytes, size * count));
+    if (line.len == 0 || str_starts_with(line, STR("HTTP/")))
+        transfer->has_head = line.len == 0;
+    keep_header(transfer->response, line);
     if (buf_check(&transfer->response->head, "the head of the response", transfer->error) !=
         STATUS_OK)
         return refuse(transfer, 0);

@@ -56,6 +56,7 @@ struct fetch_transfer {
     curl_off_t moved_bytes; /* how many had by then */
     size_t body_sent;       /* of request->body */
     bool is_failed;         /* `error` has been set by a callback */
+    bool has_head;          /* all of it */
     bool has_begun;         /* the sink has been given the head */
     bool was_read;          /* the source is not at its beginning */
     bool is_final;          /* another attempt would end in the same way */

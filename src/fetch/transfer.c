@@ -90,10 +90,14 @@ static enum status finish(struct fetch_transfer *transfer, CURLcode code, struct
 {
     if (transfer->is_failed)
         return transfer->error->status;
-    if (code == CURLE_OK)
-        return STATUS_OK;
     transfer->is_final = is_final(code);
     transfer->was_connected = !is_before_connect(code);
+    /* Curl takes a head that was cut for a short one. */
+    if (code == CURLE_OK && !transfer->has_head)
+        return error_set(error, STATUS_UNAVAILABLE, "%s broke off before it had answered",
+                         transfer->line->origin);
+    if (code == CURLE_OK)
+        return STATUS_OK;
     if (code == CURLE_OPERATION_TIMEDOUT) {
         transfer->was_connected = false;
         return error_set(error, STATUS_UNAVAILABLE, "%s could not be connected within %u ms",
@@ -195,6 +199,7 @@ static enum status run(struct fetch_transfer *transfer, const char *url, struct 
     struct curl_slist *headers = make_headers(transfer->request);
     set_options(transfer, url, headers);
     transfer->error = error;
+    transfer->has_head = false;
     transfer->moved_ns = clock_now_ns();
     enum status status = STATUS_OK;
     if (curl_multi_add_handle(line->multi, line->easy) != CURLM_OK)

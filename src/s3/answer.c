@@ -66,6 +66,7 @@ static enum status status_of_code(const char *code)
         enum status status;
     } rows[] = {
         {"InvalidAccessKeyId", STATUS_UNAUTHENTICATED},
+        {"XAdminUserNotFound", STATUS_UNAUTHENTICATED}, /* versitygw's word for it */
         {"SignatureDoesNotMatch", STATUS_UNAUTHENTICATED},
         {"ExpiredToken", STATUS_UNAUTHENTICATED},
         {"InvalidToken", STATUS_UNAUTHENTICATED},

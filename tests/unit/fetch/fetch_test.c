@@ -98,6 +98,26 @@ static void what_passes_is_tried_again(void **state)
     end(&fixture);
 }
 
+static void a_head_that_is_cut_is_no_answer(void **state)
+{
+    static const struct script_step steps[] = {
+        {"HTTP/1.1 200 OK\r\nx-one: 1\r\n", 0, true},
+        {"HTTP/1.1 200 OK\r\ncontent-le", 0, true},
+        {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n", 0, true},
+        {"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\na: b\r\n\r\n", 0,
+         true}};
+    struct fixture fixture;
+    begin(&fixture, steps, 4, (struct fetch_options){.attempts_max = 2});
+    assert_int_equal(perform(&fixture, (struct fetch_request){.method = "GET"}),
+                     STATUS_UNAVAILABLE);
+    assert_non_null(strstr(fixture.error.message, "broke off"));
+    assert_int_equal(fixture.response.attempts, 2);
+    assert_int_equal(perform(&fixture, (struct fetch_request){.method = "GET"}), STATUS_OK);
+    assert_int_equal(fixture.response.attempts, 2);
+    assert_string_equal((const char *)fixture.response.body.ptr, "x");
+    end(&fixture);
+}
+
 static void attempts_are_bounded(void **state)
 {
     static const struct script_step steps[] = {{BUSY, 0, false}, {BUSY, 0, false}};
@@ -425,6 +445,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_has_status_head_and_body),
         cmocka_unit_test(what_passes_is_tried_again),
+        cmocka_unit_test(a_head_that_is_cut_is_no_answer),
         cmocka_unit_test(attempts_are_bounded),
         cmocka_unit_test(a_post_is_not_repeated_unless_it_may_be),
         cmocka_unit_test(who_cannot_be_reached_is_named),

@@ -4,7 +4,7 @@
  * usage: s3_tool put KEY FILE [new] | get KEY [OFFSET SIZE] | find KEY | list [PREFIX [PAGE_SIZE]] | delete KEY |
  *        presign METHOD KEY SECONDS [NAME] | check
  * The bucket comes from S3_BUCKET, S3_REGION, S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY, S3_SESSION_TOKEN,
- * S3_ADDRESSING; bounds from S3_PART_BYTES, S3_CONNECT_MS, S3_STALL_MS, S3_ATTEMPTS, S3_RETRY_MS; S3_PROXY.
+ * S3_ADDRESSING; bounds from S3_PART_BYTES, S3_CONNECT_MS, S3_STALL_MS, S3_ATTEMPTS, S3_RETRY_MS; S3_PROXY, S3_CA_FILE.
  * An error is printed as "STATUS: message"; the exit code is 1 then.
  *
  * SPDX-License-Identifier: Apache-2.0
@@ -143,6 +143,7 @@ static enum status run(char **arguments, size_t count, struct error *error)
         .attempts_max = (uint32_t)number("S3_ATTEMPTS"),
         .retry_delay_ms = (uint32_t)number("S3_RETRY_MS"),
         .proxy = getenv("S3_PROXY"),
+        .ca_file = getenv("S3_CA_FILE"),
     };
     CLEANUP(fetch_destroy) struct fetch *fetch = NULL;
     TRY(fetch_create(&fetch_options, &fetch, error));
