@@ -29,6 +29,7 @@ static const struct row_format_row formats[] = {
     [ROW_NDJSON] = {ROW_STYLE_JSON, true, "", "\n"},
     [ROW_CSV] = {ROW_STYLE_CSV, false, "", "\r\n"},
     [ROW_TSV] = {ROW_STYLE_TSV, false, "", "\n"},
+    [ROW_JSON_ARRAY] = {ROW_STYLE_JSON, true, ",", ""},
 };
 
 struct row_writer {
@@ -95,9 +96,9 @@ void row_writer_destroy(struct row_writer *writer)
     free(writer);
 }
 
-static void append_json_columns(const struct row_writer *writer, struct buf *out)
+void row_writer_columns(const struct row_writer *writer, struct buf *out)
 {
-    buf_append_text(out, "{\"columns\":[");
+    buf_append_byte(out, '[');
     for (size_t i = 0; i < writer->schema->field_count; i++) {
         CLEANUP(buf_finish) struct buf type;
         buf_init(&type, SCRATCH_BYTES_MAX);
@@ -108,7 +109,7 @@ static void append_json_columns(const struct row_writer *writer, struct buf *out
         row_json_string(out, buf_str(&type));
         buf_append_byte(out, '}');
     }
-    buf_append_text(out, "],\"data\":[");
+    buf_append_byte(out, ']');
 }
 
 static void append_head_line(const struct row_writer *writer, struct buf *out)
@@ -126,10 +127,15 @@ static void append_head_line(const struct row_writer *writer, struct buf *out)
 void row_writer_begin(struct row_writer *writer, struct buf *out)
 {
     writer->rows = 0;
-    if (writer->format == ROW_JSON)
-        append_json_columns(writer, out);
     if (!formats[writer->format].is_object)
         append_head_line(writer, out);
+    if (writer->format == ROW_JSON_ARRAY)
+        buf_append_byte(out, '[');
+    if (writer->format != ROW_JSON)
+        return;
+    buf_append_text(out, "{\"columns\":");
+    row_writer_columns(writer, out);
+    buf_append_text(out, ",\"data\":[");
 }
 
 static void open_batch(struct row_writer *writer, const struct arrow_batch *batch)
@@ -181,6 +187,8 @@ void row_writer_rows(struct row_writer *writer, const struct arrow_batch *batch,
 
 void row_writer_end(struct row_writer *writer, struct buf *out)
 {
+    if (writer->format == ROW_JSON_ARRAY)
+        buf_append_byte(out, ']');
     if (writer->format != ROW_JSON)
         return;
     buf_append_text(out, "],\"rows\":");

@@ -9,7 +9,7 @@
  * TSV is the text form of PostgreSQL's COPY with a header line: NULL is \N, and tab, line break, carriage
  * return and backslash in texts are \t, \n, \r and \\, so that a row is a line.
  * A name that comes again in a JSON object gets _1, _2, ...: the first of these that is free.
- * JSON is one object: {"columns":[{"name","type"}],"data":[{..},..],"rows":n}.
+ * JSON is one object: {"columns":[{"name","type"}],"data":[{..},..],"rows":n}; a JSON array is its data alone.
  *
  * Threads: one at a time. SPDX-License-Identifier: Apache-2.0
  */
@@ -18,7 +18,7 @@
 #include "arrow/batch.h"
 #include "base/buf.h"
 
-enum row_format { ROW_JSON, ROW_NDJSON, ROW_CSV, ROW_TSV };
+enum row_format { ROW_JSON, ROW_NDJSON, ROW_CSV, ROW_TSV, ROW_JSON_ARRAY };
 
 struct row_writer;
 
@@ -28,6 +28,8 @@ struct row_writer *row_writer_create(enum row_format format, struct arrow_schema
 void row_writer_destroy(struct row_writer *writer);
 CLEANUP_FUNCTION(struct row_writer *, row_writer_destroy)
 
+/* The columns of a schema as JSON [{"name","type"}], by the names that its rows have. */
+void row_writer_columns(const struct row_writer *writer, struct buf *out);
 /* What stands before the first row. */
 void row_writer_begin(struct row_writer *writer, struct buf *out);
 /* Writes rows from *row on until the batch ends or `out` holds `size_target` bytes; *row is the next

@@ -46,6 +46,10 @@ struct str rest_option(const struct rest_exchange *exchange, const char *name);
 /* {"id", "path", "rows", ...}; with its columns if `schema`. */
 void rest_write_dataset(struct rest_exchange *exchange, struct json_writer *json,
                         const struct dataset_facts *facts, const struct arrow_schema *schema);
+/* dataset_get.c: answers with what the request asks for of a dataset that is complete, in the reply's format:
+ * all of it, or by `offset`, `limit`, `columns` and a range. */
+MUST_CHECK enum status rest_dataset_answer(struct rest_exchange *exchange, struct dataset *dataset,
+                                           const struct dataset_facts *facts, struct error *error);
 /* dataset_export.c: whether this server writes Parquet. */
 MUST_CHECK enum status rest_export_check(const struct rest_exchange *exchange, struct error *error);
 /* Has the engine write `rows` rows of a part as Parquet; they become the reply's source. */

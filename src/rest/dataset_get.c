@@ -205,10 +205,11 @@ static enum status open_parquet(struct rest_exchange *exchange, struct dataset *
     return STATUS_OK;
 }
 
-static enum status answer_rows(struct rest_exchange *exchange, struct dataset *dataset,
-                               const struct dataset_facts *facts, struct error *error)
+enum status rest_dataset_answer(struct rest_exchange *exchange, struct dataset *dataset,
+                                const struct dataset_facts *facts, struct error *error)
 {
     CLEANUP(selection_finish) struct selection selection = {0};
+    exchange->reply.integers_as_text &= !is_arrow(exchange->reply.format);
     TRY(read_selection(exchange, dataset_schema(dataset), facts, &selection, error));
     describe(exchange, facts);
     TRY(set_range(exchange, &selection, error));
@@ -242,6 +243,5 @@ enum status rest_dataset_get(struct rest_exchange *exchange, struct error *error
     }
     TRY(rest_negotiate_dataset(exchange, &reply->format, error));
     TRY(rest_read_int64(exchange, error));
-    reply->integers_as_text &= !is_arrow(reply->format);
-    return answer_rows(exchange, dataset, &facts, error);
+    return rest_dataset_answer(exchange, dataset, &facts, error);
 }

@@ -169,7 +169,8 @@ static bool wants_problem(const struct rest_exchange *exchange)
 void rest_respond_error(struct rest_exchange *exchange, const struct error *error)
 {
     struct http_request *request = exchange->request;
-    unsigned http_status = rest_error_status(error);
+    unsigned http_status =
+        exchange->error_status > 0 ? exchange->error_status : rest_error_status(error);
     bool problem = wants_problem(exchange);
     CLEANUP(buf_finish) struct buf body;
     buf_init(&body, REST_REPLY_BYTES_MAX);

@@ -21,6 +21,8 @@ static void exchange_free(struct rest_exchange *exchange)
 {
     http_work_end(exchange->left);
     rest_run_destroy(exchange->run_of_own);
+    rest_wait_destroy(exchange->wait);
+    job_unref(exchange->job);
     rest_intake_destroy(exchange->intake);
     rest_upload_destroy(exchange->upload);
     rest_export_destroy(exchange->export);
@@ -85,11 +87,17 @@ void rest_answer(struct rest_exchange *exchange)
         rest_run_begin(exchange->run_of_own);
         return;
     }
+    if (exchange->status == STATUS_OK && exchange->wait && !rest_wait_is_over(exchange->wait)) {
+        rest_wait_begin(exchange->wait);
+        return;
+    }
     struct buf *text = &exchange->reply.text;
     if (exchange->status == STATUS_OK)
         exchange->status = buf_check(text, "the reply", &exchange->error);
     if (exchange->status != STATUS_OK)
         fail(exchange);
+    else if (exchange->reply.take_over)
+        exchange->reply.take_over(exchange);
     else if (exchange->reply.source.read)
         rest_content_begin(exchange);
     else if ((exchange->reply.query || exchange->reply.part) && !rest_content_settle(exchange))
@@ -295,14 +303,28 @@ static enum status begin(struct rest_exchange *exchange)
     return STATUS_OK;
 }
 
+/* A WebSocket over HTTP/2 is a CONNECT to what is a GET over HTTP/1.1. */
+static const struct rest_route *find_route(struct rest_exchange *exchange,
+                                           struct str *out_parameter, struct str *out_allow)
+{
+    const struct http_request *request = exchange->request;
+    const struct rest_route *route = rest_route_find(request->arena, request->method, request->path,
+                                                     out_parameter, out_allow);
+    if (route || !str_equal(request->method, STR("CONNECT")))
+        return route;
+    struct str allow;
+    route = rest_route_find(request->arena, STR("GET"), request->path, out_parameter, &allow);
+    exchange->is_tunnel = route && route->is_websocket;
+    return exchange->is_tunnel ? route : NULL;
+}
+
 static void rest_on_request(const struct http_handler *handler, struct http_request *request)
 {
     struct rest_exchange *exchange = exchange_create(handler->context, request);
     request->state = exchange;
     struct str allow;
     struct str parameter = STR_EMPTY;
-    exchange->route =
-        rest_route_find(request->arena, request->method, request->path, &parameter, &allow);
+    exchange->route = find_route(exchange, &parameter, &allow);
     if (exchange->route && handler == &exchange->rest->exporter && !exchange->route->is_exported) {
         exchange->route = NULL;
         allow = STR_EMPTY;
@@ -318,6 +340,8 @@ static void rest_on_request(const struct http_handler *handler, struct http_requ
     }
     if (take_parameter(exchange, parameter) != STATUS_OK || begin(exchange) != STATUS_OK)
         fail(exchange);
+    else if (exchange->is_tunnel)
+        start_handler(exchange);
 }
 
 static void rest_on_body(struct http_request *request, const uint8_t *bytes, size_t size)
@@ -349,7 +373,7 @@ static void rest_on_body(struct http_request *request, const uint8_t *bytes, siz
 static void rest_on_body_end(struct http_request *request)
 {
     struct rest_exchange *exchange = request->state;
-    if (request->responded)
+    if (request->responded || exchange->is_tunnel)
         return;
     if (exchange->intake)
         rest_intake_end(exchange->intake);
@@ -385,6 +409,7 @@ static void rest_on_close(struct http_request *request, enum http_close why)
         exchange->working = false;
     if (exchange->run_of_own && !exchange->working)
         rest_run_stop(exchange->run_of_own);
+    rest_wait_stop(exchange->wait);
     rest_record(exchange, why);
     exchange->request = NULL;
     if (exchange->working)

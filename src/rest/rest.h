@@ -30,6 +30,7 @@ struct rest_options {
     struct metrics *metrics;
     const char *version;
     bool has_docs;                /* /docs, /redoc and /openapi.json */
+    bool has_samples; /* the sample data is there */
     const struct http_cors *cors; /* the pages that may use the door; NULL: none */
     /* Called by /readyz: false while the server drains. */
     bool (*is_ready)(void *context);

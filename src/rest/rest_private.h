@@ -54,6 +54,12 @@ struct rest_reply {
     struct query *query;      /* one reference: its rows are streamed in `format` */
     struct part_stream *part; /* rows that are there, on the heap: streamed in `format` */
     enum rest_format format;
+    /* JSON in which the rows of `part` are a list: what stands before it and after it, in the arena; empty:
+     * the format alone. */
+    struct str before;
+    struct str after;
+    /* Takes the response over, on the loop; NULL: it is made of what stands here. */
+    void (*take_over)(struct rest_exchange *exchange);
     bool integers_as_text;
     bool keep_result;          /* the result stays after the response */
     struct http_source source; /* bytes of known size; `read` NULL: none */
@@ -71,6 +77,7 @@ struct rest_route {
     const char *pattern;
     bool blocking;
     bool takes_body;
+    bool is_websocket; /* also answers the CONNECT of HTTP/2 */
     bool problem_json; /* errors as RFC 9457 (section 5) instead of the seeds' form */
     bool is_exported;  /* also where metrics alone are served */
     bool is_page;      /* for people: no part of the API */
@@ -105,11 +112,14 @@ struct rest_exchange {
     struct rest_faults *faults;     /* found in the request, in the arena; NULL: none looked for */
     enum status status; /* the handler's outcome */
     struct error error;
+    unsigned error_status; /* of the response to an error; 0: as the table of codes has it */
     /* What of the request is looked at, such as "query" or "query.header", for errors that tell the place of
      * a fault; NULL: the body. A constant. */
     const char *looked_at;
     struct rest_reply reply;
     struct rest_stream *stream;
+    struct job *job; /* that the request is about; one reference, or NULL */
+    struct rest_wait *wait; /* for that job, before the answer (wait.h) */
     struct rest_intake *intake;
     struct rest_upload *upload;  /* of a dataset or table */
     struct rest_run *run_of_own; /* a statement of ours that runs before the answer (convert.c): */
@@ -124,6 +134,7 @@ struct rest_exchange {
     void (*done)(struct rest_exchange *exchange);
     bool working;           /* the worker has the exchange; on_loop */
     struct http_work *left; /* that work, once the request is over */
+    bool is_tunnel;         /* a CONNECT: its body begins with the answer */
     int64_t rows;           /* for the log line */
     uint64_t fingerprint;
 };
@@ -141,6 +152,7 @@ struct rest {
     size_t address_count;
     struct arena arena;   /* their texts */
     atomic_uint watchers; /* of /v1/queries/events */
+    atomic_uint job_sockets;
     atomic_uint exports;  /* files of Parquet that are written or sent */
     struct http_handler handler;
     struct http_handler exporter; /* the same, but for the routes that are exported alone */
@@ -188,6 +200,14 @@ bool rest_work(struct rest_exchange *exchange, void (*run)(struct work *work),
                void (*done)(struct rest_exchange *exchange));
 /* The handler is through: answers. */
 void rest_answer(struct rest_exchange *exchange);
+
+/* wait.c, on the loop: the handler has asked for it. */
+void rest_wait_begin(struct rest_wait *wait);
+/* Nobody waits any more. NULL is allowed, as below. */
+void rest_wait_stop(struct rest_wait *wait);
+void rest_wait_destroy(struct rest_wait *wait);
+/* Whether it is over. */
+bool rest_wait_is_over(const struct rest_wait *wait);
 
 /* convert.c, on the loop: has the statement run; the answer follows. */
 struct rest_run;
@@ -291,6 +311,25 @@ enum status rest_queries_list(struct rest_exchange *exchange, struct error *erro
 enum status rest_queries_events(struct rest_exchange *exchange, struct error *error);
 enum status rest_query_result(struct rest_exchange *exchange, struct error *error);
 enum status rest_queries_delete(struct rest_exchange *exchange, struct error *error);
+enum status rest_query_submit(struct rest_exchange *exchange, struct error *error);
+enum status rest_query_status(struct rest_exchange *exchange, struct error *error);
+enum status rest_query_download(struct rest_exchange *exchange, struct error *error);
+enum status rest_query_job_schema(struct rest_exchange *exchange, struct error *error);
+enum status rest_query_job_rows(struct rest_exchange *exchange, struct error *error);
+enum status rest_query_schema(struct rest_exchange *exchange, struct error *error);
+enum status rest_query_metadata(struct rest_exchange *exchange, struct error *error);
+enum status rest_system_queue(struct rest_exchange *exchange, struct error *error);
+enum status rest_queries_submit(struct rest_exchange *exchange, struct error *error);
+enum status rest_queries_batch(struct rest_exchange *exchange, struct error *error);
+enum status rest_queries_validate(struct rest_exchange *exchange, struct error *error);
+enum status rest_job_get(struct rest_exchange *exchange, struct error *error);
+enum status rest_job_rows(struct rest_exchange *exchange, struct error *error);
+enum status rest_job_cancel(struct rest_exchange *exchange, struct error *error);
+enum status rest_job_socket(struct rest_exchange *exchange, struct error *error);
+enum status rest_jobs_list(struct rest_exchange *exchange, struct error *error);
+enum status rest_history(struct rest_exchange *exchange, struct error *error);
+enum status rest_status(struct rest_exchange *exchange, struct error *error);
+enum status rest_examples(struct rest_exchange *exchange, struct error *error);
 enum status rest_datasets_list(struct rest_exchange *exchange, struct error *error);
 enum status rest_dataset_get(struct rest_exchange *exchange, struct error *error);
 enum status rest_dataset_delete(struct rest_exchange *exchange, struct error *error);

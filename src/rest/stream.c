@@ -84,6 +84,7 @@ static void send_head(struct rest_stream *stream)
     if (stream->over)
         return;
     if (stream->writer) {
+        buf_append_str(&stream->text, stream->exchange->reply.before);
         row_writer_begin(stream->writer, &stream->text);
         return;
     }
@@ -142,6 +143,7 @@ static void finish(struct rest_stream *stream)
     stream->over = true;
     if (stream->writer) {
         row_writer_end(stream->writer, &stream->text);
+        buf_append_str(&stream->text, stream->exchange->reply.after);
         send_text(stream);
     } else if (end_arrow(stream, &error) != STATUS_OK) {
         break_off(stream, &error);
@@ -268,7 +270,8 @@ static struct row_writer *text_writer(const struct rest_exchange *exchange,
     if (reply->format == REST_ARROW || reply->format == REST_ARROW_FILE ||
         reply->format == REST_PARQUET)
         return NULL;
-    return row_writer_create(row_formats[reply->format], schema, reply->integers_as_text);
+    enum row_format format = reply->before.len > 0 ? ROW_JSON_ARRAY : row_formats[reply->format];
+    return row_writer_create(format, schema, reply->integers_as_text);
 }
 
 /* Reads the query's result from its first row on. */

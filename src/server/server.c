@@ -72,6 +72,7 @@ struct server {
     struct store *store;
     struct system_tables *system_tables;
     struct engine_table tables[TABLE_COUNT];
+    bool has_samples;
     struct engine *engine;
     struct workers *workers;
     struct io_threads *housekeeping;
@@ -148,6 +149,7 @@ static enum status open_engine(struct server *server, struct error *error)
     const struct settings *settings = server->settings;
     CLEANUP(samples_free) char **samples = NULL;
     TRY(samples_statements(settings, &samples, error));
+    server->has_samples = samples != NULL;
     make_tables(server);
     struct engine_file *files = NEW_ARRAY(struct engine_file, settings->files.count);
     for (size_t i = 0; i < settings->files.count; i++)
@@ -321,6 +323,7 @@ static enum status open_doors(struct server *server, struct error *error)
         .metrics = server->metrics,
         .version = VOLLEY_VERSION,
         .has_docs = settings->docs,
+        .has_samples = server->has_samples,
         .cors = &server->cors,
         .is_ready = is_ready,
         .is_ready_context = server,
