@@ -1,9 +1,9 @@
 /*
  * file_lock.c — one server for each registry file.
  *
- * Two servers would each take up the other's running jobs. The lock is on a file beside the registry, PATH-lock,
- * because opening and closing the registry itself would drop SQLite's own locks; the kernel releases it
- * whatever way the process ends.
+ * Two servers would each take up the other's running jobs. The lock is on a file beside the registry,
+ * PATH-lock, because opening and closing the registry itself would drop SQLite's own locks; the kernel
+ * releases it whatever way the process ends.
  *
  * Runs on: the thread that opens the registry. Owns: nothing. SPDX-License-Identifier: Apache-2.0
  */
