@@ -67,6 +67,10 @@ struct engine_options {
     size_t allowed_path_count;
     struct str
         private_folder; /* that no statement may read, whatever allowed_paths say; "": none */
+    struct str
+        private_file; /* the same for one file and what lies beside it under its name; "": none */
+    struct str attached; /* a file of the engine's that is seen, read-only, as the catalog
+                                `registry`; "": none */
     const struct engine_file *files;
     size_t file_count;
     const struct str *allow_statements; /* gate rules switched off by the operator (gate.h);

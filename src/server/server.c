@@ -1,7 +1,7 @@
 /*
  * server.c — builds the modules in order, waits for a signal, takes them down in reverse.
  *
- *      log -> data folder -> store -> engine -> workers, housekeeping -> queries -> jobs -> sessions
+ *      log -> data folder -> registry -> store -> engine -> workers, housekeeping -> queries -> jobs -> sessions
  *          -> doors (flight, rest) -> listeners -> I/O threads -> announce -> wait -> drain -> down
  *
  * The calling thread waits for signals on a loop of its own. The first SIGTERM or SIGINT
@@ -40,6 +40,7 @@
 #include "server/datasets.h"
 #include "server/io_threads.h"
 #include "server/process_metrics.h"
+#include "server/registry.h"
 #include "server/samples.h"
 #include "server/startup_pages.h"
 #include "server/transport.h"
@@ -55,6 +56,7 @@
 #define WORKER_STACK_BYTES ((size_t)16 << 20)
 /* Blocks that a large result left are kept this long for the next one. */
 #define POOL_TRIM_SECONDS 10
+#define REGISTRY_SWEEP_SECONDS 60
 #define ADDRESSES_MAX 64
 #define LOG_RINGS 16
 /* What FlightData, the IPC header and gRPC add to a body stays below this. */
@@ -69,6 +71,7 @@ struct server {
     struct log_thread *log_thread;
     struct data_folder *folder;
     struct buffer_pool *pool;
+    struct meta *registry;
     struct store *store;
     struct system_tables *system_tables;
     struct engine_table tables[TABLE_COUNT];
@@ -161,6 +164,8 @@ static enum status open_engine(struct server *server, struct error *error)
         .threads = (unsigned)settings->engine_threads,
         .temp_directory = data_folder_temporary(server->folder),
         .private_folder = settings->data_dir,
+        .private_file = settings->registry_path,
+        .attached = settings->attached_registry,
         .allowed_paths = settings->allowed_paths.items,
         .allowed_path_count = settings->allowed_paths.count,
         .files = files,
@@ -191,8 +196,10 @@ static void sweep(struct loop_timer *timer)
     struct server *server = CONTAINER_OF(timer, struct server, sweep);
     store_sweep(server->store);
     sessions_sweep(server->sessions);
-    if (++server->sweep_count % POOL_TRIM_SECONDS == 0)
+    if (server->sweep_count++ % POOL_TRIM_SECONDS == 0)
         buffer_pool_trim(server->pool);
+    if (server->sweep_count % REGISTRY_SWEEP_SECONDS == 1)
+        meta_sweep(server->registry, clock_wall_us());
     if (engine_check(server->engine, &server->failure) != STATUS_OK) {
         metric_set(server->engine_up, 0);
         loop_post(server->loop, &server->engine_failed);
@@ -541,6 +548,7 @@ static void take_down(struct server *server)
     crypto_mac_destroy(server->ticket_mac);
     io_threads_destroy(server->io);
     io_threads_destroy(server->housekeeping);
+    meta_close(server->registry);
     data_folder_close(server->folder);
     for (size_t i = 0; i < server->address_count; i++)
         free(server->addresses[i].text);
@@ -592,6 +600,7 @@ enum status server_run(const struct settings *settings, const struct server_relo
     TRY(watch_signals(server, error));
     TRY(open_log(server, error));
     TRY(data_folder_open(settings->data_dir, &server->folder, error));
+    TRY(registry_open(settings, server->log, server->metrics, &server->registry, error));
     TRY(open_store(server, error));
     TRY(open_engine(server, error));
     TRY(open_queries(server, error));

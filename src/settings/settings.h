@@ -31,6 +31,8 @@ enum settings_client_auth {
     SETTINGS_CLIENT_AUTH_REQUIRE,
 };
 
+enum settings_registry_sync { SETTINGS_REGISTRY_SYNC_NORMAL, SETTINGS_REGISTRY_SYNC_FULL };
+
 enum settings_log_format { SETTINGS_LOG_AUTO, SETTINGS_LOG_TEXT, SETTINGS_LOG_JSON };
 
 /* What clients may do to the transport; docs/transport.md says what follows when they do more. */
@@ -114,6 +116,11 @@ struct settings {
     uint64_t max_message_bytes;
     uint64_t max_receive_message_bytes;
     uint64_t drain_timeout_ms;
+
+    struct str registry_path; /* empty: in data_dir, or in memory without one */
+    unsigned registry_sync;   /* enum settings_registry_sync */
+    uint64_t history_retention_ms;
+    struct str attached_registry; /* empty: none */
 
     struct settings_limits limits;
 

@@ -91,6 +91,12 @@ static const struct setting_choice client_auths[] = {
     {"true", SETTINGS_CLIENT_AUTH_REQUIRE},    {NULL, 0},
 };
 
+static const struct setting_choice registry_syncs[] = {
+    {"normal", SETTINGS_REGISTRY_SYNC_NORMAL},
+    {"full", SETTINGS_REGISTRY_SYNC_FULL},
+    {NULL, 0},
+};
+
 static const struct setting_choice log_levels[] = {
     {"debug", LOG_DEBUG},
     {"info", LOG_INFO},
@@ -525,6 +531,47 @@ const struct setting settings_table[] = {
         .max = 1 * GIB,
         .unit = "SIZE",
         .help = "a larger message from a client is refused",
+    },
+    {
+        .section = "Registry",
+        .name = "registry-path",
+        .type = SETTING_PATH,
+        FIELD(registry_path),
+        .default_help = "job_registry.db in data-dir; in memory without one",
+        .unit = "FILE",
+        .aliases = {{"FLIGHT_REGISTRY_PATH", SETTING_WHOLE}, {"JOB_HISTORY_DB", SETTING_WHOLE}},
+        .help = "SQLite file of jobs, their history and small results",
+    },
+    {
+        .section = "Registry",
+        .name = "registry-sync",
+        .type = SETTING_CHOICE,
+        FIELD(registry_sync),
+        .default_text = "normal",
+        .choices = registry_syncs,
+        .unit = "WHEN",
+        .help = "what an acknowledged job survives: normal, the end of the process by whatever "
+                "means; full, also a loss of power, at the price of a sync for each commit",
+    },
+    {
+        .section = "Registry",
+        .name = "history-retention",
+        .type = SETTING_DURATION,
+        FIELD(history_retention_ms),
+        .default_text = "30d",
+        .min = MINUTE_MS,
+        .max = 3650 * DAY_MS,
+        .unit = "TIME",
+        .help = "how long a finished job stays in the history",
+    },
+    {
+        .section = "Registry",
+        .name = "attached-registry",
+        .type = SETTING_PATH,
+        FIELD(attached_registry),
+        .unit = "FILE",
+        .aliases = {{"FLIGHT_REGISTRY_DB", SETTING_WHOLE}},
+        .help = "DuckDB file that queries see, read-only, as the catalog registry",
     },
     {
         .section = "Resources",

@@ -20,6 +20,8 @@
 /* The planner's time grows with the third power of it, and no interrupt reaches the planner. */
 #define EXPRESSION_DEPTH_MAX "250"
 
+#define ATTACHED_CATALOG_NAME "registry"
+
 #define SETTING_TEXT_MAX ((size_t)1 << 20)
 
 /* volley.duckdb is known as volley_file. */
@@ -192,6 +194,16 @@ static void protect_database(struct engine *engine, struct str database)
                           false);
 }
 
+/* A SQLite file, its logs and its lock. */
+static void protect_private_file(struct engine *engine, struct str path)
+{
+    static const char *const endings[] = {"", "-wal", "-shm", "-lock", "-journal"};
+    for (size_t i = 0; path.len > 0 && i < ARRAY_COUNT(endings); i++)
+        file_gate_protect(&engine->files, &engine->arena,
+                          arena_printf(&engine->arena, "%.*s%s", STR_ARGS(path), endings[i]),
+                          false);
+}
+
 static enum status allow_paths(struct engine *engine, duckdb_connection connection,
                                const struct engine_options *options, struct error *error)
 {
@@ -247,6 +259,9 @@ static enum status lock_down(struct engine *engine, duckdb_connection connection
 {
     TRY(set_spill_folder(engine, connection, options, error));
     protect_database(engine, options->database);
+    if (options->attached.len > 0)
+        protect_database(engine, options->attached);
+    protect_private_file(engine, options->private_file);
     TRY(allow_paths(engine, connection, options, error));
     TRY(setup_execute(engine, connection, "SET enable_external_access=false", error));
     TRY(setup_execute(engine, connection, "SET allowed_configs=" ALLOWED_CONFIGS, error));
@@ -275,6 +290,27 @@ static void engine_copy_options(struct engine *engine, const struct engine_optio
     engine->store = options->store;
 }
 
+/* The engine would make a file that is missing, were it not for READ_ONLY; its own words for that, and for
+ * a file that is none of its own, follow the path. */
+static enum status attach_registry(struct engine *engine, duckdb_connection connection,
+                                   const struct engine_options *options, struct error *error)
+{
+    if (options->attached.len == 0)
+        return STATUS_OK;
+    CLEANUP(buf_finish) struct buf sql;
+    buf_init(&sql, SETTING_TEXT_MAX);
+    buf_append_text(&sql, "ATTACH ");
+    buf_append_quoted(&sql, options->attached, '\'');
+    buf_append_text(&sql, " AS " ATTACHED_CATALOG_NAME " (READ_ONLY)");
+    struct error cause = ERROR_NONE;
+    if (setup_execute_buf(engine, connection, &sql, &cause) == STATUS_OK)
+        return STATUS_OK;
+    return error_set(error, STATUS_FAILED_PRECONDITION,
+                     "cannot attach '%.*s' as " ATTACHED_CATALOG_NAME
+                     " (setting attached-registry): %.*s",
+                     STR_ARGS(options->attached), (int)sizeof(cause.message) - 200, cause.message);
+}
+
 static enum status engine_set_up(struct engine *engine, duckdb_connection connection,
                                  const struct engine_options *options, struct error *error)
 {
@@ -284,6 +320,7 @@ static enum status engine_set_up(struct engine *engine, duckdb_connection connec
     TRY(table_function_register(engine, connection, error));
     TRY(batch_function_register(engine, connection, error));
     TRY(catalog_make(engine, connection, error));
+    TRY(attach_registry(engine, connection, options, error));
     for (size_t i = 0; i < options->file_count; i++)
         TRY(file_view_make(engine, connection, &options->files[i],
                            database_is_in_memory(options->database), error));
