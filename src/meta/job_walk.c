@@ -220,6 +220,11 @@ enum status job_walks_open(struct connection *connection, const struct meta_job_
     return STATUS_OK;
 }
 
+const char *job_walks_sql(const struct job_walks *walks, size_t index)
+{
+    return sqlite3_sql(walks->walks[index].statement);
+}
+
 void job_walks_close(struct job_walks *walks)
 {
     for (size_t i = 0; i < walks->count; i++)

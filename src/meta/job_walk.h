@@ -43,6 +43,8 @@ MUST_CHECK enum status job_walks_open(struct connection *connection,
                                       struct arena *arena, struct job_walks *walks,
                                       struct error *error);
 void job_walks_close(struct job_walks *walks);
+/* The statement of a walk that is not at its end; for tests of its plan. */
+const char *job_walks_sql(const struct job_walks *walks, size_t index);
 CLEANUP_IN_PLACE(struct job_walks, job_walks_close)
 /* The next job; *out_found is false after the last one. */
 MUST_CHECK enum status job_walks_next(struct connection *connection, struct job_walks *walks,
