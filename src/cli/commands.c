@@ -284,6 +284,23 @@ const struct command commands_table[] = {
         .run = cli_status,
     },
     {
+        .name = "top",
+        .synopsis = "[--interval TIME] [--once] [--server URL]",
+        .summary = "watch queries, datasets, sessions, memory and rates; kill from it",
+        .about = "Tab goes from queries to datasets and sessions, the arrows select, k kills the "
+                 "query that is selected, p pauses, q leaves. Without a terminal, and with --once, "
+                 "it prints one picture.",
+        .flags = FLAGS({.name = "interval",
+                        .letter = "i",
+                        .value = "TIME",
+                        .help = "how often the server is asked",
+                        .fallback = "2s"},
+                       {.name = "once", .help = "print one picture and end"}),
+        .takes_server = true,
+        .examples = TEXTS("volley top", "volley top --once --server prod"),
+        .run = cli_top,
+    },
+    {
         .name = "kill",
         .synopsis = "ID [--server URL]",
         .summary = "stop a running statement (see SELECT * FROM volley.queries)",

@@ -4,8 +4,9 @@
  * Runs on: the main thread. Owns: the connection while it runs.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "cli/kill.h"
+
 #include "cli/command.h"
-#include "cli/options.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
@@ -92,6 +93,23 @@ static bool is_id(struct str id)
     return id.len > 0 && id.len <= 128 && id.ptr[0] != '.';
 }
 
+enum status kill_run(const struct server_options *server, struct str id, struct error *error)
+{
+    CLEANUP(http_client_close) struct http_client *client = NULL;
+    if (!is_id(id))
+        return error_set(error, STATUS_INVALID_ARGUMENT,
+                         "kill needs the ID of a statement: SELECT id FROM volley.queries");
+    TRY(connect_to(server, &client, error));
+    return kill_statement(client, server, id, error);
+}
+
+static enum exit_code exit_code_of(const struct error *error)
+{
+    if (error->status == STATUS_INVALID_ARGUMENT)
+        return CLI_USAGE;
+    return error->status == STATUS_UNAVAILABLE ? CLI_UNREACHABLE : CLI_FAILED;
+}
+
 enum exit_code cli_kill(char *const *arguments, size_t count)
 {
     struct server_options server = {0};
@@ -104,16 +122,8 @@ enum exit_code cli_kill(char *const *arguments, size_t count)
     if (options_read(table, ARRAY_COUNT(table), arguments, count, &ids, &error) != STATUS_OK)
         return cli_fail(CLI_USAGE, &error);
     struct str id = str_trim(str_of(id_text));
-    if (!is_id(id)) {
-        cli_complain("kill needs the ID of a statement: SELECT id FROM volley.queries");
-        return CLI_USAGE;
-    }
-    CLEANUP(http_client_close) struct http_client *client = NULL;
-    if (connect_to(&server, &client, &error) != STATUS_OK)
-        return cli_fail(cli_connect_exit(&error), &error);
-    enum status status = kill_statement(client, &server, id, &error);
-    if (status != STATUS_OK)
-        return cli_fail(status == STATUS_UNAVAILABLE ? CLI_UNREACHABLE : CLI_FAILED, &error);
+    if (kill_run(&server, id, &error) != STATUS_OK)
+        return cli_fail(exit_code_of(&error), &error);
     (void)printf("killed %.*s\n", STR_ARGS(id));
     return CLI_FINE;
 }

@@ -122,3 +122,23 @@ size_t layout_append(struct str text, bool pipes, struct buf *out)
     }
     return columns;
 }
+
+size_t layout_append_cut(struct str text, size_t columns_max, struct buf *out)
+{
+    size_t columns = 0;
+    for (size_t at = 0; at < text.len;) {
+        size_t size = character_size((unsigned char)text.ptr[at]);
+        struct str character = str_slice(text, at, at + (size > 0 ? size : 1));
+        bool is_whole = character.len == size && str_is_utf8(character);
+        size_t before = out->len;
+        size_t width =
+            layout_append(is_whole ? character : str_slice(text, at, at + 1), false, out);
+        if (columns + width > columns_max) {
+            out->len = before;
+            break;
+        }
+        columns += width;
+        at += is_whole ? size : 1;
+    }
+    return columns;
+}

@@ -12,5 +12,7 @@ void layout_finish(void);
 /* Appends the text with control characters and invalid bytes replaced (newline as \n, escape as \x1b),
  * and with `|` as `\|` when `pipes`; returns the columns it takes. */
 size_t layout_append(struct str text, bool pipes, struct buf *out);
+/* The same without pipes, as far as it fits into so many columns. */
+size_t layout_append_cut(struct str text, size_t columns_max, struct buf *out);
 /* Appends `count` times `byte`. */
 void layout_fill(struct buf *out, char byte, size_t count);
