@@ -43,6 +43,7 @@
 #include "server/registry.h"
 #include "server/samples.h"
 #include "server/startup_pages.h"
+#include "server/supervisor.h"
 #include "server/transport.h"
 #include "server/transport_limits.h"
 #include "server/views.h"
@@ -436,8 +437,17 @@ static void on_drain_timeout(struct loop_timer *timer)
     loop_stop(server->loop);
 }
 
+/* A supervisor that cannot be told is no reason not to serve. */
+static void tell_supervisor(const struct server *server, const char *state)
+{
+    struct error error = ERROR_NONE;
+    if (supervisor_tell(state, &error) != STATUS_OK)
+        LOG(server->log, LOG_WARNING, "supervisor", LOG_STR("error", str_of(error.message)));
+}
+
 static void start_drain(struct server *server)
 {
+    tell_supervisor(server, "STOPPING=1");
     LOG(server->log, LOG_INFO, "draining",
         LOG_INTEGER("requests", http_server_requests(server->http)));
     loop_timer_set(server->loop, &server->drain_timer,
@@ -614,6 +624,7 @@ enum status server_run(const struct settings *settings, const struct server_relo
     log_listening(server);
     startup_pages_release();
     TRY(announce(settings, server->addresses, server->address_count, error));
+    tell_supervisor(server, "READY=1");
     loop_run(server->loop);
     if (server->failure.status != STATUS_OK)
         *error = server->failure;

@@ -3,7 +3,9 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import contextlib
+import os
 import signal
+import socket
 
 import flight_sql
 import pyarrow.flight
@@ -125,3 +127,24 @@ def test_readiness_while_draining(start_server):
             probe.request("GET", "/readyz")
             assert probe.getresponse().status == 503
     assert server.wait() == 0
+
+
+@pytest.mark.parametrize("kind", ["path", "abstract"])
+def test_supervisor_is_told(start_server, tmp_path, kind):
+    """As systemd has it with Type=notify: one datagram when calls are taken, one when they end."""
+    name = str(tmp_path / "notify") if kind == "path" else f"@volley-test-{os.getpid()}"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(name.replace("@", "\0", 1))
+        supervisor.settimeout(20)
+        server = start_server(env={"NOTIFY_SOCKET": name})
+        assert supervisor.recv(100) == b"READY=1"
+        assert server.value("SELECT 1") == 1
+        server.terminate()
+        assert supervisor.recv(100) == b"STOPPING=1"
+
+
+@pytest.mark.parametrize("name", ["nowhere", "/nobody/listens"])
+def test_a_supervisor_that_is_not_there_is_warned_about(start_server, name):
+    server = start_server(env={"NOTIFY_SOCKET": name})
+    assert server.value("SELECT 1") == 1
+    wait_until(lambda: name in server.log, what="the warning")
