@@ -141,6 +141,7 @@ def test_supervisor_is_told(start_server, tmp_path, kind):
         assert server.value("SELECT 1") == 1
         server.terminate()
         assert supervisor.recv(100) == b"STOPPING=1"
+        assert server.wait() == 0
 
 
 @pytest.mark.parametrize("name", ["nowhere", "/nobody/listens"])
