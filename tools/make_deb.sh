@@ -47,12 +47,12 @@ cp -a packaging/debian "$source/debian"
 rm "$source/debian/volley.yaml"
 chmod -R go=u-w "$source" "$stage"
 compression=-Zxz
-[ -z "${VOLLEY_DEB_FAST:-}" ] || compression="-Zzstd -z1"
+[ -z "${VOLLEY_DEB_FAST:-}" ] || compression="-Zgzip -z1"
 (cd "$source" && VOLLEY_STAGE=$stage VOLLEY_DEB_COMPRESSION=$compression \
     dpkg-buildpackage --build=binary --no-sign --no-check-builddeps >"$work/log" 2>&1) ||
     { cat "$work/log" >&2; fail "the package could not be built"; }
 package=$(basename "$work"/volley_*.deb)
-lintian --allow-root --fail-on error --no-tag-display-limit "$work/$package" >&2 ||
+lintian --allow-root --fail-on error "$work/$package" >&2 ||
     fail "lintian found errors in $package"
 mv "$work/$package" "$destination/$package"
 printf '%s\n' "$destination/$package"
