@@ -6,7 +6,7 @@ DESTDIR ?=
 RELEASE = --buildtype=release -Doptimization=2 -Db_lto=true -Dtests=false
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build run check bench docs-clients lint format clean install
+.PHONY: help setup build run check bench docs-clients lint format clean install deb dist
 
 help:
 	@echo "make run      install what is missing, build, and serve the demo data on loopback"
@@ -17,6 +17,8 @@ help:
 	@echo "make bench    measure Volley and its peers; rewrites docs/performance.md"
 	@echo "make docs-clients  run the matrix of clients; rewrites the tables of docs/clients.md"
 	@echo "make install  install below PREFIX ($(PREFIX)); DESTDIR for packages"
+	@echo "make deb      a Debian package: build/deb/volley_*.deb"
+	@echo "make dist     the sources of the last commit: build/dist/volley-*.tar.xz"
 	@echo "make clean    remove the build folders; the downloads in .cache stay"
 
 setup:
@@ -56,6 +58,14 @@ install: build
 	@DESTDIR="$(DESTDIR)" meson install -C build
 	@[ ! -f .cache/data/flights.parquet ] || install -D -m 644 .cache/data/flights.parquet \
 		"$(DESTDIR)$(abspath $(PREFIX))/share/volley/flights.parquet"
+
+deb: build
+	@tools/setup_build.sh deb
+	@tools/fetch_flights.sh >/dev/null
+	@tools/make_deb.sh
+
+dist:
+	@tools/make_dist.sh
 
 clean:
 	rm -rf build build-*

@@ -5,6 +5,7 @@
 # usage: tools/setup_build.sh          what `make run` and `make build` need
 #        tools/setup_build.sh tests    what `make check` needs besides
 #        tools/setup_build.sh bench    what `make bench` needs besides
+#        tools/setup_build.sh deb      what `make deb` needs besides
 #
 # Debian 12 packages, by apt, as root or through sudo. A thing counts as present when it can be
 # used (a command, a pkg-config module, a file), so other distributions can bring it in their own
@@ -54,6 +55,7 @@ test_needs=(
     command:openssl:openssl
     command:groff:groff-base
     command:mandoc:mandoc
+    command:systemd-analyze:systemd
     command:zsh:zsh
     command:fish:fish
     command:promtool:prometheus
@@ -67,6 +69,12 @@ bench_needs=(
     command:g++:g++
     module:grpc++:libgrpc++-dev
     file:/usr/lib/python3*/ensurepip/__init__.py:python3-venv
+)
+
+deb_needs=(
+    command:dh:debhelper
+    command:dpkg-buildpackage:dpkg-dev
+    command:lintian:lintian
 )
 
 present() {
@@ -105,7 +113,8 @@ install_packages() {
 
 needs=("${build_needs[@]}")
 case ${1:-} in
-tests) needs+=("${test_needs[@]}") ;;
+tests) needs+=("${test_needs[@]}" "${deb_needs[@]}") ;;
+deb) needs+=("${deb_needs[@]}") ;;
 bench) needs+=("${bench_needs[@]}") ;;
 esac
 mapfile -t missing < <(missing_packages "${needs[@]}")
