@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from clean_root import CleanRoot
 
-pytestmark = [pytest.mark.release,
+pytestmark = [pytest.mark.release, pytest.mark.timeout(240),
               pytest.mark.skipif(os.geteuid() != 0, reason="a root folder of its own needs root")]
 REPOSITORY = Path(__file__).resolve().parents[2]
 USER = "61184"
