@@ -20,6 +20,8 @@
 
 #include <assert.h>
 
+/* Other work than queries gives its units back before it is done with its thread. */
+#define QUERY_THREADS_PER_SLOT 2
 #define QUERY_STACK_BYTES ((size_t)16 << 20)
 
 static void on_attend(struct loop_task *task);
@@ -32,15 +34,16 @@ enum status queries_create(const struct queries_options *options, struct queries
                            struct error *error)
 {
     struct workers *threads = NULL;
-    TRY(workers_create("query", options->slots, options->queue_max, QUERY_STACK_BYTES, &threads,
+    TRY(workers_create("query", options->slots * QUERY_THREADS_PER_SLOT,
+                       (size_t)options->slots * QUERY_THREADS_PER_SLOT, QUERY_STACK_BYTES, &threads,
                        error));
     struct queries *queries = NEW(struct queries);
     queries->engine = options->engine;
     queries->store = options->store;
     queries->threads = threads;
     queries->housekeeping = options->housekeeping;
-    queries->slots = options->slots;
-    queries->queue_max = options->queue_max;
+    slots_init(&queries->admission.slots, options->slots, options->queue_max);
+    lock_init(&queries->admission.lock);
     queries->timeout_ms = options->timeout_ms;
     queries->result_ttl_ms = options->result_ttl_ms;
     queries->finished_max = options->finished_max;
@@ -390,5 +393,6 @@ void queries_destroy(struct queries *queries)
     map_finish(&queries->locked.table);
     condition_finish(&queries->locked.changed);
     lock_finish(&queries->locked.lock);
+    lock_finish(&queries->admission.lock);
     free(queries);
 }

@@ -64,6 +64,8 @@ static struct query *make_query(struct queries *queries, const struct query_spec
     atomic_init(&query->references, 1);
     query->queries = queries;
     query->work.run = query_run_work;
+    query->entry.work = &query->work;
+    query->entry.units = slots_units(&queries->admission.slots, spec->slots);
     if (spec->id.len == RANDOM_UUID_SIZE - 1)
         memcpy(query->id, spec->id.ptr, spec->id.len);
     else

@@ -1,9 +1,9 @@
 /*
  * query.h — every statement that Volley runs: admission, state, deadline, stop, and the table of them.
  *
- * A query is one statement with a dataset for its result. It is prepared on a worker, admitted to one
- * of `slots` query threads through a bounded queue, and runs exactly once, whoever asks for its result
- * how often.
+ * A query is one statement with a dataset for its result. It is prepared on a worker, admitted to the
+ * slots (slots.h) through a bounded queue, and runs exactly once on a query thread, whoever asks for its
+ * result how often.
  *
  *      prepared --> queued --> running --> done
  *          \           \          \------> failed | cancelled
@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "engine/engine.h"
+#include "engine/slots.h"
 #include "event/loop.h"
 #include "event/workers.h"
 #include "store/store.h"
@@ -30,7 +31,7 @@ struct query;
 struct queries_options {
     struct engine *engine;
     struct store *store;
-    unsigned slots;      /* query threads */
+    unsigned slots;      /* units that running statements and jobs share */
     size_t queue_max;    /* waiting for a slot; more: RESOURCE_EXHAUSTED, code QUEUE_FULL, with
                                    retry advice */
     uint64_t timeout_ms; /* of a statement that names none; 0: none */
@@ -72,6 +73,7 @@ struct query_spec {
                                 query completes or fails it; NULL: one of its own, by its id */
     bool transient; /* free each batch once it was read (HTTP streams) */
     bool discard_rows;    /* nobody will read them: they are counted as they come and dropped */
+    unsigned slots;       /* units of the slots that it takes; 0: 1; more than there are: all */
     uint64_t timeout_ms;  /* 0: the default */
     uint64_t deadline_ns; /* CLOCK_NEVER: the time-out alone */
     struct str request_id;
@@ -92,6 +94,25 @@ CLEANUP_FUNCTION(struct query *, query_unref)
  * it is over already. Never blocks. RESOURCE_EXHAUSTED when the queue is full: the query is cancelled. */
 MUST_CHECK enum status query_start(struct query *query, struct loop *loop, struct loop_task *done,
                                    struct error *error);
+/* Runs the query here and now, on a query thread that was got for other work with its units (queries_attach):
+ * returns when the engine is back. The query was not started before. The errors of query_start, after which
+ * it is over; how it ended otherwise query_outcome tells. */
+MUST_CHECK enum status query_run(struct query *query, struct error *error);
+
+/* Has query threads serve another source of work as well, within the same units; NULL: none any more. Each
+ * piece gives its units back by queries_release, from its thread or later. */
+void queries_attach(struct queries *queries, struct slot_source *source);
+/* Has the source looked at: it has something, or something else, to run. Any thread; not with a lock that
+ * the source's functions take. */
+void queries_dispatch(struct queries *queries);
+void queries_release(struct queries *queries, unsigned units);
+struct queries_slots {
+    unsigned total;
+    unsigned used;
+    size_t waiting; /* statements */
+};
+void queries_slots(struct queries *queries, struct queries_slots *out_slots);
+
 /* False while the columns of its result are not known, since statements before the last one of its text have
  * to run first: it has to be started before its schema can be told. `done` is also posted when they become
  * known. True when it is over. */

@@ -214,9 +214,9 @@ static enum status run(struct query *query, struct engine_statement *statement, 
                                 error);
 }
 
-void query_run_work(struct work *work)
+/* On a query thread, from the end of its waiting to its end. */
+static void run_admitted(struct query *query)
 {
-    struct query *query = CONTAINER_OF(work, struct query, work);
     struct error error = ERROR_NONE;
     /* Written before the work was queued. A statement that is late already shall have no effect. */
     if (clock_now_ns() >= query->listed.deadline_ns) {
@@ -230,6 +230,15 @@ void query_run_work(struct work *work)
         status = run(query, statement, &rows, &error);
     assert(status == STATUS_OK || !statement || error.status != STATUS_OK);
     conclude(query, status, rows, &error);
+}
+
+void query_run_work(struct work *work)
+{
+    struct query *query = CONTAINER_OF(work, struct query, work);
+    struct queries *queries = query->queries;
+    unsigned units = query->entry.units;
+    run_admitted(query);
+    queries_release(queries, units);
     query_unref(query);
 }
 
@@ -253,8 +262,8 @@ void query_deadline_reason(const struct query *query, struct error *out_reason)
                    (double)query->timeout_ms / 1000);
 }
 
-/* Enters the queue. With the lock; on failure the query has been ended as cancelled. */
-static enum status enter_queue(struct query *query, struct error *error)
+/* Becomes queued. With the lock. */
+static enum status become_queued(struct query *query, struct error *error)
 {
     struct queries *queries = query->queries;
     query->locked.state = QUERY_QUEUED;
@@ -263,17 +272,22 @@ static enum status enter_queue(struct query *query, struct error *error)
     /* Counted before a thread can take it back. */
     atomic_fetch_add(&queries->queued, 1);
     add_metric(queries->metrics.queued, 1);
+    return STATUS_OK;
+}
+
+/* Enters the queue. With the lock; on failure the caller ends the query as cancelled. */
+static enum status enter_queue(struct query *query, struct error *error)
+{
+    struct queries *queries = query->queries;
+    TRY(become_queued(query, error));
     query_ref(query);
-    if (workers_submit(queries->threads, &query->work, NULL) == STATUS_OK)
+    enum status status = queries_admit(queries, query, error);
+    if (status == STATUS_OK)
         return STATUS_OK;
     query_unref(query);
     atomic_fetch_sub(&queries->queued, 1);
     add_metric(queries->metrics.queued, -1);
-    error_set_code(error, STATUS_RESOURCE_EXHAUSTED, "QUEUE_FULL",
-                   "%u statements run and %zu wait: the queue is full; try again later",
-                   queries->slots, queries->queue_max);
-    error->retry_after_ms = QUERY_RETRY_AFTER_MS;
-    return STATUS_RESOURCE_EXHAUSTED;
+    return status;
 }
 
 /* Ends a query that no thread will take. */
@@ -310,6 +324,28 @@ enum status query_start(struct query *query, struct loop *loop, struct loop_task
     return status;
 }
 
+enum status query_run(struct query *query, struct error *error)
+{
+    struct error failure = ERROR_NONE;
+    enum status status = STATUS_OK;
+    lock_take(&query->locked.lock);
+    assert(query->locked.state == QUERY_PREPARED || query_state_is_over(query->locked.state));
+    bool was_over = query_state_is_over(query->locked.state);
+    if (!was_over)
+        status = become_queued(query, &failure);
+    if (status != STATUS_OK)
+        (void)enter_end(query, QUERY_CANCELLED, 0, &failure);
+    lock_give(&query->locked.lock);
+
+    if (status != STATUS_OK) {
+        end_unrun(query, &failure);
+        return error_copy(error, &failure);
+    }
+    if (!was_over)
+        run_admitted(query);
+    return STATUS_OK;
+}
+
 /* --- stop ------------------------------------------------------------------------------------ */
 
 /* Has the engine stop, now and until it is back. With the lock, which keeps the statement alive. */
@@ -337,7 +373,7 @@ enum stop_case {
 
 /* Notes the reason and finds out who ends the query. With the lock. */
 static enum stop_case mark_stopped(struct query *query, const struct error *reason,
-                                   bool *out_was_queued)
+                                   bool *out_was_queued, unsigned *out_units)
 {
     if (query_state_is_over(query->locked.state))
         return STOP_OVER;
@@ -348,7 +384,7 @@ static enum stop_case mark_stopped(struct query *query, const struct error *reas
     *out_was_queued = state == QUERY_QUEUED;
     bool is_unrun =
         state == QUERY_PREPARED ||
-        (state == QUERY_QUEUED && workers_cancel(query->queries->threads, &query->work));
+        (state == QUERY_QUEUED && queries_withdraw(query->queries, query, out_units));
     bool ends_now = is_unrun || (state == QUERY_RUNNING && !statement_kind_has_effect(query->kind));
     if (!is_unrun && state == QUERY_RUNNING && query->locked.statement)
         interrupt_engine(query);
@@ -361,8 +397,9 @@ bool query_cancel(struct query *query, const struct error *reason)
 {
     struct queries *queries = query->queries;
     bool was_queued = false;
+    unsigned units = 0;
     lock_take(&query->locked.lock);
-    enum stop_case found = mark_stopped(query, reason, &was_queued);
+    enum stop_case found = mark_stopped(query, reason, &was_queued, &units);
     lock_give(&query->locked.lock);
 
     if (found == STOP_OVER || found == STOP_GIVEN)
@@ -378,7 +415,9 @@ bool query_cancel(struct query *query, const struct error *reason)
         if (found == STOP_ENDED)
             post_notifications(query);
     }
-    if (found == STOP_UNRUN && was_queued)
+    if (found == STOP_UNRUN && was_queued) {
+        queries_release(queries, units);
         query_unref(query); /* the run's reference */
+    }
     return true;
 }

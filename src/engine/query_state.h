@@ -1,8 +1,8 @@
 /*
  * query_state.h — what query.c, query_run.c and queries.c share: the two structs, and who may touch what.
  *
- * Lock order: a query's lock, then the table's. Under a query's lock only things that never block and
- * never call back are called: the queue of the query threads, the engine's interrupt and progress, and
+ * Lock order: a query's lock, then the table's or the admission's. Under a query's lock only things that never
+ * block and never call back are called: the queue of the query threads, the engine's interrupt and progress, and
  * the table below, and loops that are told of a schema. Datasets are ended, loops are told of the end and
  * statements are destroyed without a lock.
  * SPDX-License-Identifier: Apache-2.0
@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/random.h"
 #include "engine/query.h"
+#include "engine/slots.h"
 #include "event/lock.h"
 
 #include <stdatomic.h>
@@ -59,8 +60,6 @@ struct queries {
     struct store *store;
     struct workers *threads;
     struct loop *housekeeping;
-    unsigned slots;
-    size_t queue_max;
     uint64_t timeout_ms;
     uint64_t result_ttl_ms;
     size_t finished_max;
@@ -76,6 +75,11 @@ struct queries {
     struct {
         struct loop_timer alarm;
     } on_loop;
+
+    struct {
+        struct lock lock; /* behind a query's, not together with the table's */
+        struct slots slots;
+    } admission;
 
     struct {
         struct lock lock;
@@ -98,6 +102,7 @@ struct query {
     atomic_int references;
     struct queries *queries;
     struct work work;
+    struct slot_entry entry; /* its link and what follows of it: the admission's lock */
     char id[RANDOM_UUID_SIZE];
     enum statement_kind kind;
     bool discards_rows;
@@ -151,6 +156,14 @@ void query_run_work(struct work *work);
 void query_deadline_reason(const struct query *query, struct error *out_reason);
 /* Interrupts the engine again if it has not returned yet. */
 void query_interrupt_again(struct query *query);
+
+/* queries_slots.c: admission */
+/* With the query's lock: has its work run once there is room. RESOURCE_EXHAUSTED, code QUEUE_FULL. */
+MUST_CHECK enum status queries_admit(struct queries *queries, struct query *query,
+                                     struct error *error);
+/* With the query's lock: takes back what no thread has begun; false: one has, or will in a moment.
+ * *out_units: what to release, without the lock. */
+bool queries_withdraw(struct queries *queries, struct query *query, unsigned *out_units);
 
 /* queries.c: the table */
 /* UNAVAILABLE once queries_close was called. */
