@@ -324,7 +324,7 @@ enum status query_start(struct query *query, struct loop *loop, struct loop_task
     return status;
 }
 
-enum status query_run(struct query *query, struct error *error)
+enum status query_run(struct query *query, uint64_t queued_ns, struct error *error)
 {
     struct error failure = ERROR_NONE;
     enum status status = STATUS_OK;
@@ -333,6 +333,7 @@ enum status query_run(struct query *query, struct error *error)
     bool was_over = query_state_is_over(query->locked.state);
     if (!was_over)
         status = become_queued(query, &failure);
+    query->locked.queued_ns = queued_ns;
     if (status != STATUS_OK)
         (void)enter_end(query, QUERY_CANCELLED, 0, &failure);
     lock_give(&query->locked.lock);

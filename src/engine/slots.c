@@ -73,13 +73,24 @@ static struct work *take_from_line(struct slots *slots)
     return entry->work;
 }
 
+static struct work *take_from_source(struct slots *slots)
+{
+    unsigned units = 0;
+    unsigned free_units = slots->total - slots->used;
+    struct work *work = slots->source->take(slots->source, free_units, &units);
+    if (!work)
+        return NULL;
+    assert(units > 0 && units <= free_units);
+    slots->used += units;
+    return work;
+}
+
 struct work *slots_next(struct slots *slots, uint64_t now_ns)
 {
     struct slot_entry *entry = LIST_FIRST(&slots->line, struct slot_entry, link);
     struct candidate line = {entry != NULL, entry ? entry->units : 0, &slots->line_blocked_ns};
     struct candidate source = {.blocked_ns = &slots->source_blocked_ns};
     source.is_there = slots->source && slots->source->peek(slots->source, &source.units);
-    source.units = slots_units(slots, source.units);
 
     bool prefers_source = source.is_there && (slots->is_sources_turn || !line.is_there);
     struct candidate *first = prefers_source ? &source : &line;
@@ -94,6 +105,8 @@ struct work *slots_next(struct slots *slots, uint64_t now_ns)
     if (line.is_there && source.is_there && chosen == first)
         slots->is_sources_turn = !prefers_source;
     *chosen->blocked_ns = 0;
-    slots->used += chosen->units;
-    return chosen == &source ? slots->source->take(slots->source) : take_from_line(slots);
+    if (chosen == &source)
+        return take_from_source(slots);
+    slots->used += line.units;
+    return take_from_line(slots);
 }

@@ -28,10 +28,11 @@ struct slot_entry {
 
 /* Who else has work; called with the lock of the slots, so it must not call back. */
 struct slot_source {
-    /* The piece that shall run next and its units (at least 1); false: none may run now. */
+    /* The piece that shall run next and its units (slots_units); false: none may run now. */
     bool (*peek)(struct slot_source *source, unsigned *out_units);
-    /* Takes what peek told of. */
-    struct work *(*take)(struct slot_source *source);
+    /* Takes that piece, if it, or what has come before it meanwhile, needs no more than `units_max`: then
+     * *out_units it is; else NULL, and queries_dispatch follows. */
+    struct work *(*take)(struct slot_source *source, unsigned units_max, unsigned *out_units);
 };
 
 struct slots {

@@ -1,17 +1,16 @@
 /*
- * job.c — a job as an object: its texts, its states, its watches, asked for facts.
+ * job.c — a job as an object: its states, its watches, asked for facts and its result.
  *
- * Threads: any. Owns: its texts, a reference to its result. Leaves out: submission (submit.c), running and
- * stopping (run.c), the table (table.c). SPDX-License-Identifier: Apache-2.0
+ * Threads: any. Owns: its texts, a reference to its result. Leaves out: how it is made (record.c, submit.c),
+ * running and stopping (run.c), the table (table.c). SPDX-License-Identifier: Apache-2.0
  */
 #include "jobs/jobs_private.h"
 
 #include "base/memory.h"
 
 #include <assert.h>
-#include <stdio.h>
 
-/* The one table of steps: row from, column to. */
+/* The one table of steps: row from, column to. A job succeeds without running when its result was cached. */
 static const bool steps[JOB_STATE_COUNT][JOB_STATE_COUNT] = {
     [JOB_QUEUED] =
         {[JOB_RUNNING] = true, [JOB_SUCCEEDED] = true, [JOB_FAILED] = true, [JOB_CANCELLED] = true},
@@ -32,7 +31,7 @@ bool job_step(struct job *job, enum job_state state)
     job->locked.state = state;
     if (state == JOB_RUNNING)
         job->locked.started_us = clock_wall_us();
-    else if (!job_state_is_over(from))
+    else if (!job_state_is_over(from) && job->locked.completed_us == 0)
         job->locked.completed_us = clock_wall_us();
     jobs_count_step(job->jobs, job, from, state);
     job_tell(job);
@@ -41,32 +40,16 @@ bool job_step(struct job *job, enum job_state state)
 
 /* --- life --------------------------------------------------------------------------------------- */
 
-struct job *job_make(struct jobs *jobs, const struct job_spec *spec)
+struct job *job_new(struct jobs *jobs, struct str id)
 {
-    struct job *job = NEW(struct job);
+    struct job *job = memory_new_aligned(_Alignof(struct job), sizeof(struct job));
+    *job = (struct job){.jobs = jobs, .work.run = job_run_work};
     atomic_init(&job->references, 1);
-    job->jobs = jobs;
-    job->work.run = job_run_work;
-    job->done = LOOP_TASK_INIT(job_on_done);
-    arena_init(&job->texts);
-    random_uuid(job->id);
-    job->sql = arena_copy(&job->texts, spec->sql);
-    job->engine = str_of(engine_name(jobs->options.engine));
-    job->owner = arena_copy(&job->texts, spec->owner);
-    job->tags = arena_copy(&job->texts, spec->tags);
-    job->idempotency_key = arena_copy(&job->texts, spec->idempotency_key);
-    job->batch_id = arena_copy(&job->texts, spec->batch_id);
-    job->request_id = arena_copy(&job->texts, spec->request_id);
-    job->peer = arena_copy(&job->texts, spec->peer);
-    for (size_t i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++)
-        job->session[i] = arena_copy(&job->texts, spec->session[i]);
-    job->result = spec->result;
-    job->cache = spec->cache;
-    job->door = spec->door;
-    job->priority = spec->priority > 0 ? spec->priority : JOB_PRIORITY_FIRST;
-    job->slots = spec->slots > 0 ? spec->slots : 1;
-    job->timeout_ms = spec->timeout_ms > 0 ? spec->timeout_ms : jobs->options.timeout_ms;
-    job->created_us = clock_wall_us();
+    arena_init_with(&job->texts, job->texts_memory, sizeof(job->texts_memory));
+    if (id.len == RANDOM_UUID_SIZE - 1)
+        memcpy(job->id, id.ptr, id.len);
+    else
+        random_uuid(job->id);
     lock_init(&job->locked.lock);
     list_init(&job->locked.watches);
     return job;
@@ -82,7 +65,7 @@ void job_unref(struct job *job)
 {
     if (!job || atomic_fetch_sub_explicit(&job->references, 1, memory_order_acq_rel) != 1)
         return;
-    assert(list_is_empty(&job->locked.watches));
+    assert(list_is_empty(&job->locked.watches) && job->listed.ticket.place == JOB_TICKET_OUT);
     query_unref(job->locked.query);
     dataset_unref_later(job->locked.dataset);
     free(job->locked.stop);
@@ -96,38 +79,62 @@ void job_unref(struct job *job)
 
 void job_tell(struct job *job)
 {
-    LIST_FOR_EACH (watch, &job->locked.watches, struct job_watch, link)
+    LIST_FOR_EACH (watch, &job->locked.watches, struct job_watch, link) {
         loop_post(watch->loop, watch->changed);
+    }
 }
 
 void job_watch(struct job *job, struct job_watch *watch, struct loop *loop,
                struct loop_task *changed)
 {
+    struct jobs *jobs = job->jobs;
     LOCKED(&job->locked.lock);
     watch->loop = loop;
     watch->changed = changed;
-    list_append(&job->locked.watches, &watch->link);
     if (job_state_is_over(job->locked.state))
         loop_post(loop, changed);
+    if (list_is_empty(&job->locked.watches)) {
+        lock_take(&jobs->locked.lock);
+        list_append(&jobs->locked.watched, &job->listed.watched_link);
+        lock_give(&jobs->locked.lock);
+    }
+    list_append(&job->locked.watches, &watch->link);
 }
 
 void job_unwatch(struct job *job, struct job_watch *watch)
 {
+    struct jobs *jobs = job->jobs;
     LOCKED(&job->locked.lock);
     list_remove(&watch->link);
+    if (list_is_empty(&job->locked.watches)) {
+        lock_take(&jobs->locked.lock);
+        list_remove(&job->listed.watched_link);
+        lock_give(&jobs->locked.lock);
+    }
+}
+
+static size_t position(struct job *job)
+{
+    struct jobs *jobs = job->jobs;
+    LOCKED(&jobs->locked.lock);
+    return job_queue_position(&jobs->locked.queue, &job->listed.ticket);
 }
 
 void job_tell_progress(struct job *job)
 {
+    struct query_facts facts = {.progress = -1};
     LOCKED(&job->locked.lock);
-    if (list_is_empty(&job->locked.watches) || !job->locked.query)
+    if (job_state_is_over(job->locked.state))
         return;
-    struct query_facts facts;
-    query_facts(job->locked.query, &facts);
-    if (facts.progress == job->locked.told_progress && facts.rows == job->locked.told_rows)
+    if (job->locked.query)
+        query_facts(job->locked.query, &facts);
+    size_t place = position(job);
+    if (facts.progress == job->locked.told_progress && facts.rows == job->locked.told_rows &&
+        place == job->locked.told_position)
         return;
     job->locked.told_progress = facts.progress;
     job->locked.told_rows = facts.rows;
+    job->locked.told_position = place;
     job_tell(job);
 }
 
@@ -137,31 +144,57 @@ void job_tell_progress(struct job *job)
 static void add_run_facts(struct job *job, struct job_facts *facts)
 {
     struct query_facts run;
+    if (!job->locked.query || facts->state != JOB_RUNNING)
+        return;
     query_facts(job->locked.query, &run);
     facts->progress = run.progress;
     facts->rows = run.rows;
     facts->bytes = (int64_t)run.bytes;
 }
 
-static double end_progress(enum job_state state)
+static double progress_of_state(enum job_state state)
 {
     return state == JOB_QUEUED ? 0 : state == JOB_SUCCEEDED || state == JOB_EXPIRED ? 1 : -1;
 }
 
-static int64_t elapsed_us(const struct job_facts *facts)
+static int64_t between_us(int64_t start_us, int64_t end_us)
 {
-    if (facts->started_us == 0)
-        return 0;
-    int64_t end_us = facts->completed_us ? facts->completed_us : clock_wall_us();
-    return end_us > facts->started_us ? end_us - facts->started_us : 0;
+    return end_us > start_us ? end_us - start_us : 0;
 }
 
-void job_facts(struct job *job, struct job_facts *out_facts)
+static void add_durations(struct job_facts *facts)
+{
+    int64_t now_us = clock_wall_us();
+    int64_t end_us = facts->completed_us > 0 ? facts->completed_us : now_us;
+    int64_t start_us = facts->started_us > 0 ? facts->started_us : end_us;
+    facts->waited_us = between_us(facts->created_us, start_us);
+    facts->elapsed_us = facts->started_us > 0 ? between_us(facts->started_us, end_us) : 0;
+}
+
+/* What is reckoned from the queue and from earlier runs. With the job's lock. */
+static void add_estimates(struct job *job, struct job_facts *facts)
 {
     struct jobs *jobs = job->jobs;
-    LOCKED(&job->locked.lock);
+    LOCKED(&jobs->locked.lock);
+    double ahead_us = 0;
+    if (facts->state == JOB_QUEUED) {
+        facts->queue_position = job_queue_position(&jobs->locked.queue, &job->listed.ticket);
+        ahead_us = (double)facts->queue_position * jobs->locked.mean_run_us /
+                   (double)jobs->locked.queue.limits.running_max;
+        if (jobs->locked.mean_run_us > 0)
+            facts->estimated_start_us = clock_wall_us() + (int64_t)ahead_us;
+    } else if (facts->state == JOB_RUNNING) {
+        facts->estimated_start_us = facts->started_us;
+    }
+    if (job->expected_us > 0 && facts->estimated_start_us > 0)
+        facts->estimated_completion_us = facts->estimated_start_us + (int64_t)job->expected_us;
+}
+
+/* With the lock. */
+static struct job_facts plain_facts(const struct job *job)
+{
     enum job_state state = job->locked.state;
-    *out_facts = (struct job_facts){
+    return (struct job_facts){
         .id = str_make(job->id, RANDOM_UUID_SIZE - 1),
         .sql = job->sql,
         .engine = job->engine,
@@ -170,7 +203,9 @@ void job_facts(struct job *job, struct job_facts *out_facts)
         .idempotency_key = job->idempotency_key,
         .batch_id = job->batch_id,
         .request_id = job->request_id,
-        .format = state == JOB_SUCCEEDED ? STR("arrow") : STR_EMPTY,
+        .format = job->locked.format,
+        .cache_key = job->locked.cache_key,
+        .columns = job->locked.columns,
         .state = state,
         .door = job->door,
         .priority = job->priority,
@@ -182,17 +217,24 @@ void job_facts(struct job *job, struct job_facts *out_facts)
         .created_us = job->created_us,
         .started_us = job->locked.started_us,
         .completed_us = job->locked.completed_us,
-        .progress = end_progress(state),
+        .progress = progress_of_state(state),
         .rows = job->locked.rows,
         .bytes = job->locked.bytes,
         .error = job->locked.error,
     };
-    if (state == JOB_RUNNING && job->locked.query)
-        add_run_facts(job, out_facts);
-    out_facts->elapsed_us = elapsed_us(out_facts);
-    if (state == JOB_SUCCEEDED)
+}
+
+void job_facts(struct job *job, struct job_facts *out_facts)
+{
+    LOCKED(&job->locked.lock);
+    *out_facts = plain_facts(job);
+    add_run_facts(job, out_facts);
+    add_durations(out_facts);
+    if (!job_state_is_over(out_facts->state))
+        add_estimates(job, out_facts);
+    if (out_facts->state == JOB_SUCCEEDED)
         out_facts->result_expires_us =
-            job->locked.completed_us + (int64_t)jobs->options.result_ttl_ms * 1000;
+            out_facts->completed_us + (int64_t)job->jobs->options.result_ttl_ms * 1000;
 }
 
 /* --- result ------------------------------------------------------------------------------------- */
@@ -208,8 +250,8 @@ enum status job_result(struct job *job, struct dataset **out_dataset, struct err
     }
     if (!job_state_is_over(job->locked.state))
         return error_set_code(error, STATUS_FAILED_PRECONDITION, "RESULT_NOT_READY",
-                              "job '%s' is %s: it has no result yet", job->id,
-                              job_state_name(job->locked.state).ptr);
+                              "job '%s' is %.*s: it has no result yet", job->id,
+                              STR_ARGS(job_state_name(job->locked.state)));
     return error_set_code(error, STATUS_NOT_FOUND, "RESULT_EXPIRED",
                           "the result of job '%s' has expired: run the statement again", job->id);
 }

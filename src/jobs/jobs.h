@@ -35,16 +35,19 @@ struct jobs_options {
     struct engine *engine;
     struct queries *queries;
     struct store *store;
-    struct workers *workers;   /* for what may block */
-    struct loop *housekeeping; /* runs until jobs_destroy */
-    unsigned slots;            /* units that jobs and interactive statements share */
-    unsigned running_max;      /* jobs that run at once */
-    unsigned query_workers;    /* of those of JOB_DOOR_QUERY */
-    size_t queue_max;          /* jobs that wait; more: RESOURCE_EXHAUSTED, code QUEUE_FULL */
-    uint64_t timeout_ms;       /* of a job that names none */
-    uint64_t result_ttl_ms;    /* how long a finished job and its result stay */
-    struct log *log;           /* may be NULL */
-    struct metrics *metrics;   /* may be NULL */
+    struct meta *meta;          /* where jobs are kept */
+    struct workers *workers;    /* for what may block */
+    struct loop *housekeeping;  /* runs until jobs_destroy */
+    unsigned running_max;       /* jobs that run at once */
+    unsigned owner_running_max; /* of one owner; 0: no bound */
+    unsigned query_workers;     /* of those of JOB_DOOR_QUERY */
+    size_t queue_max;           /* jobs that wait; more: RESOURCE_EXHAUSTED, code QUEUE_FULL */
+    uint64_t timeout_ms;        /* of a job that names none */
+    uint64_t result_ttl_ms;     /* how long a finished job and its result stay */
+    bool
+        fails_interrupted; /* a read that ran when an earlier process ended fails instead of running again */
+    struct log *log;         /* may be NULL */
+    struct metrics *metrics; /* may be NULL */
 };
 
 /* Blocks: recovers what an earlier process left. */
@@ -123,6 +126,7 @@ struct job_facts {
     int64_t created_us;
     int64_t started_us;         /* 0: not yet */
     int64_t completed_us;       /* 0: not yet */
+    int64_t waited_us;          /* in the queue */
     int64_t elapsed_us;         /* of running */
     double progress;            /* 0..1, -1 unknown */
     size_t queue_position;      /* from 1; 0: it does not wait */
@@ -150,7 +154,8 @@ void job_watch(struct job *job, struct job_watch *watch, struct loop *loop,
 void job_unwatch(struct job *job, struct job_watch *watch);
 
 /* Stops the job, queued or running, for `reason` (its status, code and message become the job's). False:
- * it was over. Never blocks; a running statement with an effect ends when its engine is back. */
+ * it was over. Blocks for its record: on a worker. A statement that reads is over when this returns, or a
+ * moment later; one with an effect when its engine is back, which alone knows whether it took place. */
 bool job_cancel(struct job *job, const struct error *reason);
 
 /* One reference to its result, of a running job to what there is so far (its schema may be late).

@@ -1,8 +1,11 @@
 /*
  * jobs_private.h — what the files of this module share: the two structs, and who may touch what.
  *
- * Lock order: a job's lock, then the table's. Nothing is called under them that blocks or calls back but the
- * queries' facts and loops that are told of a change. SPDX-License-Identifier: Apache-2.0
+ * Lock order: a job's lock, then a query's; either, then the table's, which is the last one: under it nothing
+ * else is called. Under a job's lock nothing blocks; loops are told of changes under it. Records are written
+ * without a lock: whoever ends a job has claimed that first (job_claim_end), so that there is one end.
+ *
+ * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
@@ -11,8 +14,10 @@
 #include "base/list.h"
 #include "base/map.h"
 #include "base/random.h"
+#include "engine/slots.h"
 #include "event/lock.h"
 #include "jobs/jobs.h"
+#include "jobs/queue.h"
 
 #include <stdatomic.h>
 
@@ -22,24 +27,41 @@
 #define JOBS_SQL_BYTES_MAX ((size_t)256 << 20)
 #define JOB_RETRY_AFTER_MS 1000
 #define JOB_SLOTS_MAX 100000
+/* Statements of whose last runs is known how long they took. */
+#define JOB_HISTORY_MAX 4096
+#define JOB_HASH_SIZE 65
+#define JOB_TEXTS_BYTES 640
+
+struct job_metrics { /* all NULL without metrics */
+    struct metric *state[JOB_STATE_COUNT];
+    struct metric *waiting;
+};
 
 struct jobs {
     struct jobs_options options;
+    struct slot_source source;
+    struct job_metrics metrics;
     struct loop_task begin; /* has the loop set the timer */
     struct loop_task retire;
+    struct work upkeep;
+    atomic_bool upkeep_is_queued;
     struct {
         struct loop_timer tick;
     } on_loop;
     struct {
         struct lock lock;
         struct condition changed;
+        struct job_queue queue;
         struct map table;     /* id -> job; each entry holds a reference */
         struct list all;      /* job.listed.link, oldest first */
         struct list finished; /* job.listed.finished_link, the first to go first */
+        struct list watched;  /* job.listed.watched_link */
+        struct map history;   /* hash of a statement -> struct job_history */
+        double mean_run_us;   /* of all jobs, the last ones count most; 0: not known */
         size_t finished_count;
         size_t count[JOB_STATE_COUNT];
         size_t sql_bytes; /* of those that are not over */
-        size_t busy;      /* threads inside a job's run */
+        size_t busy;      /* threads inside a job's run, and upkeep */
         bool is_closing;
         bool is_retired;
     } locked;
@@ -49,10 +71,11 @@ struct job {
     atomic_int references;
     struct jobs *jobs;
     struct work work;
-    struct loop_task done;
+    /* Written by whoever makes the job, and by whoever ends it before it is over for others. */
     struct arena texts;
     char id[RANDOM_UUID_SIZE];
-    struct str sql; /* these are in `texts` */
+    char hash[JOB_HASH_SIZE]; /* SHA-256 of the statement in hex */
+    struct str sql;           /* these are in `texts` */
     struct str engine;
     struct str owner;
     struct str tags;
@@ -60,6 +83,7 @@ struct job {
     struct str batch_id;
     struct str request_id;
     struct str peer;
+    struct str options; /* JSON, for the record */
     struct str session[ENGINE_SESSION_SETTING_COUNT];
     struct engine_result_options result;
     enum job_cache cache;
@@ -69,13 +93,17 @@ struct job {
     uint64_t timeout_ms;
     bool is_read;
     int64_t created_us;
+    uint64_t arrived_ns;
+    double expected_us; /* of the run; 0: not known */
 
     struct {
         struct lock lock;
         enum job_state state;
+        bool is_entered;     /* its record is safe, and it is in the queue */
+        bool is_ending;      /* somebody ends it */
         struct error *stop;  /* why it shall stop; set once */
         struct error *error; /* of JOB_FAILED and JOB_CANCELLED; set once */
-        struct query *query; /* once it was prepared, until it is over */
+        struct query *query; /* while it runs */
         struct dataset *dataset;
         struct list watches; /* job_watch.link */
         int64_t started_us;
@@ -83,37 +111,84 @@ struct job {
         int64_t rows;
         int64_t bytes;
         bool from_cache;
+        struct str format;
+        struct str result_place; /* of its record */
+        struct str columns;
+        struct str cache_key;
         double told_progress; /* to the watches */
         int64_t told_rows;
+        size_t told_position;
     } locked;
 
     struct { /* guarded by the lock of `jobs` */
+        struct job_ticket ticket;
         struct list link;
         struct list finished_link;
+        struct list watched_link;
         int64_t expires_us;
     } listed;
+    _Alignas(16) uint8_t texts_memory[JOB_TEXTS_BYTES];
 };
 
 /* job.c */
-struct job *job_make(struct jobs *jobs, const struct job_spec *spec);
+/* An empty job with that id; empty: a new one. */
+struct job *job_new(struct jobs *jobs, struct str id);
 /* With the job's lock: takes an allowed step; false when the job is in a state that does not lead there. */
 bool job_step(struct job *job, enum job_state state);
 /* With the job's lock: tells the watches. */
 void job_tell(struct job *job);
-/* Tells the watches when the progress is another one than they were told. */
+/* Tells the watches when progress or position is another one than they were told. */
 void job_tell_progress(struct job *job);
 
+/* record.c */
+struct job *job_of_spec(struct jobs *jobs, const struct job_spec *spec, bool is_read);
+/* One as it was written down, in no table. INVALID_ARGUMENT when its options are no JSON of ours. */
+MUST_CHECK enum status job_of_record(struct jobs *jobs, const struct job_record *record,
+                                     struct job **out_job, struct error *error);
+/* As the job is now; its texts live as long as the job. */
+struct job_record job_record_of(struct job *job);
+/* An error as a record tells of it. */
+void job_error_of_record(const struct job_record *record, struct error *out_error);
+
+/* schedule.c */
+void jobs_source_init(struct jobs *jobs);
+/* Puts a job whose record is safe into the queue. */
+void jobs_schedule(struct jobs *jobs, struct job *job);
+/* Takes a job that waits out of the queue; false when a thread has it. */
+bool jobs_unschedule(struct jobs *jobs, struct job *job);
+/* The job has ended its run: its place is free. On its query thread. */
+void jobs_end_turn(struct jobs *jobs, struct job *job);
+
+/* history.c: how long statements take; with the lock of `jobs` */
+void jobs_history_add(struct jobs *jobs, const struct job *job, double run_us);
+/* 0: not known. */
+double jobs_history_find(const struct jobs *jobs, const struct job *job);
+void jobs_history_finish(struct jobs *jobs);
+
 /* run.c */
-/* Ends the job: state, error (NULL: none), rows. False when it was over. */
-bool job_end(struct job *job, enum job_state state, const struct error *error);
 void job_run_work(struct work *work);
-void job_on_done(struct loop_task *task);
+/* True for one caller, who ends the job; false when somebody else does or did. */
+bool job_claim_end(struct job *job);
+/* By whoever claimed it: the record is made safe, then everybody is told. `error` NULL: none. Blocks. */
+void job_finish(struct job *job, enum job_state state, const struct error *error);
+/* The same without a record. */
+void job_finish_unwritten(struct job *job, enum job_state state, const struct error *error);
 
 /* table.c */
-/* RESOURCE_EXHAUSTED, code QUEUE_FULL; UNAVAILABLE while closing. Takes a reference. */
-MUST_CHECK enum status jobs_enter(struct jobs *jobs, struct job *job, struct error *error);
+/* Enters a job in the table, not yet in the queue; takes a reference. RESOURCE_EXHAUSTED, code QUEUE_FULL
+ * (not for one that an earlier process took); UNAVAILABLE while closing. */
+MUST_CHECK enum status jobs_enter(struct jobs *jobs, struct job *job, bool is_recovered,
+                                  struct error *error);
+/* Takes out a job that was never told of to anybody. */
+void jobs_abandon(struct jobs *jobs, struct job *job);
 /* The job went from one state to another. */
 void jobs_count_step(struct jobs *jobs, struct job *job, enum job_state from, enum job_state to);
-/* False while closing; else jobs_leave_run follows. */
-bool jobs_enter_run(struct jobs *jobs);
 void jobs_leave_run(struct jobs *jobs);
+struct job **jobs_references(struct jobs *jobs, size_t *out_count);
+
+/* upkeep.c */
+void jobs_upkeep_init(struct jobs *jobs);
+void jobs_upkeep_finish(struct jobs *jobs);
+
+/* recover.c */
+MUST_CHECK enum status jobs_recover(struct jobs *jobs, struct error *error);

@@ -1,10 +1,14 @@
 /*
  * submit.c — how a job comes in: its fields are checked, its statement is parsed, its record is made safe.
  *
- * Runs on a worker, since the engine parses and the record is written. Leaves out: running (run.c).
- * SPDX-License-Identifier: Apache-2.0
+ * Runs on a worker, since the engine parses and the record is written. Leaves out: the queue (schedule.c),
+ * running (run.c). SPDX-License-Identifier: Apache-2.0
  */
 #include "jobs/jobs_private.h"
+
+#include "base/memory.h"
+
+/* --- checks ------------------------------------------------------------------------------------- */
 
 static enum status check_text(const char *name, struct str text, size_t size_max,
                               struct error *error)
@@ -64,22 +68,78 @@ static enum status parse(struct jobs *jobs, const struct job_spec *spec, bool *o
     return STATUS_OK;
 }
 
+/* --- idempotency -------------------------------------------------------------------------------- */
+
+static bool is_same_work(const struct job_record *a, const struct job_record *b)
+{
+    return str_equal(a->sql, b->sql) && str_equal(a->engine, b->engine) &&
+           a->priority == b->priority && a->slots == b->slots && a->timeout_ms == b->timeout_ms &&
+           str_equal(a->tags, b->tags) && str_equal(a->batch_id, b->batch_id);
+}
+
+/* Another job has the key: it is the answer if it was asked for the same. */
+static enum status find_same(struct jobs *jobs, struct job *job, struct job **out_job,
+                             struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct job_record present;
+    struct job_record own = job_record_of(job);
+    TRY(meta_job_find_key(jobs->options.meta, job->owner, job->idempotency_key, &arena, &present,
+                          error));
+    if (!is_same_work(&present, &own))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "idempotency key '%.*s' was used for job '%.*s' with another body; "
+                              "choose another key",
+                              STR_ARGS(job->idempotency_key), STR_ARGS(present.id));
+    return jobs_find(jobs, present.id, out_job, error);
+}
+
+/* --- in ----------------------------------------------------------------------------------------- */
+
+/* How long the run will take, as far as earlier ones tell. */
+static void expect(struct jobs *jobs, struct job *job)
+{
+    unsigned runs = 0;
+    double mean_us = 0;
+    double mean_rows = 0;
+    {
+        LOCKED(&jobs->locked.lock);
+        job->expected_us = jobs_history_find(jobs, job);
+    }
+    struct str hash = str_make(job->hash, JOB_HASH_SIZE - 1);
+    if (job->expected_us == 0 && meta_statement_history(jobs->options.meta, hash, &runs, &mean_us,
+                                                        &mean_rows, NULL) == STATUS_OK)
+        job->expected_us = runs > 0 ? mean_us : 0;
+}
+
+static enum status enter(struct jobs *jobs, struct job *job, struct error *error)
+{
+    TRY(jobs_enter(jobs, job, false, error));
+    struct job_record record = job_record_of(job);
+    enum status status = meta_job_put(jobs->options.meta, &record, error);
+    if (status != STATUS_OK) {
+        jobs_abandon(jobs, job);
+        return status;
+    }
+    expect(jobs, job);
+    jobs_schedule(jobs, job);
+    return STATUS_OK;
+}
+
 enum status job_submit(struct jobs *jobs, const struct job_spec *spec, struct job **out_job,
                        struct error *error)
 {
     bool is_read = false;
+    struct error failure = ERROR_NONE;
     TRY(check_spec(jobs, spec, error));
     TRY(parse(jobs, spec, &is_read, error));
-    CLEANUP(job_unref) struct job *job = job_make(jobs, spec);
-    job->is_read = is_read;
-    TRY(jobs_enter(jobs, job, error));
-    job_ref(job);
-    enum status status = workers_submit(jobs->options.workers, &job->work, error);
-    if (status != STATUS_OK) {
-        job_end(job, JOB_FAILED, error);
-        job_unref(job);
-        return status;
-    }
+    CLEANUP(job_unref) struct job *job = job_of_spec(jobs, spec, is_read);
+    enum status status = enter(jobs, job, &failure);
+    if (status == STATUS_ALREADY_EXISTS && job->idempotency_key.len > 0)
+        return find_same(jobs, job, out_job, error);
+    if (status != STATUS_OK)
+        return error_copy(error, &failure);
     *out_job = STEAL(job);
     return STATUS_OK;
 }

@@ -31,10 +31,11 @@ static bool peek(struct slot_source *source, unsigned *out_units)
     return true;
 }
 
-static struct work *take(struct slot_source *source)
+static struct work *take(struct slot_source *source, unsigned units_max, unsigned *out_units)
 {
     struct fake_source *fake = CONTAINER_OF(source, struct fake_source, source);
-    return &fake->works[fake->next++];
+    *out_units = fake->units[fake->next];
+    return *out_units <= units_max ? &fake->works[fake->next++] : NULL;
 }
 
 struct scene {
@@ -54,7 +55,7 @@ static void begin(struct scene *scene)
 
 static struct work *add_job(struct scene *scene, unsigned units)
 {
-    scene->jobs.units[scene->jobs.count] = units;
+    scene->jobs.units[scene->jobs.count] = slots_units(&scene->slots, units);
     return &scene->jobs.works[scene->jobs.count++];
 }
 

@@ -1,0 +1,174 @@
+/*
+ * upkeep.c — what is done all the time: watches are told of progress, old jobs go.
+ *
+ * A timer of the housekeeping loop ticks. What writes records runs as one piece of work on the workers.
+ *
+ * Threads: the housekeeping loop, a worker. Owns: nothing. SPDX-License-Identifier: Apache-2.0
+ */
+#include "jobs/jobs_private.h"
+
+#include "base/checked.h"
+#include "base/memory.h"
+
+#define TICK_NS (250 * NANOSECONDS_PER_MILLISECOND)
+/* Jobs that one piece of work lets go. */
+#define FORGOTTEN_MAX 1000
+
+/* --- progress ----------------------------------------------------------------------------------- */
+
+static struct job **take_watched(struct jobs *jobs, size_t *out_count)
+{
+    LOCKED(&jobs->locked.lock);
+    size_t count = 0;
+    LIST_FOR_EACH (job, &jobs->locked.watched, struct job, listed.watched_link) {
+        count++;
+    }
+    struct job **watched = NEW_ARRAY(struct job *, size_max(count, 1));
+    count = 0;
+    /* Who watches has a reference, and takes the job from the list before it gives that back. */
+    LIST_FOR_EACH (job, &jobs->locked.watched, struct job, listed.watched_link) {
+        watched[count++] = job_ref(job);
+    }
+    *out_count = count;
+    return watched;
+}
+
+static void tell_progress(struct jobs *jobs)
+{
+    size_t count = 0;
+    struct job **watched = take_watched(jobs, &count);
+    for (size_t i = 0; i < count; i++) {
+        job_tell_progress(watched[i]);
+        job_unref(watched[i]);
+    }
+    free(watched);
+}
+
+/* --- old jobs ----------------------------------------------------------------------------------- */
+
+static bool is_due(const struct jobs *jobs, const struct job *job, int64_t now_us)
+{
+    return job &&
+           (job->listed.expires_us <= now_us || jobs->locked.finished_count > JOBS_FINISHED_MAX);
+}
+
+static struct job *oldest_finished(struct jobs *jobs)
+{
+    return LIST_FIRST(&jobs->locked.finished, struct job, listed.finished_link);
+}
+
+/* The first finished job that has to go, or NULL; the table's reference is the caller's. */
+static struct job *take_old(struct jobs *jobs, int64_t now_us)
+{
+    LOCKED(&jobs->locked.lock);
+    struct job *job = oldest_finished(jobs);
+    if (!is_due(jobs, job, now_us))
+        return NULL;
+    list_remove(&job->listed.finished_link);
+    list_remove(&job->listed.link);
+    jobs->locked.finished_count--;
+    map_remove(&jobs->locked.table, str_of(job->id));
+    return job;
+}
+
+/* Its result goes when its time is over; one that only has to make place keeps it. */
+static void forget(struct jobs *jobs, struct job *job, int64_t now_us)
+{
+    if (job->listed.expires_us <= now_us) {
+        lock_take(&job->locked.lock);
+        struct dataset *dataset = STEAL(job->locked.dataset);
+        bool was_there = job_step(job, JOB_EXPIRED);
+        lock_give(&job->locked.lock);
+        if (dataset)
+            dataset_drop(dataset);
+        dataset_unref(dataset);
+        struct job_record record = job_record_of(job);
+        if (was_there)
+            meta_job_put_later(jobs->options.meta, &record);
+    }
+    job_unref(job);
+}
+
+static void do_upkeep(struct work *work)
+{
+    struct jobs *jobs = CONTAINER_OF(work, struct jobs, upkeep);
+    int64_t now_us = clock_wall_us();
+    struct job *old;
+    for (int i = 0; i < FORGOTTEN_MAX && (old = take_old(jobs, now_us)); i++)
+        forget(jobs, old, now_us);
+    atomic_store(&jobs->upkeep_is_queued, false);
+    jobs_leave_run(jobs);
+}
+
+static bool has_old(struct jobs *jobs)
+{
+    LOCKED(&jobs->locked.lock);
+    bool is_needed = !jobs->locked.is_closing && !atomic_load(&jobs->upkeep_is_queued) &&
+                     is_due(jobs, oldest_finished(jobs), clock_wall_us());
+    jobs->locked.busy += is_needed;
+    return is_needed;
+}
+
+static void start_upkeep(struct jobs *jobs)
+{
+    if (!has_old(jobs))
+        return;
+    atomic_store(&jobs->upkeep_is_queued, true);
+    if (workers_submit(jobs->options.workers, &jobs->upkeep, NULL) == STATUS_OK)
+        return;
+    atomic_store(&jobs->upkeep_is_queued, false);
+    jobs_leave_run(jobs);
+}
+
+/* --- the timer ---------------------------------------------------------------------------------- */
+
+static void on_tick(struct loop_timer *timer)
+{
+    struct jobs *jobs = CONTAINER_OF(timer, struct jobs, on_loop.tick);
+    tell_progress(jobs);
+    start_upkeep(jobs);
+    loop_timer_set(jobs->options.housekeeping, timer, clock_now_ns() + TICK_NS);
+}
+
+static void on_begin(struct loop_task *task)
+{
+    struct jobs *jobs = CONTAINER_OF(task, struct jobs, begin);
+    loop_timer_set(jobs->options.housekeeping, &jobs->on_loop.tick, clock_now_ns() + TICK_NS);
+}
+
+static void leave_loop(struct jobs *jobs)
+{
+    loop_task_cancel(jobs->options.housekeeping, &jobs->begin);
+    loop_timer_unset(jobs->options.housekeeping, &jobs->on_loop.tick);
+}
+
+static void on_retire(struct loop_task *task)
+{
+    struct jobs *jobs = CONTAINER_OF(task, struct jobs, retire);
+    leave_loop(jobs);
+    LOCKED(&jobs->locked.lock);
+    jobs->locked.is_retired = true;
+    condition_broadcast(&jobs->locked.changed);
+}
+
+void jobs_upkeep_init(struct jobs *jobs)
+{
+    jobs->begin = LOOP_TASK_INIT(on_begin);
+    jobs->retire = LOOP_TASK_INIT(on_retire);
+    jobs->on_loop.tick = LOOP_TIMER_INIT(on_tick);
+    jobs->upkeep.run = do_upkeep;
+    loop_post(jobs->options.housekeeping, &jobs->begin);
+}
+
+/* Timer and tasks belong to the loop's thread. */
+void jobs_upkeep_finish(struct jobs *jobs)
+{
+    bool is_mine = loop_is_current(jobs->options.housekeeping);
+    if (is_mine)
+        leave_loop(jobs);
+    else
+        loop_post(jobs->options.housekeeping, &jobs->retire);
+    LOCKED(&jobs->locked.lock);
+    while ((!is_mine && !jobs->locked.is_retired) || jobs->locked.busy > 0)
+        condition_wait(&jobs->locked.changed, &jobs->locked.lock);
+}
