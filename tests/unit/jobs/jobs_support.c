@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#define SLOTS 2
+#define SLOTS JOBS_SCENE_SLOTS
 #define LARGE ((size_t)1 << 30)
 
 static void keep_house(void *argument)
@@ -50,10 +50,11 @@ static void open_jobs(struct jobs_scene *scene, const struct jobs_options *wante
     options.engine = scene->engine;
     options.queries = scene->queries;
     options.store = scene->store;
+    options.meta = scene->meta;
     options.workers = scene->workers;
     options.housekeeping = scene->housekeeping;
     options.metrics = scene->metrics;
-    options.slots = options.slots > 0 ? options.slots : SLOTS;
+
     options.running_max = options.running_max > 0 ? options.running_max : 10;
     options.query_workers = options.query_workers > 0 ? options.query_workers : 4;
     options.queue_max = options.queue_max > 0 ? options.queue_max : 100;
@@ -62,7 +63,7 @@ static void open_jobs(struct jobs_scene *scene, const struct jobs_options *wante
     must(jobs_create(&options, &scene->jobs, &error), &error);
 }
 
-struct jobs_scene *jobs_scene_create(const struct jobs_options *options)
+struct jobs_scene *jobs_scene_create_in(const char *path, const struct jobs_options *options)
 {
     struct error error = ERROR_NONE;
     struct jobs_scene *scene = NEW(struct jobs_scene);
@@ -74,9 +75,20 @@ struct jobs_scene *jobs_scene_create(const struct jobs_options *options)
     must(thread_start("house", 0, keep_house, scene->housekeeping, &scene->housekeeper, &error),
          &error);
     must(workers_create("worker", 2, 1000, 0, &scene->workers, &error), &error);
-    open_queries(scene, options && options->slots > 0 ? options->slots : SLOTS);
+    must(meta_open(&(struct meta_options){.readers_max = 2,
+                                          .history_ms = 3600000,
+                                          .lock_wait_ms = 100,
+                                          .path = path ? str_of(path) : STR_EMPTY},
+                   &scene->meta, &error),
+         &error);
+    open_queries(scene, SLOTS);
     open_jobs(scene, options);
     return scene;
+}
+
+struct jobs_scene *jobs_scene_create(const struct jobs_options *options)
+{
+    return jobs_scene_create_in(NULL, options);
 }
 
 void jobs_scene_destroy(struct jobs_scene *scene)
@@ -87,6 +99,7 @@ void jobs_scene_destroy(struct jobs_scene *scene)
     workers_destroy(scene->workers);
     jobs_destroy(scene->jobs);
     queries_destroy(scene->queries);
+    meta_close(scene->meta);
     loop_stop(scene->housekeeping);
     thread_join(scene->housekeeper);
     loop_destroy(scene->housekeeping);

@@ -8,6 +8,8 @@
 #include "event/thread.h"
 #include "jobs/jobs.h"
 
+#define JOBS_SCENE_SLOTS 2
+
 struct jobs_scene {
     struct engine *engine;
     struct store *store;
@@ -15,12 +17,15 @@ struct jobs_scene {
     struct thread *housekeeper;
     struct workers *workers;
     struct metrics *metrics;
+    struct meta *meta;
     struct queries *queries;
     struct jobs *jobs;
 };
 
 /* `options`: what differs from the usual ones; NULL: nothing. */
 struct jobs_scene *jobs_scene_create(const struct jobs_options *options);
+/* With the registry in a file; NULL: in memory. */
+struct jobs_scene *jobs_scene_create_in(const char *path, const struct jobs_options *options);
 void jobs_scene_destroy(struct jobs_scene *scene);
 
 /* The job must be taken. */
