@@ -57,6 +57,14 @@ struct engine_file {
 /* True for an Arrow IPC file by name: the engine reads its rows from a dataset. */
 bool engine_file_is_arrow(struct str path);
 
+/* Who knows the results of jobs, for the table function job('<id>'). */
+struct engine_job_results {
+    /* The complete result of that job, one reference. Blocks; on any thread. */
+    enum status (*find)(void *context, struct str job_id, struct dataset **out_dataset,
+                        struct error *error);
+    void *context;
+};
+
 struct engine_options {
     struct str database; /* a file or ":memory:" */
     bool read_only;
@@ -83,6 +91,7 @@ struct engine_options {
     const struct engine_table *tables; /* of catalog `volley` */
     size_t table_count;
     struct store *store; /* whose datasets batch() reads; outlives the engine; NULL: none */
+    struct engine_job_results job_results; /* `find` NULL: there are no jobs */
     struct buffer_pool *pool;
     const char *const *setup; /* statements run before the lock-down (demo data), NULL-ended; may be
                                      NULL */

@@ -33,6 +33,7 @@
 #include "grpc/service.h"
 #include "http/server.h"
 #include "jobs/jobs.h"
+#include "jobs/view.h"
 #include "rest/rest.h"
 #include "server/announce.h"
 #include "server/arrow_files.h"
@@ -62,7 +63,7 @@
 #define LOG_RINGS 16
 /* What FlightData, the IPC header and gRPC add to a body stays below this. */
 #define MESSAGE_OVERHEAD_BYTES ((size_t)64 << 10)
-#define TABLE_COUNT 5
+#define TABLE_COUNT 6
 
 struct server {
     const struct settings *settings;
@@ -82,7 +83,7 @@ struct server {
     struct io_threads *housekeeping;
     struct io_threads *io;
     struct queries *queries;
-    struct jobs *jobs;
+    struct jobs *_Atomic jobs;
     struct crypto_mac *ticket_mac;
     struct sessions *sessions;
     struct http_cors cors; /* the pages that may use the doors */
@@ -138,6 +139,7 @@ static void make_tables(struct server *server)
     server->tables[count++] = system_tables_queries(server->system_tables);
     server->tables[count++] = system_tables_datasets(server->system_tables);
     server->tables[count++] = system_tables_metrics(server->system_tables);
+    server->tables[count++] = jobs_view(&server->jobs);
     server->tables[count++] = views_sessions(&server->sessions);
     server->tables[count++] = views_settings(server->settings);
 }
@@ -179,6 +181,7 @@ static enum status open_engine(struct server *server, struct error *error)
         .tables = server->tables,
         .table_count = TABLE_COUNT,
         .store = server->store,
+        .job_results = jobs_view_results(&server->jobs),
         .pool = server->pool,
         .setup = (const char *const *)samples,
     };
@@ -243,23 +246,28 @@ static enum status open_queries(struct server *server, struct error *error)
 static enum status open_jobs(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
-    return jobs_create(
+    struct jobs *jobs = NULL;
+    TRY(jobs_create(
         &(struct jobs_options){
             .engine = server->engine,
             .queries = server->queries,
             .store = server->store,
+            .meta = server->registry,
             .workers = server->workers,
             .housekeeping = io_threads_loops(server->housekeeping)[0],
-            .slots = (unsigned)settings->query_slots,
-            .running_max = 10,
-            .query_workers = 4,
-            .queue_max = 10000,
+            .running_max = (unsigned)settings->max_concurrent_jobs,
+            .owner_running_max = (unsigned)settings->max_user_jobs,
+            .query_workers = (unsigned)settings->query_workers,
+            .queue_max = (size_t)settings->job_queue,
             .timeout_ms = settings->query_timeout_ms,
-            .result_ttl_ms = settings->dataset_ttl_ms,
+            .result_ttl_ms = settings->result_ttl_ms,
+            .fails_interrupted = settings->restart_jobs == SETTINGS_RESTART_JOBS_FAIL,
             .log = server->log,
             .metrics = server->metrics,
         },
-        &server->jobs, error);
+        &jobs, error));
+    server->jobs = jobs;
+    return STATUS_OK;
 }
 
 static bool is_ready(void *context)
@@ -541,7 +549,7 @@ static void take_down(struct server *server)
     if (server->store)
         store_use_workers(server->store, NULL);
     workers_destroy(server->workers);
-    jobs_destroy(server->jobs);
+    jobs_destroy(atomic_exchange(&server->jobs, NULL));
     queries_destroy(server->queries);
     if (server->housekeeping) {
         io_threads_stop(server->housekeeping);

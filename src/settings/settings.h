@@ -32,6 +32,7 @@ enum settings_client_auth {
 };
 
 enum settings_registry_sync { SETTINGS_REGISTRY_SYNC_NORMAL, SETTINGS_REGISTRY_SYNC_FULL };
+enum settings_restart_jobs { SETTINGS_RESTART_JOBS_RERUN, SETTINGS_RESTART_JOBS_FAIL };
 
 enum settings_log_format { SETTINGS_LOG_AUTO, SETTINGS_LOG_TEXT, SETTINGS_LOG_JSON };
 
@@ -109,6 +110,12 @@ struct settings {
     uint64_t query_slots;
     uint64_t query_queue; /* queries that may wait for a slot */
     uint64_t query_timeout_ms;
+    uint64_t max_concurrent_jobs;
+    uint64_t query_workers; /* jobs of /query/submit that run at once */
+    uint64_t job_queue;     /* jobs that may wait */
+    uint64_t max_user_jobs; /* of one user that run at once; 0: no bound */
+    unsigned restart_jobs;  /* enum settings_restart_jobs */
+    uint64_t result_ttl_ms; /* of jobs and their results */
     uint64_t input_idle_timeout_ms;
     uint64_t dataset_ttl_ms;
     uint64_t batch_ttl_ms; /* of datasets that clients put */

@@ -1,5 +1,5 @@
 /*
- * batch_function.c — batch('<id or path>'): the rows of a dataset in SQL.
+ * batch_function.c — batch('<id or path>'), job('<id>'): the rows of a dataset, or of a job's result, in SQL.
  *
  *      bind: the dataset's columns           init: a reader of what it holds now
  *      each thread: the next rows of the reader, a batch or a part of a large one, filled 2048 at a time
@@ -73,6 +73,17 @@ static enum status bind_take_name(duckdb_bind_info info, struct arena *arena, st
                           "batch() needs the id or the path of a dataset: batch('a/b')");
 }
 
+static enum status bind_take_job(duckdb_bind_info info, struct arena *arena, struct str *out_name,
+                                 struct error *error)
+{
+    struct str id = value_take_text(arena, duckdb_bind_get_parameter(info, 0));
+    *out_name = arena_printf(arena, "%c%.*s", JOB_NAME_MARK, STR_ARGS(id));
+    if (id.len > 0)
+        return STATUS_OK;
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                          "job() needs the id of a job");
+}
+
 static void bind_take_hint(duckdb_bind_info info, struct batch_bind *bind)
 {
     struct dataset_filter filter;
@@ -83,14 +94,25 @@ static void bind_take_hint(duckdb_bind_info info, struct batch_bind *bind)
                      &bind->filter);
 }
 
+/* A job's result is private but by its job's name. */
+static enum status bind_find(duckdb_bind_info info, struct batch_bind *bind,
+                             struct connection *connection, struct dataset **out_dataset,
+                             struct error *error)
+{
+    TRY(bind->is_job ? bind_take_job(info, &bind->arena, &bind->name, error)
+                     : bind_take_name(info, &bind->arena, &bind->name, error));
+    TRY(dataset_find_readable(bind->engine, bind->name, out_dataset, error));
+    if (bind->is_job)
+        return STATUS_OK;
+    return dataset_check_private(bind->engine, connection, *out_dataset, error);
+}
+
 static enum status bind_dataset(duckdb_bind_info info, struct batch_bind *bind,
                                 struct connection *connection, struct error *error)
 {
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     struct dataset_facts facts;
-    TRY(bind_take_name(info, &bind->arena, &bind->name, error));
-    TRY(dataset_find_readable(bind->engine, bind->name, &dataset, error));
-    TRY(dataset_check_private(bind->engine, connection, dataset, error));
+    TRY(bind_find(info, bind, connection, &dataset, error));
     bind->schema = arrow_schema_ref(dataset_schema(dataset));
     if (bind->schema->field_count == 0)
         return error_set(error, STATUS_FAILED_PRECONDITION,
@@ -111,10 +133,11 @@ static void bind_add_columns(duckdb_bind_info info, struct batch_bind *bind)
         duckdb_bind_add_result_column(info, bind->names[i], scan_plan_type(&bind->plans[i]));
 }
 
-static void batch_bind(duckdb_bind_info info)
+static void bind_function(duckdb_bind_info info, bool is_job)
 {
     struct error error = ERROR_NONE;
     CLEANUP(batch_bind) struct batch_bind *bind = NEW(struct batch_bind);
+    bind->is_job = is_job;
     arena_init(&bind->arena);
     bind->engine = duckdb_bind_get_extra_info(info);
     bind->connection_number = bind_connection_number(info);
@@ -129,6 +152,16 @@ static void batch_bind(duckdb_bind_info info)
     bind_take_hint(info, bind);
     bind_add_columns(info, bind);
     duckdb_bind_set_bind_data(info, STEAL(bind), batch_bind_destroy);
+}
+
+static void batch_bind(duckdb_bind_info info)
+{
+    bind_function(info, false);
+}
+
+static void job_bind(duckdb_bind_info info)
+{
+    bind_function(info, true);
 }
 
 /* --- init --------------------------------------------------------------------------------------- */
@@ -281,16 +314,17 @@ static void batch_next(duckdb_function_info info, duckdb_data_chunk output)
     duckdb_function_set_error(info, error.message);
 }
 
-enum status batch_function_register(struct engine *engine, duckdb_connection connection,
-                                    struct error *error)
+static enum status register_function(struct engine *engine, duckdb_connection connection,
+                                     const char *name, duckdb_table_function_bind_t bind,
+                                     struct error *error)
 {
     duckdb_table_function function = duckdb_create_table_function();
     duckdb_logical_type text = duckdb_create_logical_type(DUCKDB_TYPE_VARCHAR);
-    duckdb_table_function_set_name(function, BATCH_FUNCTION);
+    duckdb_table_function_set_name(function, name);
     duckdb_table_function_add_parameter(function, text);
     duckdb_table_function_add_named_parameter(function, HINT_PARAMETER, text);
     duckdb_table_function_set_extra_info(function, engine, NULL);
-    duckdb_table_function_set_bind(function, batch_bind);
+    duckdb_table_function_set_bind(function, bind);
     duckdb_table_function_set_init(function, batch_init);
     duckdb_table_function_set_local_init(function, batch_local_init);
     duckdb_table_function_set_function(function, batch_next);
@@ -300,6 +334,13 @@ enum status batch_function_register(struct engine *engine, duckdb_connection con
     duckdb_destroy_table_function(&function);
     if (state != DuckDBSuccess)
         return error_set_code(error, STATUS_INTERNAL, "INTERNAL",
-                              "the engine refused the table function '%s'", BATCH_FUNCTION);
+                              "the engine refused the table function '%s'", name);
     return STATUS_OK;
+}
+
+enum status batch_function_register(struct engine *engine, duckdb_connection connection,
+                                    struct error *error)
+{
+    TRY(register_function(engine, connection, BATCH_FUNCTION, batch_bind, error));
+    return register_function(engine, connection, JOB_FUNCTION, job_bind, error);
 }

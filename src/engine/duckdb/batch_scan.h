@@ -13,6 +13,7 @@
 #define PASSING_THREADS_MAX 4
 
 struct batch_bind {
+    bool is_job; /* the name is that of a job's result */
     struct engine *engine;
     uint64_t connection_number;
     struct arena arena;

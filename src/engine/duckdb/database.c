@@ -288,6 +288,7 @@ static void engine_copy_options(struct engine *engine, const struct engine_optio
     engine->batch_bytes_max = options->batch_bytes_max;
     engine->pool = options->pool;
     engine->store = options->store;
+    engine->job_results = options->job_results;
 }
 
 /* The engine would make a file that is missing, were it not for READ_ONLY; its own words for that, and for

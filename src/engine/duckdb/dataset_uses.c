@@ -52,10 +52,29 @@ enum status dataset_check_private(struct engine *engine, struct connection *conn
     return dataset_refuse_unknown(engine->store, id, error);
 }
 
+static enum status find_result(struct engine *engine, struct str job_id,
+                               struct dataset **out_dataset, struct error *error)
+{
+    if (!engine->job_results.find)
+        return error_set_code(error, STATUS_NOT_FOUND, "JOB_NOT_FOUND", "there are no jobs here");
+    return engine->job_results.find(engine->job_results.context, job_id, out_dataset, error);
+}
+
+/* By id, path or the name of a job's result. */
+static enum status find_named(struct engine *engine, struct str name, struct dataset **out_dataset,
+                              struct error *error)
+{
+    if (name.len > 0 && name.ptr[0] == JOB_NAME_MARK)
+        return find_result(engine, str_slice(name, 1, name.len), out_dataset, error);
+    if (!engine->store || store_find_name(engine->store, name, out_dataset, NULL) != STATUS_OK)
+        return dataset_refuse_unknown(engine->store, name, error);
+    return STATUS_OK;
+}
+
 static bool use_is_current(const struct dataset_use *use, struct engine *engine)
 {
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
-    if (store_find_name(engine->store, str_of(use->name), &dataset, NULL) != STATUS_OK)
+    if (find_named(engine, str_of(use->name), &dataset, NULL) != STATUS_OK)
         return false;
     const struct arrow_schema *schema = dataset_schema(dataset);
     return schema == use->schema || arrow_schema_equal(schema, use->schema);
@@ -91,8 +110,7 @@ enum status dataset_find_readable(struct engine *engine, struct str name,
 {
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     struct dataset_facts facts;
-    if (!engine->store || store_find_name(engine->store, name, &dataset, NULL) != STATUS_OK)
-        return dataset_refuse_unknown(engine->store, name, error);
+    TRY(find_named(engine, name, &dataset, error));
     dataset_facts(dataset, &facts);
     if (facts.state != DATASET_COMPLETE && !is_input(&facts))
         return error_set(error, STATUS_FAILED_PRECONDITION,

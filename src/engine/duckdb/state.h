@@ -41,6 +41,7 @@ struct engine {
     size_t batch_bytes_max;
     struct buffer_pool *pool;
     struct store *store; /* what batch() reads; NULL: nothing */
+    struct engine_job_results job_results;
     struct engine_table *tables;
     size_t table_count;
     struct time_zones zones;
@@ -241,7 +242,7 @@ MUST_CHECK enum status parts_make(struct engine *engine, struct str sql, struct 
 /* --- datasets that statements read (dataset_uses.c) --------------------------------------------- */
 
 struct dataset_use {
-    char *name; /* id or path */
+    char *name; /* id or path, or JOB_NAME_MARK and a job's id */
     struct arrow_schema *schema;
     struct dataset *dataset; /* while the statement runs: what it reads, a reference; else NULL */
     struct dataset_reader *reader; /* has it keep its batches */
@@ -452,6 +453,11 @@ MUST_CHECK enum status catalog_make(struct engine *engine, duckdb_connection con
 
 /* Takes the id or the path of a dataset. */
 #define BATCH_FUNCTION "batch"
+/* Takes the id of a job. */
+#define JOB_FUNCTION "job"
+/* Begins the name of a job's result where datasets have theirs; no path has such a byte. */
+#define JOB_NAME_MARK '\x01'
+/* Both functions. */
 MUST_CHECK enum status batch_function_register(struct engine *engine, duckdb_connection connection,
                                                struct error *error);
 
