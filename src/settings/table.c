@@ -94,6 +94,9 @@ static const struct setting_choice client_auths[] = {
 static const struct setting_choice registry_syncs[] = {
     {"normal", SETTINGS_REGISTRY_SYNC_NORMAL},
     {"full", SETTINGS_REGISTRY_SYNC_FULL},
+    {NULL, 0},
+};
+
 static const struct setting_choice restarts[] = {
     {"rerun", SETTINGS_RESTART_JOBS_RERUN},
     {"fail", SETTINGS_RESTART_JOBS_FAIL},
@@ -575,6 +578,8 @@ const struct setting settings_table[] = {
         .unit = "FILE",
         .aliases = {{"FLIGHT_REGISTRY_DB", SETTING_WHOLE}},
         .help = "DuckDB file that queries see, read-only, as the catalog registry",
+    },
+    {
         .section = "Jobs",
         .name = "max-concurrent-jobs",
         .type = SETTING_INTEGER,
