@@ -95,7 +95,7 @@ enum status rest_queries_submit(struct rest_exchange *exchange, struct error *er
     struct job_facts facts;
     struct json_writer json;
     job_facts(exchange->job, &facts);
-    bool is_over = job_state_is_over(facts.state);
+    bool is_over = facts.from_cache && facts.state == JOB_SUCCEEDED;
     json_writer_init(&json, &exchange->reply.text);
     json_write_begin_object(&json);
     json_write_key(&json, "job_id");

@@ -171,7 +171,7 @@ static void write_metrics(struct json_writer *json, const struct job_facts *fact
 
 /* The members of "result" before its rows. */
 static void write_result(struct json_writer *json, const struct job_facts *facts,
-                         const struct arrow_schema *schema, uint64_t total, uint64_t rows,
+                         struct arrow_schema *schema, uint64_t total, uint64_t rows,
                          bool is_truncated)
 {
     json_write_begin_object(json);

@@ -230,21 +230,14 @@ const struct rest_object rest_columns_object = {.name = "Column", REST_FIELDS(co
 
 /* --- rows -------------------------------------------------------------------------------------- */
 
-void rest_write_columns(struct json_writer *json, const struct arrow_schema *schema)
+void rest_write_columns(struct json_writer *json, struct arrow_schema *schema)
 {
-    json_write_begin_array(json);
-    for (size_t i = 0; i < schema->field_count; i++) {
-        CLEANUP(buf_finish) struct buf type;
-        buf_init(&type, REST_REPLY_BYTES_MAX);
-        arrow_field_type_text(&schema->fields[i], &type);
-        json_write_begin_object(json);
-        json_write_key(json, "name");
-        json_write_text(json, schema->fields[i].name);
-        json_write_key(json, "type");
-        json_write_text(json, buf_str(&type));
-        json_write_end_object(json);
-    }
-    json_write_end_array(json);
+    CLEANUP(row_writer_destroy)
+    struct row_writer *writer = row_writer_create(ROW_JSON_ARRAY, schema, false);
+    CLEANUP(buf_finish) struct buf columns;
+    buf_init(&columns, REST_REPLY_BYTES_MAX);
+    row_writer_columns(writer, &columns);
+    json_write_raw(json, buf_str(&columns));
 }
 
 enum status rest_rows_answer(struct rest_exchange *exchange, struct dataset *dataset,

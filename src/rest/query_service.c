@@ -120,11 +120,21 @@ static enum status answer_inline(struct rest_exchange *exchange, struct json_wri
     return rest_rows_answer(exchange, dataset, 0, UINT64_MAX, &before, STR("}"), error);
 }
 
+/* New work is pending to a client that does not wait, however fast it was. */
+static void look_at_job(struct rest_exchange *exchange, struct job_facts *facts)
+{
+    job_facts(exchange->job, facts);
+    if (exchange->wait || facts->from_cache)
+        return;
+    facts->state = JOB_QUEUED;
+    facts->error = NULL;
+}
+
 static enum status answer_submitted(struct rest_exchange *exchange, struct error *error)
 {
     struct job_facts facts;
     struct json_writer json;
-    job_facts(exchange->job, &facts);
+    look_at_job(exchange, &facts);
     json_writer_init(&json, &exchange->reply.text);
     write_submitted(exchange, &json, &facts);
     bool is_small = str_equal(rest_result_form(&facts), STR("json.gz"));
@@ -148,7 +158,7 @@ enum status rest_query_submit(struct rest_exchange *exchange, struct error *erro
     struct job_facts facts;
     job_facts(exchange->job, &facts);
     uint64_t wait_ms = rest_wait_wish_ms(exchange, parameters.wait_seconds);
-    if (wait_ms == 0 || job_state_is_over(facts.state))
+    if (wait_ms == 0 || facts.from_cache)
         return answer_submitted(exchange, error);
     rest_wait_for_job(exchange, wait_ms, answer_submitted);
     return STATUS_OK;

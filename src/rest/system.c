@@ -126,6 +126,8 @@ enum status rest_health(struct rest_exchange *exchange, struct error *error)
     json_write_begin_object(&json);
     json_write_key(&json, engine_name(options->engine));
     json_write_bool(&json, healthy);
+    json_write_key(&json, "clickhouse");
+    json_write_bool(&json, false);
     json_write_end_object(&json);
     json_write_key(&json, "version");
     json_write_text(&json, str_of(options->version));
