@@ -161,7 +161,7 @@ def test_a_statement_without_rows_is_ready_with_none(server):
     ('{"sql": "SELECT 1", "sql": "SELECT 2"}', ["body"], "json_invalid"),
     ("[" * 70 + "]" * 70, ["body"], "json_invalid"),
 ])
-@pytest.mark.parametrize("path", ["/query/submit", "/query/schema", "/query/metadata"])
+@pytest.mark.parametrize("path", ["/query/submit", "/query/schema"])
 def test_a_body_that_is_wrong_is_told_by_field(server, path, body, location, kind):
     answer = expect_error(post(server, path, body), 422, "VALIDATION_ERROR")
     (fault,) = answer["errors"]
@@ -281,7 +281,7 @@ TYPES = {
 def test_the_columns_of_every_type_are_spelled_as_pyarrow_prints_them(server):
     types = [*TYPES, "UUID", "INTERVAL", "INTEGER[]", "INTEGER[3]", "VARCHAR[][]",
              "STRUCT(a INTEGER, b VARCHAR[])", "MAP(VARCHAR, BIGINT)", "UNION(n INTEGER, s VARCHAR)",
-             "ENUM('x', 'y')", "BIT", "TIMETZ", "UHUGEINT", "VARINT" if False else "JSON"]
+             "ENUM('x', 'y')", "BIT", "TIMETZ", "UHUGEINT", "JSON"]
     sql = "SELECT " + ", ".join(f"NULL::{name} AS c{i}" for i, name in enumerate(types)) + ", NULL AS last"
     answer = post(server, "/query/schema", {"sql": sql})
     assert answer.status == 200, answer.text
