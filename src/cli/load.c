@@ -19,6 +19,7 @@
 #include "cli/interrupt.h"
 #include "cli/load_table.h"
 #include "cli/put_stream.h"
+#include "cli/transfer_retry.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -30,11 +31,24 @@
 struct loading {
     const struct load_options *options;
     struct interrupt *interrupt;
+    struct grpc_client *session; /* the shell's; NULL: each try has a connection of its own */
     struct progress progress;
     struct progress_state state;
     struct input_set inputs;
-    bool is_connected;
+    struct transfer_retry retry;
+    bool is_sent; /* all of it: what became of it is the server's to tell */
 };
+
+static enum status take_client(struct loading *loading, struct grpc_client **out_own,
+                               struct grpc_client **out_client, struct error *error)
+{
+    *out_own = NULL;
+    if (!loading->session)
+        TRY(cli_connect(&loading->options->put.server, out_own, error));
+    loading->retry.is_connected = true;
+    *out_client = loading->session ? loading->session : *out_own;
+    return STATUS_OK;
+}
 
 /* --- Arrow ------------------------------------------------------------------------------------ */
 
@@ -44,24 +58,18 @@ static enum status ingest(struct loading *loading, struct grpc_client *client,
     interrupt_set_client(loading->interrupt, client);
     enum status status = put_stream_run(stream, client, error);
     interrupt_set_client(loading->interrupt, NULL);
-    if (status == STATUS_UNAVAILABLE && stream->is_sent) {
-        struct error plain = *error;
-        return error_set(error, plain.status,
-                         "%s; everything was sent, and only the server knows whether it is in the "
-                         "table: look before you load it again",
-                         plain.message);
-    }
+    loading->is_sent = stream->is_sent;
     return status;
 }
 
 static enum status load_arrow(struct loading *loading, struct error *error)
 {
-    CLEANUP(grpc_client_close) struct grpc_client *client = NULL;
+    CLEANUP(grpc_client_close) struct grpc_client *own = NULL;
     CLEANUP(put_stream_finish) struct put_stream stream;
+    struct grpc_client *client;
     put_stream_init(&stream, &loading->options->put, &loading->inputs, &loading->progress);
     stream.state.total = loading->inputs.total_bytes;
-    TRY(cli_connect(&loading->options->put.server, &client, error));
-    loading->is_connected = true;
+    TRY(take_client(loading, &own, &client, error));
     struct load_options options = *loading->options;
     options.mode = load_table_mode(client, &options);
     stream.descriptor = load_table_descriptor(&stream.arena, &options);
@@ -102,7 +110,7 @@ static enum status put_files(struct loading *loading, struct str name, struct er
         TRY(input_set_take(&loading->inputs, i, &input, error));
         enum put_mode mode = i == 0 ? PUT_CREATE : PUT_APPEND;
         enum status status = http_put_input(&put, input, name, mode, error);
-        loading->is_connected = put.is_connected;
+        loading->retry.is_connected = loading->retry.is_connected || put.is_connected;
         if (status != STATUS_OK && put_options.file_count > 1) {
             struct error plain = *error;
             return error_set(error, plain.status, "%s: %s", put_options.files[i], plain.message);
@@ -130,11 +138,13 @@ static enum status count_rows(struct loading *loading, struct grpc_client *clien
 static enum status fill_table(struct loading *loading, struct str name, const char *source,
                               struct error *error)
 {
-    CLEANUP(grpc_client_close) struct grpc_client *client = NULL;
-    TRY(cli_connect(&loading->options->put.server, &client, error));
+    CLEANUP(grpc_client_close) struct grpc_client *own = NULL;
+    struct grpc_client *client;
+    TRY(take_client(loading, &own, &client, error));
     TRY(check_interrupt(loading, error));
     interrupt_set_client(loading->interrupt, client);
     enum status status = count_rows(loading, client, name, error);
+    loading->is_sent = status == STATUS_OK;
     if (status == STATUS_OK)
         status = load_table_from(client, loading->options, source, error);
     interrupt_set_target(loading->interrupt, note_only, NULL);
@@ -166,38 +176,74 @@ static enum status load_converted(struct loading *loading, struct error *error)
     enum status status = put_files(loading, str_of(name), error);
     if (status == STATUS_OK)
         status = fill_table(loading, str_of(name), source, error);
-    if (loading->is_connected)
+    if (loading->retry.is_connected)
         drop_dataset(loading, str_of(name));
     return status;
 }
 
 /* --- the command ------------------------------------------------------------------------------ */
 
-static enum exit_code fail(struct loading *loading, const struct error *error)
+/* Of a session nothing begins again: what it had went with its connection. */
+static enum status load_until_done(struct loading *loading, struct error *error)
 {
-    progress_clear(&loading->progress);
-    if (interrupt_happened(loading->interrupt))
-        return CLI_INTERRUPTED;
-    return cli_fail(loading->is_connected ? cli_exit_of(error) : cli_connect_exit(error), error);
+    for (unsigned tries = 1;; tries++) {
+        loading->is_sent = false;
+        enum status status =
+            loading->inputs.is_arrow ? load_arrow(loading, error) : load_converted(loading, error);
+        const struct transfer_try failed = {
+            .number = tries,
+            .is_sent = loading->is_sent,
+            .is_repeatable = loading->inputs.is_repeatable,
+            .may_happen_twice = loading->options->mode == LOAD_REPLACE,
+        };
+        if (status == STATUS_OK || loading->session ||
+            !transfer_retry_next(&loading->retry, &failed, error))
+            return status;
+    }
 }
 
-static enum exit_code load(struct loading *loading)
+static enum status load(struct loading *loading, struct error *error)
 {
     const struct put_options *put = &loading->options->put;
-    struct error error = ERROR_NONE;
     const struct input_options input_options = {.format = put->format,
+                                                .is_unfinished = put->is_unfinished,
                                                 .interrupt = loading->interrupt};
-    if (input_set_open(&loading->inputs, put->files, put->file_count, &input_options, &error) !=
-        STATUS_OK)
-        return interrupt_happened(loading->interrupt) ? CLI_INTERRUPTED
-                                                      : cli_fail(CLI_USAGE, &error);
-    if ((loading->inputs.is_arrow ? load_arrow(loading, &error)
-                                  : load_converted(loading, &error)) != STATUS_OK)
-        return fail(loading, &error);
+    loading->retry = (struct transfer_retry){
+        .retries = put->retries,
+        .interrupt = loading->interrupt,
+        .progress = &loading->progress,
+        .again = "loading it again",
+        .unknown = "everything was sent, and only the server knows whether it is in the table: "
+                   "look before you load it again",
+    };
+    progress_start(&loading->progress, loading->options->target.table, put->quiet);
+    enum status status =
+        input_set_open(&loading->inputs, put->files, put->file_count, &input_options, error);
+    if (status == STATUS_OK)
+        status = load_until_done(loading, error);
     progress_clear(&loading->progress);
-    if (!put->quiet)
-        progress_summarize(&loading->progress, &loading->state, stdout);
-    return CLI_FINE;
+    if (status == STATUS_OK && !put->quiet)
+        progress_summarize(&loading->progress, &loading->state, loading->session ? stderr : stdout);
+    input_set_close(&loading->inputs);
+    return status;
+}
+
+enum status load_in_session(const struct load_options *options, struct interrupt *interrupt,
+                            struct grpc_client *session, struct error *error)
+{
+    struct loading loading = {.options = options, .interrupt = interrupt, .session = session};
+    enum status status = load(&loading, error);
+    interrupt_set_target(interrupt, NULL, NULL);
+    return status;
+}
+
+static enum exit_code exit_code_of(const struct loading *loading, const struct error *error)
+{
+    if (interrupt_happened(loading->interrupt))
+        return CLI_INTERRUPTED;
+    if (loading->retry.is_connected)
+        return cli_fail(cli_exit_of(error), error);
+    return cli_fail(cli_connect_exit(error), error);
 }
 
 enum exit_code cli_load(char *const *arguments, size_t count)
@@ -207,14 +253,13 @@ enum exit_code cli_load(char *const *arguments, size_t count)
     CLEANUP(arena_finish) struct arena arena;
     CLEANUP(interrupt_stop) struct interrupt *interrupt = NULL;
     arena_init(&arena);
-    if (load_options_read(&options, &arena, arguments, count, &error) != STATUS_OK)
+    if (load_options_read(&options, &arena, true, arguments, count, &error) != STATUS_OK)
         return cli_fail(CLI_USAGE, &error);
     if (interrupt_start(&interrupt, &error) != STATUS_OK)
         return cli_fail(CLI_FAILED, &error);
     (void)signal(SIGPIPE, SIG_IGN);
     struct loading loading = {.options = &options, .interrupt = interrupt};
-    progress_start(&loading.progress, options.target.table, options.put.quiet);
-    enum exit_code code = load(&loading);
-    input_set_close(&loading.inputs);
-    return code;
+    if (load(&loading, &error) != STATUS_OK)
+        return exit_code_of(&loading, &error);
+    return CLI_FINE;
 }

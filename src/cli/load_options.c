@@ -12,6 +12,7 @@
 #include "base/memory.h"
 
 #define NAME_BYTES_MAX 4096
+#define RETRIES_DEFAULT 8
 #define PARTS_MAX 3
 
 const char *const load_mode_names[] = {"create-append", "create", "append", "replace", NULL};
@@ -89,14 +90,13 @@ static enum status divide_words(struct load_options *options, struct arena *aren
     return read_target(&options->target, arena, str_of(last), error);
 }
 
-enum status load_options_read(struct load_options *options, struct arena *arena,
+enum status load_options_read(struct load_options *options, struct arena *arena, bool has_server,
                               char *const *arguments, size_t count, struct error *error)
 {
     unsigned mode = LOAD_CREATE_APPEND;
     unsigned format = PUT_FORMAT_NOT_GIVEN;
-    *options = (struct load_options){0};
+    *options = (struct load_options){.put.retries = RETRIES_DEFAULT};
     const struct option table[] = {
-        SERVER_OPTIONS(&options->put.server, arena),
         {.name = "mode", .kind = OPTION_CHOICE, .target = &mode, .choices = load_mode_names},
         {.name = "schema", .kind = OPTION_TEXT, .target = &options->target.schema},
         {.name = "catalog", .kind = OPTION_TEXT, .target = &options->target.catalog},
@@ -105,11 +105,16 @@ enum status load_options_read(struct load_options *options, struct arena *arena,
          .kind = OPTION_CHOICE,
          .target = &format,
          .choices = put_format_names},
+        {.name = "temporary", .kind = OPTION_SWITCH, .target = &options->is_temporary},
+        {.name = "unfinished", .kind = OPTION_SWITCH, .target = &options->put.is_unfinished},
+        {.name = "retries", .kind = OPTION_NUMBER, .target = &options->put.retries, .max = 1000},
         {.name = "quiet", .letter = "q", .kind = OPTION_SWITCH, .target = &options->put.quiet},
+        SERVER_OPTIONS(&options->put.server, arena),
     };
+    size_t option_count = ARRAY_COUNT(table) - (has_server ? 0 : SERVER_OPTION_COUNT);
     struct positionals words = {.items = ARENA_NEW_ARRAY(arena, const char *, count + 1),
                                 .capacity = count};
-    TRY(options_read(table, ARRAY_COUNT(table), arguments, count, &words, error));
+    TRY(options_read(table, option_count, arguments, count, &words, error));
     options->mode = (enum load_mode)mode;
     options->put.format = put_format_of_choice(format);
     return divide_words(options, arena, &words, error);

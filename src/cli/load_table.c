@@ -35,6 +35,7 @@ Flight__FlightDescriptor *load_table_descriptor(struct arena *arena,
     Sql__CommandStatementIngest command = SQL__COMMAND_STATEMENT_INGEST__INIT;
     command.table_definition_options = &definition;
     command.table = (char *)(uintptr_t)arena_copy(arena, target->table).ptr;
+    command.temporary = options->is_temporary;
     if (target->schema.len > 0) {
         command.schema_presence_case = SQL__COMMAND_STATEMENT_INGEST__SCHEMA_PRESENCE_SCHEMA;
         command.schema = (char *)(uintptr_t)arena_copy(arena, target->schema).ptr;
@@ -137,7 +138,10 @@ enum status load_table_from(struct grpc_client *client, const struct load_option
     bool appends = options->mode == LOAD_APPEND || options->mode == LOAD_CREATE_APPEND;
     struct error failure = ERROR_NONE;
     if (options->mode == LOAD_REPLACE)
-        return fill(client, target, source, "CREATE OR REPLACE TABLE ", "AS FROM", error);
+        return fill(client, target, source,
+                    options->is_temporary ? "CREATE OR REPLACE TEMP TABLE "
+                                          : "CREATE OR REPLACE TABLE ",
+                    "AS FROM", error);
     if (appends) {
         enum status status = fill(client, target, source, "INSERT INTO ", "BY NAME FROM", &failure);
         if (status == STATUS_OK)
@@ -145,5 +149,6 @@ enum status load_table_from(struct grpc_client *client, const struct load_option
         if (status != STATUS_NOT_FOUND || options->mode == LOAD_APPEND)
             return error_copy(error, &failure);
     }
-    return fill(client, target, source, "CREATE TABLE ", "AS FROM", error);
+    return fill(client, target, source,
+                options->is_temporary ? "CREATE TEMP TABLE " : "CREATE TABLE ", "AS FROM", error);
 }

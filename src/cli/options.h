@@ -60,6 +60,7 @@ struct server_options {
     struct str authorization; /* header of every call; empty: none */
 };
 /* Rows for them in a command's table. */
+#define SERVER_OPTION_COUNT 5
 #define SERVER_OPTIONS(options, texts)                                                             \
     {.name = "server", .kind = OPTION_SERVER, .target = (options), .arena = (texts)},              \
         {.name = "tls-ca", .kind = OPTION_TEXT, .target = &(options)->ca_file},                    \

@@ -22,14 +22,10 @@
 #include "cli/interrupt.h"
 #include "cli/listing.h"
 #include "cli/put_stream.h"
+#include "cli/transfer_retry.h"
 
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-
-#define FIRST_DELAY_MS 200
-#define DELAY_MS_MAX 10000
-#define JITTER_PERCENT 20
 
 /* A put under way, over either door. */
 struct putting {
@@ -37,55 +33,8 @@ struct putting {
     struct interrupt *interrupt;
     struct progress progress;
     struct input_set inputs;
-    bool is_connected;
+    struct transfer_retry retry;
 };
-
-/* --- trying again --------------------------------------------------------------------------------- */
-
-/* False when Ctrl-C ended the pause. */
-static bool pause_for(const struct putting *putting, uint64_t delay_ms)
-{
-    struct pollfd watched = {.fd = interrupt_descriptor(putting->interrupt), .events = POLLIN};
-    return poll(&watched, 1, (int)delay_ms) <= 0;
-}
-
-static enum status unknown_outcome(struct error *error)
-{
-    struct error plain = *error;
-    return error_set(error, plain.status,
-                     "%s; everything was sent, and whether it was kept only the server knows: "
-                     "look with volley list before you put it again",
-                     plain.message);
-}
-
-/* Whether a failed try is followed by another; waits before it says so, and completes the error if not. */
-static bool may_go_on(struct putting *putting, unsigned tries, bool is_sent, bool is_repeatable,
-                      enum put_mode mode, struct error *error)
-{
-    const struct grpc_retry retry = {.tries_max = (unsigned)putting->options->retries + 1,
-                                     .first_delay_ms = FIRST_DELAY_MS,
-                                     .delay_ms_max = DELAY_MS_MAX,
-                                     .jitter_percent = JITTER_PERCENT};
-    uint64_t delay_ms;
-    if (error->status != STATUS_UNAVAILABLE || !putting->is_connected ||
-        interrupt_happened(putting->interrupt))
-        return false;
-    if (is_sent && mode != PUT_REPLACE) {
-        (void)unknown_outcome(error);
-        return false;
-    }
-    if (!is_repeatable) {
-        struct error plain = *error;
-        (void)error_set(error, plain.status,
-                        "%s; nothing was kept, and the input cannot be read again", plain.message);
-        return false;
-    }
-    if (!grpc_retry_next(&retry, tries, GRPC_IDEMPOTENT, error, &delay_ms))
-        return false;
-    progress_say(&putting->progress, "%s; %sputting it again in %.1f s", error->message,
-                 is_sent ? "" : "nothing was kept, ", (double)delay_ms / 1000);
-    return pause_for(putting, delay_ms);
-}
 
 /* --- over Flight ---------------------------------------------------------------------------------- */
 
@@ -94,7 +43,7 @@ static enum status try_stream(struct putting *putting, struct put_stream *stream
 {
     CLEANUP(grpc_client_close) struct grpc_client *client = NULL;
     TRY(cli_connect(&putting->options->server, &client, error));
-    putting->is_connected = true;
+    putting->retry.is_connected = true;
     interrupt_set_client(putting->interrupt, client);
     enum status status = put_stream_run(stream, client, error);
     interrupt_set_client(putting->interrupt, NULL);
@@ -111,9 +60,13 @@ static enum status put_arrow(struct putting *putting, struct error *error)
     enum status status;
     for (unsigned tries = 1;; tries++) {
         status = try_stream(putting, &stream, error);
-        if (status == STATUS_OK ||
-            !may_go_on(putting, tries, stream.is_sent, putting->inputs.is_repeatable,
-                       putting->options->mode, error))
+        const struct transfer_try failed = {
+            .number = tries,
+            .is_sent = stream.is_sent,
+            .is_repeatable = putting->inputs.is_repeatable,
+            .may_happen_twice = putting->options->mode == PUT_REPLACE,
+        };
+        if (status == STATUS_OK || !transfer_retry_next(&putting->retry, &failed, error))
             break;
     }
     TRY(status);
@@ -136,8 +89,14 @@ static enum status put_file(struct putting *putting, struct http_put *put, size_
         put->state.bytes = bytes;
         if (http_put_input(put, input, name, mode, error) == STATUS_OK)
             return STATUS_OK;
-        putting->is_connected = put->is_connected;
-        if (!may_go_on(putting, tries, put->is_sent, is_repeatable, mode, error))
+        putting->retry.is_connected = put->is_connected;
+        const struct transfer_try failed = {
+            .number = tries,
+            .is_sent = put->is_sent,
+            .is_repeatable = is_repeatable,
+            .may_happen_twice = mode == PUT_REPLACE,
+        };
+        if (!transfer_retry_next(&putting->retry, &failed, error))
             return error->status;
     }
 }
@@ -181,13 +140,22 @@ static enum exit_code fail(struct putting *putting, const struct error *error)
     progress_clear(&putting->progress);
     if (interrupt_happened(putting->interrupt))
         return CLI_INTERRUPTED;
-    return cli_fail(putting->is_connected ? cli_exit_of(error) : cli_connect_exit(error), error);
+    return cli_fail(putting->retry.is_connected ? cli_exit_of(error) : cli_connect_exit(error),
+                    error);
 }
 
 static enum exit_code run(const struct put_options *options, struct interrupt *interrupt)
 {
     struct error error = ERROR_NONE;
     struct putting putting = {.options = options, .interrupt = interrupt};
+    putting.retry = (struct transfer_retry){
+        .retries = options->retries,
+        .interrupt = interrupt,
+        .progress = &putting.progress,
+        .again = "putting it again",
+        .unknown = "everything was sent, and whether it was kept only the server knows: look with "
+                   "volley list before you put it again",
+    };
     const struct input_options input_options = {
         .format = options->format, .is_unfinished = options->is_unfinished, .interrupt = interrupt};
     progress_start(&putting.progress, options->name.len > 0 ? options->name : STR("put"),

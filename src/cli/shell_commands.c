@@ -102,6 +102,8 @@ static const struct shell_row rows[] = {
     {"\\o", ".output", "[FILE]", "results go to FILE; without one to the terminal again",
      shell_run_output},
     {"\\i", ".read", "FILE", "run the statements of FILE", shell_run_read},
+    {"\\load", ".import", "FILE... TABLE", "load files into a table, as volley load; --temporary",
+     shell_run_load},
     {"\\e", ".edit", "", "edit the statement with $VISUAL, $EDITOR or vi", shell_run_edit},
     {"\\g", NULL, "", "run the statement (or the last one again)", shell_run_go},
     {"\\gx", NULL, "", "the same, a line for each value", shell_run_go_expanded},
@@ -163,8 +165,8 @@ static const struct shell_row *find(struct str name, struct error *error)
 /* A semicolon by habit behind a command is passed over, and quotes around its argument. */
 static struct str clean_argument(const struct shell_row *row, struct str argument)
 {
-    bool is_text =
-        row->run == shell_run_echo || row->run == shell_run_shell || row->run == shell_run_set;
+    bool is_text = row->run == shell_run_echo || row->run == shell_run_shell ||
+                   row->run == shell_run_set || row->run == shell_run_load;
     argument = str_trim(argument);
     if (is_text)
         return argument;

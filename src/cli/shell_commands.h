@@ -17,6 +17,7 @@ enum status shell_run_limit(struct shell *shell, struct str argument, struct err
 enum status shell_run_format(struct shell *shell, struct str argument, struct error *error);
 enum status shell_run_output(struct shell *shell, struct str argument, struct error *error);
 enum status shell_run_read(struct shell *shell, struct str argument, struct error *error);
+enum status shell_run_load(struct shell *shell, struct str argument, struct error *error);
 enum status shell_run_set(struct shell *shell, struct str argument, struct error *error);
 enum status shell_run_unset(struct shell *shell, struct str argument, struct error *error);
 enum status shell_run_echo(struct shell *shell, struct str argument, struct error *error);

@@ -12,6 +12,7 @@ import uuid
 
 import pyarrow as pa
 import pyarrow.flight as fl
+import pyarrow.csv
 import pyarrow.ipc as ipc
 import pytest
 from harness import clean_environment, run, wait_until
@@ -251,6 +252,25 @@ def test_a_put_that_broke_off_begins_again(volley, server, proxy, file, content)
     assert done.stderr.count("nothing was kept") == 3
     with server.flight() as client:
         assert client.do_get(fl.Ticket(name)).read_all().equals(content)
+
+
+def test_a_load_that_broke_off_begins_again(volley, server, proxy, file, content, tmp_path):
+    name = f"again_{uuid.uuid4().hex}"
+    done = volley("load", file, name, "--server", proxy(6_000_000, 9_000_000, upwards=True).url)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("loading it again") == 2
+    assert server.value(f"SELECT count(*) FROM {name}") == ROWS
+    server.rows(f"DROP TABLE {name}")
+    done = volley("load", file, name, "--retries", "0", "--server", proxy(6_000_000, upwards=True).url)
+    assert done.returncode == 3 and "again" not in done.stderr
+    # What has to be converted: as often, and one set of rows.
+    text = tmp_path / "in.csv"
+    pa.csv.write_csv(content.slice(0, 300000), text)
+    done = volley("load", text, name, "--server", proxy(1_000_000, upwards=True).url)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("loading it again") == 1
+    assert server.value(f"SELECT count(*) FROM {name}") == 300000
+    server.rows(f"DROP TABLE {name}")
 
 
 def test_a_pipe_cannot_begin_again(binary, server, proxy, file, tmp_path):

@@ -199,6 +199,30 @@ def test_ctrl_c_while_the_table_is_filled(binary, start_server, tmp_path, name):
         cursor.adbc_cancel()
 
 
+def test_a_stream_that_was_cut_off(load, rows_of, tmp_path, name):
+    path = write_arrow(tmp_path / "cut.arrows", kind=ipc.new_stream)
+    path.write_bytes(path.read_bytes()[:-3000])
+    assert "--unfinished" in load(path, name, code=1)
+    load("--unfinished", path, name)
+    (row,) = rows_of(f"SELECT count(*) AS n FROM {name}")
+    assert 0 < row["n"] < 5000
+    rows_of(f"DROP TABLE {name}")
+
+
+def test_a_temporary_table_goes_with_its_session(load, volley, server, tmp_path, name):
+    path = write_csv(tmp_path / "t.csv", pa.table({"a": [1, 2]}))
+    arrow = write_arrow(tmp_path / "t.arrow")
+    script = (f"\\load --temporary {path} {name}\nSELECT count(*) AS n, any_value(table_type) AS t FROM {name}, "
+              f"(SELECT table_type FROM information_schema.tables WHERE table_name = '{name}');\n"
+              f"\\load -q --temporary '{arrow}' {name}_2\nSELECT count(*) AS n FROM {name}_2;\n"
+              f".import --nonsense x y\n")
+    done = volley("sql", "--server", server.flight_url, "--format", "csv", input=script)
+    assert done.stdout.split() == ["n,t", "2,LOCAL", "TEMPORARY", "n", "5000"]
+    assert f"{name}: 2 rows" in done.stderr
+    assert done.returncode == 2 and "unknown flag --nonsense" in done.stderr
+    assert "does not exist" in volley("sql", "--server", server.flight_url, f"FROM {name}").stderr
+
+
 def test_arrow_beside_another_format(load, rows_of, tmp_path, name):
     load(write_arrow(tmp_path / "a.arrow", ROWS.select(["i", "s"])),
          write_csv(tmp_path / "b.csv", ROWS.select(["i", "s"])), name)
