@@ -49,6 +49,11 @@ class Terminal:
         self.shown += CONTROLS.sub("", piece.decode("utf-8", "replace"))
         return bool(piece)
 
+    def read(self):
+        """What is shown, with what has come meanwhile."""
+        self._read(0.05)
+        return self.shown
+
     def expect(self, text, seconds=20):
         """Waits until `text` is shown, behind what was expected before; returns what stood before it."""
         end = time.monotonic() + seconds
