@@ -277,8 +277,8 @@ const struct command commands_table[] = {
                   {.name = "rows-only", .help = "count rows without checking and decoding batches"},
                   {.name = "json", .help = "print one JSON object"}),
         .takes_server = true,
-        .examples = TEXTS("volley bench --connections 16 'SELECT 1'",
-                          "volley bench --duration 2s --json 'FROM flights LIMIT 100000'"),
+        .examples = TEXTS("volley bench --connections 16 --duration 1s 'SELECT 1'",
+                          "volley bench --duration 1s --json 'FROM flights LIMIT 100000'"),
         .run = cli_bench,
     },
     {

@@ -35,6 +35,7 @@ CREATE TABLE flights AS SELECT DATE '2001-01-01' + (i % 90)::INTEGER AS date, (i
 CREATE TABLE taxi AS SELECT i % 5 AS payment_type, (i % 700) / 100 AS tip_amount, (i % 3000) / 100 AS fare_amount,
     (i % 4) AS passenger_count FROM range(60000) t(i);
 CREATE VIEW nyc_taxi AS FROM taxi;
+CREATE TABLE sales (region VARCHAR, amount BIGINT);
 CREATE TABLE customers AS SELECT i AS customer_id, 'c' || i AS name FROM range(9) t(i);
 """
 
@@ -87,7 +88,8 @@ class Reader:
         programs.mkdir()
         for place in (programs / "volley", self.folder / "build" / "volley"):
             place.symlink_to(self.binary)
-        for name, text in (("some-program", f"exec '{self.binary}' sql --format arrow 'SELECT 1 AS id, 2.5 AS fare'"),
+        for name, text in (("some-program", f"exec '{self.binary}' sql --format arrow 'SELECT 1::BIGINT AS id, 2.5::DOUBLE AS fare'"),
+                           ("curl", f"exec {shutil.which('curl')} --fail-with-body -sS \"$@\""),
                            ("generate-rows", "echo '{\"at\": \"2026-01-01\", \"n\": 1}'")):
             (programs / name).write_text(f"#!/bin/sh\n{text}\n")
             (programs / name).chmod(0o755)
@@ -144,7 +146,7 @@ class Reader:
 
     def run_shell(self, words, what):
         result = subprocess.run(words, cwd=self.folder, env=self.environment, capture_output=True, text=True,
-                                timeout=90, check=False)
+                                errors="replace", timeout=90, check=False)
         shown = f"{what}:\n{words[-1]}\n{result.stdout[-2000:]}\n{result.stderr[-4000:]}"
         assert result.returncode == 0, shown
         assert not SANITIZER_REPORT.search(result.stderr), shown

@@ -29,13 +29,14 @@ ORDERS = ("SELECT i AS customer_id, i % 3 AS region, i * 2.5 AS amount, DATE '20
 
 
 @pytest.fixture
-def reader(binary, start_server, tmp_path, certificates):
+def reader(binary, start_server, tls_server, tmp_path, certificates):
     server = start_server()
     for statement in filter(str.strip, TABLES.split(";")):
         assert server.query(statement).status in (200, 204), statement
     put = server.request("PUT", "/v1/datasets/shop/orders", server.query(ORDERS, "arrow").body)
     assert put.status == 201, put.text
     made = Reader(binary, server, tmp_path / "typed", certificates)
+    made.replaced["data.example.org:50052"] = "localhost:{}".format(tls_server.flight_address[1])
     made.replaced["3f0e6c1e-7b0a-4f0e-9d5e-0a4b6c2d8e10"] = put.json["id"]
     return made
 
