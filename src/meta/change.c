@@ -40,13 +40,27 @@ static enum status remove_blob(struct connection *connection, const struct chang
     return connection_finish(connection, statement, error);
 }
 
-static enum status put_both(struct connection *connection, const struct change *change,
-                            struct error *error)
+static enum status put_blob_and_job(struct connection *connection, const struct change *change,
+                                    struct error *error)
+{
+    TRY(put_blob(connection, change, error));
+    return put_job(connection, change, error);
+}
+
+static enum status put_files(struct connection *connection, const struct change *change,
+                             struct error *error)
+{
+    return files_make(connection, change->files, error);
+}
+
+/* Several statements: all or none. */
+static enum status make_whole(struct connection *connection, const struct change *change,
+                              enum status (*make)(struct connection *connection,
+                                                  const struct change *change, struct error *error),
+                              struct error *error)
 {
     TRY(connection_do(connection, STATEMENT_BEGIN_CHANGE, error));
-    enum status status = put_blob(connection, change, error);
-    if (status == STATUS_OK)
-        status = put_job(connection, change, error);
+    enum status status = make(connection, change, error);
     struct error undo = ERROR_NONE;
     if (status != STATUS_OK && !sqlite3_get_autocommit(connection->database) &&
         connection_do(connection, STATEMENT_UNDO_CHANGE, &undo) != STATUS_OK)
@@ -67,7 +81,9 @@ enum status change_make(struct connection *connection, const struct change *chan
     case CHANGE_BLOB:
         return put_blob(connection, change, error);
     case CHANGE_JOB_AND_BLOB:
-        return put_both(connection, change, error);
+        return make_whole(connection, change, put_blob_and_job, error);
+    case CHANGE_FILES:
+        return make_whole(connection, change, put_files, error);
     case CHANGE_BLOB_REMOVE:
         return remove_blob(connection, change, error);
     case CHANGE_NOTHING:

@@ -11,11 +11,14 @@
 
 #define META_PAGE_BYTES ((size_t)4096)
 
+struct meta_files_stretch;
+
 enum change_kind {
     CHANGE_JOB,
     CHANGE_BLOB,
     CHANGE_JOB_AND_BLOB,
     CHANGE_BLOB_REMOVE,
+    CHANGE_FILES,
     CHANGE_NOTHING, /* waits until what was before it is done */
 };
 
@@ -28,6 +31,7 @@ struct change {
     struct str key;
     struct str bytes;
     int64_t expires_us;
+    struct meta_files_stretch *files;
     size_t size_bytes;  /* that it holds while it waits */
     enum status status; /* of the writer's last try */
     struct error error;
@@ -86,6 +90,9 @@ void change_destroy(struct change *change);
 /* Makes the change in the open transaction; undoes its part of it if it fails. */
 MUST_CHECK enum status change_make(struct connection *connection, const struct change *change,
                                    struct error *error);
+/* files.c: the same for a stretch of files, within the change's savepoint. */
+MUST_CHECK enum status files_make(struct connection *connection, struct meta_files_stretch *stretch,
+                                  struct error *error);
 /* One step of the sweep; how many rows went. */
 MUST_CHECK enum status upkeep_sweep(struct meta *meta, int64_t now_us, uint64_t *out_removed,
                                     struct error *error);

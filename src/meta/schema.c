@@ -144,6 +144,18 @@ static const char *const migrations[] = {
     "  expires_us INTEGER NOT NULL"
     ") STRICT;"
     "CREATE INDEX idx_blobs_expires ON blobs (expires_us) WHERE expires_us > 0;",
+
+    "CREATE TABLE file_registry ("
+    "  path TEXT NOT NULL PRIMARY KEY,"
+    "  file_type TEXT NOT NULL,"
+    "  etag TEXT NOT NULL,"
+    "  size_bytes INTEGER NOT NULL,"
+    "  modified_us INTEGER NOT NULL,"
+    "  registered_us INTEGER NOT NULL,"
+    "  last_modified TEXT AS (" TIME_TEXT("modified_us") ") VIRTUAL,"
+    "  registered_at TEXT AS (" TIME_TEXT("registered_us") ") VIRTUAL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE INDEX idx_file_type ON file_registry (file_type, path);",
 };
 /* clang-format on */
 
