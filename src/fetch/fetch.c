@@ -156,7 +156,7 @@ static uint64_t retry_after_ms(const struct fetch_response *response)
 static uint64_t delay_ms(const struct fetch_transfer *transfer, enum status status,
                          unsigned attempts)
 {
-    const struct fetch_options *options = &transfer->fetch->options;
+    const struct fetch_pool_options *options = &transfer->fetch->options;
     uint64_t full = options->retry_delay_ms;
     for (unsigned i = 1; i < attempts && full < options->retry_delay_max_ms; i++)
         full *= 2;
@@ -191,7 +191,7 @@ static enum status prepare_again(struct fetch_transfer *transfer, struct error *
     return source->rewind(source->context, error);
 }
 
-enum status fetch_perform(struct fetch *fetch, const struct fetch_request *request,
+enum status fetch_perform(struct fetch_pool *fetch, const struct fetch_request *request,
                           struct fetch_response *response, struct error *error)
 {
     struct error own = ERROR_NONE;

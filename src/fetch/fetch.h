@@ -27,10 +27,10 @@
 #define FETCH_URL_BYTES_MAX ((size_t)32 << 10)
 #define FETCH_HEADERS_MAX 64 /* of a request */
 
-struct fetch;
+struct fetch_pool;
 
 /* Zero stands for the default. */
-struct fetch_options {
+struct fetch_pool_options {
     size_t transfers_max;        /* at once; further calls wait (32) */
     uint32_t connect_timeout_ms; /* name, TCP and TLS (5,000) */
     uint32_t stall_timeout_ms;   /* without a byte in either direction (30,000) */
@@ -41,13 +41,13 @@ struct fetch_options {
     const char *ca_file;         /* PEM; NULL: the system's */
 };
 
-MUST_CHECK enum status fetch_create(const struct fetch_options *options, struct fetch **out_fetch,
-                                    struct error *error);
+MUST_CHECK enum status fetch_pool_create(const struct fetch_pool_options *options,
+                                         struct fetch_pool **out_fetch, struct error *error);
 /* Ends the calls that run or wait with UNAVAILABLE; later ones fail at once. Any thread. */
-void fetch_close(struct fetch *fetch);
+void fetch_pool_close(struct fetch_pool *fetch);
 /* No call may be running. */
-void fetch_destroy(struct fetch *fetch);
-CLEANUP_FUNCTION(struct fetch *, fetch_destroy)
+void fetch_pool_destroy(struct fetch_pool *fetch);
+CLEANUP_FUNCTION(struct fetch_pool *, fetch_pool_destroy)
 
 /* Stops a call from another thread. One call at a time may have it; once fired it stays so. */
 struct fetch_cancel;
@@ -115,5 +115,5 @@ struct fetch_request {
 /* Sends the request and fills `response` (which was initialised) with the answer, whatever its status:
  * STATUS_OK then. UNAVAILABLE when none came, DEADLINE_EXCEEDED, CANCELLED, INVALID_ARGUMENT, or the error
  * of the source or the sink. Blocks. */
-MUST_CHECK enum status fetch_perform(struct fetch *fetch, const struct fetch_request *request,
+MUST_CHECK enum status fetch_perform(struct fetch_pool *fetch, const struct fetch_request *request,
                                      struct fetch_response *response, struct error *error);

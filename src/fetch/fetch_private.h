@@ -23,8 +23,8 @@ struct fetch_line {
     char origin[FETCH_ORIGIN_SIZE]; /* "https://host:port": whom it was connected to last */
 };
 
-struct fetch {
-    struct fetch_options options; /* with defaults filled in; texts are copies */
+struct fetch_pool {
+    struct fetch_pool_options options; /* with defaults filled in; texts are copies */
     atomic_bool is_closed;
     struct {
         struct lock lock;
@@ -38,15 +38,15 @@ struct fetch {
 struct fetch_cancel {
     atomic_bool is_fired;
     struct {
-        struct lock lock;        /* before the pool's */
-        struct fetch *fetch;     /* of the call that has it; NULL: none */
-        struct fetch_line *line; /* it runs on this */
+        struct lock lock;         /* before the pool's */
+        struct fetch_pool *fetch; /* of the call that has it; NULL: none */
+        struct fetch_line *line;  /* it runs on this */
     } locked;
 };
 
 /* One attempt. */
 struct fetch_transfer {
-    struct fetch *fetch;
+    struct fetch_pool *fetch;
     struct fetch_line *line;
     const struct fetch_request *request;
     struct fetch_response *response;
@@ -66,17 +66,18 @@ struct fetch_transfer {
 
 /* pool.c */
 /* A line, best one with a connection to the origin; waits for one if need be. */
-MUST_CHECK enum status fetch_line_take(struct fetch *fetch, const struct fetch_request *request,
-                                       const char *origin, uint64_t deadline_ns,
-                                       struct fetch_line **out_line, struct error *error);
-void fetch_line_give(struct fetch *fetch, const struct fetch_request *request,
+MUST_CHECK enum status fetch_line_take(struct fetch_pool *fetch,
+                                       const struct fetch_request *request, const char *origin,
+                                       uint64_t deadline_ns, struct fetch_line **out_line,
+                                       struct error *error);
+void fetch_line_give(struct fetch_pool *fetch, const struct fetch_request *request,
                      struct fetch_line *line);
 /* Sleeps until `until_ns`; an error when the call is to end before. */
-MUST_CHECK enum status fetch_sleep(struct fetch *fetch, const struct fetch_request *request,
+MUST_CHECK enum status fetch_sleep(struct fetch_pool *fetch, const struct fetch_request *request,
                                    uint64_t until_ns, struct error *error);
 /* Whether the call is to end: cancelled, the pool closed. */
-MUST_CHECK enum status fetch_check(const struct fetch *fetch, const struct fetch_request *request,
-                                   struct error *error);
+MUST_CHECK enum status fetch_check(const struct fetch_pool *fetch,
+                                   const struct fetch_request *request, struct error *error);
 
 /* transfer.c: runs one attempt. */
 MUST_CHECK enum status fetch_transfer_run(struct fetch_transfer *transfer, struct error *error);

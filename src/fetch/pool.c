@@ -29,7 +29,7 @@ static uint32_t or_default(uint32_t value, uint32_t fallback)
     return value > 0 ? value : fallback;
 }
 
-static void options_fill(struct fetch_options *options)
+static void options_fill(struct fetch_pool_options *options)
 {
     options->transfers_max =
         options->transfers_max > 0 ? options->transfers_max : TRANSFERS_DEFAULT;
@@ -46,12 +46,12 @@ static void options_fill(struct fetch_options *options)
         options->ca_file = str_copy(str_of(options->ca_file));
 }
 
-enum status fetch_create(const struct fetch_options *options, struct fetch **out_fetch,
-                         struct error *error)
+enum status fetch_pool_create(const struct fetch_pool_options *options,
+                              struct fetch_pool **out_fetch, struct error *error)
 {
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
         return error_set(error, STATUS_INTERNAL, "libcurl cannot be initialised");
-    struct fetch *fetch = NEW(struct fetch);
+    struct fetch_pool *fetch = NEW(struct fetch_pool);
     fetch->options = *options;
     options_fill(&fetch->options);
     lock_init(&fetch->locked.lock);
@@ -62,7 +62,7 @@ enum status fetch_create(const struct fetch_options *options, struct fetch **out
     return STATUS_OK;
 }
 
-void fetch_close(struct fetch *fetch)
+void fetch_pool_close(struct fetch_pool *fetch)
 {
     atomic_store(&fetch->is_closed, true);
     LOCKED(&fetch->locked.lock);
@@ -78,7 +78,7 @@ static void line_destroy(struct fetch_line *line)
     free(line);
 }
 
-void fetch_destroy(struct fetch *fetch)
+void fetch_pool_destroy(struct fetch_pool *fetch)
 {
     if (!fetch)
         return;
@@ -115,7 +115,7 @@ void fetch_cancel_fire(struct fetch_cancel *cancel)
 {
     LOCKED(&cancel->locked.lock);
     atomic_store(&cancel->is_fired, true);
-    struct fetch *fetch = cancel->locked.fetch;
+    struct fetch_pool *fetch = cancel->locked.fetch;
     if (!fetch)
         return;
     if (cancel->locked.line)
@@ -125,7 +125,7 @@ void fetch_cancel_fire(struct fetch_cancel *cancel)
     lock_give(&fetch->locked.lock);
 }
 
-static void cancel_follow(const struct fetch_request *request, struct fetch *fetch,
+static void cancel_follow(const struct fetch_request *request, struct fetch_pool *fetch,
                           struct fetch_line *line)
 {
     if (!request->cancel)
@@ -135,7 +135,7 @@ static void cancel_follow(const struct fetch_request *request, struct fetch *fet
     request->cancel->locked.line = line;
 }
 
-enum status fetch_check(const struct fetch *fetch, const struct fetch_request *request,
+enum status fetch_check(const struct fetch_pool *fetch, const struct fetch_request *request,
                         struct error *error)
 {
     if (request->cancel && atomic_load(&request->cancel->is_fired))
@@ -145,8 +145,8 @@ enum status fetch_check(const struct fetch *fetch, const struct fetch_request *r
     return STATUS_OK;
 }
 
-enum status fetch_sleep(struct fetch *fetch, const struct fetch_request *request, uint64_t until_ns,
-                        struct error *error)
+enum status fetch_sleep(struct fetch_pool *fetch, const struct fetch_request *request,
+                        uint64_t until_ns, struct error *error)
 {
     enum status status = STATUS_OK;
     cancel_follow(request, fetch, NULL);
@@ -175,7 +175,7 @@ static enum status line_create(struct fetch_line **out_line, struct error *error
 }
 
 /* An idle line for the origin; at the bound also another one; NULL: none. */
-static struct fetch_line *line_find(struct fetch *fetch, const char *origin)
+static struct fetch_line *line_find(struct fetch_pool *fetch, const char *origin)
 {
     struct fetch_line *oldest = NULL;
     LIST_FOR_EACH (line, &fetch->locked.idle, struct fetch_line, link) {
@@ -187,7 +187,7 @@ static struct fetch_line *line_find(struct fetch *fetch, const char *origin)
 }
 
 /* *out_line stays NULL where a new one may be made, which is counted already. */
-static enum status line_wait(struct fetch *fetch, const struct fetch_request *request,
+static enum status line_wait(struct fetch_pool *fetch, const struct fetch_request *request,
                              const char *origin, uint64_t deadline_ns, struct fetch_line **out_line,
                              struct error *error)
 {
@@ -210,7 +210,8 @@ static enum status line_wait(struct fetch *fetch, const struct fetch_request *re
     }
 }
 
-static enum status line_new(struct fetch *fetch, struct fetch_line **out_line, struct error *error)
+static enum status line_new(struct fetch_pool *fetch, struct fetch_line **out_line,
+                            struct error *error)
 {
     enum status status = line_create(out_line, error);
     LOCKED(&fetch->locked.lock);
@@ -221,7 +222,7 @@ static enum status line_new(struct fetch *fetch, struct fetch_line **out_line, s
     return status;
 }
 
-enum status fetch_line_take(struct fetch *fetch, const struct fetch_request *request,
+enum status fetch_line_take(struct fetch_pool *fetch, const struct fetch_request *request,
                             const char *origin, uint64_t deadline_ns, struct fetch_line **out_line,
                             struct error *error)
 {
@@ -236,7 +237,7 @@ enum status fetch_line_take(struct fetch *fetch, const struct fetch_request *req
     return status;
 }
 
-void fetch_line_give(struct fetch *fetch, const struct fetch_request *request,
+void fetch_line_give(struct fetch_pool *fetch, const struct fetch_request *request,
                      struct fetch_line *line)
 {
     cancel_follow(request, NULL, NULL);

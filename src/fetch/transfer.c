@@ -47,7 +47,7 @@ static void set_options(struct fetch_transfer *transfer, const char *url,
                         struct curl_slist *headers)
 {
     CURL *easy = transfer->line->easy;
-    const struct fetch_options *options = &transfer->fetch->options;
+    const struct fetch_pool_options *options = &transfer->fetch->options;
     curl_easy_reset(easy);
     transfer->curl_text[0] = '\0';
     (void)curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, transfer->curl_text);

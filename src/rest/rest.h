@@ -15,6 +15,7 @@
 #include "jobs/jobs.h"
 #include "store/store.h"
 
+struct discovery;
 struct rest;
 
 struct rest_options {
@@ -22,6 +23,7 @@ struct rest_options {
     struct queries *queries;
     struct jobs *jobs;
     struct store *store;
+    struct discovery *discovery;
     uint64_t batch_ttl_ms;    /* of datasets whose sender names none */
     struct str upload_folder; /* for bodies that the engine has to read; empty: none */
     size_t message_bytes_max; /* of one Arrow message in a body */

@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/analytics.h"
+#include "rest/files.h"
 #include "rest/query_service.h"
 #include "rest/route_tables.h"
 
@@ -93,6 +94,21 @@ const struct rest_route rest_routes[] = {
      .summary = "Slots, jobs and engines"},
     {.method = "GET", .pattern = "/examples", .handle = rest_examples,
      .replies = rest_examples_replies, .summary = "Statements that run as they stand"},
+    {.method = "GET", .pattern = "/files/registry", .handle = rest_files_list, .blocking = true,
+     .parameters = &rest_files_parameters, .replies = rest_files_replies,
+     .summary = "The files of a bucket, as the last scan found them"},
+    {.method = "GET", .pattern = "/files/registry/count", .handle = rest_files_count,
+     .blocking = true, .replies = rest_files_count_replies,
+     .summary = "How many files there are, by type"},
+    {.method = "GET", .pattern = "/files/registry/types", .handle = rest_files_types,
+     .blocking = true,
+     .summary = "The types of files that there are"},
+    {.method = "POST", .pattern = "/files/discovery/scan", .handle = rest_files_scan,
+     .blocking = true, .replies = rest_files_scan_replies,
+     .summary = "Have the bucket scanned now"},
+    {.method = "GET", .pattern = "/files/discovery/status", .handle = rest_files_status,
+     .blocking = true, .replies = rest_files_status_replies,
+     .summary = "What bucket is scanned, and when it was"},
     {.method = "POST", .pattern = "/v1/query", .handle = rest_query, .blocking = true,
      .takes_body = true, .problem_json = true,
      .parameters = &rest_query_parameters, .body = &rest_query_body,

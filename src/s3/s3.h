@@ -34,7 +34,7 @@ struct s3_credentials {
 };
 
 struct s3_options {
-    struct fetch *fetch;
+    struct fetch_pool *fetch;
     struct str bucket;
     struct str region;
     struct str endpoint; /* "http://host:port"; empty: Amazon's of the region */

@@ -14,7 +14,7 @@
 #define S3_SECRETS_BYTES_MAX ((size_t)16 << 10)
 
 struct s3 {
-    struct fetch *fetch;
+    struct fetch_pool *fetch;
     char *bucket;
     char *region;
     char *endpoint;              /* "https://host:port" as it was chosen */

@@ -25,6 +25,7 @@
 #include "base/checked.h"
 #include "base/memory.h"
 #include "base/metric.h"
+#include "discovery/discovery.h"
 #include "engine/query.h"
 #include "engine/system_tables.h"
 #include "event/workers.h"
@@ -37,6 +38,7 @@
 #include "rest/rest.h"
 #include "server/announce.h"
 #include "server/arrow_files.h"
+#include "server/buckets.h"
 #include "server/data_folder.h"
 #include "server/datasets.h"
 #include "server/io_threads.h"
@@ -74,6 +76,8 @@ struct server {
     struct data_folder *folder;
     struct buffer_pool *pool;
     struct meta *registry;
+    struct buckets buckets;
+    struct discovery *discovery;
     struct store *store;
     struct system_tables *system_tables;
     struct engine_table tables[TABLE_COUNT];
@@ -270,6 +274,19 @@ static enum status open_jobs(struct server *server, struct error *error)
     return STATUS_OK;
 }
 
+static enum status open_discovery(struct server *server, struct error *error)
+{
+    return discovery_create(
+        &(struct discovery_options){
+            .meta = server->registry,
+            .s3 = server->buckets.files,
+            .interval_ms = server->settings->files_scan_interval_ms,
+            .log = server->log,
+            .metrics = server->metrics,
+        },
+        &server->discovery, error);
+}
+
 static bool is_ready(void *context)
 {
     return !atomic_load(&((struct server *)context)->draining);
@@ -331,6 +348,7 @@ static enum status open_doors(struct server *server, struct error *error)
         .queries = server->queries,
         .jobs = server->jobs,
         .store = server->store,
+        .discovery = server->discovery,
         .batch_ttl_ms = server->settings->batch_ttl_ms,
         .upload_folder = data_folder_temporary(server->folder),
         .message_bytes_max = (size_t)settings->max_receive_message_bytes,
@@ -536,6 +554,7 @@ static void take_down(struct server *server)
         jobs_close(server->jobs);
     if (server->queries)
         queries_close(server->queries);
+    buckets_stop(&server->buckets);
     if (server->workers)
         workers_stop(server->workers);
     if (server->io)
@@ -566,6 +585,8 @@ static void take_down(struct server *server)
     crypto_mac_destroy(server->ticket_mac);
     io_threads_destroy(server->io);
     io_threads_destroy(server->housekeeping);
+    discovery_destroy(server->discovery);
+    buckets_close(&server->buckets);
     meta_close(server->registry);
     data_folder_close(server->folder);
     for (size_t i = 0; i < server->address_count; i++)
@@ -619,10 +640,12 @@ enum status server_run(const struct settings *settings, const struct server_relo
     TRY(open_log(server, error));
     TRY(data_folder_open(settings->data_dir, &server->folder, error));
     TRY(registry_open(settings, server->log, server->metrics, &server->registry, error));
+    TRY(buckets_open(&server->buckets, settings, server->metrics, error));
     TRY(open_store(server, error));
     TRY(open_engine(server, error));
     TRY(open_queries(server, error));
     TRY(open_jobs(server, error));
+    TRY(open_discovery(server, error));
     TRY(open_doors(server, error));
     TRY(open_listeners(server, error));
     for (size_t i = 0; i < server->address_count; i++)

@@ -36,6 +36,13 @@ enum settings_restart_jobs { SETTINGS_RESTART_JOBS_RERUN, SETTINGS_RESTART_JOBS_
 
 enum settings_log_format { SETTINGS_LOG_AUTO, SETTINGS_LOG_TEXT, SETTINGS_LOG_JSON };
 
+/* As enum s3_addressing. */
+enum settings_s3_addressing {
+    SETTINGS_S3_AUTO,
+    SETTINGS_S3_PATH,
+    SETTINGS_S3_VIRTUAL_HOST,
+};
+
 /* What clients may do to the transport; docs/transport.md says what follows when they do more. */
 struct settings_limits {
     uint64_t header_bytes;
@@ -82,8 +89,8 @@ struct settings {
     struct settings_list http_addr;
     struct settings_list metrics_addr; /* empty: none */
     bool docs;                         /* /docs, /redoc, /openapi.json */
-    struct str addresses_file; /* empty: none */
-    struct str advertise;      /* location of endpoints; empty: endpoints carry none */
+    struct str addresses_file;         /* empty: none */
+    struct str advertise;              /* location of endpoints; empty: endpoints carry none */
     struct settings_list cors_origins;
     bool allow_anonymous;
     uint64_t max_connections;
@@ -130,6 +137,21 @@ struct settings {
     struct str attached_registry; /* empty: none */
 
     struct settings_limits limits;
+
+    struct str s3_bucket; /* of results */
+    struct str s3_region;
+    struct str s3_endpoint; /* empty: Amazon's */
+    struct str s3_access_key;
+    struct str s3_secret_key;
+    struct str s3_session_token;
+    unsigned s3_addressing;  /* enum s3_addressing of s3/s3.h */
+    struct str s3_ca_file;   /* empty: the system's */
+    struct str files_bucket; /* whose files are registered; empty: s3_bucket, and so on */
+    struct str files_region;
+    struct str files_endpoint;
+    struct str files_access_key;
+    struct str files_secret_key;
+    uint64_t files_scan_interval_ms; /* 0: only when asked for */
 
     uint64_t query_memory_bytes;
     uint64_t dataset_memory_bytes;

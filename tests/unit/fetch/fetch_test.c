@@ -22,20 +22,20 @@
 
 struct fixture {
     struct script_server server;
-    struct fetch *fetch;
+    struct fetch_pool *fetch;
     struct fetch_response response;
     struct error error;
     char url[128];
 };
 
 static void begin(struct fixture *fixture, const struct script_step *steps, size_t count,
-                  struct fetch_options options)
+                  struct fetch_pool_options options)
 {
     script_server_start(&fixture->server, steps, count);
     options.retry_delay_ms = 1;
     options.retry_delay_max_ms = 1;
     fixture->error = ERROR_NONE;
-    assert_int_equal(fetch_create(&options, &fixture->fetch, &fixture->error), STATUS_OK);
+    assert_int_equal(fetch_pool_create(&options, &fixture->fetch, &fixture->error), STATUS_OK);
     fetch_response_init(&fixture->response);
     (void)snprintf(fixture->url, sizeof(fixture->url), "%s/path?q=1", fixture->server.url);
 }
@@ -43,7 +43,7 @@ static void begin(struct fixture *fixture, const struct script_step *steps, size
 static void end(struct fixture *fixture)
 {
     fetch_response_finish(&fixture->response);
-    fetch_destroy(fixture->fetch);
+    fetch_pool_destroy(fixture->fetch);
     script_server_stop(&fixture->server);
 }
 
@@ -62,7 +62,7 @@ static void an_answer_has_status_head_and_body(void **state)
         {"HTTP/1.1 200 OK\r\nX-One:  a b \r\nContent-Length: 5\r\n\r\nhello", 0, false},
         {OK("2", "ok"), 0, false}};
     struct fixture fixture;
-    begin(&fixture, steps, 2, (struct fetch_options){.proxy = NULL});
+    begin(&fixture, steps, 2, (struct fetch_pool_options){.proxy = NULL});
     struct fetch_header headers[] = {{STR("x-two"), STR("2")}, {STR("x-empty"), STR_EMPTY}};
     assert_int_equal(
         perform(&fixture, (struct fetch_request){.headers = headers, .header_count = 2}),
@@ -88,7 +88,7 @@ static void what_passes_is_tried_again(void **state)
         {"HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\ncut", 0, true},
         {OK("2", "ok"), 0, false}};
     struct fixture fixture;
-    begin(&fixture, steps, 4, (struct fetch_options){.attempts_max = 4});
+    begin(&fixture, steps, 4, (struct fetch_pool_options){.attempts_max = 4});
     assert_int_equal(perform(&fixture, (struct fetch_request){.method = "PUT", .body = STR("xyz")}),
                      STATUS_OK);
     assert_int_equal(fixture.response.attempts, 4);
@@ -107,7 +107,7 @@ static void a_head_that_is_cut_is_no_answer(void **state)
         {"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\na: b\r\n\r\n", 0,
          true}};
     struct fixture fixture;
-    begin(&fixture, steps, 4, (struct fetch_options){.attempts_max = 2});
+    begin(&fixture, steps, 4, (struct fetch_pool_options){.attempts_max = 2});
     assert_int_equal(perform(&fixture, (struct fetch_request){.method = "GET"}),
                      STATUS_UNAVAILABLE);
     assert_non_null(strstr(fixture.error.message, "broke off"));
@@ -122,7 +122,7 @@ static void attempts_are_bounded(void **state)
 {
     static const struct script_step steps[] = {{BUSY, 0, false}, {BUSY, 0, false}};
     struct fixture fixture;
-    begin(&fixture, steps, 2, (struct fetch_options){.attempts_max = 2});
+    begin(&fixture, steps, 2, (struct fetch_pool_options){.attempts_max = 2});
     assert_int_equal(perform(&fixture, (struct fetch_request){.method = "GET"}), STATUS_OK);
     assert_int_equal(fixture.response.http_status, 503);
     assert_string_equal((const char *)fixture.response.body.ptr, "busy");
@@ -135,7 +135,7 @@ static void a_post_is_not_repeated_unless_it_may_be(void **state)
     static const struct script_step steps[] = {
         {BUSY, 0, false}, {"", 0, true}, {BUSY, 0, false}, {OK("2", "ok"), 0, false}};
     struct fixture fixture;
-    begin(&fixture, steps, 4, (struct fetch_options){.attempts_max = 3});
+    begin(&fixture, steps, 4, (struct fetch_pool_options){.attempts_max = 3});
     struct fetch_request request = {.method = "POST", .body = STR("x")};
     assert_int_equal(perform(&fixture, request), STATUS_OK);
     assert_int_equal(fixture.response.http_status, 503);
@@ -151,7 +151,7 @@ static void who_cannot_be_reached_is_named(void **state)
 {
     static const struct script_step steps[] = {{BUSY, 0, false}};
     struct fixture fixture;
-    begin(&fixture, steps, 1, (struct fetch_options){.attempts_max = 3});
+    begin(&fixture, steps, 1, (struct fetch_pool_options){.attempts_max = 3});
     struct fetch_request request = {.method = "POST", .url = STR("http://127.0.0.1:1/secret?a=b")};
     assert_int_equal(perform(&fixture, request), STATUS_UNAVAILABLE);
     assert_int_equal(fixture.response.attempts, 3);
@@ -178,7 +178,7 @@ static void what_is_no_request_is_refused(void **state)
                                                   {STR(""), STR("c")},
                                                   {STR("a:"), STR("c")}};
     struct fixture fixture;
-    begin(&fixture, steps, 1, (struct fetch_options){.attempts_max = 1});
+    begin(&fixture, steps, 1, (struct fetch_pool_options){.attempts_max = 1});
     for (size_t i = 0; i < ARRAY_COUNT(urls); i++) {
         struct fetch_request request = {.method = "GET", .url = str_of(urls[i])};
         assert_int_equal(fetch_perform(fixture.fetch, &request, &fixture.response, &fixture.error),
@@ -205,7 +205,7 @@ static void answers_are_bounded(void **state)
         {"HTTP/1.1 302 Found\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n", 0,
          true}};
     struct fixture fixture;
-    begin(&fixture, steps, 5, (struct fetch_options){.attempts_max = 1});
+    begin(&fixture, steps, 5, (struct fetch_pool_options){.attempts_max = 1});
     struct fetch_request request = {.method = "GET", .body_bytes_max = 10};
     assert_int_equal(perform(&fixture, request), STATUS_RESOURCE_EXHAUSTED);
     assert_int_equal(perform(&fixture, request), STATUS_OK);
@@ -224,7 +224,8 @@ static void who_stands_still_is_left(void **state)
 {
     static const struct script_step steps[] = {{NULL, 0, false}};
     struct fixture fixture;
-    begin(&fixture, steps, 1, (struct fetch_options){.stall_timeout_ms = 30, .attempts_max = 1});
+    begin(&fixture, steps, 1,
+          (struct fetch_pool_options){.stall_timeout_ms = 30, .attempts_max = 1});
     assert_int_equal(perform(&fixture, (struct fetch_request){.method = "GET"}),
                      STATUS_UNAVAILABLE);
     assert_non_null(strstr(fixture.error.message, "stood still for 30 ms"));
@@ -235,7 +236,7 @@ static void a_call_has_a_deadline(void **state)
 {
     static const struct script_step steps[] = {{NULL, 0, false}};
     struct fixture fixture;
-    begin(&fixture, steps, 1, (struct fetch_options){.attempts_max = 5});
+    begin(&fixture, steps, 1, (struct fetch_pool_options){.attempts_max = 5});
     assert_int_equal(perform(&fixture, (struct fetch_request){.total_timeout_ms = 30}),
                      STATUS_DEADLINE_EXCEEDED);
     end(&fixture);
@@ -271,7 +272,7 @@ static void another_thread_cancels(void **state)
 {
     static const struct script_step steps[] = {{NULL, 0, false}};
     struct fixture fixture;
-    begin(&fixture, steps, 1, (struct fetch_options){.transfers_max = 1});
+    begin(&fixture, steps, 1, (struct fetch_pool_options){.transfers_max = 1});
     CLEANUP(fetch_cancel_destroy) struct fetch_cancel *cancel = fetch_cancel_create();
     struct call call = {.fixture = &fixture, .cancel = cancel};
     struct thread *thread = start_call(&call);
@@ -291,10 +292,10 @@ static void closing_ends_the_calls(void **state)
 {
     static const struct script_step steps[] = {{NULL, 0, false}};
     struct fixture fixture;
-    begin(&fixture, steps, 1, (struct fetch_options){.transfers_max = 1});
+    begin(&fixture, steps, 1, (struct fetch_pool_options){.transfers_max = 1});
     struct call call = {.fixture = &fixture};
     struct thread *thread = start_call(&call);
-    fetch_close(fixture.fetch);
+    fetch_pool_close(fixture.fetch);
     thread_join(thread);
     assert_int_equal(call.status, STATUS_UNAVAILABLE);
     fetch_response_finish(&call.response);
@@ -338,7 +339,7 @@ static void a_source_is_sent_and_sent_again(void **state)
     static const struct script_step steps[] = {
         {BUSY, 0, true}, {OK("0", ""), 0, false}, {BUSY, 0, true}, {OK("0", ""), 0, false}};
     struct fixture fixture;
-    begin(&fixture, steps, 4, (struct fetch_options){.attempts_max = 2});
+    begin(&fixture, steps, 4, (struct fetch_pool_options){.attempts_max = 2});
     struct words words = {.text = STR("one two three")};
     struct fetch_source source = {
         .size = FETCH_SIZE_UNKNOWN, .read = words_read, .rewind = words_rewind, .context = &words};
@@ -361,7 +362,7 @@ static void a_source_that_fails_ends_the_call(void **state)
 {
     static const struct script_step steps[] = {{OK("0", ""), 0, false}};
     struct fixture fixture;
-    begin(&fixture, steps, 1, (struct fetch_options){.attempts_max = 3});
+    begin(&fixture, steps, 1, (struct fetch_pool_options){.attempts_max = 3});
     struct words words = {.text = STR("one two three"), .fails_at = 6};
     struct fetch_source source = {
         .size = words.text.len, .read = words_read, .rewind = words_rewind, .context = &words};
@@ -405,7 +406,7 @@ static void a_sink_gets_the_result_and_nothing_else(void **state)
         {OK("0", ""), 0, true},
         {OK("5", "hello"), 0, true}};
     struct fixture fixture;
-    begin(&fixture, steps, 5, (struct fetch_options){.attempts_max = 3});
+    begin(&fixture, steps, 5, (struct fetch_pool_options){.attempts_max = 3});
     struct taken taken = {.begun = 0};
     buf_init(&taken.bytes, 100);
     struct fetch_sink sink = {.begin = taken_begin, .write = taken_write, .context = &taken};
@@ -431,8 +432,8 @@ static void a_proxy_is_asked(void **state)
     struct fixture fixture;
     script_server_start(&fixture.server, steps, 1);
     fixture.error = ERROR_NONE;
-    struct fetch_options options = {.proxy = fixture.server.url};
-    assert_int_equal(fetch_create(&options, &fixture.fetch, &fixture.error), STATUS_OK);
+    struct fetch_pool_options options = {.proxy = fixture.server.url};
+    assert_int_equal(fetch_pool_create(&options, &fixture.fetch, &fixture.error), STATUS_OK);
     fetch_response_init(&fixture.response);
     assert_int_equal(perform(&fixture, (struct fetch_request){.url = STR("http://a.invalid/x")}),
                      STATUS_OK);

@@ -31,7 +31,7 @@
 
 struct fixture {
     struct script_server server;
-    struct fetch *fetch;
+    struct fetch_pool *fetch;
     struct s3 *s3;
     struct error error;
 };
@@ -42,9 +42,10 @@ static void begin(struct fixture *fixture, const struct script_step *steps, size
     fixture->error = ERROR_NONE;
     fixture->fetch = NULL;
     fixture->s3 = NULL;
-    struct fetch_options fetch_options = {
+    struct fetch_pool_options pool_options = {
         .attempts_max = 2, .retry_delay_ms = 1, .retry_delay_max_ms = 1};
-    assert_int_equal(fetch_create(&fetch_options, &fixture->fetch, &fixture->error), STATUS_OK);
+    assert_int_equal(fetch_pool_create(&pool_options, &fixture->fetch, &fixture->error),
+                     STATUS_OK);
     struct s3_options options = {.fetch = fixture->fetch,
                                  .bucket = STR("bucket"),
                                  .region = STR("us-east-1"),
@@ -57,7 +58,7 @@ static void begin(struct fixture *fixture, const struct script_step *steps, size
 static void end(struct fixture *fixture)
 {
     s3_destroy(fixture->s3);
-    fetch_destroy(fixture->fetch);
+    fetch_pool_destroy(fixture->fetch);
     script_server_stop(&fixture->server);
 }
 

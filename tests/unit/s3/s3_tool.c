@@ -137,7 +137,7 @@ static enum s3_addressing addressing(void)
 
 static enum status run(char **arguments, size_t count, struct error *error)
 {
-    struct fetch_options fetch_options = {
+    struct fetch_pool_options pool_options = {
         .connect_timeout_ms = (uint32_t)number("S3_CONNECT_MS"),
         .stall_timeout_ms = (uint32_t)number("S3_STALL_MS"),
         .attempts_max = (uint32_t)number("S3_ATTEMPTS"),
@@ -145,8 +145,8 @@ static enum status run(char **arguments, size_t count, struct error *error)
         .proxy = getenv("S3_PROXY"),
         .ca_file = getenv("S3_CA_FILE"),
     };
-    CLEANUP(fetch_destroy) struct fetch *fetch = NULL;
-    TRY(fetch_create(&fetch_options, &fetch, error));
+    CLEANUP(fetch_pool_destroy) struct fetch_pool *fetch = NULL;
+    TRY(fetch_pool_create(&pool_options, &fetch, error));
     struct str region = variable("S3_REGION");
     struct s3_options options = {
         .fetch = fetch,
