@@ -8,8 +8,8 @@
 #include "meta/meta.h"
 #include "settings/settings.h"
 
-/* Opens the file of `registry-path`, else the one in `data-dir`, else one in memory; its metrics read it until
- * they are destroyed or it is closed. */
+/* Opens the file of `registry-path`, else the one in `data-dir`, else one in memory. Its metrics read it:
+ * nobody writes them out once it is closed. */
 MUST_CHECK enum status registry_open(const struct settings *settings, struct log *log,
                                      struct metrics *metrics, struct meta **out_registry,
                                      struct error *error);

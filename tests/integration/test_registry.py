@@ -13,8 +13,8 @@ def refused(volley, tmp_path):
     """refused(*arguments): what a server that must not start says; its exit code is 1."""
 
     def serve(*arguments, environment=None, code=1):
-        result = volley("serve", "--data-dir", tmp_path / "data", "--flight-addr", "127.0.0.1:0", "--http-addr",
-                        "127.0.0.1:0", *arguments, environment=environment)
+        result = volley("serve", "--data-dir", tmp_path / "data", "--flight-addr", "127.0.0.1:0",
+                        "--http-addr", "127.0.0.1:0", *arguments, environment=environment)
         assert result.returncode == code, result.stderr
         return result.stderr
 
@@ -136,7 +136,10 @@ def test_an_attached_registry_can_be_the_other_ones_neighbour(start_server, atta
     assert attached.read_bytes() == before
 
 
-@pytest.mark.parametrize("content, part", [(None, "does not exist"), (b"no database " * 1000, "not a valid DuckDB")])
+@pytest.mark.parametrize("content, part", [
+    (None, "does not exist"),
+    (b"no database " * 1000, "not a valid DuckDB"),
+])
 def test_an_attached_registry_that_is_none_is_refused(refused, tmp_path, content, part):
     if content:
         (tmp_path / "it's.duckdb").write_bytes(content)
