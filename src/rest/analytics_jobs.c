@@ -6,6 +6,10 @@
 #include "rest/analytics.h"
 
 #include "base/memory.h"
+#include "rest/wait.h"
+
+/* How long a stop waits for the statement to notice it; afterwards the client is told that it is stopped. */
+#define CANCEL_WAIT_MS 5000
 
 const struct rest_reply_form rest_job_replies[] = {
     {.http_status = 200, .help = "the job", .object = &rest_job_object},
@@ -36,17 +40,19 @@ const struct rest_reply_form rest_job_cancel_replies[] = {
     {0},
 };
 
-enum status rest_job_cancel(struct rest_exchange *exchange, struct error *error)
+static enum status refuse_to_cancel(const struct job_facts *facts, struct error *error)
 {
-    struct error reason = ERROR_NONE;
-    error_set_code(&reason, STATUS_CANCELLED, "QUERY_CANCELLED", "cancelled by its client");
-    TRY(rest_job_find(exchange, error));
+    return error_set(error, STATUS_FAILED_PRECONDITION, "Job %.*s is over: %s", STR_ARGS(facts->id),
+                     rest_job_state_name(facts->state));
+}
+
+/* A job may have come to its end before the stop did. */
+static enum status answer_cancelled(struct rest_exchange *exchange, struct error *error)
+{
     struct job_facts facts;
-    bool was_stopped = job_cancel(exchange->job, &reason);
     job_facts(exchange->job, &facts);
-    if (!was_stopped)
-        return error_set(error, STATUS_FAILED_PRECONDITION, "Job %.*s is over: %s",
-                         STR_ARGS(facts.id), rest_job_state_name(facts.state));
+    if (job_state_is_over(facts.state) && facts.state != JOB_CANCELLED)
+        return refuse_to_cancel(&facts, error);
     struct json_writer json;
     json_writer_init(&json, &exchange->reply.text);
     json_write_begin_object(&json);
@@ -58,6 +64,21 @@ enum status rest_job_cancel(struct rest_exchange *exchange, struct error *error)
     json_write_text(&json,
                     arena_printf(&exchange->arena, "Job %.*s was cancelled", STR_ARGS(facts.id)));
     json_write_end_object(&json);
+    return STATUS_OK;
+}
+
+/* The answer comes when the end is written, so that no crash takes it back. */
+enum status rest_job_cancel(struct rest_exchange *exchange, struct error *error)
+{
+    struct error reason = ERROR_NONE;
+    error_set_code(&reason, STATUS_CANCELLED, "QUERY_CANCELLED", "cancelled by its client");
+    TRY(rest_job_find(exchange, error));
+    if (!job_cancel(exchange->job, &reason)) {
+        struct job_facts facts;
+        job_facts(exchange->job, &facts);
+        return refuse_to_cancel(&facts, error);
+    }
+    rest_wait_for_job(exchange, CANCEL_WAIT_MS, answer_cancelled);
     return STATUS_OK;
 }
 

@@ -114,7 +114,6 @@ def test_every_acknowledged_job_ends_once(start_server):
         assert seen == {names[final[job]]}, f"{job} was {seen} and became {final[job]}"
     for job in cancelled:
         assert final[job] == "cancelled"
-    print(len(submitted), len(cancelled), len(told))
     counts = collections.Counter(final[job] for job in submitted)
     assert counts["failed"] == 0, counts  # all of them read: they run again
     assert counts["succeeded"] > 0
@@ -148,7 +147,8 @@ def test_a_statement_that_changes_something_is_not_run_twice(start_server, tmp_p
     """It was running when the process ended: whether it took effect is unknown, so it fails and says why."""
     server = start_server("--database", tmp_path / "d.duckdb")
     server.query("CREATE TABLE t (i BIGINT)")
-    sql = "INSERT INTO t SELECT count(*) FROM range(3000000) a(i), range(3000000) b(i) WHERE a.i * b.i % 7 = 3"
+    sql = ("INSERT INTO t SELECT count(*) FROM range(3000000) a(i), range(3000000) b(i)"
+           " WHERE a.i * b.i % 7 = 3")
     body = json.dumps({"sql": sql}).encode()
     job = server.request("POST", "/queries", body, {"content-type": "application/json"}).json["job_id"]
     wait_until(lambda: server.request("GET", f"/jobs/{job}").json["status"] == "running")
