@@ -54,6 +54,8 @@ MUST_CHECK enum status results_create(const struct results_options *options,
 /* Ends uploads; no reference to a result may be left. */
 void results_destroy(struct results *results);
 CLEANUP_FUNCTION(struct results *, results_destroy)
+/* Lets go of what is over; to be called every second or so. Never blocks. */
+void results_sweep(struct results *results);
 
 /* --- taking in -------------------------------------------------------------------------------- */
 

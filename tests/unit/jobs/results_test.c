@@ -1,0 +1,303 @@
+/*
+ * results_test.c — results kept, brought back by this process and the next, rendered, and gone in time.
+ * SPDX-License-Identifier: Apache-2.0
+ */
+#include "results_world.h"
+
+#include "event/thread.h"
+
+#define LARGE_ROWS 100000 /* 800 KB: no blob */
+
+static void expect_json(struct results_world *world, struct result *result, const char *expected)
+{
+    CLEANUP(buffer_unref) struct buffer *plain = NULL;
+    CLEANUP(buffer_unref) struct buffer *gzip = NULL;
+    if (result_json(result, &plain, &gzip, &world->error) != STATUS_OK)
+        fail_msg("%s", world->error.message);
+    assert_int_equal(plain->size, strlen(expected));
+    assert_memory_equal(plain->data, expected, plain->size);
+    assert_int_equal(gzip->data[0], 0x1f);
+    assert_int_equal(gzip->data[1], 0x8b);
+}
+
+static void a_small_result_is_in_the_registry(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record record;
+    struct result_facts facts;
+    CLEANUP(result_unref) struct result *result = keep(world, "small", 3, &record);
+    result_facts(result, &facts);
+    assert_int_equal(facts.rows, 3);
+    assert_true(str_equal(record.format, STR("json.gz")));
+    assert_true(str_equal(record.result, STR("registry:small")));
+    assert_true(str_equal(record.cache_key, STR("query-cache/abc.json.gz")));
+    assert_true(str_equal(record.columns, STR("[{\"name\":\"n\",\"type\":\"int64\"}]")));
+    expect_result(world, result, 3);
+    expect_json(world, result, "[{\"n\":0},{\"n\":1},{\"n\":2}]");
+    forget_memory(world, "small");
+    expect_result(world, result, 3);
+    expect_json(world, result, "[{\"n\":0},{\"n\":1},{\"n\":2}]");
+}
+
+static void the_record_is_written_with_it(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record record;
+    struct job_record found;
+    result_unref(keep(world, "small", 3, &record));
+    assert_int_equal(meta_job_find(world->meta, STR("small"), &world->arena, &found, NULL),
+                     STATUS_OK);
+    assert_int_equal(found.state, JOB_SUCCEEDED);
+    assert_int_equal(found.rows, 3);
+    assert_true(str_equal(found.result, STR("registry:small")));
+}
+
+static void results_outlive_the_process_where_that_is_asked(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record small;
+    struct job_record large;
+    struct job_record empty;
+    result_unref(keep(world, "small", 3, &small));
+    result_unref(keep(world, "large", LARGE_ROWS, &large));
+    result_unref(keep(world, "empty", 0, &empty));
+    assert_true(str_equal(large.result, STR("disk:large")));
+    assert_true(str_equal(large.format, STR("arrow")));
+    world_restart(world);
+    const struct job_record *records[] = {&small, &large, &empty};
+    const int64_t rows[] = {3, LARGE_ROWS, 0};
+    for (size_t i = 0; i < ARRAY_COUNT(records); i++) {
+        CLEANUP(result_unref) struct result *result = NULL;
+        assert_int_equal(results_find(world->results, records[i], &result, &world->error),
+                         STATUS_OK);
+        expect_result(world, result, rows[i]);
+        if (rows[i] == 0)
+            expect_json(world, result, "[]");
+    }
+}
+
+static void in_memory_alone_they_do_not(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record large;
+    world->options.tier = RESULT_TIER_MEMORY;
+    world_restart(world);
+    CLEANUP(result_unref) struct result *result = keep(world, "large", LARGE_ROWS, &large);
+    assert_true(str_equal(large.result, STR("memory:large")));
+    expect_result(world, result, LARGE_ROWS);
+    result_unref(STEAL(result));
+    world_restart(world);
+    assert_int_equal(results_find(world->results, &large, &result, &world->error), STATUS_OK);
+    expect_expired(world, result);
+}
+
+static void many_rows_are_arrow(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record record;
+    struct buffer *plain = NULL;
+    world->options.json_rows_max = 10;
+    world_restart(world);
+    result_unref(keep(world, "ten", 10, &record));
+    assert_true(str_equal(record.format, STR("json.gz")));
+    CLEANUP(result_unref) struct result *result = keep(world, "eleven", 11, &record);
+    assert_true(str_equal(record.format, STR("arrow")));
+    assert_int_equal(result_json(result, &plain, NULL, &world->error), STATUS_FAILED_PRECONDITION);
+}
+
+static void their_time_ends(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record record;
+    struct result *found = NULL;
+    world->options.ttl_ms = 1;
+    world_restart(world);
+    CLEANUP(result_unref) struct result *result = keep(world, "short", 3, &record);
+    while (!result_is_over(result))
+        usleep(1000);
+    expect_expired(world, result);
+    assert_int_equal(results_find(world->results, &record, &found, &world->error),
+                     STATUS_NOT_FOUND);
+    assert_string_equal(world->error.code, "RESULT_EXPIRED");
+    results_sweep(world->results);
+    assert_int_equal(results_find(world->results, &record, &found, &world->error),
+                     STATUS_NOT_FOUND);
+}
+
+static void renewed_ones_live_on(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record record;
+    struct result_facts before;
+    struct result_facts after;
+    CLEANUP(result_unref) struct result *result = keep(world, "small", 3, &record);
+    result_facts(result, &before);
+    result_renew(result);
+    result_facts(result, &after);
+    assert_int_equal(after.expires_us, before.expires_us);
+    struct job_record old = record;
+    old.completed_us -= 40000000;
+    result_unref(STEAL(result));
+    world_restart(world);
+    assert_int_equal(results_find(world->results, &old, &result, &world->error), STATUS_OK);
+    expect_result(world, result, 3);
+    result_facts(result, &before);
+    result_renew(result);
+    result_facts(result, &after);
+    assert_true(after.expires_us > before.expires_us + 30000000);
+    expect_result(world, result, 3);
+}
+
+static void beyond_the_bound_the_oldest_go(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record record;
+    world->options.bytes_max = LARGE_ROWS * 8 * 2;
+    world_restart(world);
+    CLEANUP(result_unref) struct result *a = keep(world, "a", LARGE_ROWS, &record);
+    CLEANUP(result_unref) struct result *small = keep(world, "small", 3, &record);
+    CLEANUP(result_unref) struct result *b = keep(world, "b", LARGE_ROWS, &record);
+    expect_result(world, a, LARGE_ROWS);
+    CLEANUP(result_unref) struct result *c = keep(world, "c", LARGE_ROWS, &record);
+    expect_expired(world, a);
+    expect_result(world, b, LARGE_ROWS);
+    expect_result(world, c, LARGE_ROWS);
+    expect_result(world, small, 3);
+}
+
+/* So many small ones that memory is to hold the later ones only; all of them can be read. */
+static void small_ones_leave_memory_and_come_back(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record first;
+    struct job_record record;
+    struct dataset *dataset = NULL;
+    result_unref(keep(world, "first", 3, &first));
+    for (int i = 0; i < 4096; i++) {
+        char id[20];
+        snprintf(id, sizeof(id), "job-%d", i);
+        result_unref(keep(world, id, 1, &record));
+    }
+    assert_int_equal(store_find(world->store, STR(".result-first"), &dataset, NULL),
+                     STATUS_NOT_FOUND);
+    CLEANUP(result_unref) struct result *result = NULL;
+    assert_int_equal(results_find(world->results, &first, &result, &world->error), STATUS_OK);
+    expect_result(world, result, 3);
+}
+
+static void what_cannot_be_recorded_is_not_kept(void **state)
+{
+    struct results_world *world = *state;
+    world->registry_bytes_max = 1 << 17;
+    world_restart(world);
+    enum status status = STATUS_OK;
+    char id[20];
+    for (int i = 0; i < 100 && status == STATUS_OK; i++) {
+        snprintf(id, sizeof(id), "job-%d", i);
+        CLEANUP(result_intake_destroy) struct result_intake *intake = take_in(world, id, 2000);
+        CLEANUP(result_unref) struct result *result = NULL;
+        struct job_record record = record_of(id);
+        status = result_keep(intake, &record, &world->arena, &result, &world->error);
+    }
+    assert_int_equal(status, STATUS_RESOURCE_EXHAUSTED);
+    char name[40];
+    struct dataset *dataset = NULL;
+    snprintf(name, sizeof(name), ".result-%s", id);
+    assert_int_equal(store_find(world->store, str_of(name), &dataset, NULL), STATUS_NOT_FOUND);
+}
+
+/* A crash came between the rows and the record: the job runs again. */
+static void leftovers_give_way(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record record;
+    result_unref(keep(world, "again", LARGE_ROWS, &record));
+    world_restart(world);
+    CLEANUP(result_unref) struct result *result = keep(world, "again", 5, &record);
+    expect_result(world, result, 5);
+}
+
+static void bad_records_have_no_result(void **state)
+{
+    struct results_world *world = *state;
+    static const char *const texts[] = {
+        "",
+        ":",
+        "registry",
+        "registry:",
+        "elsewhere:x",
+        "disk:0123456789012345678901234567890123456789012345678901234567890123456789"};
+    struct result *result = NULL;
+    for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
+        struct job_record record = record_of("x");
+        record.result = str_of(texts[i]);
+        assert_int_equal(results_find(world->results, &record, &result, &world->error),
+                         STATUS_NOT_FOUND);
+        assert_string_equal(world->error.code, "RESULT_EXPIRED");
+    }
+}
+
+/* --- many at once -------------------------------------------------------------------------------- */
+
+struct racer {
+    struct results_world *world;
+    const struct job_record *record;
+    struct thread *thread;
+};
+
+static void race(void *context)
+{
+    struct racer *racer = context;
+    for (int i = 0; i < 50; i++) {
+        CLEANUP(result_unref) struct result *result = NULL;
+        CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+        CLEANUP(buffer_unref) struct buffer *plain = NULL;
+        struct error error = ERROR_NONE;
+        assert_int_equal(results_find(racer->world->results, racer->record, &result, &error),
+                         STATUS_OK);
+        if (result_dataset(result, &dataset, &error) != STATUS_OK)
+            fail_msg("%s", error.message);
+        assert_int_equal(result_json(result, &plain, NULL, &error), STATUS_OK);
+        assert_int_equal(plain->size, strlen("[{\"n\":0},{\"n\":1},{\"n\":2}]"));
+        if (i % 5 == 0)
+            dataset_drop(dataset);
+    }
+}
+
+static void many_may_read_one_that_comes_and_goes(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record record;
+    struct racer racers[4];
+    result_unref(keep(world, "shared", 3, &record));
+    world_restart(world);
+    for (size_t i = 0; i < ARRAY_COUNT(racers); i++) {
+        racers[i] = (struct racer){.world = world, .record = &record};
+        assert_int_equal(thread_start("racer", 0, race, &racers[i], &racers[i].thread, NULL),
+                         STATUS_OK);
+    }
+    for (size_t i = 0; i < ARRAY_COUNT(racers); i++)
+        thread_join(racers[i].thread);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, world_set_up, world_tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(a_small_result_is_in_the_registry),
+        TEST(the_record_is_written_with_it),
+        TEST(results_outlive_the_process_where_that_is_asked),
+        TEST(in_memory_alone_they_do_not),
+        TEST(many_rows_are_arrow),
+        TEST(their_time_ends),
+        TEST(renewed_ones_live_on),
+        TEST(beyond_the_bound_the_oldest_go),
+        TEST(small_ones_leave_memory_and_come_back),
+        TEST(what_cannot_be_recorded_is_not_kept),
+        TEST(leftovers_give_way),
+        TEST(bad_records_have_no_result),
+        TEST(many_may_read_one_that_comes_and_goes),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
