@@ -13,6 +13,8 @@
 
 /* JSON of a result of RESULT_JSON_BYTES_MAX: names and digits take more than their values. */
 #define JSON_BYTES_MAX ((size_t)512 << 20)
+/* How often others may take away what was just brought back. */
+#define ATTEMPTS_MAX 100
 #define JSON_STEP_BYTES ((size_t)1 << 20)
 
 /* --- rows ---------------------------------------------------------------------------------------- */
@@ -47,17 +49,28 @@ static enum status read_blob(struct result *result, struct dataset **out_dataset
     return result_return_end(&back, out_dataset, error);
 }
 
-static enum status bring_back(struct result *result, struct dataset **out_dataset,
-                              struct error *error)
+static enum status bring_back_once(struct result *result, struct dataset **out_dataset,
+                                   struct error *error)
 {
     enum status status = STATUS_NOT_FOUND;
     if (result->where == RESULT_IN_REGISTRY && result->results->options.meta)
         status = read_blob(result, out_dataset, error);
     if (status == STATUS_NOT_FOUND && result->results->options.s3)
         status = result_download(result, out_dataset, error);
-    /* Another thread, with another view of the same result, was faster. */
-    if (status == STATUS_ALREADY_EXISTS)
+    return status;
+}
+
+static enum status bring_back(struct result *result, struct dataset **out_dataset,
+                              struct error *error)
+{
+    enum status status = bring_back_once(result, out_dataset, error);
+    /* Another thread, which found the same result for itself, was faster; what it brought back may have been
+     * let go already. */
+    for (unsigned i = 0; status == STATUS_ALREADY_EXISTS && i < ATTEMPTS_MAX; i++) {
         status = find_present(result, out_dataset);
+        if (status == STATUS_NOT_FOUND)
+            status = bring_back_once(result, out_dataset, error);
+    }
     if (status == STATUS_NOT_FOUND)
         return result_refuse_expired(result->id, error);
     if (status == STATUS_OK && result->results->restores)
