@@ -117,13 +117,19 @@ struct server {
 
 /* --- opening ------------------------------------------------------------------------------------ */
 
+static bool is_production(const struct settings *settings)
+{
+    return str_equal_nocase(settings->environment, STR("production"));
+}
+
 static enum status open_log(struct server *server, struct error *error)
 {
     static const enum log_format formats[] = {
         [SETTINGS_LOG_TEXT] = LOG_TEXT, [SETTINGS_LOG_JSON] = LOG_JSON};
     unsigned wanted = server->settings->log_format;
+    bool for_people = isatty(STDERR_FILENO) && !is_production(server->settings);
     if (wanted == SETTINGS_LOG_AUTO)
-        wanted = isatty(STDERR_FILENO) ? SETTINGS_LOG_TEXT : SETTINGS_LOG_JSON;
+        wanted = for_people ? SETTINGS_LOG_TEXT : SETTINGS_LOG_JSON;
     server->log =
         log_create((enum log_level)server->settings->log_level, formats[wanted], LOG_RINGS);
     return log_thread_start(server->log, &server->log_thread, error);

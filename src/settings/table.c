@@ -1011,7 +1011,8 @@ const struct setting settings_table[] = {
         .default_text = "development",
         .unit = "NAME",
         .aliases = {{"ENVIRONMENT", SETTING_WHOLE}},
-        .help = "development adds sample data to a :memory: database; any other name does not",
+        .help = "development adds sample data to a :memory: database; production logs json on a "
+                "terminal too; any other name does neither",
     },
     {
         .section = "Process",
@@ -1034,7 +1035,7 @@ const struct setting settings_table[] = {
         .choices = log_formats,
         .unit = "FORMAT",
         .aliases = {{"FLIGHT_LOG_FORMAT", SETTING_WHOLE}},
-        .help = "auto is text on a terminal and json otherwise",
+        .help = "auto is text on a terminal, unless environment is production, and json otherwise",
     },
     {
         .section = "Process",
