@@ -10,11 +10,13 @@
 
 #include <assert.h>
 
-/* The one table of steps: row from, column to. A job succeeds without running when its result was cached. */
+/* The one table of steps: row from, column to. A job succeeds without running when its result was cached; one
+ * that shares another's run waits again when that was stopped. */
 static const bool steps[JOB_STATE_COUNT][JOB_STATE_COUNT] = {
     [JOB_QUEUED] =
         {[JOB_RUNNING] = true, [JOB_SUCCEEDED] = true, [JOB_FAILED] = true, [JOB_CANCELLED] = true},
-    [JOB_RUNNING] = {[JOB_SUCCEEDED] = true, [JOB_FAILED] = true, [JOB_CANCELLED] = true},
+    [JOB_RUNNING] =
+        {[JOB_QUEUED] = true, [JOB_SUCCEEDED] = true, [JOB_FAILED] = true, [JOB_CANCELLED] = true},
     [JOB_SUCCEEDED] = {[JOB_EXPIRED] = true},
 };
 
@@ -31,6 +33,8 @@ bool job_step(struct job *job, enum job_state state)
     job->locked.state = state;
     if (state == JOB_RUNNING)
         job->locked.started_us = clock_wall_us();
+    else if (state == JOB_QUEUED)
+        job->locked.started_us = 0;
     else if (!job_state_is_over(from) && job->locked.completed_us == 0)
         job->locked.completed_us = clock_wall_us();
     jobs_count_step(job->jobs, job, from, state);
@@ -52,6 +56,7 @@ struct job *job_new(struct jobs *jobs, struct str id)
         random_uuid(job->id);
     lock_init(&job->locked.lock);
     list_init(&job->locked.watches);
+    list_init(&job->listed.followers);
     return job;
 }
 
@@ -68,6 +73,7 @@ void job_unref(struct job *job)
     assert(list_is_empty(&job->locked.watches) && job->listed.ticket.place == JOB_TICKET_OUT);
     query_unref(job->locked.query);
     dataset_unref_later(job->locked.dataset);
+    result_unref(job->locked.result);
     free(job->locked.stop);
     free(job->locked.error);
     lock_finish(&job->locked.lock);
@@ -224,6 +230,16 @@ static struct job_facts plain_facts(const struct job *job)
     };
 }
 
+/* With the lock. */
+static int64_t expiry_us(struct job *job)
+{
+    struct result_facts facts;
+    if (!job->locked.result)
+        return job->locked.completed_us + (int64_t)job->jobs->options.result_ttl_ms * 1000;
+    result_facts(job->locked.result, &facts);
+    return facts.expires_us;
+}
+
 void job_facts(struct job *job, struct job_facts *out_facts)
 {
     LOCKED(&job->locked.lock);
@@ -233,25 +249,80 @@ void job_facts(struct job *job, struct job_facts *out_facts)
     if (!job_state_is_over(out_facts->state))
         add_estimates(job, out_facts);
     if (out_facts->state == JOB_SUCCEEDED)
-        out_facts->result_expires_us =
-            out_facts->completed_us + (int64_t)job->jobs->options.result_ttl_ms * 1000;
+        out_facts->result_expires_us = expiry_us(job);
 }
 
 /* --- result ------------------------------------------------------------------------------------- */
 
-enum status job_result(struct job *job, struct dataset **out_dataset, struct error *error)
+static enum status refuse_unready(const struct job *job, struct error *error)
 {
-    LOCKED(&job->locked.lock);
+    return error_set_code(error, STATUS_FAILED_PRECONDITION, "RESULT_NOT_READY",
+                          "job '%s' is %.*s: it has no result yet", job->id,
+                          STR_ARGS(job_state_name(job->locked.state)));
+}
+
+static bool has_no_rows(const struct job *job)
+{
+    return str_equal(job->locked.columns, STR("[]"));
+}
+
+/* Of a statement that has no rows: no columns, no batches, in no table. */
+static enum status make_empty(struct jobs *jobs, struct dataset **out_dataset, struct error *error)
+{
+    char id[RANDOM_UUID_SIZE];
+    random_uuid(id);
+    CLEANUP(arrow_schema_unref) struct arrow_schema *schema = arrow_schema_create(0);
+    arrow_schema_seal(schema, NULL);
+    struct dataset_options options = {.id = str_of(id), .ttl_ms = 1000, .schema = schema};
+    TRY(dataset_create(jobs->options.store, &options, out_dataset, error));
+    dataset_complete(*out_dataset);
+    dataset_drop(*out_dataset);
+    return STATUS_OK;
+}
+
+/* What there is at hand, or neither. With the lock. */
+static enum status take_at_hand(struct job *job, struct dataset **out_dataset,
+                                struct result **out_result, struct error *error)
+{
     if (job->locked.error)
         return error_copy(error, job->locked.error);
-    if (job->locked.dataset) {
+    if (job->locked.result)
+        *out_result = result_ref(job->locked.result);
+    else if (job->locked.dataset)
         *out_dataset = dataset_ref(job->locked.dataset);
-        return STATUS_OK;
-    }
-    if (!job_state_is_over(job->locked.state))
-        return error_set_code(error, STATUS_FAILED_PRECONDITION, "RESULT_NOT_READY",
-                              "job '%s' is %.*s: it has no result yet", job->id,
-                              STR_ARGS(job_state_name(job->locked.state)));
-    return error_set_code(error, STATUS_NOT_FOUND, "RESULT_EXPIRED",
-                          "the result of job '%s' has expired: run the statement again", job->id);
+    else if (!job_state_is_over(job->locked.state))
+        return refuse_unready(job, error);
+    return STATUS_OK;
+}
+
+enum status job_result(struct job *job, struct dataset **out_dataset, struct error *error)
+{
+    CLEANUP(result_unref) struct result *result = NULL;
+    *out_dataset = NULL;
+    lock_take(&job->locked.lock);
+    enum status status = take_at_hand(job, out_dataset, &result, error);
+    lock_give(&job->locked.lock);
+    if (status != STATUS_OK || *out_dataset)
+        return status;
+    if (has_no_rows(job))
+        return make_empty(job->jobs, out_dataset, error);
+    struct job_record record = job_record_of(job);
+    if (!result)
+        TRY(results_find(job->jobs->options.results, &record, &result, error));
+    return result_dataset(result, out_dataset, error);
+}
+
+enum status job_kept_result(struct job *job, struct result **out_result, struct error *error)
+{
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    *out_result = NULL;
+    lock_take(&job->locked.lock);
+    enum status status = take_at_hand(job, &dataset, out_result, error);
+    if (status == STATUS_OK && (dataset || has_no_rows(job)))
+        status = refuse_unready(job, error);
+    lock_give(&job->locked.lock);
+    if (status != STATUS_OK || *out_result)
+        return status;
+    struct job_record record = job_record_of(job);
+    return results_find(job->jobs->options.results, &record, out_result, error);
 }

@@ -18,6 +18,8 @@
 #include "engine/query.h"
 #include "event/loop.h"
 #include "event/workers.h"
+#include "jobs/cache.h"
+#include "jobs/results.h"
 #include "meta/meta.h"
 #include "store/store.h"
 
@@ -35,7 +37,9 @@ struct jobs_options {
     struct engine *engine;
     struct queries *queries;
     struct store *store;
-    struct meta *meta;          /* where jobs are kept */
+    struct meta *meta; /* where jobs are kept */
+    struct results *results;
+    struct cache *cache;        /* NULL: no result serves twice */
     struct workers *workers;    /* for what may block */
     struct loop *housekeeping;  /* runs until jobs_destroy */
     unsigned running_max;       /* jobs that run at once */
@@ -163,6 +167,11 @@ bool job_cancel(struct job *job, const struct error *reason);
  * RESULT_EXPIRED, when the result has gone. Blocks: on a worker. */
 MUST_CHECK enum status job_result(struct job *job, struct dataset **out_dataset,
                                   struct error *error);
+
+/* What was kept of it: its facts and its JSON form (results.h). FAILED_PRECONDITION, code RESULT_NOT_READY, while
+ * it is not over, and for a job without rows; else as job_result. Blocks: on a worker. */
+MUST_CHECK enum status job_kept_result(struct job *job, struct result **out_result,
+                                       struct error *error);
 
 struct jobs_facts {
     unsigned total_slots;

@@ -57,6 +57,7 @@ struct jobs {
         struct list finished; /* job.listed.finished_link, the first to go first */
         struct list watched;  /* job.listed.watched_link */
         struct map history;   /* hash of a statement -> struct job_history */
+        struct map leaders;   /* cache key -> job whose run others may share */
         double mean_run_us;   /* of all jobs, the last ones count most; 0: not known */
         size_t finished_count;
         size_t count[JOB_STATE_COUNT];
@@ -75,6 +76,7 @@ struct job {
     struct arena texts;
     char id[RANDOM_UUID_SIZE];
     char hash[JOB_HASH_SIZE]; /* SHA-256 of the statement in hex */
+    struct cache_key key;     /* empty: its result is for no other */
     struct str sql;           /* these are in `texts` */
     struct str engine;
     struct str owner;
@@ -99,13 +101,14 @@ struct job {
     struct {
         struct lock lock;
         enum job_state state;
-        bool is_entered;     /* its record is safe, and it is in the queue */
-        bool is_ending;      /* somebody ends it */
-        struct error *stop;  /* why it shall stop; set once */
-        struct error *error; /* of JOB_FAILED and JOB_CANCELLED; set once */
-        struct query *query; /* while it runs */
-        struct dataset *dataset;
-        struct list watches; /* job_watch.link */
+        bool is_entered;         /* its record is safe, and it is in the queue */
+        bool is_ending;          /* somebody ends it */
+        struct error *stop;      /* why it shall stop; set once */
+        struct error *error;     /* of JOB_FAILED and JOB_CANCELLED; set once */
+        struct query *query;     /* while it runs */
+        struct dataset *dataset; /* what it has so far; when it is over without rows: NULL */
+        struct result *result;   /* of JOB_SUCCEEDED with rows */
+        struct list watches;     /* job_watch.link */
         int64_t started_us;
         int64_t completed_us;
         int64_t rows;
@@ -126,6 +129,11 @@ struct job {
         struct list finished_link;
         struct list watched_link;
         int64_t expires_us;
+        bool leads;                /* stands in locked.leaders */
+        struct cache_claim *claim; /* while it leads; its run's */
+        struct list followers;     /* job.listed.follower_link, of one that leads */
+        struct list follower_link; /* each with a reference */
+        uint64_t deadline_ns;      /* of a follower */
     } listed;
     _Alignas(16) uint8_t texts_memory[JOB_TEXTS_BYTES];
 };
@@ -147,6 +155,9 @@ MUST_CHECK enum status job_of_record(struct jobs *jobs, const struct job_record 
                                      struct job **out_job, struct error *error);
 /* As the job is now; its texts live as long as the job. */
 struct job_record job_record_of(struct job *job);
+/* Has the record tell of a result that another job's run brought. */
+void job_record_add_result(const struct job *job, struct result *result, struct arena *arena,
+                           struct job_record *record);
 /* An error as a record tells of it. */
 void job_error_of_record(const struct job_record *record, struct error *out_error);
 
@@ -154,6 +165,8 @@ void job_error_of_record(const struct job_record *record, struct error *out_erro
 void jobs_source_init(struct jobs *jobs);
 /* Puts a job whose record is safe into the queue. */
 void jobs_schedule(struct jobs *jobs, struct job *job);
+/* Puts one that ran without a run of its own into the queue again. */
+void jobs_schedule_again(struct jobs *jobs, struct job *job);
 /* Takes a job that waits out of the queue; false when a thread has it. */
 bool jobs_unschedule(struct jobs *jobs, struct job *job);
 /* The job has ended its run: its place is free. On its query thread. */
@@ -165,19 +178,44 @@ void jobs_history_add(struct jobs *jobs, const struct job *job, double run_us);
 double jobs_history_find(const struct jobs *jobs, const struct job *job);
 void jobs_history_finish(struct jobs *jobs);
 
+/* share.c: runs that several jobs share, and results that serve again */
+/* What the cache has for the job, one reference, or NULL. */
+struct result *job_find_cached(struct job *job);
+/* Has the job share a run that goes on: true, and then it has left its place among those that run, but for its
+ * units, and somebody else ends it or puts it into the queue again. On its query thread. */
+bool job_follow(struct job *job);
+/* Lets others share its run from now on, if they may. The claim is handed back by job_stop_leading. */
+void job_lead(struct job *job);
+/* Nobody joins any more; the followers go to `out_followers`. */
+struct cache_claim *job_stop_leading(struct job *job, struct list *out_followers);
+/* They end as their leader did, or run themselves. `result` NULL: `error` tells why. */
+void jobs_end_followers(struct jobs *jobs, struct list *followers, struct result *result,
+                        const struct error *error);
+/* Takes a follower back; false when it is none (any more). Its reference goes to the caller. */
+bool job_unfollow(struct job *job);
+/* A follower whose time is over, taken back, or NULL. */
+struct job *jobs_take_late_follower(struct jobs *jobs);
+
 /* run.c */
 void job_run_work(struct work *work);
 /* True for one caller, who ends the job; false when somebody else does or did. */
 bool job_claim_end(struct job *job);
 /* By whoever claimed it: the record is made safe, then everybody is told. `error` NULL: none. Blocks. */
 void job_finish(struct job *job, enum job_state state, const struct error *error);
+/* The same for a success by the result of another job. */
+void job_finish_with(struct job *job, struct result *result);
+/* The same before the job was told of to anybody: fails where the record cannot be written. */
+MUST_CHECK enum status job_begin_finished(struct job *job, struct result *result,
+                                          struct error *error);
+/* For a failure: of its own, or by a stop. */
+void job_finish_failed(struct job *job, const struct error *error);
 /* The same without a record. */
 void job_finish_unwritten(struct job *job, enum job_state state, const struct error *error);
 
 /* table.c */
 /* Enters a job in the table, not yet in the queue; takes a reference. RESOURCE_EXHAUSTED, code QUEUE_FULL
- * (not for one that an earlier process took); UNAVAILABLE while closing. */
-MUST_CHECK enum status jobs_enter(struct jobs *jobs, struct job *job, bool is_recovered,
+ * (unless exempt: an earlier process took it, or it does not wait); UNAVAILABLE while closing. */
+MUST_CHECK enum status jobs_enter(struct jobs *jobs, struct job *job, bool is_exempt,
                                   struct error *error);
 /* Takes out a job that was never told of to anybody. */
 void jobs_abandon(struct jobs *jobs, struct job *job);

@@ -133,6 +133,15 @@ static void set_hash(struct job *job)
     memcpy(job->hash, hex.ptr, hex.len);
 }
 
+/* Only what reads may serve others, and only who wants it shares. */
+static void set_key(struct job *job)
+{
+    if (!job->jobs->options.cache || !job->is_read || job->cache == JOB_CACHE_BYPASS)
+        return;
+    cache_key_make(job->sql, STR_EMPTY, &job->result, job->session, &job->key);
+    job->locked.cache_key = cache_object_name(&job->texts, &job->key, STR("arrow"));
+}
+
 struct job *job_of_spec(struct jobs *jobs, const struct job_spec *spec, bool is_read)
 {
     struct job *job = job_new(jobs, STR_EMPTY);
@@ -157,6 +166,7 @@ struct job *job_of_spec(struct jobs *jobs, const struct job_spec *spec, bool is_
     job->arrived_ns = clock_now_ns();
     job->options = write_options(job);
     set_hash(job);
+    set_key(job);
     return job;
 }
 
@@ -231,8 +241,23 @@ enum status job_of_record(struct jobs *jobs, const struct job_record *record, st
     set_hash(job);
     set_end(job, record);
     TRY(read_options(job, record->options, error));
+    if (!job_state_is_over(record->state))
+        set_key(job);
     *out_job = STEAL(job);
     return STATUS_OK;
+}
+
+void job_record_add_result(const struct job *job, struct result *result, struct arena *arena,
+                           struct job_record *record)
+{
+    struct result_facts facts;
+    result_facts(result, &facts);
+    record->rows = facts.rows;
+    record->bytes = facts.bytes;
+    record->format = facts.format;
+    record->result = facts.where;
+    record->from_cache = true;
+    record->cache_key = cache_object_name(arena, &job->key, facts.format);
 }
 
 /* --- out ---------------------------------------------------------------------------------------- */

@@ -97,12 +97,59 @@ static bool runs_again(const struct job *job, const struct error *error)
            strcmp(error->code, "SHUTTING_DOWN") == 0;
 }
 
-static void finish_failed(struct job *job, const struct error *error)
+void job_finish_failed(struct job *job, const struct error *error)
 {
     if (runs_again(job, error))
         job_finish_unwritten(job, JOB_FAILED, error);
     else
         job_finish(job, state_of_error(error), error);
+}
+
+/* What is known of a result, as the record tells of it. */
+static void take_result(struct job *job, const struct job_record *record, struct result *result)
+{
+    LOCKED(&job->locked.lock);
+    job->locked.rows = record->rows;
+    job->locked.bytes = record->bytes;
+    job->locked.format = arena_copy(&job->texts, record->format);
+    job->locked.result_place = arena_copy(&job->texts, record->result);
+    job->locked.columns = arena_copy(&job->texts, record->columns);
+    job->locked.cache_key = arena_copy(&job->texts, record->cache_key);
+    job->locked.from_cache = record->from_cache;
+    job->locked.result = result_ref(result);
+}
+
+static struct dataset *take_dataset(struct job *job)
+{
+    LOCKED(&job->locked.lock);
+    return STEAL(job->locked.dataset);
+}
+
+enum status job_begin_finished(struct job *job, struct result *result, struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    bool is_mine = job_claim_end(job);
+    assert(is_mine);
+    struct job_record record = end_record(job, JOB_SUCCEEDED, NULL);
+    result_renew(result);
+    job_record_add_result(job, result, &arena, &record);
+    TRY(meta_job_put(job->jobs->options.meta, &record, error));
+    take_result(job, &record, result);
+    job_finish_unwritten(job, JOB_SUCCEEDED, NULL);
+    return STATUS_OK;
+}
+
+void job_finish_with(struct job *job, struct result *result)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct job_record record = end_record(job, JOB_SUCCEEDED, NULL);
+    result_renew(result);
+    job_record_add_result(job, result, &arena, &record);
+    put_record(job, &record);
+    take_result(job, &record, result);
+    job_finish_unwritten(job, JOB_SUCCEEDED, NULL);
 }
 
 static void note_run(struct job *job, struct query *query)
@@ -113,51 +160,130 @@ static void note_run(struct job *job, struct query *query)
     lock_take(&job->locked.lock);
     job->locked.rows = facts.rows;
     job->locked.bytes = (int64_t)facts.bytes;
-    job->locked.format = STR("arrow");
     lock_give(&job->locked.lock);
     LOCKED(&jobs->locked.lock);
     jobs_history_add(jobs, job, (double)(facts.ended_us - facts.started_us));
 }
 
-/* Of the run: `status` and `error` tell why there is no query, or that it did not run. */
-static void conclude(struct job *job, struct query *query, enum status status, struct error *error)
+static bool has_rows(const struct query *query)
+{
+    enum statement_kind kind = query_kind(query);
+    return (kind == STATEMENT_QUERY || kind == STATEMENT_RETURNING) &&
+           query_schema(query)->field_count > 0;
+}
+
+static void set_columnless(struct job *job)
+{
+    LOCKED(&job->locked.lock);
+    job->locked.columns = STR("[]");
+    job->locked.cache_key = STR_EMPTY;
+}
+
+/* The result becomes safe, and its record with it. */
+static enum status keep(struct job *job, struct result_intake *intake, struct result **out_result,
+                        struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct job_record record = end_record(job, JOB_SUCCEEDED, NULL);
+    TRY(result_keep(intake, &record, &arena, out_result, error));
+    take_result(job, &record, *out_result);
+    job_finish_unwritten(job, JOB_SUCCEEDED, NULL);
+    return STATUS_OK;
+}
+
+/* One run of a job, from its first step to its last. */
+struct run {
+    struct query *query;
+    struct result_intake *intake;
+    struct result *result; /* what is for its followers too */
+    struct error error;
+};
+
+static void run_finish(struct run *run)
+{
+    query_unref(run->query);
+    result_intake_destroy(run->intake);
+    result_unref(run->result);
+}
+CLEANUP_IN_PLACE(struct run, run_finish)
+
+static enum status succeed(struct job *job, struct run *run)
+{
+    note_run(job, run->query);
+    if (has_rows(run->query))
+        return keep(job, run->intake, &run->result, &run->error);
+    set_columnless(job);
+    job_finish(job, JOB_SUCCEEDED, NULL);
+    return STATUS_OK;
+}
+
+/* Of the run: `status` and its error tell why there is no query, or that it did not run. */
+static void conclude(struct job *job, struct run *run, enum status status)
 {
     int64_t rows = 0;
-    if (!job_claim_end(job))
-        return;
-    if (status == STATUS_OK)
-        status = query_outcome(query, &rows, error);
-    if (status == STATUS_OK) {
-        note_run(job, query);
-        job_finish(job, JOB_SUCCEEDED, NULL);
+    if (!job_claim_end(job)) {
+        /* Whoever stopped it did that; its followers go on. */
+        error_set(&run->error, STATUS_CANCELLED, "the job was stopped");
+        dataset_unref(take_dataset(job));
         return;
     }
-    finish_failed(job, error);
+    if (status == STATUS_OK)
+        status = query_outcome(run->query, &rows, &run->error);
+    if (status == STATUS_OK)
+        status = succeed(job, run);
+    if (status != STATUS_OK)
+        job_finish_failed(job, &run->error);
+    dataset_unref(take_dataset(job));
+}
+
+/* For those who share the run, and for who asks later. */
+static void hand_on(struct job *job, struct run *run)
+{
+    struct list followers;
+    struct cache_claim *claim = job_stop_leading(job, &followers);
+    if (claim && run->result)
+        cache_insert(job->jobs->options.cache, claim, run->result);
+    else
+        cache_claim_destroy(claim);
+    jobs_end_followers(job->jobs, &followers, run->result, &run->error);
 }
 
 /* --- the run ------------------------------------------------------------------------------------ */
 
-static enum status prepare(struct job *job, struct query **out_query, struct error *error)
+static enum status open_session(struct job *job, struct engine_session **out_session,
+                                struct error *error)
 {
-    const struct jobs_options *options = &job->jobs->options;
     CLEANUP(engine_session_unref)
-    struct engine_session *session = engine_session_open(options->engine);
+    struct engine_session *session = engine_session_open(job->jobs->options.engine);
     for (size_t i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++)
         if (job->session[i].len > 0)
             TRY(engine_session_set(session, (enum engine_session_setting)i, job->session[i],
                                    error));
+    *out_session = STEAL(session);
+    return STATUS_OK;
+}
+
+static enum status prepare(struct job *job, struct run *run, struct error *error)
+{
+    const struct jobs_options *options = &job->jobs->options;
+    struct str id = str_make(job->id, RANDOM_UUID_SIZE - 1);
+    CLEANUP(engine_session_unref) struct engine_session *session = NULL;
+    TRY(open_session(job, &session, error));
+    TRY(result_begin(options->results, id, NULL, &run->intake, error));
     struct query_spec spec = {
-        .id = str_make(job->id, RANDOM_UUID_SIZE - 1),
+        .id = id,
         .session = session,
         .sql = job->sql,
         .result = job->result,
+        .dataset = result_intake_dataset(run->intake),
         .timeout_ms = job->timeout_ms,
         .deadline_ns = CLOCK_NEVER,
         .request_id = job->request_id,
         .peer = job->peer,
         .door = job_door_name(job->door).ptr,
     };
-    return query_prepare(options->queries, &spec, out_query, error);
+    return query_prepare(options->queries, &spec, &run->query, error);
 }
 
 /* Becomes running, unless it is to stop. */
@@ -194,13 +320,13 @@ static enum status show_query(struct job *job, struct query *query, struct error
     return STATUS_OK;
 }
 
-static enum status run(struct job *job, struct query **out_query, struct error *error)
+static enum status run_query(struct job *job, struct run *run)
 {
-    TRY(prepare(job, out_query, error));
-    TRY(become_running(job, error));
-    TRY(write_running(job, error));
-    TRY(show_query(job, *out_query, error));
-    return query_run(*out_query, job->arrived_ns, error);
+    job_lead(job);
+    TRY(prepare(job, run, &run->error));
+    TRY(write_running(job, &run->error));
+    TRY(show_query(job, run->query, &run->error));
+    return query_run(run->query, job->arrived_ns, &run->error);
 }
 
 static struct query *take_query(struct job *job)
@@ -209,19 +335,63 @@ static struct query *take_query(struct job *job)
     return STEAL(job->locked.query);
 }
 
+/* `status` and the run's error tell what happened before. */
+static void run_alone(struct job *job, struct run *run, enum status status)
+{
+    if (status == STATUS_OK)
+        status = run_query(job, run);
+    if (status != STATUS_OK && run->query)
+        query_cancel(run->query, &run->error);
+    jobs_end_turn(job->jobs, job);
+    conclude(job, run, status);
+    query_unref(take_query(job));
+    hand_on(job, run);
+}
+
+static bool is_stopped(struct job *job, struct error *error)
+{
+    LOCKED(&job->locked.lock);
+    return job->locked.stop && error_copy(error, job->locked.stop) != STATUS_OK;
+}
+
+/* A result has come while the job waited. */
+static bool end_cached(struct job *job)
+{
+    CLEANUP(result_unref) struct result *result = job_find_cached(job);
+    if (!result)
+        return false;
+    jobs_end_turn(job->jobs, job);
+    if (job_claim_end(job))
+        job_finish_with(job, result);
+    return true;
+}
+
+/* A result is on its way. A stop that came before the job followed has not found it among the followers. */
+static bool follow(struct job *job)
+{
+    struct error stop = ERROR_NONE;
+    unsigned units = job->listed.ticket.slots;
+    if (!job_follow(job))
+        return false;
+    queries_release(job->jobs->options.queries, units);
+    if (is_stopped(job, &stop) && job_unfollow(job)) {
+        if (job_claim_end(job))
+            job_finish_failed(job, &stop);
+        job_unref(job);
+    }
+    return true;
+}
+
 void job_run_work(struct work *work)
 {
     struct job *job = CONTAINER_OF(work, struct job, work);
     struct jobs *jobs = job->jobs;
-    struct error error = ERROR_NONE;
-    CLEANUP(query_unref) struct query *query = NULL;
-    enum status status = run(job, &query, &error);
-    if (status != STATUS_OK && query)
-        query_cancel(query, &error);
-    jobs_end_turn(jobs, job);
-    conclude(job, query, status, &error);
-    query_unref(take_query(job));
-    query_unref(STEAL(query));
+    CLEANUP(run_finish) struct run run = {.error = ERROR_NONE};
+    enum status status = become_running(job, &run.error);
+    if (status != STATUS_OK || (!end_cached(job) && !follow(job)))
+        run_alone(job, &run, status);
+    run_finish(&run);
+    run = (struct run){0};
     job_unref(job);
     jobs_leave_run(jobs);
 }
@@ -264,8 +434,11 @@ bool job_cancel(struct job *job, const struct error *reason)
     if (query) {
         query_cancel(query, reason);
         ends_here = query_state(query) == QUERY_CANCELLED;
+    } else if (!ends_here && job_unfollow(job)) {
+        ends_here = true;
+        job_unref(job);
     }
     if (ends_here && job_claim_end(job))
-        finish_failed(job, reason);
+        job_finish_failed(job, reason);
     return true;
 }

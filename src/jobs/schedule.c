@@ -82,6 +82,19 @@ void jobs_schedule(struct jobs *jobs, struct job *job)
     queries_dispatch(jobs->options.queries);
 }
 
+void jobs_schedule_again(struct jobs *jobs, struct job *job)
+{
+    lock_take(&job->locked.lock);
+    bool waits = !job->locked.is_ending && job_step(job, JOB_QUEUED);
+    if (waits)
+        enter_queue(jobs, job);
+    lock_give(&job->locked.lock);
+    struct job_record record = job_record_of(job);
+    if (waits)
+        meta_job_put_later(jobs->options.meta, &record);
+    queries_dispatch(jobs->options.queries);
+}
+
 static bool leave_queue(struct jobs *jobs, struct job *job)
 {
     LOCKED(&jobs->locked.lock);

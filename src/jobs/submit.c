@@ -127,6 +127,17 @@ static enum status enter(struct jobs *jobs, struct job *job, struct error *error
     return STATUS_OK;
 }
 
+/* It has run before it came. */
+static enum status enter_cached(struct jobs *jobs, struct job *job, struct result *result,
+                                struct error *error)
+{
+    TRY(jobs_enter(jobs, job, true, error));
+    enum status status = job_begin_finished(job, result, error);
+    if (status != STATUS_OK)
+        jobs_abandon(jobs, job);
+    return status;
+}
+
 enum status job_submit(struct jobs *jobs, const struct job_spec *spec, struct job **out_job,
                        struct error *error)
 {
@@ -135,7 +146,9 @@ enum status job_submit(struct jobs *jobs, const struct job_spec *spec, struct jo
     TRY(check_spec(jobs, spec, error));
     TRY(parse(jobs, spec, &is_read, error));
     CLEANUP(job_unref) struct job *job = job_of_spec(jobs, spec, is_read);
-    enum status status = enter(jobs, job, &failure);
+    CLEANUP(result_unref) struct result *result = job_find_cached(job);
+    enum status status =
+        result ? enter_cached(jobs, job, result, &failure) : enter(jobs, job, &failure);
     if (status == STATUS_ALREADY_EXISTS && job->idempotency_key.len > 0)
         return find_same(jobs, job, out_job, error);
     if (status != STATUS_OK)

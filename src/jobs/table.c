@@ -43,6 +43,7 @@ static void init_locked(struct jobs *jobs)
                    });
     map_init(&jobs->locked.table);
     map_init(&jobs->locked.history);
+    map_init(&jobs->locked.leaders);
     list_init(&jobs->locked.all);
     list_init(&jobs->locked.finished);
     list_init(&jobs->locked.watched);
@@ -85,13 +86,13 @@ static enum status check_room(const struct jobs *jobs, const struct job *job, st
     return STATUS_RESOURCE_EXHAUSTED;
 }
 
-enum status jobs_enter(struct jobs *jobs, struct job *job, bool is_recovered, struct error *error)
+enum status jobs_enter(struct jobs *jobs, struct job *job, bool is_exempt, struct error *error)
 {
     LOCKED(&jobs->locked.lock);
     if (jobs->locked.is_closing)
         return error_set_code(error, STATUS_UNAVAILABLE, "SHUTTING_DOWN",
                               "the server is shutting down");
-    if (!is_recovered)
+    if (!is_exempt)
         TRY(check_room(jobs, job, error));
     map_set(&jobs->locked.table, str_of(job->id), job_ref(job));
     list_append(&jobs->locked.all, &job->listed.link);
@@ -243,6 +244,7 @@ void jobs_destroy(struct jobs *jobs)
     jobs_close(jobs);
     queries_attach(jobs->options.queries, NULL);
     jobs_upkeep_finish(jobs);
+    jobs_close(jobs); /* what waits again since */
     struct job *job;
     while ((job = LIST_FIRST(&jobs->locked.all, struct job, listed.link))) {
         list_remove(&job->listed.link);
@@ -252,6 +254,7 @@ void jobs_destroy(struct jobs *jobs)
     jobs_history_finish(jobs);
     job_queue_finish(&jobs->locked.queue);
     map_finish(&jobs->locked.table);
+    map_finish(&jobs->locked.leaders);
     condition_finish(&jobs->locked.changed);
     lock_finish(&jobs->locked.lock);
     free(jobs);

@@ -76,17 +76,29 @@ static void forget(struct jobs *jobs, struct job *job, int64_t now_us)
 {
     if (job->listed.expires_us <= now_us) {
         lock_take(&job->locked.lock);
-        struct dataset *dataset = STEAL(job->locked.dataset);
+        struct result *result = STEAL(job->locked.result);
         bool was_there = job_step(job, JOB_EXPIRED);
         lock_give(&job->locked.lock);
-        if (dataset)
-            dataset_drop(dataset);
-        dataset_unref(dataset);
+        result_unref(result);
         struct job_record record = job_record_of(job);
         if (was_there)
             meta_job_put_later(jobs->options.meta, &record);
     }
     job_unref(job);
+}
+
+static void end_late_followers(struct jobs *jobs)
+{
+    struct job *job;
+    while ((job = jobs_take_late_follower(jobs))) {
+        struct error error = ERROR_NONE;
+        error_set_code(&error, STATUS_DEADLINE_EXCEEDED, "QUERY_TIMEOUT",
+                       "the statement was stopped at its deadline; its time-out is %g s",
+                       (double)job->timeout_ms / 1000);
+        if (job_claim_end(job))
+            job_finish_failed(job, &error);
+        job_unref(job);
+    }
 }
 
 static void do_upkeep(struct work *work)
@@ -96,6 +108,7 @@ static void do_upkeep(struct work *work)
     struct job *old;
     for (int i = 0; i < FORGOTTEN_MAX && (old = take_old(jobs, now_us)); i++)
         forget(jobs, old, now_us);
+    end_late_followers(jobs);
     atomic_store(&jobs->upkeep_is_queued, false);
     jobs_leave_run(jobs);
 }
@@ -103,8 +116,9 @@ static void do_upkeep(struct work *work)
 static bool has_old(struct jobs *jobs)
 {
     LOCKED(&jobs->locked.lock);
-    bool is_needed = !jobs->locked.is_closing && !atomic_load(&jobs->upkeep_is_queued) &&
-                     is_due(jobs, oldest_finished(jobs), clock_wall_us());
+    bool is_needed =
+        !jobs->locked.is_closing && !atomic_load(&jobs->upkeep_is_queued) &&
+        (jobs->locked.leaders.count > 0 || is_due(jobs, oldest_finished(jobs), clock_wall_us()));
     jobs->locked.busy += is_needed;
     return is_needed;
 }

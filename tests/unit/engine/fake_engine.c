@@ -7,6 +7,7 @@
 #include "arrow/builder.h"
 #include "base/memory.h"
 #include "engine/gate.h"
+#include "engine/sources.h"
 
 struct engine_statement {
     struct engine *engine;
@@ -78,6 +79,7 @@ static enum status run_rows(struct engine_statement *statement, struct dataset *
 static enum status run_update(struct engine_statement *statement, struct dataset *dataset,
                               int64_t *out_rows, struct error *error)
 {
+    atomic_fetch_add(&statement->engine->changes, 1);
     *out_rows = statement->number;
     return STATUS_OK;
 }
@@ -259,4 +261,29 @@ void engine_statement_interrupt(struct engine_statement *statement)
 double engine_statement_progress(struct engine_statement *statement)
 {
     return 0.5;
+}
+
+/* --- sources.h ------------------------------------------------------------------------------- */
+
+struct engine_sources {
+    struct engine *engine;
+    int changes;
+};
+
+struct engine_sources *engine_sources_capture(struct engine *engine, struct str sql,
+                                              const struct str *session, const char **out_reason)
+{
+    struct engine_sources *sources = NEW(struct engine_sources);
+    *sources = (struct engine_sources){engine, atomic_load(&engine->changes)};
+    return sources;
+}
+
+bool engine_sources_are_current(const struct engine_sources *sources)
+{
+    return sources->changes == atomic_load(&sources->engine->changes);
+}
+
+void engine_sources_destroy(struct engine_sources *sources)
+{
+    free(sources);
 }

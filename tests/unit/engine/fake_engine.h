@@ -25,6 +25,7 @@ struct engine {
     struct arrow_schema *no_columns; /* of one whose columns are not known */
     atomic_int statements;           /* in existence */
     atomic_int runs;
+    atomic_int changes; /* updates that ran: what was captured before is not current any more */
     atomic_int inside; /* runs that have not returned */
     struct lock lock;
     struct condition changed;

@@ -38,9 +38,11 @@ static void let_go(struct job **jobs, size_t count)
 static struct job *submit_with(struct jobs_scene *scene, const char *sql, unsigned priority,
                                unsigned slots)
 {
-    return scene_submit_spec(
-        scene, &(struct job_spec){
-                   .sql = str_of(sql), .priority = priority, .slots = slots, .door = JOB_DOOR_V1});
+    return scene_submit_spec(scene, &(struct job_spec){.sql = str_of(sql),
+                                                       .priority = priority,
+                                                       .slots = slots,
+                                                       .door = JOB_DOOR_V1,
+                                                       .cache = JOB_CACHE_BYPASS});
 }
 
 static void better_priorities_run_first(void **state)
@@ -130,7 +132,8 @@ static void a_wide_job_runs_alone(void **state)
 static void the_same_key_is_the_same_job(void **state)
 {
     struct jobs_scene *scene = jobs_scene_create(NULL);
-    struct job_spec spec = {.sql = STR("rows 2"), .idempotency_key = STR("key")};
+    struct job_spec spec = {
+        .sql = STR("rows 2"), .idempotency_key = STR("key"), .cache = JOB_CACHE_BYPASS};
     struct job *first = scene_submit_spec(scene, &spec);
     scene_wait(first);
     struct job *again = scene_submit_spec(scene, &spec);
@@ -155,11 +158,11 @@ static void the_same_key_is_the_same_job(void **state)
 static void an_owner_has_so_many_running(void **state)
 {
     struct jobs_scene *scene = jobs_scene_create(&(struct jobs_options){.owner_running_max = 1});
-    struct job_spec spec = {.sql = STR("block"), .owner = STR("a")};
+    struct job_spec spec = {.sql = STR("block"), .owner = STR("a"), .cache = JOB_CACHE_BYPASS};
     struct job *running = scene_submit_spec(scene, &spec);
     scene_wait_for(running, JOB_RUNNING);
     struct job *held = scene_submit_spec(scene, &spec);
-    spec = (struct job_spec){.sql = STR("rows 1"), .owner = STR("b")};
+    spec = (struct job_spec){.sql = STR("rows 1"), .owner = STR("b"), .cache = JOB_CACHE_BYPASS};
     struct job *other = scene_submit_spec(scene, &spec);
     scene_wait(other);
     assert_int_equal(scene_facts(held).state, JOB_QUEUED);

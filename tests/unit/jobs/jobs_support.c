@@ -26,6 +26,24 @@ static void must(enum status status, const struct error *error)
         fail_msg("%s", error->message);
 }
 
+static void open_results(struct jobs_scene *scene)
+{
+    struct error error = ERROR_NONE;
+    must(results_create(&(struct results_options){.store = scene->store,
+                                                  .meta = scene->meta,
+                                                  .ttl_ms = 3600000,
+                                                  .json_rows_max = 100,
+                                                  .metrics = scene->metrics},
+                        &scene->results, &error),
+         &error);
+    must(cache_create(&(struct cache_options){.engine = scene->engine,
+                                              .results = scene->results,
+                                              .ttl_ms = 3600000,
+                                              .metrics = scene->metrics},
+                      &scene->cache, &error),
+         &error);
+}
+
 static void open_queries(struct jobs_scene *scene, unsigned slots)
 {
     struct error error = ERROR_NONE;
@@ -51,6 +69,8 @@ static void open_jobs(struct jobs_scene *scene, const struct jobs_options *wante
     options.queries = scene->queries;
     options.store = scene->store;
     options.meta = scene->meta;
+    options.results = scene->results;
+    options.cache = scene->cache;
     options.workers = scene->workers;
     options.housekeeping = scene->housekeeping;
     options.metrics = scene->metrics;
@@ -81,6 +101,7 @@ struct jobs_scene *jobs_scene_create_in(const char *path, const struct jobs_opti
                                           .path = path ? str_of(path) : STR_EMPTY},
                    &scene->meta, &error),
          &error);
+    open_results(scene);
     open_queries(scene, SLOTS);
     open_jobs(scene, options);
     return scene;
@@ -99,6 +120,8 @@ void jobs_scene_destroy(struct jobs_scene *scene)
     workers_destroy(scene->workers);
     jobs_destroy(scene->jobs);
     queries_destroy(scene->queries);
+    cache_destroy(scene->cache);
+    results_destroy(scene->results);
     meta_close(scene->meta);
     loop_stop(scene->housekeeping);
     thread_join(scene->housekeeper);
@@ -120,7 +143,9 @@ struct job *scene_submit_spec(struct jobs_scene *scene, const struct job_spec *s
 
 struct job *scene_submit(struct jobs_scene *scene, const char *sql)
 {
-    return scene_submit_spec(scene, &(struct job_spec){.sql = str_of(sql), .door = JOB_DOOR_V1});
+    return scene_submit_spec(
+        scene,
+        &(struct job_spec){.sql = str_of(sql), .door = JOB_DOOR_V1, .cache = JOB_CACHE_BYPASS});
 }
 
 struct job_facts scene_facts(struct job *job)

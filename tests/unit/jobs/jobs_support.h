@@ -18,6 +18,8 @@ struct jobs_scene {
     struct workers *workers;
     struct metrics *metrics;
     struct meta *meta;
+    struct results *results;
+    struct cache *cache;
     struct queries *queries;
     struct jobs *jobs;
 };
