@@ -31,8 +31,9 @@ static void drop_leftover(struct store *store, struct str id)
         dataset_drop(dataset);
 }
 
-enum status result_begin(struct results *results, struct str job_id, struct arrow_schema *schema,
-                         struct result_intake **out_intake, struct error *error)
+enum status result_intake_begin(struct results *results, struct str job_id,
+                                struct arrow_schema *schema, struct result_intake **out_intake,
+                                struct error *error)
 {
     char id[RESULT_ID_BYTES_MAX + 16];
     if (job_id.len == 0 || job_id.len > RESULT_ID_BYTES_MAX)

@@ -1,7 +1,7 @@
 /*
  * results.h — results of jobs: taken in while they come, kept, brought back, rendered, dropped.
  *
- *      result_begin -> result_intake_dataset (a query appends to it, readers follow) -> result_keep
+ *      result_intake_begin -> result_intake_dataset (a query appends to it, readers follow) -> result_keep
  *
  * A result is a private dataset (id `.result-<job id>`) that spills to disk and never waits for a reader, so
  * that a slow or absent one holds no query slot. A small one is also a blob of the registry, a large one a
@@ -60,9 +60,9 @@ void results_sweep(struct results *results);
 /* --- taking in -------------------------------------------------------------------------------- */
 
 /* Makes the open dataset that the job's statement appends to. `schema` NULL: dataset_set_schema gives it. */
-MUST_CHECK enum status result_begin(struct results *results, struct str job_id,
-                                    struct arrow_schema *schema, struct result_intake **out_intake,
-                                    struct error *error);
+MUST_CHECK enum status result_intake_begin(struct results *results, struct str job_id,
+                                           struct arrow_schema *schema,
+                                           struct result_intake **out_intake, struct error *error);
 /* Not a new reference; for query_spec.dataset. The query completes or fails it. */
 struct dataset *result_intake_dataset(struct result_intake *intake);
 /* After the query is done: makes the result as safe as its tier asks, sets format, rows, bytes, result and

@@ -270,7 +270,7 @@ static enum status prepare(struct job *job, struct run *run, struct error *error
     struct str id = str_make(job->id, RANDOM_UUID_SIZE - 1);
     CLEANUP(engine_session_unref) struct engine_session *session = NULL;
     TRY(open_session(job, &session, error));
-    TRY(result_begin(options->results, id, NULL, &run->intake, error));
+    TRY(result_intake_begin(options->results, id, NULL, &run->intake, error));
     struct query_spec spec = {
         .id = id,
         .session = session,

@@ -42,6 +42,7 @@
 #include "server/data_folder.h"
 #include "server/datasets.h"
 #include "server/io_threads.h"
+#include "server/job_results.h"
 #include "server/process_metrics.h"
 #include "server/registry.h"
 #include "server/samples.h"
@@ -87,6 +88,7 @@ struct server {
     struct io_threads *housekeeping;
     struct io_threads *io;
     struct queries *queries;
+    struct job_results job_results;
     struct jobs *_Atomic jobs;
     struct crypto_mac *ticket_mac;
     struct sessions *sessions;
@@ -210,6 +212,7 @@ static void sweep(struct loop_timer *timer)
     struct server *server = CONTAINER_OF(timer, struct server, sweep);
     store_sweep(server->store);
     sessions_sweep(server->sessions);
+    results_sweep(server->job_results.results);
     if (server->sweep_count++ % POOL_TRIM_SECONDS == 0)
         buffer_pool_trim(server->pool);
     if (server->sweep_count % REGISTRY_SWEEP_SECONDS == 1)
@@ -257,12 +260,24 @@ static enum status open_jobs(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
     struct jobs *jobs = NULL;
+    TRY(job_results_open(&server->job_results, settings,
+                         &(struct job_results_parts){
+                             .engine = server->engine,
+                             .store = server->store,
+                             .registry = server->registry,
+                             .s3 = server->buckets.results,
+                             .log = server->log,
+                             .metrics = server->metrics,
+                         },
+                         error));
     TRY(jobs_create(
         &(struct jobs_options){
             .engine = server->engine,
             .queries = server->queries,
             .store = server->store,
             .meta = server->registry,
+            .results = server->job_results.results,
+            .cache = server->job_results.cache,
             .workers = server->workers,
             .housekeeping = io_threads_loops(server->housekeeping)[0],
             .running_max = (unsigned)settings->max_concurrent_jobs,
@@ -575,6 +590,7 @@ static void take_down(struct server *server)
         store_use_workers(server->store, NULL);
     workers_destroy(server->workers);
     jobs_destroy(atomic_exchange(&server->jobs, NULL));
+    job_results_close(&server->job_results);
     queries_destroy(server->queries);
     if (server->housekeeping) {
         io_threads_stop(server->housekeeping);

@@ -139,7 +139,7 @@ static inline struct result_intake *take_in(struct results_world *world, const c
                                             int64_t rows)
 {
     struct result_intake *intake = NULL;
-    if (result_begin(world->results, str_of(id), NULL, &intake, &world->error) != STATUS_OK)
+    if (result_intake_begin(world->results, str_of(id), NULL, &intake, &world->error) != STATUS_OK)
         fail_msg("%s", world->error.message);
     struct dataset *dataset = result_intake_dataset(intake);
     dataset_set_schema(dataset, world->schema);
