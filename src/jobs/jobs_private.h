@@ -186,6 +186,8 @@ struct result *job_find_cached(struct job *job);
 bool job_follow(struct job *job);
 /* Lets others share its run from now on, if they may. The claim is handed back by job_stop_leading. */
 void job_lead(struct job *job);
+/* The claim of its run, if there is one; nobody joins any more. */
+struct cache_claim *job_take_claim(struct job *job);
 /* Nobody joins any more; the followers go to `out_followers`. */
 struct cache_claim *job_stop_leading(struct job *job, struct list *out_followers);
 /* They end as their leader did, or run themselves. `result` NULL: `error` tells why. */

@@ -179,6 +179,14 @@ static void set_columnless(struct job *job)
     job->locked.cache_key = STR_EMPTY;
 }
 
+/* Before anybody is told of the end: who asks again then finds it. */
+static void offer(struct job *job, struct result *result)
+{
+    struct cache_claim *claim = job_take_claim(job);
+    if (claim)
+        cache_insert(job->jobs->options.cache, claim, result);
+}
+
 /* The result becomes safe, and its record with it. */
 static enum status keep(struct job *job, struct result_intake *intake, struct result **out_result,
                         struct error *error)
@@ -187,6 +195,7 @@ static enum status keep(struct job *job, struct result_intake *intake, struct re
     arena_init(&arena);
     struct job_record record = end_record(job, JOB_SUCCEEDED, NULL);
     TRY(result_keep(intake, &record, &arena, out_result, error));
+    offer(job, *out_result);
     take_result(job, &record, *out_result);
     job_finish_unwritten(job, JOB_SUCCEEDED, NULL);
     return STATUS_OK;
@@ -237,15 +246,11 @@ static void conclude(struct job *job, struct run *run, enum status status)
     dataset_unref(take_dataset(job));
 }
 
-/* For those who share the run, and for who asks later. */
+/* For those who share the run. Whoever asks from now on finds the result in the cache, or runs. */
 static void hand_on(struct job *job, struct run *run)
 {
     struct list followers;
-    struct cache_claim *claim = job_stop_leading(job, &followers);
-    if (claim && run->result)
-        cache_insert(job->jobs->options.cache, claim, run->result);
-    else
-        cache_claim_destroy(claim);
+    cache_claim_destroy(job_stop_leading(job, &followers));
     jobs_end_followers(job->jobs, &followers, run->result, &run->error);
 }
 

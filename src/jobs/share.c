@@ -117,16 +117,28 @@ void job_lead(struct job *job)
     job->listed.leads = true;
 }
 
+/* With the lock. */
+static struct cache_claim *take_claim(struct jobs *jobs, struct job *job)
+{
+    if (job->listed.leads)
+        (void)map_remove(&jobs->locked.leaders, str_of(job->key.text));
+    job->listed.leads = false;
+    return STEAL(job->listed.claim);
+}
+
+struct cache_claim *job_take_claim(struct job *job)
+{
+    LOCKED(&job->jobs->locked.lock);
+    return take_claim(job->jobs, job);
+}
+
 struct cache_claim *job_stop_leading(struct job *job, struct list *out_followers)
 {
     struct jobs *jobs = job->jobs;
     list_init(out_followers);
     LOCKED(&jobs->locked.lock);
-    if (job->listed.leads)
-        (void)map_remove(&jobs->locked.leaders, str_of(job->key.text));
-    job->listed.leads = false;
     list_move_all(out_followers, &job->listed.followers);
-    return STEAL(job->listed.claim);
+    return take_claim(jobs, job);
 }
 
 /* The next of the list, which is guarded like the one it came from, or NULL. */
