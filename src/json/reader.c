@@ -15,6 +15,7 @@
 #include "base/checked.h"
 #include "base/memory.h"
 
+#include <assert.h>
 #include <jansson.h>
 #include <stdlib.h>
 
@@ -234,6 +235,13 @@ bool json_value_bool(const struct json_value *value, bool *out)
         return false;
     *out = json_typeof(jansson(value)) == JSON_TRUE;
     return true;
+}
+
+char *json_value_print(const struct json_value *value)
+{
+    char *text = json_dumps(jansson(value), JSON_COMPACT | JSON_ENCODE_ANY);
+    assert(text);
+    return text;
 }
 
 bool json_value_is_null(const struct json_value *value)

@@ -57,6 +57,8 @@ bool json_value_text(const struct json_value *value, struct str *out);
 bool json_value_integer(const struct json_value *value, int64_t *out);
 bool json_value_number(const struct json_value *value, double *out);
 bool json_value_bool(const struct json_value *value, bool *out);
+/* The value as compact JSON text, on the heap: free() releases it. */
+char *json_value_print(const struct json_value *value);
 bool json_value_is_null(const struct json_value *value);
 /* Calls `visit` with the name of each member of an object. */
 void json_visit_members(const struct json_value *object, void (*visit)(void *context, struct str),

@@ -55,7 +55,7 @@ static const char *http_status_title(unsigned status)
 }
 
 /* What SQL knows of the error, for programs. */
-static void write_place(struct json_writer *json, const struct error *error)
+void rest_write_error_place(struct json_writer *json, const struct error *error)
 {
     const char *sqlstate = error_sqlstate(error);
     if (sqlstate) {
@@ -101,7 +101,7 @@ static void write_problem(struct rest_exchange *exchange, const struct error *er
     json_write_text(&json, str_of(rest_error_code(error)));
     json_write_key(&json, "request_id");
     json_write_text(&json, exchange->request->id);
-    write_place(&json, error);
+    rest_write_error_place(&json, error);
     if (http_status == 422 && has_faults(exchange)) {
         json_write_key(&json, "errors");
         rest_write_faults(&json, exchange->faults);

@@ -27,6 +27,8 @@ static void exchange_free(struct rest_exchange *exchange)
     rest_upload_destroy(exchange->upload);
     rest_export_destroy(exchange->export);
     rest_part_destroy(exchange->reply.part);
+    dataset_part_finish(&exchange->reply.followed_part);
+    dataset_unref_later(exchange->reply.followed);
     query_unref(exchange->reply.query);
     if (exchange->reply.source.release)
         exchange->reply.source.release(exchange->reply.source.context);
@@ -100,7 +102,8 @@ void rest_answer(struct rest_exchange *exchange)
         exchange->reply.take_over(exchange);
     else if (exchange->reply.source.read)
         rest_content_begin(exchange);
-    else if ((exchange->reply.query || exchange->reply.part) && !rest_content_settle(exchange))
+    else if ((exchange->reply.query || exchange->reply.part || exchange->reply.followed) &&
+             !rest_content_settle(exchange))
         rest_stream_begin(exchange);
     else if (!exchange->request->responded)
         respond_text(exchange);
@@ -308,8 +311,8 @@ static const struct rest_route *find_route(struct rest_exchange *exchange,
                                            struct str *out_parameter, struct str *out_allow)
 {
     const struct http_request *request = exchange->request;
-    const struct rest_route *route = rest_route_find(request->arena, request->method, request->path,
-                                                     out_parameter, out_allow);
+    const struct rest_route *route =
+        rest_route_find(request->arena, request->method, request->path, out_parameter, out_allow);
     if (route || !str_equal(request->method, STR("CONNECT")))
         return route;
     struct str allow;

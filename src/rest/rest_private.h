@@ -53,6 +53,8 @@ struct rest_reply {
     struct buf text;
     struct query *query;      /* one reference: its rows are streamed in `format` */
     struct part_stream *part; /* rows that are there, on the heap: streamed in `format` */
+    struct dataset *followed; /* one reference: its rows, also those to come, are streamed in `format` */
+    struct dataset_part followed_part; /* of it; taken over */
     enum rest_format format;
     /* JSON in which the rows of `part` are a list: what stands before it and after it, in the arena; empty:
      * the format alone. */
@@ -160,6 +162,8 @@ struct rest {
     struct rest_metrics *metrics;
 };
 
+/* errors.c: the members that tell where in a statement an error is; none where it has no place. */
+void rest_write_error_place(struct json_writer *json, const struct error *error);
 /* errors.c: answers with an error in the form of the route. */
 void rest_respond_error(struct rest_exchange *exchange, const struct error *error);
 /* The HTTP status of an error (contracts section 2), and the code it carries. */
@@ -335,6 +339,12 @@ enum status rest_jobs_list(struct rest_exchange *exchange, struct error *error);
 enum status rest_history(struct rest_exchange *exchange, struct error *error);
 enum status rest_status(struct rest_exchange *exchange, struct error *error);
 enum status rest_examples(struct rest_exchange *exchange, struct error *error);
+enum status rest_v1_jobs_submit(struct rest_exchange *exchange, struct error *error);
+enum status rest_v1_jobs_list(struct rest_exchange *exchange, struct error *error);
+enum status rest_v1_job_get(struct rest_exchange *exchange, struct error *error);
+enum status rest_v1_job_cancel(struct rest_exchange *exchange, struct error *error);
+enum status rest_v1_job_result(struct rest_exchange *exchange, struct error *error);
+enum status rest_v1_job_events(struct rest_exchange *exchange, struct error *error);
 enum status rest_datasets_list(struct rest_exchange *exchange, struct error *error);
 enum status rest_dataset_get(struct rest_exchange *exchange, struct error *error);
 enum status rest_dataset_delete(struct rest_exchange *exchange, struct error *error);

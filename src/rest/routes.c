@@ -7,6 +7,7 @@
  */
 #include "rest/analytics.h"
 #include "rest/files.h"
+#include "rest/jobs_v1.h"
 #include "rest/query_service.h"
 #include "rest/route_tables.h"
 
@@ -127,6 +128,25 @@ const struct rest_route rest_routes[] = {
     {.method = "DELETE", .pattern = "/v1/queries/{id}", .handle = rest_queries_delete,
      .problem_json = true, .replies = rest_query_stop_replies,
      .summary = "Stop a statement"},
+    {.method = "POST", .pattern = "/v1/jobs", .handle = rest_v1_jobs_submit, .blocking = true,
+     .takes_body = true, .problem_json = true, .parameters = &rest_v1_submit_parameters,
+     .body = &rest_v1_submit_body, .replies = rest_v1_submit_replies,
+     .summary = "Submit a statement as a job"},
+    {.method = "GET", .pattern = "/v1/jobs", .handle = rest_v1_jobs_list, .blocking = true,
+     .problem_json = true, .parameters = &rest_v1_list_parameters, .replies = rest_v1_list_replies,
+     .summary = "Jobs, the newest first, page by page"},
+    {.method = "GET", .pattern = "/v1/jobs/{id}", .handle = rest_v1_job_get, .blocking = true,
+     .problem_json = true, .parameters = &rest_v1_job_parameters, .replies = rest_v1_job_replies,
+     .summary = "A job: state, progress, estimates"},
+    {.method = "DELETE", .pattern = "/v1/jobs/{id}", .handle = rest_v1_job_cancel,
+     .blocking = true, .problem_json = true, .replies = rest_v1_cancel_replies,
+     .summary = "Cancel a job that waits or runs"},
+    {.method = "GET", .pattern = "/v1/jobs/{id}/result", .handle = rest_v1_job_result,
+     .blocking = true, .problem_json = true, .parameters = &rest_v1_result_parameters,
+     .replies = rest_v1_result_replies, .summary = "The rows of a job, also while they come"},
+    {.method = "GET", .pattern = "/v1/jobs/{id}/events", .handle = rest_v1_job_events,
+     .blocking = true, .problem_json = true, .replies = rest_v1_events_replies,
+     .summary = "A job each time it changes (SSE)"},
     {.method = "GET", .pattern = "/v1/datasets", .handle = rest_datasets_list, .blocking = true,
      .problem_json = true, .parameters = &rest_datasets_parameters, .replies = rest_datasets_replies,
      .summary = "The datasets that are kept, page by page"},

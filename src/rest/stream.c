@@ -285,6 +285,23 @@ static enum status open_result(struct rest_stream *stream, struct error *error)
                             &stream->wake, error);
 }
 
+/* Reads what a dataset has and what comes; who appends to it is nobody's business here. */
+static enum status open_followed(struct rest_stream *stream, struct error *error)
+{
+    struct rest_reply *reply = &stream->exchange->reply;
+    struct loop *loop = stream->exchange->request->loop;
+    struct part_stream *part = NEW(struct part_stream);
+    enum status status = part_stream_open(part, reply->followed, &reply->followed_part, 0, loop,
+                                          &stream->wake, error);
+    if (status != STATUS_OK) {
+        rest_part_destroy(part);
+        return status;
+    }
+    stream->part = part;
+    stream->writer = text_writer(stream->exchange, part->schema);
+    return STATUS_OK;
+}
+
 static void pump(struct rest_stream *stream)
 {
     struct http_request *request = stream->exchange->request;
@@ -334,6 +351,11 @@ void rest_stream_begin(struct rest_exchange *exchange)
         stream->query = query_ref(exchange->reply.query);
         exchange->fingerprint = query_fingerprint(stream->query);
         if (begin_query(stream, &error) != STATUS_OK) {
+            break_off(stream, &error);
+            return;
+        }
+    } else if (exchange->reply.followed) {
+        if (open_followed(stream, &error) != STATUS_OK) {
             break_off(stream, &error);
             return;
         }

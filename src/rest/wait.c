@@ -11,9 +11,14 @@
 
 #include "base/memory.h"
 
+/* How often is asked what no change of the job tells. */
+#define LOOK_NS (100 * NANOSECONDS_PER_MILLISECOND)
+
 struct rest_wait {
     struct rest_exchange *exchange;
     uint64_t wait_ms;
+    uint64_t end_ns;
+    bool (*is_enough)(struct job *job); /* NULL: once it is over */
     enum status (*resume)(struct rest_exchange *exchange, struct error *error);
     struct job_watch watch;
     struct loop_task changed;
@@ -30,6 +35,14 @@ void rest_wait_for_job(struct rest_exchange *exchange, uint64_t wait_ms,
     wait->wait_ms = wait_ms;
     wait->resume = resume;
     exchange->wait = wait;
+}
+
+void rest_wait_until(struct rest_exchange *exchange, uint64_t wait_ms,
+                     bool (*is_enough)(struct job *job),
+                     enum status (*resume)(struct rest_exchange *exchange, struct error *error))
+{
+    rest_wait_for_job(exchange, wait_ms, resume);
+    exchange->wait->is_enough = is_enough;
 }
 
 bool rest_wait_is_over(const struct rest_wait *wait)
@@ -61,18 +74,35 @@ static void end(struct rest_wait *wait)
     (void)rest_work(wait->exchange, run_resume, rest_answer);
 }
 
+static bool is_done(const struct rest_wait *wait)
+{
+    struct job_facts facts;
+    job_facts(wait->exchange->job, &facts);
+    return job_state_is_over(facts.state) ||
+           (wait->is_enough && wait->is_enough(wait->exchange->job));
+}
+
 static void on_changed(struct loop_task *task)
 {
     struct rest_wait *wait = CONTAINER_OF(task, struct rest_wait, changed);
-    struct job_facts facts;
-    job_facts(wait->exchange->job, &facts);
-    if (job_state_is_over(facts.state))
+    if (is_done(wait))
         end(wait);
+}
+
+static void set_timer(struct rest_wait *wait)
+{
+    struct loop *loop = wait->exchange->copy.loop;
+    uint64_t next_ns = wait->is_enough ? loop_now_ns(loop) + LOOK_NS : wait->end_ns;
+    loop_timer_set(loop, &wait->timer, next_ns < wait->end_ns ? next_ns : wait->end_ns);
 }
 
 static void on_time(struct loop_timer *timer)
 {
-    end(CONTAINER_OF(timer, struct rest_wait, timer));
+    struct rest_wait *wait = CONTAINER_OF(timer, struct rest_wait, timer);
+    if (loop_now_ns(wait->exchange->copy.loop) >= wait->end_ns || is_done(wait))
+        end(wait);
+    else
+        set_timer(wait);
 }
 
 void rest_wait_begin(struct rest_wait *wait)
@@ -81,8 +111,11 @@ void rest_wait_begin(struct rest_wait *wait)
     wait->changed = LOOP_TASK_INIT(on_changed);
     wait->timer = LOOP_TIMER_INIT(on_time);
     wait->is_watching = true;
-    loop_timer_set(loop, &wait->timer, loop_now_ns(loop) + wait->wait_ms * 1000000);
+    wait->end_ns = loop_now_ns(loop) + wait->wait_ms * NANOSECONDS_PER_MILLISECOND;
+    set_timer(wait);
     job_watch(wait->exchange->job, &wait->watch, loop, &wait->changed);
+    if (wait->is_enough && is_done(wait))
+        end(wait);
 }
 
 void rest_wait_destroy(struct rest_wait *wait)

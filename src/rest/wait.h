@@ -15,6 +15,11 @@
 void rest_wait_for_job(struct rest_exchange *exchange, uint64_t wait_ms,
                        enum status (*resume)(struct rest_exchange *exchange, struct error *error));
 
+/* The same until `is_enough` says of the job that it is, on the loop; that it is over is enough, too. */
+void rest_wait_until(struct rest_exchange *exchange, uint64_t wait_ms,
+                     bool (*is_enough)(struct job *job),
+                     enum status (*resume)(struct rest_exchange *exchange, struct error *error));
+
 /* How long the client would wait: `seconds` (of a parameter; below 0: not given), else what a header
  * `Prefer: wait=` says; 0: not at all. */
 uint64_t rest_wait_wish_ms(const struct rest_exchange *exchange, double seconds);
