@@ -25,17 +25,15 @@ struct rest_run {
 
 /* --- on a worker ------------------------------------------------------------------------------- */
 
-enum status rest_run_prepare(struct rest_exchange *exchange, struct str sql, struct str shown,
-                             bool has_rows, struct error *error)
+/* Takes the statement over on success. */
+static enum status make_run(struct rest_exchange *exchange, struct engine_session *session,
+                            struct engine_statement **statement, struct str shown, bool has_rows,
+                            struct error *error)
 {
     const struct rest_options *options = &exchange->rest->options;
-    CLEANUP(engine_session_unref)
-    struct engine_session *session = engine_session_open(options->engine);
-    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
-    TRY(engine_prepare_own(session, sql, &statement, error));
     const struct query_spec spec = {
         .session = session,
-        .statement = statement,
+        .statement = *statement,
         .sql = shown,
         .transient = true,
         .discard_rows = !has_rows,
@@ -46,11 +44,28 @@ enum status rest_run_prepare(struct rest_exchange *exchange, struct str sql, str
     };
     struct query *query;
     TRY(query_prepare(options->queries, &spec, &query, error));
-    (void)STEAL(statement);
+    *statement = NULL;
     exchange->run_of_own = NEW(struct rest_run);
     exchange->run_of_own->exchange = exchange;
     exchange->run_of_own->query = query;
     return STATUS_OK;
+}
+
+enum status rest_run_prepare(struct rest_exchange *exchange, struct str sql, struct str shown,
+                             bool has_rows, struct error *error)
+{
+    CLEANUP(engine_session_unref)
+    struct engine_session *session = engine_session_open(exchange->rest->options.engine);
+    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
+    TRY(engine_prepare_own(session, sql, &statement, error));
+    return make_run(exchange, session, &statement, shown, has_rows, error);
+}
+
+enum status rest_run_prepare_client(struct rest_exchange *exchange, struct engine_session *session,
+                                    struct engine_statement **statement, struct str shown,
+                                    struct error *error)
+{
+    return make_run(exchange, session, statement, shown, true, error);
 }
 
 struct query *rest_run_query(struct rest_run *run)

@@ -78,6 +78,22 @@ void rest_write_error_place(struct json_writer *json, const struct error *error)
     }
 }
 
+void rest_write_error_object(struct json_writer *json, const char *key, const struct error *error)
+{
+    json_write_key(json, key);
+    if (!error) {
+        json_write_null(json);
+        return;
+    }
+    json_write_begin_object(json);
+    json_write_key(json, "code");
+    json_write_text(json, str_of(rest_error_code(error)));
+    json_write_key(json, "detail");
+    json_write_text(json, str_of(error->message));
+    rest_write_error_place(json, error);
+    json_write_end_object(json);
+}
+
 static bool has_faults(const struct rest_exchange *exchange)
 {
     return exchange->faults && exchange->faults->count > 0;

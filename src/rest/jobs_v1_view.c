@@ -139,22 +139,6 @@ static void write_number(struct json_writer *json, const char *key, int64_t numb
         json_write_null(json);
 }
 
-static void write_error(struct json_writer *json, const struct error *error)
-{
-    json_write_key(json, "error");
-    if (!error) {
-        json_write_null(json);
-        return;
-    }
-    json_write_begin_object(json);
-    json_write_key(json, "code");
-    json_write_text(json, str_of(rest_error_code(error)));
-    json_write_key(json, "detail");
-    json_write_text(json, str_of(error->message));
-    rest_write_error_place(json, error);
-    json_write_end_object(json);
-}
-
 static void write_links(struct json_writer *json, struct str id)
 {
     static const char *const ends[][2] = {
@@ -221,7 +205,7 @@ void rest_write_v1_job(struct json_writer *json, const struct job_facts *facts)
     write_text(json, "batch_id", facts->batch_id);
     write_text(json, "idempotency_key", facts->idempotency_key);
     write_text(json, "request_id", facts->request_id);
-    write_error(json, facts->error);
+    rest_write_error_object(json, "error", facts->error);
     write_links(json, facts->id);
     json_write_end_object(json);
 }

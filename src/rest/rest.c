@@ -23,6 +23,8 @@ static void exchange_free(struct rest_exchange *exchange)
     rest_run_destroy(exchange->run_of_own);
     rest_wait_destroy(exchange->wait);
     job_unref(exchange->job);
+    rest_rows_destroy(exchange->rows_of_own);
+    rest_explanation_destroy(exchange->explanation);
     rest_intake_destroy(exchange->intake);
     rest_upload_destroy(exchange->upload);
     rest_export_destroy(exchange->export);

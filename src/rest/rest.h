@@ -27,6 +27,8 @@ struct rest_options {
     uint64_t batch_ttl_ms;    /* of datasets whose sender names none */
     struct str upload_folder; /* for bodies that the engine has to read; empty: none */
     size_t message_bytes_max; /* of one Arrow message in a body */
+    const struct str *allowed_paths; /* files and folders that SQL may read */
+    size_t allowed_path_count;
     struct workers *workers;  /* for handlers that block */
     struct log *log;          /* may be NULL */
     struct metrics *metrics;

@@ -128,6 +128,8 @@ struct rest_exchange {
     /* On a worker, when it has news. *out_is_done: the reply is made. */
     enum status (*resume)(struct rest_exchange *exchange, bool *out_is_done, struct error *error);
     bool is_resumed; /* what it said */
+    struct rest_rows *rows_of_own; /* of that statement (own_rows.h) */
+    struct rest_explanation *explanation; /* of a statement (explain.h) */
     struct rest_export *export;
     struct http_content *content;
     struct work work; /* on a worker: */
@@ -164,6 +166,8 @@ struct rest {
 
 /* errors.c: the members that tell where in a statement an error is; none where it has no place. */
 void rest_write_error_place(struct json_writer *json, const struct error *error);
+/* An error inside of an answer: {"code","detail", its place}, null for NULL. */
+void rest_write_error_object(struct json_writer *json, const char *key, const struct error *error);
 /* errors.c: answers with an error in the form of the route. */
 void rest_respond_error(struct rest_exchange *exchange, const struct error *error);
 /* The HTTP status of an error (contracts section 2), and the code it carries. */
@@ -220,6 +224,10 @@ void rest_run_begin(struct rest_run *run);
 void rest_run_stop(struct rest_run *run);
 /* NULL is allowed. */
 void rest_run_destroy(struct rest_run *run);
+/* explain.c: NULL is allowed. */
+void rest_explanation_destroy(struct rest_explanation *explanation);
+/* own_rows.c: NULL is allowed. */
+void rest_rows_destroy(struct rest_rows *rows);
 /* dataset_export.c: NULL is allowed. */
 void rest_export_destroy(struct rest_export *export);
 /* upload.c: frees an upload and what it brought, on a worker if that takes a while. NULL is allowed. */
@@ -339,6 +347,12 @@ enum status rest_jobs_list(struct rest_exchange *exchange, struct error *error);
 enum status rest_history(struct rest_exchange *exchange, struct error *error);
 enum status rest_status(struct rest_exchange *exchange, struct error *error);
 enum status rest_examples(struct rest_exchange *exchange, struct error *error);
+enum status rest_query_explain(struct rest_exchange *exchange, struct error *error);
+enum status rest_catalog(struct rest_exchange *exchange, struct error *error);
+enum status rest_explorer(struct rest_exchange *exchange, struct error *error);
+enum status rest_explorer_dataset(struct rest_exchange *exchange, struct error *error);
+enum status rest_system_view(struct rest_exchange *exchange, struct error *error);
+enum status rest_local_files(struct rest_exchange *exchange, struct error *error);
 enum status rest_v1_jobs_submit(struct rest_exchange *exchange, struct error *error);
 enum status rest_v1_jobs_list(struct rest_exchange *exchange, struct error *error);
 enum status rest_v1_job_get(struct rest_exchange *exchange, struct error *error);

@@ -6,6 +6,8 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/analytics.h"
+#include "rest/catalog.h"
+#include "rest/explain.h"
 #include "rest/files.h"
 #include "rest/jobs_v1.h"
 #include "rest/query_service.h"
@@ -115,6 +117,31 @@ const struct rest_route rest_routes[] = {
      .parameters = &rest_query_parameters, .body = &rest_query_body,
      .body_types = rest_query_body_types, .replies = rest_rows_replies,
      .summary = "Run a statement and stream its rows"},
+    {.method = "POST", .pattern = "/v1/query/explain", .handle = rest_query_explain,
+     .blocking = true, .takes_body = true, .problem_json = true, .body = &rest_explain_body,
+     .replies = rest_explain_replies,
+     .summary = "What is known of a statement without running it"},
+    {.method = "GET", .pattern = "/v1/catalog", .handle = rest_catalog, .blocking = true,
+     .problem_json = true, .parameters = &rest_catalog_parameters,
+     .replies = rest_catalog_replies, .summary = "Catalogs, schemas, tables, columns"},
+    {.method = "GET", .pattern = "/v1/examples", .handle = rest_examples, .problem_json = true,
+     .replies = rest_examples_replies, .summary = "Statements that run as they stand"},
+    {.method = "GET", .pattern = "/v1/files", .handle = rest_local_files,
+     .blocking = true, .problem_json = true, .parameters = &rest_local_files_parameters,
+     .replies = rest_local_files_replies,
+     .summary = "Files that SQL may read"},
+    {.method = "GET", .pattern = "/v1/system/{view}", .handle = rest_system_view,
+     .blocking = true, .problem_json = true, .parameters = &rest_system_parameters,
+     .replies = rest_system_replies, .summary = "What the server shows of itself"},
+    {.method = "GET", .pattern = "/explorer", .handle = rest_explorer, .blocking = true,
+     .parameters = &rest_explorer_parameters, .replies = rest_explorer_replies,
+     .summary = "Datasets and tables of an engine"},
+    {.method = "GET", .pattern = "/schemas/{dataset}", .handle = rest_explorer_dataset,
+     .blocking = true, .parameters = &rest_explorer_parameters,
+     .replies = rest_explorer_dataset_replies, .summary = "Tables of a dataset"},
+    {.method = "GET", .pattern = "/schemas", .handle = rest_explorer, .blocking = true,
+     .parameters = &rest_explorer_parameters, .replies = rest_explorer_replies,
+     .summary = "Datasets and tables of an engine"},
     {.method = "GET", .pattern = "/v1/queries", .handle = rest_queries_list, .problem_json = true,
      .replies = rest_queries_replies,
      .summary = "Statements that wait, run or ended lately"},

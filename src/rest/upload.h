@@ -120,6 +120,11 @@ struct rest_run;
 /* On a worker: prepares it; `shown` stands for it in /v1/queries. Its rows are dropped unless `has_rows`. */
 MUST_CHECK enum status rest_run_prepare(struct rest_exchange *exchange, struct str sql,
                                         struct str shown, bool has_rows, struct error *error);
+/* The same for a statement that was prepared as a client's, and which is taken over on success. */
+MUST_CHECK enum status rest_run_prepare_client(struct rest_exchange *exchange,
+                                               struct engine_session *session,
+                                               struct engine_statement **statement,
+                                               struct str shown, struct error *error);
 struct query *rest_run_query(struct rest_run *run);
 /* On a worker, called again and again as rows come: the next batch, or WAIT, or END. */
 MUST_CHECK enum status rest_run_next(struct rest_run *run, enum dataset_step *out_step,

@@ -378,6 +378,8 @@ static enum status open_doors(struct server *server, struct error *error)
         .metrics = server->metrics,
         .version = VOLLEY_VERSION,
         .has_docs = settings->docs,
+        .allowed_paths = settings->allowed_paths.items,
+        .allowed_path_count = settings->allowed_paths.count,
         .has_samples = server->has_samples,
         .cors = &server->cors,
         .is_ready = is_ready,
