@@ -1,0 +1,138 @@
+"""The Python client, from the wheel that is built of it.
+
+SPDX-License-Identifier: Apache-2.0
+"""
+import asyncio
+import importlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from harness import COMPUTING, wait_until
+
+SOURCE = Path(__file__).resolve().parent.parent.parent / "clients" / "python"
+
+
+@pytest.fixture(scope="module")
+def volley(cache, tmp_path_factory):
+    """The module, installed from a wheel into a folder of its own."""
+    folder = tmp_path_factory.mktemp("wheel")
+    shutil.copytree(SOURCE, folder / "source")
+    pip = [cache / "tools" / "bin" / "pip", "--disable-pip-version-check", "--quiet"]
+    subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", folder,
+                    folder / "source"], check=True, capture_output=True, timeout=120)
+    (wheel,) = folder.glob("volley-*.whl")
+    subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", folder / "site", wheel], check=True,
+                   capture_output=True, timeout=120)
+    sys.path.insert(0, str(folder / "site"))
+    module = importlib.import_module("volley")
+    assert Path(module.__file__).is_relative_to(folder / "site")
+    assert (folder / "site" / "volley" / "py.typed").exists()
+    yield module
+    sys.path.remove(str(folder / "site"))
+
+
+@pytest.fixture(scope="module")
+def url(binary, tmp_path_factory):
+    from harness import Server
+
+    own = Server(binary, tmp_path_factory.mktemp("python-client")).wait_ready()
+    yield own.http_url
+    own.stop()
+
+
+@pytest.fixture
+def client(volley, url):
+    with volley.Client(url) as client:
+        yield client
+        for job in client.jobs(state="queued,running"):
+            client.cancel(job.id)
+
+
+def test_submit_wait_result(client):
+    job = client.submit("SELECT i, i * i AS square FROM range(10) t(i)")
+    info = job.wait(timeout=30)
+    assert info.state == "succeeded" and info.rows == 10 and info.is_over
+    assert info.created_at.tzinfo is not None and info.completed_at >= info.started_at
+    assert job.result().column("square").to_pylist() == [i * i for i in range(10)]
+    assert client.job(job.id).status().id == job.id
+
+
+def test_frames(client):
+    job = client.submit("SELECT 42 AS answer, 'text' AS t")
+    assert job.to_polars(timeout=30).rows() == [(42, "text")]
+    assert job.to_pandas().to_dict("list") == {"answer": [42], "t": ["text"]}
+    assert client.query("SELECT 1 AS one", wait=30).to_pydict() == {"one": [1]}
+    assert client.query("CREATE OR REPLACE TABLE t (x INTEGER)", wait=30).num_columns == 0
+
+
+def test_batches_of_a_large_result(client):
+    job = client.submit("SELECT i FROM range(1000000) t(i)")
+    assert sum(batch.num_rows for batch in job.batches()) == 1000000
+
+
+def test_options(client):
+    table = client.query("SELECT i FROM range(100) t(i)", wait=30, row_limit=7)
+    assert table.num_rows == 7
+    job = client.submit("SELECT 1", tags={"team": "risk"}, priority=3, timeout=20)
+    assert job.info.tags == {"team": "risk"}
+    assert job.info.raw["priority"] == 3 and job.info.raw["timeout_ms"] == 20000
+
+
+def test_the_time_may_be_over(volley, client):
+    job = client.submit(COMPUTING.format(mark="python"))
+    with pytest.raises(volley.JobTimeout) as late:
+        job.wait(timeout=0.2)
+    assert isinstance(late.value, TimeoutError)
+    assert job.status().state in ("queued", "running")
+    job.cancel()
+    with pytest.raises(volley.JobCancelled):
+        job.wait(timeout=30)
+    with pytest.raises(volley.JobCancelled):
+        client.result(job.id)
+
+
+def test_errors_have_types(volley, client):
+    with pytest.raises(volley.QueryError) as syntax:
+        client.submit("SELEC 1")
+    assert syntax.value.code == "QUERY_SYNTAX_ERROR" and syntax.value.position == 0
+    with pytest.raises(volley.JobFailed) as missing:
+        client.query("SELECT * FROM nothing_here", wait=30)
+    assert missing.value.code == "TABLE_NOT_FOUND" and missing.value.line == 1
+    with pytest.raises(volley.NotFound):
+        client.status("0b0e7a4e-0000-4000-8000-000000000000")
+    with pytest.raises(volley.QueryError) as wrong:
+        client.submit("SELECT 1", priority=9)
+    assert wrong.value.status == 422
+    with volley.Client("http://127.0.0.1:9") as nowhere, pytest.raises(volley.ServerUnavailable):
+        nowhere.submit("SELECT 1")
+    assert issubclass(volley.JobFailed, volley.VolleyError)
+
+
+def test_jobs_are_listed_over_pages(client):
+    ids = [client.submit(f"SELECT {i}").id for i in range(5)]
+    listed = [info.id for info in client.jobs(page_size=2)]
+    assert set(ids) <= set(listed) and len(listed) == len(set(listed))
+    wait_until(lambda: set(ids) <= {info.id for info in client.jobs(state="succeeded")})
+
+
+def test_asynchronous(volley, url):
+    async def main():
+        async with volley.AsyncClient(url) as client:
+            jobs = await asyncio.gather(*(client.submit(f"SELECT {i} AS i") for i in range(8)))
+            tables = await asyncio.gather(*(job.result(timeout=30) for job in jobs))
+            assert [table.to_pydict()["i"] for table in tables] == [[i] for i in range(8)]
+            assert (await jobs[0].to_polars()).rows() == [(0,)]
+            assert len([info async for info in client.jobs(page_size=3)]) >= 8
+            slow = await client.submit(COMPUTING.format(mark="asynchronous"))
+            with pytest.raises(volley.JobTimeout):
+                await slow.wait(timeout=0.2)
+            assert (await slow.cancel()).id == slow.id
+            with pytest.raises(volley.JobCancelled):
+                await slow.result(timeout=30)
+            with pytest.raises(volley.JobFailed):
+                await client.query("SELECT * FROM nothing_here")
+
+    asyncio.run(main())
