@@ -69,7 +69,7 @@ static size_t value_bytes(const struct arrow_field *field)
 static void tell_columns(struct rest_exchange *exchange, const struct engine_statement *statement,
                          struct rest_explanation *out)
 {
-    const struct arrow_schema *schema = engine_statement_schema(statement);
+    struct arrow_schema *schema = engine_statement_schema(statement);
     CLEANUP(buf_finish) struct buf text;
     struct json_writer json;
     if (engine_statement_is_late(statement))
