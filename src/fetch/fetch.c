@@ -168,14 +168,12 @@ static uint64_t delay_ms(const struct fetch_transfer *transfer, enum status stat
 
 static enum status attempt(struct fetch_transfer *transfer, const char *origin, struct error *error)
 {
-    const struct fetch_request *request = transfer->request;
-    TRY(fetch_line_take(transfer->fetch, request, origin, transfer->deadline_ns, &transfer->line,
-                        error));
+    TRY(fetch_line_take(transfer, origin, error));
     buf_clear(&transfer->response->head);
     buf_clear(&transfer->response->body);
     transfer->response->attempts++;
     enum status status = fetch_transfer_run(transfer, error);
-    fetch_line_give(transfer->fetch, request, transfer->line);
+    fetch_line_give(transfer);
     return status;
 }
 
@@ -189,6 +187,24 @@ static enum status prepare_again(struct fetch_transfer *transfer, struct error *
         return STATUS_OK;
     transfer->was_read = false;
     return source->rewind(source->context, error);
+}
+
+static enum status try_all(struct fetch_transfer *transfer, const char *origin, struct error *error)
+{
+    struct fetch_response *response = transfer->response;
+    unsigned own = transfer->request->attempts_max;
+    unsigned attempts_max = own > 0 ? own : transfer->fetch->options.attempts_max;
+    for (;;) {
+        enum status status = attempt(transfer, origin, error);
+        if (response->attempts >= attempts_max || !is_worth_another(transfer, status))
+            return status;
+        uint64_t until_ns = clock_now_ns() + delay_ms(transfer, status, response->attempts) *
+                                                 NANOSECONDS_PER_MILLISECOND;
+        if (until_ns >= transfer->deadline_ns)
+            return status;
+        TRY(fetch_sleep(transfer, until_ns, error));
+        TRY(prepare_again(transfer, error));
+    }
 }
 
 enum status fetch_perform(struct fetch_pool *fetch, const struct fetch_request *request,
@@ -209,17 +225,8 @@ enum status fetch_perform(struct fetch_pool *fetch, const struct fetch_request *
         .response = response,
         .deadline_ns = total_ns > 0 ? clock_now_ns() + total_ns : CLOCK_NEVER,
     };
-    unsigned attempts_max =
-        request->attempts_max > 0 ? request->attempts_max : fetch->options.attempts_max;
-    for (;;) {
-        enum status status = attempt(&transfer, origin, error);
-        if (response->attempts >= attempts_max || !is_worth_another(&transfer, status))
-            return status;
-        uint64_t until_ns = clock_now_ns() + delay_ms(&transfer, status, response->attempts) *
-                                                 NANOSECONDS_PER_MILLISECOND;
-        if (until_ns >= transfer.deadline_ns)
-            return status;
-        TRY(fetch_sleep(fetch, request, until_ns, error));
-        TRY(prepare_again(&transfer, error));
-    }
+    fetch_follow(&transfer);
+    enum status status = try_all(&transfer, origin, error);
+    fetch_unfollow(&transfer);
+    return status;
 }

@@ -49,12 +49,13 @@ void fetch_pool_close(struct fetch_pool *fetch);
 void fetch_pool_destroy(struct fetch_pool *fetch);
 CLEANUP_FUNCTION(struct fetch_pool *, fetch_pool_destroy)
 
-/* Stops a call from another thread. One call at a time may have it; once fired it stays so. */
+/* Stops calls from another thread: all that have it. Once fired it stays so. */
 struct fetch_cancel;
 struct fetch_cancel *fetch_cancel_create(void);
+/* No call may have it. */
 void fetch_cancel_destroy(struct fetch_cancel *cancel);
 CLEANUP_FUNCTION(struct fetch_cancel *, fetch_cancel_destroy)
-/* The call returns CANCELLED, soon. Any thread. */
+/* The calls return CANCELLED, soon. Any thread. */
 void fetch_cancel_fire(struct fetch_cancel *cancel);
 
 struct fetch_header {

@@ -35,12 +35,18 @@ struct fetch_pool {
     } locked;
 };
 
+/* A call that a cancel stops; guarded by the cancel's lock. */
+struct fetch_follower {
+    struct list link; /* of the cancel's followers */
+    struct fetch_pool *fetch;
+    struct fetch_line *line; /* that it runs on; NULL: it waits on the pool's condition */
+};
+
 struct fetch_cancel {
     atomic_bool is_fired;
     struct {
-        struct lock lock;         /* before the pool's */
-        struct fetch_pool *fetch; /* of the call that has it; NULL: none */
-        struct fetch_line *line;  /* it runs on this */
+        struct lock lock;      /* before the pool's */
+        struct list followers; /* fetch_follower.link */
     } locked;
 };
 
@@ -50,34 +56,34 @@ struct fetch_transfer {
     struct fetch_line *line;
     const struct fetch_request *request;
     struct fetch_response *response;
-    struct error *error;    /* of a source, a sink or a limit */
-    uint64_t deadline_ns;   /* of the call */
-    uint64_t moved_ns;      /* when a byte was last seen to move */
-    curl_off_t moved_bytes; /* how many had by then */
-    size_t body_sent;       /* of request->body */
-    bool is_failed;         /* `error` has been set by a callback */
-    bool has_head;          /* all of it */
-    bool has_begun;         /* the sink has been given the head */
-    bool was_read;          /* the source is not at its beginning */
-    bool is_final;          /* another attempt would end in the same way */
-    bool was_connected;     /* so the server may have acted on the request */
+    struct fetch_follower follower; /* of the request's cancel */
+    struct error *error;            /* of a source, a sink or a limit */
+    uint64_t deadline_ns;           /* of the call */
+    uint64_t moved_ns;              /* when a byte was last seen to move */
+    curl_off_t moved_bytes;         /* how many had by then */
+    size_t body_sent;               /* of request->body */
+    bool is_failed;                 /* `error` has been set by a callback */
+    bool has_head;                  /* all of it */
+    bool has_begun;                 /* the sink has been given the head */
+    bool was_read;                  /* the source is not at its beginning */
+    bool is_final;                  /* another attempt would end in the same way */
+    bool was_connected;             /* so the server may have acted on the request */
     char curl_text[CURL_ERROR_SIZE];
 };
 
 /* pool.c */
-/* A line, best one with a connection to the origin; waits for one if need be. */
-MUST_CHECK enum status fetch_line_take(struct fetch_pool *fetch,
-                                       const struct fetch_request *request, const char *origin,
-                                       uint64_t deadline_ns, struct fetch_line **out_line,
+/* The call can be cancelled from here on; and no more. */
+void fetch_follow(struct fetch_transfer *transfer);
+void fetch_unfollow(struct fetch_transfer *transfer);
+/* Gives the transfer a line, best one with a connection to the origin; waits for one if need be. */
+MUST_CHECK enum status fetch_line_take(struct fetch_transfer *transfer, const char *origin,
                                        struct error *error);
-void fetch_line_give(struct fetch_pool *fetch, const struct fetch_request *request,
-                     struct fetch_line *line);
+void fetch_line_give(struct fetch_transfer *transfer);
 /* Sleeps until `until_ns`; an error when the call is to end before. */
-MUST_CHECK enum status fetch_sleep(struct fetch_pool *fetch, const struct fetch_request *request,
-                                   uint64_t until_ns, struct error *error);
+MUST_CHECK enum status fetch_sleep(struct fetch_transfer *transfer, uint64_t until_ns,
+                                   struct error *error);
 /* Whether the call is to end: cancelled, the pool closed. */
-MUST_CHECK enum status fetch_check(const struct fetch_pool *fetch,
-                                   const struct fetch_request *request, struct error *error);
+MUST_CHECK enum status fetch_check(const struct fetch_transfer *transfer, struct error *error);
 
 /* transfer.c: runs one attempt. */
 MUST_CHECK enum status fetch_transfer_run(struct fetch_transfer *transfer, struct error *error);

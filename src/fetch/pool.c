@@ -99,6 +99,7 @@ struct fetch_cancel *fetch_cancel_create(void)
 {
     struct fetch_cancel *cancel = NEW(struct fetch_cancel);
     lock_init(&cancel->locked.lock);
+    list_init(&cancel->locked.followers);
     return cancel;
 }
 
@@ -106,56 +107,76 @@ void fetch_cancel_destroy(struct fetch_cancel *cancel)
 {
     if (!cancel)
         return;
-    assert(!cancel->locked.fetch);
+    assert(list_is_empty(&cancel->locked.followers));
     lock_finish(&cancel->locked.lock);
     free(cancel);
+}
+
+static void wake(struct fetch_follower *follower)
+{
+    if (follower->line) {
+        (void)curl_multi_wakeup(follower->line->multi);
+        return;
+    }
+    LOCKED(&follower->fetch->locked.lock);
+    condition_broadcast(&follower->fetch->locked.changed);
 }
 
 void fetch_cancel_fire(struct fetch_cancel *cancel)
 {
     LOCKED(&cancel->locked.lock);
     atomic_store(&cancel->is_fired, true);
-    struct fetch_pool *fetch = cancel->locked.fetch;
-    if (!fetch)
-        return;
-    if (cancel->locked.line)
-        (void)curl_multi_wakeup(cancel->locked.line->multi);
-    lock_take(&fetch->locked.lock);
-    condition_broadcast(&fetch->locked.changed);
-    lock_give(&fetch->locked.lock);
+    LIST_FOR_EACH (follower, &cancel->locked.followers, struct fetch_follower, link)
+        wake(follower);
 }
 
-static void cancel_follow(const struct fetch_request *request, struct fetch_pool *fetch,
-                          struct fetch_line *line)
+void fetch_follow(struct fetch_transfer *transfer)
 {
-    if (!request->cancel)
+    struct fetch_cancel *cancel = transfer->request->cancel;
+    transfer->follower.fetch = transfer->fetch;
+    if (!cancel)
         return;
-    LOCKED(&request->cancel->locked.lock);
-    request->cancel->locked.fetch = fetch;
-    request->cancel->locked.line = line;
+    LOCKED(&cancel->locked.lock);
+    list_append(&cancel->locked.followers, &transfer->follower.link);
 }
 
-enum status fetch_check(const struct fetch_pool *fetch, const struct fetch_request *request,
-                        struct error *error)
+void fetch_unfollow(struct fetch_transfer *transfer)
 {
-    if (request->cancel && atomic_load(&request->cancel->is_fired))
+    struct fetch_cancel *cancel = transfer->request->cancel;
+    if (!cancel)
+        return;
+    LOCKED(&cancel->locked.lock);
+    list_remove(&transfer->follower.link);
+}
+
+static void set_line(struct fetch_transfer *transfer, struct fetch_line *line)
+{
+    struct fetch_cancel *cancel = transfer->request->cancel;
+    transfer->line = line;
+    if (!cancel)
+        return;
+    LOCKED(&cancel->locked.lock);
+    transfer->follower.line = line;
+}
+
+enum status fetch_check(const struct fetch_transfer *transfer, struct error *error)
+{
+    const struct fetch_cancel *cancel = transfer->request->cancel;
+    if (cancel && atomic_load(&cancel->is_fired))
         return error_set(error, STATUS_CANCELLED, "the request was cancelled");
-    if (atomic_load(&fetch->is_closed))
+    if (atomic_load(&transfer->fetch->is_closed))
         return error_set_code(error, STATUS_UNAVAILABLE, "SHUTTING_DOWN", "the server shuts down");
     return STATUS_OK;
 }
 
-enum status fetch_sleep(struct fetch_pool *fetch, const struct fetch_request *request,
-                        uint64_t until_ns, struct error *error)
+enum status fetch_sleep(struct fetch_transfer *transfer, uint64_t until_ns, struct error *error)
 {
-    enum status status = STATUS_OK;
-    cancel_follow(request, fetch, NULL);
-    lock_take(&fetch->locked.lock);
-    while ((status = fetch_check(fetch, request, error)) == STATUS_OK && clock_now_ns() < until_ns)
-        (void)condition_wait_until(&fetch->locked.changed, &fetch->locked.lock, until_ns);
-    lock_give(&fetch->locked.lock);
-    cancel_follow(request, NULL, NULL);
-    return status;
+    struct fetch_pool *fetch = transfer->fetch;
+    LOCKED(&fetch->locked.lock);
+    do {
+        TRY(fetch_check(transfer, error));
+    } while (condition_wait_until(&fetch->locked.changed, &fetch->locked.lock, until_ns));
+    return STATUS_OK;
 }
 
 /* --- lines ---------------------------------------------------------------------------------------- */
@@ -187,13 +208,13 @@ static struct fetch_line *line_find(struct fetch_pool *fetch, const char *origin
 }
 
 /* *out_line stays NULL where a new one may be made, which is counted already. */
-static enum status line_wait(struct fetch_pool *fetch, const struct fetch_request *request,
-                             const char *origin, uint64_t deadline_ns, struct fetch_line **out_line,
-                             struct error *error)
+static enum status line_wait(struct fetch_transfer *transfer, const char *origin,
+                             struct fetch_line **out_line, struct error *error)
 {
+    struct fetch_pool *fetch = transfer->fetch;
     LOCKED(&fetch->locked.lock);
     for (;;) {
-        TRY(fetch_check(fetch, request, error));
+        TRY(fetch_check(transfer, error));
         if ((*out_line = line_find(fetch, origin))) {
             list_remove(&(*out_line)->link);
             list_append(&fetch->locked.busy, &(*out_line)->link);
@@ -203,7 +224,8 @@ static enum status line_wait(struct fetch_pool *fetch, const struct fetch_reques
             fetch->locked.line_count++;
             return STATUS_OK;
         }
-        if (!condition_wait_until(&fetch->locked.changed, &fetch->locked.lock, deadline_ns))
+        if (!condition_wait_until(&fetch->locked.changed, &fetch->locked.lock,
+                                  transfer->deadline_ns))
             return error_set(error, STATUS_DEADLINE_EXCEEDED,
                              "the request to %s waited too long for one of %zu connections", origin,
                              fetch->options.transfers_max);
@@ -222,25 +244,23 @@ static enum status line_new(struct fetch_pool *fetch, struct fetch_line **out_li
     return status;
 }
 
-enum status fetch_line_take(struct fetch_pool *fetch, const struct fetch_request *request,
-                            const char *origin, uint64_t deadline_ns, struct fetch_line **out_line,
+enum status fetch_line_take(struct fetch_transfer *transfer, const char *origin,
                             struct error *error)
 {
-    cancel_follow(request, fetch, NULL);
-    enum status status = line_wait(fetch, request, origin, deadline_ns, out_line, error);
-    if (status == STATUS_OK && !*out_line)
-        status = line_new(fetch, out_line, error);
-    cancel_follow(request, status == STATUS_OK ? fetch : NULL,
-                  status == STATUS_OK ? *out_line : NULL);
-    if (status == STATUS_OK)
-        (void)snprintf((*out_line)->origin, sizeof((*out_line)->origin), "%s", origin);
-    return status;
+    struct fetch_line *line = NULL;
+    TRY(line_wait(transfer, origin, &line, error));
+    if (!line)
+        TRY(line_new(transfer->fetch, &line, error));
+    (void)snprintf(line->origin, sizeof(line->origin), "%s", origin);
+    set_line(transfer, line);
+    return STATUS_OK;
 }
 
-void fetch_line_give(struct fetch_pool *fetch, const struct fetch_request *request,
-                     struct fetch_line *line)
+void fetch_line_give(struct fetch_transfer *transfer)
 {
-    cancel_follow(request, NULL, NULL);
+    struct fetch_pool *fetch = transfer->fetch;
+    struct fetch_line *line = transfer->line;
+    set_line(transfer, NULL);
     LOCKED(&fetch->locked.lock);
     list_remove(&line->link);
     list_prepend(&fetch->locked.idle, &line->link);

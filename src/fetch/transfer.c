@@ -169,7 +169,7 @@ static enum status drive(struct fetch_transfer *transfer, struct error *error)
         if (running == 0)
             return finish(transfer, result_of(multi), error);
         look_at_bytes(transfer);
-        TRY(fetch_check(transfer->fetch, transfer->request, error));
+        TRY(fetch_check(transfer, error));
         uint64_t now_ns = clock_now_ns();
         TRY(check_time(transfer, now_ns, error));
         if (curl_multi_poll(multi, NULL, 0, wait_ms(transfer, now_ns), NULL) != CURLM_OK)

@@ -288,6 +288,26 @@ static void another_thread_cancels(void **state)
     end(&fixture);
 }
 
+static void one_cancel_stops_all_that_have_it(void **state)
+{
+    static const struct script_step steps[] = {{NULL, 0, false}};
+    struct fixture fixture;
+    begin(&fixture, steps, 1, (struct fetch_pool_options){.transfers_max = 1});
+    CLEANUP(fetch_cancel_destroy) struct fetch_cancel *cancel = fetch_cancel_create();
+    struct call running = {.fixture = &fixture, .cancel = cancel};
+    struct call waiting = {.fixture = &fixture, .cancel = cancel};
+    struct thread *first = start_call(&running);
+    struct thread *second = start_call(&waiting);
+    fetch_cancel_fire(cancel);
+    thread_join(first);
+    thread_join(second);
+    assert_int_equal(running.status, STATUS_CANCELLED);
+    assert_int_equal(waiting.status, STATUS_CANCELLED);
+    fetch_response_finish(&running.response);
+    fetch_response_finish(&waiting.response);
+    end(&fixture);
+}
+
 static void closing_ends_the_calls(void **state)
 {
     static const struct script_step steps[] = {{NULL, 0, false}};
@@ -455,6 +475,7 @@ int main(void)
         cmocka_unit_test(who_stands_still_is_left),
         cmocka_unit_test(a_call_has_a_deadline),
         cmocka_unit_test(another_thread_cancels),
+        cmocka_unit_test(one_cancel_stops_all_that_have_it),
         cmocka_unit_test(closing_ends_the_calls),
         cmocka_unit_test(a_source_is_sent_and_sent_again),
         cmocka_unit_test(a_source_that_fails_ends_the_call),
