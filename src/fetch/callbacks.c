@@ -25,11 +25,25 @@ static size_t refuse(struct fetch_transfer *transfer, size_t answer)
 static size_t read_bytes(struct fetch_transfer *transfer, char *bytes, size_t size)
 {
     struct str body = transfer->request->body;
-    size_t take = size_min(size, body.len - transfer->body_sent);
+    size_t take = size_min(size, body.len - (size_t)transfer->body_sent);
     if (take > 0)
         memcpy(bytes, body.ptr + transfer->body_sent, take);
     transfer->body_sent += take;
     return take;
+}
+
+/* A source that has less than it said would leave the server waiting. */
+static enum status source_read(struct fetch_transfer *transfer, char *bytes, size_t size,
+                               size_t *out_size)
+{
+    const struct fetch_source *source = transfer->request->source;
+    TRY(source->read(source->context, (uint8_t *)bytes, size, out_size, transfer->error));
+    transfer->body_sent += *out_size;
+    if (*out_size == 0 && source->size != FETCH_SIZE_UNKNOWN && transfer->body_sent < source->size)
+        return error_set(transfer->error, STATUS_DATA_LOSS,
+                         "what is sent ended after %llu of %llu bytes",
+                         (unsigned long long)transfer->body_sent, (unsigned long long)source->size);
+    return STATUS_OK;
 }
 
 static size_t on_read(char *bytes, size_t size, size_t count, void *context)
@@ -41,8 +55,7 @@ static size_t on_read(char *bytes, size_t size, size_t count, void *context)
         taken = read_bytes(transfer, bytes, size * count);
     } else {
         transfer->was_read = true;
-        if (source->read(source->context, (uint8_t *)bytes, size * count, &taken,
-                         transfer->error) != STATUS_OK)
+        if (source_read(transfer, bytes, size * count, &taken) != STATUS_OK)
             return refuse(transfer, CURL_READFUNC_ABORT);
     }
     transfer->moved_ns = clock_now_ns();

@@ -61,7 +61,7 @@ struct fetch_transfer {
     uint64_t deadline_ns;           /* of the call */
     uint64_t moved_ns;              /* when a byte was last seen to move */
     curl_off_t moved_bytes;         /* how many had by then */
-    size_t body_sent;               /* of request->body */
+    uint64_t body_sent;             /* of request->body, or of a source of known size */
     bool is_failed;                 /* `error` has been set by a callback */
     bool has_head;                  /* all of it */
     bool has_begun;                 /* the sink has been given the head */

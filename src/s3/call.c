@@ -18,6 +18,7 @@
 #define TOTAL_TIMEOUT_MS 120000
 #define DOWN_NS (5 * NANOSECONDS_PER_SECOND)
 #define OWN_HEADERS 4
+#define SIGNED_BODY_BYTES_MAX ((size_t)64 << 10)
 
 void s3_call_add_parameter(struct s3_call *call, const char *name, struct str value)
 {
@@ -119,6 +120,17 @@ static void write_url(const struct s3_call *call, struct signed_request *request
     buf_append_str(&request->url, buf_str(&request->query));
 }
 
+/* TLS, or a socket within this machine, guards a body as well as its digest, which costs both sides more than
+ * sending it. */
+static void write_payload_hash(const struct s3_call *call, struct signed_request *request)
+{
+    bool is_small = !call->source && call->body.len <= SIGNED_BODY_BYTES_MAX;
+    if (is_small || call->s3->signs_bodies)
+        sign_hash(call->body, request->payload_hash);
+    else
+        memcpy(request->payload_hash, SIGN_UNSIGNED_PAYLOAD.ptr, SIGN_UNSIGNED_PAYLOAD.len + 1);
+}
+
 static enum status sign(const struct s3_call *call, struct signed_request *request,
                         struct error *error)
 {
@@ -128,7 +140,7 @@ static enum status sign(const struct s3_call *call, struct signed_request *reque
     TRY(buf_check(&request->query, "the URL of an S3 request", error));
     TRY(buf_check(&request->url, "the URL of an S3 request", error));
     sign_time(s3_now_us(call->s3), request->time);
-    sign_hash(call->body, request->payload_hash);
+    write_payload_hash(call, request);
     for (size_t i = 0; i < call->header_count; i++)
         request->headers[request->header_count++] = call->headers[i];
     add(request, "host", host_of(call->s3->base));
@@ -164,6 +176,7 @@ static enum status send_once(const struct s3_call *call, struct fetch_response *
         .headers = signed_request.headers,
         .header_count = signed_request.header_count,
         .body = call->body,
+        .source = call->source,
         .sink = call->sink,
         .body_bytes_max = S3_ANSWER_BYTES_MAX,
         .is_repeatable = call->is_repeatable,
@@ -191,7 +204,7 @@ static void count(const struct s3_call *call, enum status status)
                                                        : "unavailable";
     metric_add(metric_get(s3->requests, (const char *const[]){call->operation, outcome}), 1);
     if (status == STATUS_OK)
-        metric_add(s3->bytes_sent, (double)call->body.len);
+        metric_add(s3->bytes_sent, (double)(call->source ? call->source->size : call->body.len));
 }
 
 /* True when the service named its time; what follows is signed with it. */

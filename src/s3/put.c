@@ -22,6 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
+/* In one request if it can be sent again; more goes in parts, so that less has to be. */
+#define STREAMED_BYTES_MAX (UINT64_C(256) << 20)
 #define PARTS_MAX 10000
 #define PARTS_BEFORE_GROWTH 1000
 #define PART_BYTES_MAX ((size_t)1 << 30)
@@ -124,10 +126,13 @@ static enum status keep_etag(struct put *put, const struct fetch_response *respo
     return STATUS_OK;
 }
 
-static enum status put_whole(struct put *put, struct error *error)
+/* `source` NULL: what is in the part. */
+static enum status put_whole(struct put *put, const struct fetch_source *source,
+                             struct error *error)
 {
     struct s3_call call = make_call(put, "PUT");
     call.body = str_make(put->part, put->part_size);
+    call.source = source;
     call.total_timeout_ms = PART_TIMEOUT_MS;
     add_facts(put, &call);
     if (put->options->must_be_new)
@@ -282,12 +287,23 @@ static enum status put_parts(struct put *put, struct error *error)
     return complete_upload(put, error);
 }
 
+static bool is_streamed(const struct put *put)
+{
+    const struct fetch_source *source = put->source;
+    return !put->s3->signs_bodies && source->rewind && source->size > put->s3->part_bytes &&
+           source->size <= STREAMED_BYTES_MAX;
+}
+
 static enum status put_all(struct put *put, struct error *error)
 {
+    if (is_streamed(put)) {
+        put->total = put->source->size;
+        return put_whole(put, put->source, error);
+    }
     choose_part_size(put);
     TRY(fill_part(put, error));
     if (put->is_ended)
-        return put_whole(put, error);
+        return put_whole(put, NULL, error);
     TRY(begin_upload(put, error));
     enum status status = put_parts(put, error);
     if (status != STATUS_OK)
@@ -320,10 +336,14 @@ enum status s3_put(struct s3 *s3, struct str key, const struct fetch_source *sou
 
 /* --- from memory, from a file --------------------------------------------------------------------- */
 
+struct bytes {
+    struct str all, rest;
+};
+
 static enum status read_from_bytes(void *context, uint8_t *bytes, size_t size, size_t *out_size,
                                    struct error *error)
 {
-    struct str *rest = context;
+    struct str *rest = &((struct bytes *)context)->rest;
     *out_size = size_min(size, rest->len);
     if (*out_size > 0)
         memcpy(bytes, rest->ptr, *out_size);
@@ -331,11 +351,20 @@ static enum status read_from_bytes(void *context, uint8_t *bytes, size_t size, s
     return STATUS_OK;
 }
 
+static enum status rewind_bytes(void *context, struct error *error)
+{
+    struct bytes *bytes = context;
+    bytes->rest = bytes->all;
+    return STATUS_OK;
+}
+
 enum status s3_put_bytes(struct s3 *s3, struct str key, struct str bytes,
                          const struct s3_put_options *options, struct s3_object *out_object,
                          struct error *error)
 {
-    struct fetch_source source = {.size = bytes.len, .read = read_from_bytes, .context = &bytes};
+    struct bytes both = {bytes, bytes};
+    struct fetch_source source = {
+        .size = bytes.len, .read = read_from_bytes, .rewind = rewind_bytes, .context = &both};
     return s3_put(s3, key, &source, options, out_object, error);
 }
 
@@ -359,6 +388,12 @@ static enum status read_from_file(void *context, uint8_t *bytes, size_t size, si
     return STATUS_OK;
 }
 
+static enum status rewind_file(void *context, struct error *error)
+{
+    ((struct put_file *)context)->offset = 0;
+    return STATUS_OK;
+}
+
 enum status s3_put_file(struct s3 *s3, struct str key, int fd, const struct s3_put_options *options,
                         struct s3_object *out_object, struct error *error)
 {
@@ -366,6 +401,7 @@ enum status s3_put_file(struct s3 *s3, struct str key, int fd, const struct s3_p
     off_t end = lseek(fd, 0, SEEK_END);
     struct fetch_source source = {.size = end < 0 ? S3_SIZE_UNKNOWN : (uint64_t)end,
                                   .read = read_from_file,
+                                  .rewind = rewind_file,
                                   .context = &file};
     return s3_put(s3, key, &source, options, out_object, error);
 }

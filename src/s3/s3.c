@@ -123,6 +123,19 @@ static void place_bucket(struct s3 *s3, const struct s3_options *options)
     s3->base = buf_steal(&text);
 }
 
+/* Names for this machine; other names may lead anywhere. */
+static bool is_loopback(struct str endpoint)
+{
+    static const char *const hosts[] = {"http://127.", "http://localhost", "http://[::1]"};
+    for (size_t i = 0; i < ARRAY_COUNT(hosts); i++) {
+        struct str host = str_of(hosts[i]);
+        char after = endpoint.len > host.len ? endpoint.ptr[host.len] : ':';
+        if (str_starts_with(endpoint, host) && (i == 0 || after == ':'))
+            return true;
+    }
+    return false;
+}
+
 /* --- lifetime ------------------------------------------------------------------------------------- */
 
 static struct str copy(struct str text)
@@ -161,6 +174,8 @@ static enum status fill(struct s3 *s3, const struct s3_options *options, struct 
     s3->bucket = str_copy(options->bucket);
     s3->region = str_copy(options->region);
     s3->endpoint = buf_steal(&endpoint);
+    s3->signs_bodies = !str_starts_with(str_of(s3->endpoint), STR("https://")) &&
+                       !is_loopback(str_of(s3->endpoint));
     place_bucket(s3, options);
     s3->given = (struct s3_credentials){
         .access_key = copy(options->credentials.access_key),

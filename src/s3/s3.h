@@ -75,8 +75,8 @@ struct s3_put_options {
     struct fetch_cancel *cancel; /* may be NULL */
 };
 
-/* Puts what `source` gives (size and rewind are not looked at), in one request or, when it outgrows a
- * part, in several, which are undone when it fails. `options` and `out_object` may be NULL. */
+/* Puts what `source` gives: in one request what fits a part, or has a known size of up to 256 MiB and can be
+ * rewound; else as a multipart upload, which is undone when it fails. `options` and `out_object` may be NULL. */
 MUST_CHECK enum status s3_put(struct s3 *s3, struct str key, const struct fetch_source *source,
                               const struct s3_put_options *options, struct s3_object *out_object,
                               struct error *error);

@@ -20,6 +20,7 @@ struct s3 {
     char *endpoint;              /* "https://host:port" as it was chosen */
     char *base;                  /* the same with the bucket, if that is part of the host */
     char *path_prefix;           /* "/bucket" or "" */
+    bool signs_bodies;           /* nothing else protects them on their way */
     struct s3_credentials given; /* copies; empty: looked up for each call */
     size_t part_bytes;
     struct metric_family *requests; /* may be NULL */
@@ -39,7 +40,8 @@ struct s3_call {
     struct fetch_header headers[S3_HEADERS_MAX]; /* names in lower case */
     size_t header_count;
     struct str body;
-    const struct fetch_sink *sink; /* may be NULL */
+    const struct fetch_source *source; /* NULL: `body`. Not where bodies are signed */
+    const struct fetch_sink *sink;     /* may be NULL */
     bool is_repeatable;
     uint64_t total_timeout_ms;   /* 0: two minutes */
     unsigned attempts_max;       /* 0: the pool's */

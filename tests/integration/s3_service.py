@@ -167,9 +167,9 @@ class S3Tool:
     def with_variables(self, **variables):
         return S3Tool(self.program, **{"url": self.variables["S3_ENDPOINT"], **self.variables, **variables})
 
-    def __call__(self, *arguments, expect=0):
-        done = subprocess.run([self.program, *map(str, arguments)], env=self.variables, capture_output=True,
-                              timeout=50)
+    def __call__(self, *arguments, expect=0, content=b""):
+        done = subprocess.run([self.program, *map(str, arguments)], env=self.variables, input=content,
+                              capture_output=True, timeout=50)
         self.error = done.stderr.decode()
         assert done.returncode == expect, (arguments, done.returncode, self.error)
         return done.stdout
@@ -178,6 +178,10 @@ class S3Tool:
         path = folder / "content"
         path.write_bytes(content)
         return self("put", key, path, *more, expect=expect)
+
+    def put_parts(self, key, content, expect=0):
+        """From a pipe, whose size is not known: in parts."""
+        return self("put", key, "-", expect=expect, content=content)
 
     def keys(self, *arguments):
         return [line.split("\t")[0] for line in self("list", *arguments).decode().splitlines()]

@@ -99,10 +99,10 @@ def test_an_object_is_not_replaced_where_it_must_be_new(tool, tmp_path):
     tool("delete", "new")
 
 
-def test_a_large_object_goes_in_parts(tool, service, tmp_path):
+def test_a_large_object_goes_in_parts(tool, service):
     content = pattern(31 * MIB + 7)
     parts = tool.with_variables(S3_PART_BYTES=str(5 * MIB))
-    etag = parts.put("large", content, tmp_path).decode().rstrip().split("\t")[3]
+    etag = parts.put_parts("large", content).decode().rstrip().split("\t")[3]
     assert etag.endswith('-7"')
     assert service.file("large").read_bytes() == content
     assert tool("get", "large") == content
@@ -197,20 +197,29 @@ def test_a_download_that_is_cut_goes_on(faulty, proxy, tmp_path):
     faulty("delete", "cut")
 
 
-def test_an_upload_that_is_cut_is_sent_again(faulty, proxy, service, tmp_path):
+def test_a_file_goes_in_one_request_which_is_sent_again_where_it_is_cut(faulty, proxy, service, tmp_path):
+    content = pattern(40 * MIB + 3)
+    proxy.faults = [Fault(cut_up=MIB), BUSY, Fault(cut_up=30 * MIB)]
+    etag = faulty.put("file", content, tmp_path).decode().rstrip().split("\t")[3]
+    assert proxy.faults == [] and "-" not in etag
+    assert service.file("file").read_bytes() == content
+    faulty("delete", "file")
+
+
+def test_an_upload_in_parts_that_is_cut_is_sent_again(faulty, proxy, service):
     content = pattern(11 * MIB)
     parts = faulty.with_variables(S3_PART_BYTES=str(5 * MIB))
     proxy.faults = [Fault(cut_up=100), Fault(), Fault(cut_up=MIB), Fault(), Fault(cut_up=4 * MIB)]
-    parts.put("cut", content, tmp_path)
+    parts.put_parts("cut", content)
     assert proxy.faults == [] and service.file("cut").read_bytes() == content
     assert service.unfinished_uploads() == []
     parts("delete", "cut")
 
 
-def test_an_upload_that_fails_leaves_nothing(faulty, proxy, service, tmp_path):
+def test_an_upload_that_fails_leaves_nothing(faulty, proxy, service):
     parts = faulty.with_variables(S3_PART_BYTES=str(5 * MIB), S3_ATTEMPTS="2")
     proxy.faults = [Fault(), Fault(), Fault(cut_up=MIB), BUSY]
-    parts.put("gone", pattern(11 * MIB), tmp_path, expect=1)
+    parts.put_parts("gone", pattern(11 * MIB), expect=1)
     assert parts.error.startswith("UNAVAILABLE: S3 cannot put 'gone'"), parts.error
     assert service.unfinished_uploads() == [] and not service.file("gone").exists()
 

@@ -44,8 +44,7 @@ static void begin(struct fixture *fixture, const struct script_step *steps, size
     fixture->s3 = NULL;
     struct fetch_pool_options pool_options = {
         .attempts_max = 2, .retry_delay_ms = 1, .retry_delay_max_ms = 1};
-    assert_int_equal(fetch_pool_create(&pool_options, &fixture->fetch, &fixture->error),
-                     STATUS_OK);
+    assert_int_equal(fetch_pool_create(&pool_options, &fixture->fetch, &fixture->error), STATUS_OK);
     struct s3_options options = {.fetch = fixture->fetch,
                                  .bucket = STR("bucket"),
                                  .region = STR("us-east-1"),
@@ -370,6 +369,72 @@ static void small_objects_go_in_one_request(void **state)
     end(&fixture);
 }
 
+struct words {
+    struct str rest;
+};
+
+static enum status words_read(void *context, uint8_t *bytes, size_t size, size_t *out_size,
+                              struct error *error)
+{
+    struct words *words = context;
+    *out_size = size < words->rest.len ? size : words->rest.len;
+    if (*out_size > 0)
+        memcpy(bytes, words->rest.ptr, *out_size);
+    words->rest = str_slice(words->rest, *out_size, words->rest.len);
+    return STATUS_OK;
+}
+
+/* From a source that cannot be rewound: in parts of 4 bytes. */
+static enum status put_parts(struct fixture *fixture, struct s3_object *object)
+{
+    struct words words = {STR("012345")};
+    struct fetch_source source = {
+        .size = FETCH_SIZE_UNKNOWN, .read = words_read, .context = &words};
+    return s3_put(fixture->s3, STR("k"), &source, NULL, object, &fixture->error);
+}
+
+static void what_can_be_rewound_goes_in_one_request(void **state)
+{
+    static const struct script_step steps[] = {
+        {CLOSE_HEAD("503 No") "content-length: 0\r\n\r\n", 0, true}, {ETAG, 0, true}};
+    struct fixture fixture;
+    begin(&fixture, steps, 2);
+    static char bytes[100000];
+    memset(bytes, 'b', sizeof(bytes));
+    struct s3_object object;
+    assert_int_equal(s3_put_bytes(fixture.s3, STR("k"), str_make(bytes, sizeof(bytes)), NULL,
+                                  &object, &fixture.error),
+                     STATUS_OK);
+    assert_int_equal(object.size_bytes, sizeof(bytes));
+    assert_true(script_server_saw(&fixture.server, 1, "UNSIGNED-PAYLOAD"));
+    assert_true(script_server_saw(&fixture.server, 1, "PUT /bucket/k HTTP/1.1\r\n"));
+    assert_true(script_server_request(&fixture.server, 1).len > sizeof(bytes));
+    end(&fixture);
+}
+
+static void bodies_are_signed_where_others_could_change_them(void **state)
+{
+    static const struct {
+        const char *endpoint;
+        bool signs;
+    } rows[] = {
+        {"http://127.0.0.1:9000", false},
+        {"http://localhost", false},
+        {"http://[::1]:9000", false},
+        {"http://localhost.example.org", true},
+        {"http://minio:9000", true},
+        {"https://minio:9000", false},
+        {"", false},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        struct s3 *s3 = NULL;
+        assert_int_equal(create((struct s3_options){.endpoint = str_of(rows[i].endpoint)}, &s3),
+                         STATUS_OK);
+        assert_int_equal(s3->signs_bodies, rows[i].signs);
+        s3_destroy(s3);
+    }
+}
+
 static void large_objects_go_in_parts(void **state)
 {
     static const struct script_step steps[] = {
@@ -383,9 +448,7 @@ static void large_objects_go_in_parts(void **state)
     struct fixture fixture;
     begin(&fixture, steps, 5);
     struct s3_object object;
-    assert_int_equal(
-        s3_put_bytes(fixture.s3, STR("k"), STR("012345"), NULL, &object, &fixture.error),
-        STATUS_OK);
+    assert_int_equal(put_parts(&fixture, &object), STATUS_OK);
     assert_string_equal(object.etag, "\"e-2\"");
     assert_int_equal(object.size_bytes, 6);
     assert_true(script_server_saw(&fixture.server, 0, "POST /bucket/k?uploads= HTTP/1.1\r\n"));
@@ -410,9 +473,7 @@ static void an_upload_that_fails_is_aborted(void **state)
         struct script_step steps[] = {{BEGUN, 0, true}, endings[i], gone};
         struct fixture fixture;
         begin(&fixture, steps, 3);
-        assert_int_not_equal(
-            s3_put_bytes(fixture.s3, STR("k"), STR("012345"), NULL, NULL, &fixture.error),
-            STATUS_OK);
+        assert_int_not_equal(put_parts(&fixture, NULL), STATUS_OK);
         assert_true(
             script_server_saw(&fixture.server, 2, "DELETE /bucket/k?uploadId=up%261 HTTP/1.1\r\n"));
         end(&fixture);
@@ -428,8 +489,7 @@ static void a_completion_may_fail_with_200(void **state)
                                                {CLOSE("204 No", ""), 0, true}};
     struct fixture fixture;
     begin(&fixture, steps, 5);
-    assert_int_equal(s3_put_bytes(fixture.s3, STR("k"), STR("012345"), NULL, NULL, &fixture.error),
-                     STATUS_UNAVAILABLE);
+    assert_int_equal(put_parts(&fixture, NULL), STATUS_UNAVAILABLE);
     assert_true(script_server_saw(&fixture.server, 4, "DELETE "));
     end(&fixture);
 }
@@ -446,9 +506,7 @@ static void a_completion_whose_answer_was_lost_counts(void **state)
     struct fixture fixture;
     begin(&fixture, steps, 6);
     struct s3_object object;
-    assert_int_equal(
-        s3_put_bytes(fixture.s3, STR("k"), STR("012345"), NULL, &object, &fixture.error),
-        STATUS_OK);
+    assert_int_equal(put_parts(&fixture, &object), STATUS_OK);
     assert_string_equal(object.etag, "\"e-2\"");
     end(&fixture);
 }
@@ -580,6 +638,8 @@ int main(void)
         cmocka_unit_test(breaks_without_bytes_are_counted),
         cmocka_unit_test(a_buf_is_not_overrun),
         cmocka_unit_test(small_objects_go_in_one_request),
+        cmocka_unit_test(what_can_be_rewound_goes_in_one_request),
+        cmocka_unit_test(bodies_are_signed_where_others_could_change_them),
         cmocka_unit_test(large_objects_go_in_parts),
         cmocka_unit_test(an_upload_that_fails_is_aborted),
         cmocka_unit_test(a_completion_may_fail_with_200),

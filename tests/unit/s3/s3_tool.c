@@ -1,7 +1,7 @@
 /*
  * s3_tool.c — one operation on a bucket from the command line, for tests/integration/test_s3.py and the bench.
  *
- * usage: s3_tool put KEY FILE [new] | get KEY [OFFSET SIZE] | find KEY | list [PREFIX [PAGE_SIZE]] | delete KEY |
+ * usage: s3_tool put KEY FILE|- [new] | get KEY [OFFSET SIZE] | find KEY | list [PREFIX [PAGE_SIZE]] | delete KEY |
  *        presign METHOD KEY SECONDS [NAME] | check
  * The bucket comes from S3_BUCKET, S3_REGION, S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY, S3_SESSION_TOKEN,
  * S3_ADDRESSING; bounds from S3_PART_BYTES, S3_CONNECT_MS, S3_STALL_MS, S3_ATTEMPTS, S3_RETRY_MS; S3_PROXY, S3_CA_FILE.
@@ -53,18 +53,44 @@ static enum status print(void *context, struct str bytes, struct error *error)
                : error_set(error, STATUS_CANCELLED, "standard output is closed");
 }
 
+static enum status read_input(void *context, uint8_t *bytes, size_t size, size_t *out_size,
+                              struct error *error)
+{
+    ssize_t got = read(STDIN_FILENO, bytes, size);
+    *out_size = got > 0 ? (size_t)got : 0;
+    return got >= 0 ? STATUS_OK : error_set(error, STATUS_INTERNAL, "cannot read the input");
+}
+
+static enum status put_input(struct s3 *s3, struct str key, const struct s3_put_options *options,
+                             struct s3_object *object, struct error *error)
+{
+    struct fetch_source source = {.size = FETCH_SIZE_UNKNOWN, .read = read_input};
+    return s3_put(s3, key, &source, options, object, error);
+}
+
+static enum status put_file(struct s3 *s3, struct str key, const char *path,
+                            const struct s3_put_options *options, struct s3_object *object,
+                            struct error *error)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return error_set(error, STATUS_NOT_FOUND, "cannot open %s", path);
+    enum status status = s3_put_file(s3, key, fd, options, object, error);
+    close(fd);
+    return status;
+}
+
 static enum status run_put(struct s3 *s3, char **arguments, size_t count, struct error *error)
 {
     struct s3_put_options options = {.must_be_new = count > 3 && strcmp(arguments[3], "new") == 0};
-    int fd = open(arguments[2], O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return error_set(error, STATUS_NOT_FOUND, "cannot open %s", arguments[2]);
+    struct str key = str_of(arguments[1]);
     struct s3_object object;
-    enum status status = s3_put_file(s3, str_of(arguments[1]), fd, &options, &object, error);
-    close(fd);
-    if (status == STATUS_OK)
-        show(str_of(arguments[1]), &object);
-    return status;
+    if (strcmp(arguments[2], "-") == 0)
+        TRY(put_input(s3, key, &options, &object, error));
+    else
+        TRY(put_file(s3, key, arguments[2], &options, &object, error));
+    show(key, &object);
+    return STATUS_OK;
 }
 
 static enum status run_get(struct s3 *s3, char **arguments, size_t count, struct error *error)
