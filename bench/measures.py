@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 
+import command_line
 import datasets
 import sql_calls
 import sql_control
@@ -233,4 +234,5 @@ def all_measures(context):
                        [("rows/s, three times the stand-in's 258", "per_second", None, ">=", 774)]),
         start_up(context)]
     measures += sql_calls.all_measures(context) + sql_control.all_measures(context)
+    measures += command_line.all_measures(context)
     return [*measures, *datasets.all_measures(context), *transport.all_measures(context)]

@@ -59,6 +59,18 @@ static inline void row_end_at(struct buf *out, const uint8_t *end)
     out->len = (size_t)(end - out->ptr);
 }
 
+static inline void row_append(struct buf *out, struct str text)
+{
+    uint8_t *at = text.len > 0 ? row_room(out, text.len) : NULL;
+    if (!at)
+        return;
+    if (text.len == 1)
+        *at = (uint8_t)text.ptr[0];
+    else
+        memcpy(at, text.ptr, text.len);
+    row_end_at(out, at + text.len);
+}
+
 /* Appends text as a JSON string with its quotes, as a CSV field, as a TSV field. */
 void row_json_string(struct buf *out, struct str text);
 void row_csv_field(struct buf *out, struct str text);

@@ -20,29 +20,28 @@ static inline bool block_needs_quotes(uint64_t block)
             zero_bytes(block ^ REPEAT('\n')) | zero_bytes(block ^ REPEAT('\r'))) != 0;
 }
 
-static bool needs_quotes(struct str text)
+/* Copies the text up to what needs quotes; its size, or where that is. `at` has room for all of it. */
+static size_t copy_plain(uint8_t *at, struct str text)
 {
     size_t done = 0;
     for (; text.len - done >= 8; done += 8) {
         uint64_t block;
         memcpy(&block, text.ptr + done, 8);
         if (block_needs_quotes(block))
-            return true;
+            return done;
+        memcpy(at + done, &block, 8);
     }
     for (; done < text.len; done++) {
         char byte = text.ptr[done];
         if (byte == '"' || byte == ',' || byte == '\n' || byte == '\r')
-            return true;
+            return done;
+        at[done] = (uint8_t)byte;
     }
-    return text.len == 0;
+    return done;
 }
 
-void row_csv_field(struct buf *out, struct str text)
+static void append_quoted(struct buf *out, struct str text)
 {
-    if (!needs_quotes(text)) {
-        buf_append_str(out, text);
-        return;
-    }
     buf_append_byte(out, '"');
     while (text.len > 0) {
         const char *quote = memchr(text.ptr, '"', text.len);
@@ -53,4 +52,13 @@ void row_csv_field(struct buf *out, struct str text)
         text = str_slice(text, size, text.len);
     }
     buf_append_byte(out, '"');
+}
+
+void row_csv_field(struct buf *out, struct str text)
+{
+    uint8_t *at = row_room(out, text.len);
+    if (at && text.len > 0 && copy_plain(at, text) == text.len)
+        row_end_at(out, at + text.len);
+    else
+        append_quoted(out, text);
 }

@@ -18,18 +18,23 @@
 /* One nested value in CSV; larger ones fail the output. */
 #define SCRATCH_BYTES_MAX ((size_t)1 << 30)
 
+#define TEXT(literal)                                                                              \
+    {                                                                                              \
+        .ptr = (literal), .len = sizeof(literal) - 1                                               \
+    }
+
 struct row_format_row {
     enum row_style style;
     bool is_object;
-    const char *before_row; /* from the second row on */
-    const char *after_row;
+    struct str before_row; /* from the second row on */
+    struct str after_row;
 };
 static const struct row_format_row formats[] = {
-    [ROW_JSON] = {ROW_STYLE_JSON, true, ",", ""},
-    [ROW_NDJSON] = {ROW_STYLE_JSON, true, "", "\n"},
-    [ROW_CSV] = {ROW_STYLE_CSV, false, "", "\r\n"},
-    [ROW_TSV] = {ROW_STYLE_TSV, false, "", "\n"},
-    [ROW_JSON_ARRAY] = {ROW_STYLE_JSON, true, ",", ""},
+    [ROW_JSON] = {ROW_STYLE_JSON, true, TEXT(","), TEXT("")},
+    [ROW_NDJSON] = {ROW_STYLE_JSON, true, TEXT(""), TEXT("\n")},
+    [ROW_CSV] = {ROW_STYLE_CSV, false, TEXT(""), TEXT("\r\n")},
+    [ROW_TSV] = {ROW_STYLE_TSV, false, TEXT(""), TEXT("\n")},
+    [ROW_JSON_ARRAY] = {ROW_STYLE_JSON, true, TEXT(","), TEXT("")},
 };
 
 struct row_writer {
@@ -121,7 +126,7 @@ static void append_head_line(const struct row_writer *writer, struct buf *out)
         else
             row_csv_field(out, writer->schema->fields[i].name);
     }
-    buf_append_text(out, formats[writer->format].after_row);
+    buf_append_str(out, formats[writer->format].after_row);
 }
 
 void row_writer_begin(struct row_writer *writer, struct buf *out)
@@ -161,17 +166,17 @@ static void append_row(struct row_writer *writer, int64_t row, struct buf *out)
     const struct row_format_row *format = &formats[writer->format];
     size_t count = writer->schema->field_count;
     if (writer->rows++ > 0)
-        buf_append_text(out, format->before_row);
+        row_append(out, format->before_row);
     size_t start = out->len;
     for (size_t i = 0; i < count; i++) {
-        buf_append_str(out, writer->separators[i]);
+        row_append(out, writer->separators[i]);
         writer->cells[i].write(&writer->cells[i], row, out);
     }
     if (format->is_object)
         buf_append_text(out, count > 0 ? "}" : "{}");
     else if (out->len == start && writer->format == ROW_CSV)
         row_csv_field(out, STR_EMPTY); /* many readers skip an empty line */
-    buf_append_text(out, format->after_row);
+    row_append(out, format->after_row);
 }
 
 void row_writer_rows(struct row_writer *writer, const struct arrow_batch *batch, int64_t *row,

@@ -22,6 +22,15 @@
 #define TEXT_PUT(at, literal)                                                                      \
     ((uint8_t *)memcpy((at), (literal), sizeof(literal) - 1) + sizeof(literal) - 1)
 
+/* "00" to "99", one behind the other. */
+extern const char text_pairs[200];
+/* A number below 100 as two digits. */
+static inline uint8_t *text_two(uint8_t *at, uint32_t value)
+{
+    memcpy(at, text_pairs + 2 * value, 2);
+    return at + 2;
+}
+
 uint8_t *text_u64(uint8_t *at, uint64_t value);
 uint8_t *text_i64(uint8_t *at, int64_t value);
 /* `value` with leading zeros to at least `digits` (at most 20). */

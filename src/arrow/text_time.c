@@ -32,20 +32,16 @@ static int64_t floor_divide(int64_t value, int64_t divisor)
 
 static uint8_t *put_year(uint8_t *at, int64_t year)
 {
+    if (year >= 0 && year <= 9999) {
+        at = text_two(at, (uint32_t)year / 100);
+        return text_two(at, (uint32_t)year % 100);
+    }
     if (year < 0) {
         *at++ = '-';
         return text_padded(at, (uint64_t)-year, 4);
     }
-    if (year > 9999)
-        *at++ = '+';
+    *at++ = '+';
     return text_padded(at, (uint64_t)year, 4);
-}
-
-static uint8_t *put_two(uint8_t *at, uint64_t value)
-{
-    at[0] = (uint8_t)('0' + value / 10);
-    at[1] = (uint8_t)('0' + value % 10);
-    return at + 2;
 }
 
 uint8_t *text_date(uint8_t *at, int64_t days)
@@ -61,25 +57,37 @@ uint8_t *text_date(uint8_t *at, int64_t days)
     unsigned month = month_from_march < 10 ? month_from_march + 3 : month_from_march - 9;
     at = put_year(at, era * 400 + year_of_era + (month <= 2));
     *at++ = '-';
-    at = put_two(at, month);
+    at = text_two(at, month);
     *at++ = '-';
-    return put_two(at, day);
+    return text_two(at, day);
+}
+
+/* Digits of a part of a second; there are none, three, six or nine. */
+static uint8_t *put_fraction(uint8_t *at, uint32_t value, unsigned digits)
+{
+    *at++ = '.';
+    for (unsigned left = digits; left > 0; left -= 3) {
+        uint32_t power = left == 9 ? 1000000 : left == 6 ? 1000 : 1;
+        uint32_t group = value / power;
+        value -= group * power;
+        *at++ = (uint8_t)('0' + group / 100);
+        at = text_two(at, group % 100);
+    }
+    return at;
 }
 
 uint8_t *text_time(uint8_t *at, int64_t value, enum arrow_unit unit)
 {
     const struct unit_row *row = &units[unit];
     uint64_t seconds = (uint64_t)value / (uint64_t)row->per_second;
-    uint64_t fraction = (uint64_t)value % (uint64_t)row->per_second;
-    at = put_two(at, seconds / 3600 % 100);
+    uint32_t fraction = (uint32_t)((uint64_t)value % (uint64_t)row->per_second);
+    uint32_t minutes = (uint32_t)(seconds / 60);
+    at = text_two(at, minutes / 60 % 100);
     *at++ = ':';
-    at = put_two(at, seconds / 60 % 60);
+    at = text_two(at, minutes % 60);
     *at++ = ':';
-    at = put_two(at, seconds % 60);
-    if (row->digits == 0)
-        return at;
-    *at++ = '.';
-    return text_padded(at, fraction, row->digits);
+    at = text_two(at, (uint32_t)(seconds % 60));
+    return row->digits == 0 ? at : put_fraction(at, fraction, row->digits);
 }
 
 uint8_t *text_timestamp(uint8_t *at, int64_t value, enum arrow_unit unit, bool utc)
