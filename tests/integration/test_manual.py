@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import json
 import os
 import re
 import subprocess
@@ -38,6 +39,13 @@ def test_every_command_has_a_page(docs, commands):
     assert "sql" in commands
     pages = {page.name for page in docs.glob("*.[15]")}
     assert pages == {f"volley-{command}.1" for command in commands} | {"volley.1", "volley.yaml.5"}
+
+
+def test_every_page_and_script_is_installed(binary, docs):
+    told = subprocess.run(["meson", "introspect", str(binary.parent), "--installed"], capture_output=True, text=True,
+                          timeout=60, check=True).stdout
+    installed = {Path(path).name for path in json.loads(told) if Path(path).parent == docs}
+    assert installed == {path.name for path in docs.iterdir()}, "docs/meson.build lists what is installed"
 
 
 def test_pages_are_those_of_this_program(binary, docs, tmp_path):
