@@ -79,8 +79,7 @@ enum status rest_query_download(struct rest_exchange *exchange, struct error *er
     job_facts(exchange->job, &facts);
     if (facts.state != JOB_SUCCEEDED)
         return refuse(exchange, &facts, is_later, error);
-    bool is_json = str_equal(rest_result_form(&facts), STR("json.gz"));
-    if (is_json && !is_later && !rest_has_format_wish(exchange)) {
+    if (rest_result_is_small(&facts) && !is_later && !rest_has_format_wish(exchange)) {
         exchange->error_status = 400;
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
                               "Only arrow format is supported for download");

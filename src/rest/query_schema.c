@@ -66,3 +66,45 @@ enum status rest_query_schema(struct rest_exchange *exchange, struct error *erro
     json_write_end_object(&json);
     return STATUS_OK;
 }
+
+/* --- POST /query/metadata ---------------------------------------------------------------------- */
+
+static void write_number(struct json_writer *json, const char *key, bool is_known, int64_t number)
+{
+    json_write_key(json, key);
+    if (is_known)
+        json_write_integer(json, number);
+    else
+        json_write_null(json);
+}
+
+enum status rest_query_metadata(struct rest_exchange *exchange, struct error *error)
+{
+    static const struct engine_result_options options = {0};
+    struct rest_sql_request request = {0};
+    struct cache_key key;
+    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
+    TRY(prepare(exchange, &request, &statement, error));
+    struct arrow_schema *schema = engine_statement_schema(statement);
+    cache_key_make(request.sql, STR_EMPTY, &options, NULL, &key);
+    CLEANUP(result_unref) struct result *result = cache_find(exchange->rest->options.cache, &key);
+    struct result_facts facts = {.format = STR("arrow")};
+    if (result)
+        result_facts(result, &facts);
+    struct json_writer json;
+    json_writer_init(&json, &exchange->reply.text);
+    json_write_begin_object(&json);
+    json_write_key(&json, "columns");
+    rest_write_columns(&json, schema);
+    write_number(&json, "num_rows", result, facts.rows);
+    json_write_key(&json, "num_columns");
+    json_write_unsigned(&json, schema->field_count);
+    json_write_key(&json, "cached");
+    json_write_bool(&json, result);
+    write_number(&json, "file_size", result, facts.bytes);
+    rest_write_time(&json, "last_modified", facts.completed_us);
+    json_write_key(&json, "key");
+    json_write_text(&json, cache_object_name(&exchange->arena, &key, facts.format));
+    json_write_end_object(&json);
+    return STATUS_OK;
+}

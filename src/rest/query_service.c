@@ -13,6 +13,9 @@
 
 #include "base/memory.h"
 
+/* Copied into an answer; more is streamed. */
+#define INLINE_BYTES_MAX ((size_t)1 << 20)
+
 /* --- POST /query/submit, POST /query ----------------------------------------------------------- */
 
 static const char *const cache_words[] = {"use", "refresh", "bypass", NULL};
@@ -73,6 +76,21 @@ const struct rest_reply_form rest_submit_replies[] = {
     {0},
 };
 
+bool rest_result_is_small(const struct job_facts *facts)
+{
+    return str_equal(facts->format, STR("json.gz"));
+}
+
+/* A statement without rows has none. */
+static void write_form(struct json_writer *json, const struct job_facts *facts)
+{
+    json_write_key(json, "format");
+    if (facts->state == JOB_SUCCEEDED && facts->format.len > 0)
+        json_write_text(json, facts->format);
+    else
+        json_write_null(json);
+}
+
 /* The later name of the route. */
 static bool is_later_name(const struct rest_exchange *exchange)
 {
@@ -96,11 +114,12 @@ static void write_submitted(struct rest_exchange *exchange, struct json_writer *
         json_write_key(json, "request_id");
         json_write_text(json, exchange->input->id);
     }
-    if (is_ready || is_later_name(exchange)) {
+    if (!is_ready && is_later_name(exchange)) {
         json_write_key(json, "format");
-        json_write_text(json, is_ready ? rest_result_form(facts) : STR("arrow"));
+        json_write_text(json, STR("arrow"));
     }
     if (is_ready) {
+        write_form(json, facts);
         json_write_key(json, "row_count");
         json_write_integer(json, facts->rows < 0 ? 0 : facts->rows);
     }
@@ -108,12 +127,22 @@ static void write_submitted(struct rest_exchange *exchange, struct json_writer *
         rest_write_job_error(json, facts->error);
 }
 
-/* The rows of a small result stand in the answer; they are the last member. */
+/* The rows of a small result stand in the answer, as the last member: in one piece where that is short. */
 static enum status answer_inline(struct rest_exchange *exchange, struct json_writer *json,
                                  struct error *error)
 {
+    CLEANUP(result_unref) struct result *result = NULL;
+    CLEANUP(buffer_unref) struct buffer *rows = NULL;
+    TRY(job_kept_result(exchange->job, &result, error));
+    TRY(result_json(result, &rows, NULL, error));
+    if (rows->size <= INLINE_BYTES_MAX) {
+        json_write_key(json, "data");
+        json_write_raw(json, str_make(rows->data, rows->size));
+        json_write_end_object(json);
+        return STATUS_OK;
+    }
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
-    TRY(job_result(exchange->job, &dataset, error));
+    TRY(result_dataset(result, &dataset, error));
     CLEANUP(buf_finish) struct buf before = *json->out;
     buf_init(json->out, REST_REPLY_BYTES_MAX);
     buf_append_text(&before, ",\"data\":");
@@ -137,8 +166,7 @@ static enum status answer_submitted(struct rest_exchange *exchange, struct error
     look_at_job(exchange, &facts);
     json_writer_init(&json, &exchange->reply.text);
     write_submitted(exchange, &json, &facts);
-    bool is_small = str_equal(rest_result_form(&facts), STR("json.gz"));
-    if (facts.state == JOB_SUCCEEDED && is_small && !is_later_name(exchange))
+    if (facts.state == JOB_SUCCEEDED && rest_result_is_small(&facts) && !is_later_name(exchange))
         return answer_inline(exchange, &json, error);
     json_write_end_object(&json);
     return STATUS_OK;
@@ -188,11 +216,6 @@ const struct rest_reply_form rest_query_status_replies[] = {
     {0},
 };
 
-struct str rest_result_form(const struct job_facts *facts)
-{
-    return facts->format.len > 0 ? facts->format : STR("arrow");
-}
-
 /* Clients of this service compare the sentence. */
 enum status rest_query_find(struct rest_exchange *exchange, const char *text, struct error *error)
 {
@@ -210,11 +233,7 @@ static void write_status(struct json_writer *json, const struct job_facts *facts
     json_write_text(json, facts->id);
     json_write_key(json, "status");
     json_write_text(json, str_of(rest_query_state_name(facts->state)));
-    json_write_key(json, "format");
-    if (is_ready)
-        json_write_text(json, rest_result_form(facts));
-    else
-        json_write_null(json);
+    write_form(json, facts);
     json_write_key(json, "row_count");
     if (is_ready)
         json_write_integer(json, facts->rows < 0 ? 0 : facts->rows);

@@ -24,8 +24,8 @@ extern const struct rest_reply_form rest_query_rows_replies[];
 extern const struct rest_reply_form rest_query_schema_replies[];
 extern const struct rest_reply_form rest_query_metadata_replies[];
 
-/* "arrow" or "json.gz". */
-struct str rest_result_form(const struct job_facts *facts);
+/* True when it is in JSON form. */
+bool rest_result_is_small(const struct job_facts *facts);
 /* rest_job_find, whose failure says `text`. */
 MUST_CHECK enum status rest_query_find(struct rest_exchange *exchange, const char *text,
                                        struct error *error);

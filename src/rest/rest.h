@@ -22,6 +22,7 @@ struct rest_options {
     struct engine *engine;
     struct queries *queries;
     struct jobs *jobs;
+    struct cache *cache; /* of results; NULL: none */
     struct store *store;
     struct discovery *discovery;
     uint64_t batch_ttl_ms;    /* of datasets whose sender names none */

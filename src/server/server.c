@@ -368,6 +368,7 @@ static enum status open_doors(struct server *server, struct error *error)
         .engine = server->engine,
         .queries = server->queries,
         .jobs = server->jobs,
+        .cache = server->job_results.cache,
         .store = server->store,
         .discovery = server->discovery,
         .batch_ttl_ms = server->settings->batch_ttl_ms,

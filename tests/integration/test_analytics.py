@@ -14,6 +14,7 @@ import pyarrow.ipc
 import pytest
 import websockets.exceptions
 from harness import COMPUTING, wait_until
+from http2_frames import DATA, END_HEADERS, HEADERS, PREFACE, frame, literal, settings
 from websockets.sync.client import connect
 
 pytestmark = pytest.mark.timeout(60)
@@ -210,6 +211,44 @@ def test_a_websocket_of_a_job_that_is_over_tells_it_once(server):
         assert json.loads(socket.recv(10))["status"] == "completed"
         with pytest.raises(websockets.exceptions.ConnectionClosedOK):
             socket.recv(10)
+
+
+def read_frames(connection, until):
+    """Frames of HTTP/2 as (kind, flags, stream, payload), until `until` is true of one."""
+    received = b""
+    while True:
+        while len(received) < 9 or len(received) < 9 + int.from_bytes(received[:3], "big"):
+            received += connection.recv(65536) or pytest.fail("the connection ended")
+        size = int.from_bytes(received[:3], "big")
+        one = received[3], received[4], int.from_bytes(received[5:9], "big"), received[9:9 + size]
+        received = received[9 + size:]
+        yield one
+        if until(one):
+            return
+
+
+def test_a_websocket_over_http2(server):
+    job_id = submit(server, "SELECT 1 AS h2")
+    finished(server, job_id)
+    fields = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"),
+              (":path", f"/ws/jobs/{job_id}"), (":authority", "localhost"), ("sec-websocket-version", "13")]
+    head = b"".join(literal(name, value) for name, value in fields)
+    with server.socket() as connection:
+        connection.sendall(PREFACE + settings() + frame(HEADERS, END_HEADERS, 1, head))
+        got = list(read_frames(connection, lambda one: one[0] == DATA and b"}" in one[3]))
+    assert [one[3][0] for one in got if one[0] == HEADERS] == [0x88]  # :status 200
+    text = b"".join(one[3] for one in got if one[0] == DATA)
+    assert json.loads(text[text.index(b"{"):text.rindex(b"}") + 1])["status"] == "completed"
+
+
+def test_a_tunnel_to_what_is_no_websocket_is_refused(server):
+    fields = [(":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", "/health"),
+              (":authority", "localhost"), ("sec-websocket-version", "13")]
+    head = b"".join(literal(name, value) for name, value in fields)
+    with server.socket() as connection:
+        connection.sendall(PREFACE + settings() + frame(HEADERS, END_HEADERS, 1, head))
+        got = list(read_frames(connection, lambda one: one[0] == DATA))
+    assert b"METHOD_NOT_ALLOWED" in got[-1][3]
 
 
 def test_what_is_no_websocket(server):

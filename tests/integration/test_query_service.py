@@ -161,7 +161,7 @@ def test_a_statement_without_rows_is_ready_with_none(server):
     ('{"sql": "SELECT 1", "sql": "SELECT 2"}', ["body"], "json_invalid"),
     ("[" * 70 + "]" * 70, ["body"], "json_invalid"),
 ])
-@pytest.mark.parametrize("path", ["/query/submit", "/query/schema"])
+@pytest.mark.parametrize("path", ["/query/submit", "/query/schema", "/query/metadata"])
 def test_a_body_that_is_wrong_is_told_by_field(server, path, body, location, kind):
     answer = expect_error(post(server, path, body), 422, "VALIDATION_ERROR")
     (fault,) = answer["errors"]
