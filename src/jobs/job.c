@@ -31,9 +31,7 @@ bool job_step(struct job *job, enum job_state state)
     if (!steps[from][state])
         return false;
     job->locked.state = state;
-    if (state == JOB_RUNNING)
-        job->locked.started_us = clock_wall_us();
-    else if (state == JOB_QUEUED)
+    if (state == JOB_QUEUED)
         job->locked.started_us = 0;
     else if (!job_state_is_over(from) && job->locked.completed_us == 0)
         job->locked.completed_us = clock_wall_us();

@@ -291,26 +291,37 @@ static enum status prepare(struct job *job, struct run *run, struct error *error
     return query_prepare(options->queries, &spec, &run->query, error);
 }
 
-/* Becomes running, unless it is to stop. */
-static enum status become_running(struct job *job, struct error *error)
+static enum status begin(struct job *job, struct error *error)
 {
     LOCKED(&job->locked.lock);
     if (job->locked.stop)
         return error_copy(error, job->locked.stop);
-    if (job->locked.is_ending || !job_step(job, JOB_RUNNING))
-        return error_set(error, STATUS_CANCELLED, "the job is over");
+    job->locked.started_us = clock_wall_us();
     return STATUS_OK;
 }
 
-/* That it runs is written before a statement with an effect begins: it must not run again after a crash. */
+/* That it runs is safe before a statement with an effect begins: it must not run again after a crash. Until it
+ * is running for others nobody else writes its record. */
 static enum status write_running(struct job *job, struct error *error)
 {
     struct meta *meta = job->jobs->options.meta;
     struct job_record record = job_record_of(job);
+    record.state = JOB_RUNNING;
     if (!job->is_read)
         return meta_job_put(meta, &record, error);
     meta_job_put_later(meta, &record);
     return STATUS_OK;
+}
+
+/* Unless it is to stop. */
+static enum status become_running(struct job *job, struct error *error)
+{
+    TRY(begin(job, error));
+    TRY(write_running(job, error));
+    LOCKED(&job->locked.lock);
+    if (!job->locked.is_ending && job_step(job, JOB_RUNNING))
+        return STATUS_OK;
+    return error_set(error, STATUS_CANCELLED, "the job is over");
 }
 
 /* From here on a stop goes to the query. */
@@ -329,7 +340,6 @@ static enum status run_query(struct job *job, struct run *run)
 {
     job_lead(job);
     TRY(prepare(job, run, &run->error));
-    TRY(write_running(job, &run->error));
     TRY(show_query(job, run->query, &run->error));
     return query_run(run->query, job->arrived_ns, &run->error);
 }
@@ -387,16 +397,20 @@ static bool follow(struct job *job)
     return true;
 }
 
+static void run_or_follow(struct job *job)
+{
+    CLEANUP(run_finish) struct run run = {.error = ERROR_NONE};
+    enum status status = become_running(job, &run.error);
+    if (status != STATUS_OK || !follow(job))
+        run_alone(job, &run, status);
+}
+
 void job_run_work(struct work *work)
 {
     struct job *job = CONTAINER_OF(work, struct job, work);
     struct jobs *jobs = job->jobs;
-    CLEANUP(run_finish) struct run run = {.error = ERROR_NONE};
-    enum status status = become_running(job, &run.error);
-    if (status != STATUS_OK || (!end_cached(job) && !follow(job)))
-        run_alone(job, &run, status);
-    run_finish(&run);
-    run = (struct run){0};
+    if (!end_cached(job))
+        run_or_follow(job);
     job_unref(job);
     jobs_leave_run(jobs);
 }

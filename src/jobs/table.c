@@ -198,6 +198,11 @@ static enum status visit_record(struct jobs *jobs, const struct job_record *reco
     return STATUS_OK;
 }
 
+static bool flush(struct meta *meta)
+{
+    return meta_flush(meta, NULL) == STATUS_OK;
+}
+
 enum status jobs_list(struct jobs *jobs, const struct meta_job_filter *filter,
                       void (*visit)(void *context, const struct job_facts *facts), void *context,
                       struct arena *arena, struct jobs_page *out_page, struct error *error)
@@ -205,6 +210,9 @@ enum status jobs_list(struct jobs *jobs, const struct meta_job_filter *filter,
     struct job_record *records = NULL;
     size_t record_count = 0;
     struct meta *meta = jobs->options.meta;
+    /* States that were shown are in the file then; where it cannot be written now, it tells of earlier ones. */
+    if (filter->states != 0)
+        (void)flush(meta);
     TRY(meta_jobs_list(meta, filter, arena, &records, &record_count, &out_page->cursor, error));
     TRY(meta_jobs_count(meta, filter, &out_page->total, error));
     for (size_t i = 0; i < record_count; i++)
