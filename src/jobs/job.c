@@ -33,7 +33,7 @@ bool job_step(struct job *job, enum job_state state)
     job->locked.state = state;
     if (state == JOB_QUEUED)
         job->locked.started_us = 0;
-    else if (!job_state_is_over(from) && job->locked.completed_us == 0)
+    else if (job_state_is_over(state) && job->locked.completed_us == 0)
         job->locked.completed_us = clock_wall_us();
     jobs_count_step(job->jobs, job, from, state);
     job_tell(job);

@@ -84,6 +84,8 @@ static void a_running_job_is_stopped(void **state)
 {
     struct job *job = scene_submit(*state, "compute");
     scene_wait_for(job, JOB_RUNNING);
+    assert_int_equal(scene_facts(job).completed_us, 0);
+    assert_true(scene_facts(job).started_us > 0);
     assert_true(job_cancel(job, &stop));
     scene_wait(job);
     struct job_facts facts = scene_facts(job);
