@@ -31,6 +31,12 @@ enum settings_client_auth {
     SETTINGS_CLIENT_AUTH_REQUIRE,
 };
 
+enum settings_result_store {
+    SETTINGS_RESULT_STORE_AUTO,
+    SETTINGS_RESULT_STORE_MEMORY,
+    SETTINGS_RESULT_STORE_DISK,
+    SETTINGS_RESULT_STORE_S3,
+};
 enum settings_registry_sync { SETTINGS_REGISTRY_SYNC_NORMAL, SETTINGS_REGISTRY_SYNC_FULL };
 enum settings_restart_jobs { SETTINGS_RESTART_JOBS_RERUN, SETTINGS_RESTART_JOBS_FAIL };
 
@@ -123,6 +129,9 @@ struct settings {
     uint64_t max_user_jobs; /* of one user that run at once; 0: no bound */
     unsigned restart_jobs;  /* enum settings_restart_jobs */
     uint64_t result_ttl_ms; /* of jobs and their results */
+    unsigned result_store;  /* enum settings_result_store */
+    uint64_t json_row_threshold;
+    uint64_t kept_results_bytes_max; /* 0: chosen */
     uint64_t input_idle_timeout_ms;
     uint64_t dataset_ttl_ms;
     uint64_t batch_ttl_ms; /* of datasets that clients put */

@@ -97,6 +97,12 @@ static const struct setting_choice registry_syncs[] = {
     {NULL, 0},
 };
 
+static const struct setting_choice result_stores[] = {
+    {"auto", SETTINGS_RESULT_STORE_AUTO}, {"memory", SETTINGS_RESULT_STORE_MEMORY},
+    {"disk", SETTINGS_RESULT_STORE_DISK}, {"s3", SETTINGS_RESULT_STORE_S3},
+    {NULL, 0},
+};
+
 static const struct setting_choice restarts[] = {
     {"rerun", SETTINGS_RESTART_JOBS_RERUN},
     {"fail", SETTINGS_RESTART_JOBS_FAIL},
@@ -659,6 +665,39 @@ const struct setting settings_table[] = {
         .unit = "TIME",
         .aliases = {{"RESULT_CACHE_TTL_SECONDS", SETTING_WHOLE}},
         .help = "how long a finished job and its result stay; its history stays longer",
+    },
+    {
+        .section = "Jobs",
+        .name = "result-store",
+        .type = SETTING_CHOICE,
+        FIELD(result_store),
+        .default_text = "auto",
+        .default_help = "s3 where its endpoint or keys are set, else disk with a data-dir",
+        .choices = result_stores,
+        .unit = "WHERE",
+        .help = "where results of jobs outlive memory; small ones are in the registry in any case",
+    },
+    {
+        .section = "Jobs",
+        .name = "json-row-threshold",
+        .type = SETTING_INTEGER,
+        FIELD(json_row_threshold),
+        .default_text = "10000",
+        .max = 1000000,
+        .unit = "N",
+        .aliases = {{"FLIGHT_QUERY_ROW_THRESHOLD", SETTING_WHOLE}},
+        .help = "results of jobs with more rows are in Arrow form, others gzip JSON",
+    },
+    {
+        .section = "Jobs",
+        .name = "kept-results-max",
+        .type = SETTING_SIZE,
+        FIELD(kept_results_bytes_max),
+        .default_text = "0",
+        .default_help = "half of dataset-memory and spill-disk together",
+        .max = 1024 * TIB,
+        .unit = "SIZE",
+        .help = "all large results of jobs together: beyond it the ones used longest ago go",
     },
     {
         .section = "Object storage",

@@ -66,6 +66,8 @@ void store_use_workers(struct store *store, struct workers *workers);
  * in peace: the batches live as long as their references. */
 void store_sweep(struct store *store);
 size_t store_bytes(const struct store *store);
+/* What datasets may take in memory and on disk together. */
+size_t store_capacity(const struct store *store);
 
 /* What a dataset that is transient from its start holds at most. */
 #define DATASET_TRANSIENT_BYTES ((size_t)32 << 20)

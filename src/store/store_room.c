@@ -20,6 +20,15 @@ size_t store_bytes(const struct store *store)
     return atomic_load(&store->bytes);
 }
 
+size_t store_capacity(const struct store *store)
+{
+    bool has_disk = store->spill_folder || store->kept_folder;
+    size_t bytes;
+    if (!has_disk)
+        return store->memory_bytes_max;
+    return checked_add(store->memory_bytes_max, store->disk.bytes_max, &bytes) ? bytes : SIZE_MAX;
+}
+
 /* --- bytes ----------------------------------------------------------------------------------- */
 
 static void count_bytes(struct store *store, double change)
