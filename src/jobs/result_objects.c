@@ -158,9 +158,16 @@ void result_upload(struct result *result, struct dataset *dataset, struct str ke
 
 /* --- down ---------------------------------------------------------------------------------------- */
 
+/* Bytes that are no such result: DATA_LOSS, whatever is wrong with them. */
 static enum status take_bytes(void *context, struct str bytes, struct error *error)
 {
-    return result_return_feed(context, bytes, error);
+    struct error cause = ERROR_NONE;
+    enum status status = result_return_feed(context, bytes, &cause);
+    if (status == STATUS_OK)
+        return STATUS_OK;
+    if (status == STATUS_RESOURCE_EXHAUSTED)
+        return error_copy(error, &cause);
+    return error_set(error, STATUS_DATA_LOSS, "%s", cause.message);
 }
 
 /* What the registry remembers of the upload. */
@@ -190,9 +197,16 @@ enum status result_download(struct result *result, struct dataset **out_dataset,
     TRY(find_object(result, &arena, &options.etag, &key));
     TRY(result_return_begin(&back, result, error));
     const struct s3_sink sink = {.write = take_bytes, .context = &back};
-    enum status status = s3_get(result->results->options.s3, key, &options, &sink, NULL, error);
+    struct error cause = ERROR_NONE;
+    enum status status = s3_get(result->results->options.s3, key, &options, &sink, NULL, &cause);
+    if (status == STATUS_OK)
+        status = result_return_end(&back, out_dataset, &cause);
     if (status == STATUS_FAILED_PRECONDITION) /* it is another run's now */
         return STATUS_NOT_FOUND;
-    TRY(status);
-    return result_return_end(&back, out_dataset, error);
+    if (status != STATUS_DATA_LOSS)
+        return status == STATUS_OK ? STATUS_OK : error_copy(error, &cause);
+    LOG(result->results->options.log, LOG_WARNING, "result_object_damaged",
+        LOG_STR("job", str_of(result->id)), LOG_STR("key", key),
+        LOG_STR("error", str_of(cause.message)));
+    return STATUS_NOT_FOUND;
 }
