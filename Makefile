@@ -39,7 +39,7 @@ check:
 
 bench: build
 	@tools/setup_bench.sh
-	@ninja -C build bench/native/arrow_bench
+	@ninja -C build bench/native/arrow_bench bench/native/s3_bench
 	@"$${VOLLEY_CACHE:-.cache}"/venv/bin/python -W ignore bench/run.py
 
 docs-clients: build

@@ -15,6 +15,7 @@ import time
 
 import command_line
 import datasets
+import objects
 import sql_calls
 import sql_control
 import transport
@@ -234,5 +235,5 @@ def all_measures(context):
                        [("rows/s, three times the stand-in's 258", "per_second", None, ">=", 774)]),
         start_up(context)]
     measures += sql_calls.all_measures(context) + sql_control.all_measures(context)
-    measures += command_line.all_measures(context)
+    measures += command_line.all_measures(context) + objects.all_measures(context)
     return [*measures, *datasets.all_measures(context), *transport.all_measures(context)]

@@ -27,6 +27,12 @@ peers_in_go() {
     (cd "$bench/peers/go" && GOFLAGS=-mod=readonly GOTOOLCHAIN=local go build -o "$built/" ./...)
 }
 
+# The S3 server that uploads are measured against; the same module as the tests have.
+s3_server() {
+    (cd "$repository/tests/clients/versitygw" && GOFLAGS=-mod=readonly GOTOOLCHAIN=local \
+        go build -o "$built/versitygw" github.com/versity/versitygw/cmd/versitygw)
+}
+
 peers_in_rust() {
     local folder=$built/rust
     mkdir -p "$folder" &&
@@ -67,6 +73,7 @@ native_programs() {
 once python "$repository"/tests/requirements*.txt -- python_environment
 once bench-python "$bench/requirements.txt" "$repository"/tests/requirements*.txt -- peers_in_python
 once bench-go "$bench"/peers/go/*/*.go "$bench"/peers/go/go.* -- peers_in_go
+once bench-s3 "$repository"/tests/clients/versitygw/go.* -- s3_server
 once bench-native "$bench"/native/*.c -- native_programs
 if command -v cargo >/dev/null; then
     once bench-rust "$bench"/peers/rust/Cargo.toml "$bench"/peers/rust/src/*.rs -- peers_in_rust ||
