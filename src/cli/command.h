@@ -32,6 +32,7 @@ enum exit_code cli_list(char *const *arguments, size_t count);
 enum exit_code cli_drop(char *const *arguments, size_t count);
 enum exit_code cli_status(char *const *arguments, size_t count);
 enum exit_code cli_top(char *const *arguments, size_t count);
+enum exit_code cli_job(char *const *arguments, size_t count);
 enum exit_code cli_kill(char *const *arguments, size_t count);
 enum exit_code cli_config(char *const *arguments, size_t count);
 enum exit_code cli_completion(char *const *arguments, size_t count);
