@@ -1,9 +1,9 @@
 /*
  * job.c — `volley job`: statements that run without somebody waiting for them.
  *
- * A word chooses what is done: submit, wait, status, list, history and cancel are calls of /v1/jobs over HTTP;
- * result is a statement over job('ID'), so that it comes in every format of results. Waiting is asking again
- * and again, each time with the server waiting a while; Ctrl-C ends it and leaves the job alone.
+ * A word chooses what is done: submit, wait, status, list, history and cancel are calls of /v1/jobs over
+ * HTTP; result is a statement over job('ID'), so that it comes in every format of results. Waiting is asking
+ * again and again, each time with the server waiting a while; Ctrl-C ends it and leaves the job alone.
  *
  * Runs on: the main thread. Owns: the connections while it runs. SPDX-License-Identifier: Apache-2.0
  */
@@ -280,7 +280,11 @@ static enum exit_code show_result(const struct job_options *options, struct outp
         .format = result_format_at(options->format),
         .footer = true,
     };
-    if (sql_session_run(&session, str_of(sql), &error) == STATUS_OK || output->broken)
+    CLEANUP(sql_query_close) struct sql_query *query = NULL;
+    enum status status = sql_query_open(client, str_of(sql), true, &query, &error);
+    if (status == STATUS_OK)
+        status = sql_session_print(&session, query, &error);
+    if (status == STATUS_OK || output->broken)
         return CLI_FINE;
     return cli_fail(error.status == STATUS_UNAVAILABLE ? CLI_UNREACHABLE : CLI_STATEMENT, &error);
 }

@@ -21,6 +21,8 @@
 #define LIMIT_MAX 1000
 #define PRIORITY_MAX JOB_PRIORITY_LAST
 #define SLOTS_MAX 1000
+/* How long a stop waits for the statement to notice it. */
+#define CANCEL_WAIT_MS 5000
 
 static const char *const cache_words[] = {"use", "refresh", "bypass", NULL};
 
@@ -353,16 +355,34 @@ enum status rest_v1_job_get(struct rest_exchange *exchange, struct error *error)
     return STATUS_OK;
 }
 
+static enum status refuse_to_cancel(const struct job_facts *facts, struct error *error)
+{
+    return error_set(error, STATUS_FAILED_PRECONDITION, "job '%.*s' is over: it has %s%.*s",
+                     STR_ARGS(facts->id), facts->state == JOB_CANCELLED ? "been " : "",
+                     STR_ARGS(job_state_name(facts->state)));
+}
+
+/* It may have come to its end before the stop did. */
+static enum status answer_cancelled(struct rest_exchange *exchange, struct error *error)
+{
+    struct job_facts facts;
+    job_facts(exchange->job, &facts);
+    if (job_state_is_over(facts.state) && facts.state != JOB_CANCELLED)
+        return refuse_to_cancel(&facts, error);
+    return answer_job(exchange, error);
+}
+
+/* The answer comes when the end is written, so that no crash takes it back. */
 enum status rest_v1_job_cancel(struct rest_exchange *exchange, struct error *error)
 {
     TRY(rest_job_find(exchange, error));
     struct error reason = ERROR_NONE;
     struct job_facts facts;
     error_set_code(&reason, STATUS_CANCELLED, "QUERY_CANCELLED", "the job was cancelled");
-    if (job_cancel(exchange->job, &reason))
-        return answer_job(exchange, error);
+    if (job_cancel(exchange->job, &reason)) {
+        rest_wait_for_job(exchange, CANCEL_WAIT_MS, answer_cancelled);
+        return STATUS_OK;
+    }
     job_facts(exchange->job, &facts);
-    return error_set(error, STATUS_FAILED_PRECONDITION, "job '%.*s' is over: it has %s%.*s",
-                     STR_ARGS(facts.id), facts.state == JOB_CANCELLED ? "been " : "",
-                     STR_ARGS(job_state_name(facts.state)));
+    return refuse_to_cancel(&facts, error);
 }
