@@ -130,6 +130,7 @@ struct rest_exchange {
     bool is_resumed; /* what it said */
     struct rest_rows *rows_of_own; /* of that statement (own_rows.h) */
     struct rest_explanation *explanation; /* of a statement (explain.h) */
+    struct str validated; /* the statement that it explains, of POST /queries/validate */
     struct rest_export *export;
     struct http_content *content;
     struct work work; /* on a worker: */

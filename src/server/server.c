@@ -593,13 +593,13 @@ static void take_down(struct server *server)
         store_use_workers(server->store, NULL);
     workers_destroy(server->workers);
     jobs_destroy(atomic_exchange(&server->jobs, NULL));
-    job_results_close(&server->job_results);
     queries_destroy(server->queries);
     if (server->housekeeping) {
         io_threads_stop(server->housekeeping);
         /* It runs once more when it is destroyed, and by then there is nothing to sweep. */
         loop_timer_unset(io_threads_loops(server->housekeeping)[0], &server->sweep);
     }
+    job_results_close(&server->job_results); /* which are swept until then */
     sessions_destroy(server->sessions);
     engine_close(server->engine);
     for (size_t i = 0; i < TABLE_COUNT; i++)
