@@ -433,10 +433,16 @@ static void write_replies(struct document *document, const struct rest_route *ro
 {
     static const struct rest_reply_form unknown[] = {
         {.http_status = 200, .media_type = "application/json"}, {0}};
+    static const struct rest_reply_form socket[] = {
+        {.http_status = 101, .help = "The conversation begins"},
+        {.http_status = 400, .help = "The client's part is faulty", .media_type = "text/plain"},
+        {.http_status = 426, .help = "This is a WebSocket", .media_type = "text/plain"},
+        {0}};
     struct json_writer *json = &document->json;
     json_write_key(json, "responses");
     json_write_begin_object(json);
     const struct rest_reply_form *form = route->replies ? route->replies : unknown;
+    form = route->is_websocket ? socket : form;
     for (; form->http_status != 0; form++)
         write_reply(document, form);
     json_write_key(json, "default");

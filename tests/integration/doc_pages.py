@@ -16,6 +16,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -141,6 +142,9 @@ class Reader:
             self.run_shell(["bash", "-euo", "pipefail", "-c", self.typed(block.text)], block)
 
     def _run_python(self, block):
+        place = str(REPOSITORY / "clients" / "python")
+        if place not in sys.path:
+            sys.path.append(place)
         source = "\n" * block.line + self.typed(block.text)
         exec(compile(source, str(REPOSITORY / block.page), "exec"), self.names)  # noqa: S102  our own page
 
