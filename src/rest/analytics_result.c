@@ -96,7 +96,10 @@ static const struct rest_field unfinished_fields[] = {
 static const struct rest_object unfinished_object = {.name = "UnfinishedJob",
                                                      REST_FIELDS(unfinished_fields)};
 const struct rest_reply_form rest_job_result_replies[] = {
-    {.http_status = 200, .help = "the rows, or why there are none", .object = &reply_object},
+    {.http_status = 200,
+     .help = "the rows, or why there are none; with ?format= the rows alone",
+     .object = &reply_object,
+     .is_rows = true},
     {.http_status = 202, .help = "the job is not yet over", .object = &unfinished_object},
     {0},
 };

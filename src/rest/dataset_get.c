@@ -44,6 +44,18 @@ static enum status read_number(const struct rest_exchange *exchange, const char 
                           STR_ARGS(str_slice(text, 0, 64)));
 }
 
+static enum status read_facts(const struct rest_exchange *exchange, bool *out, struct error *error)
+{
+    struct str text = STR("false");
+    (void)http_query_get(exchange->input, STR("facts"), &text);
+    *out = str_equal(text, STR("true"));
+    if (*out || str_equal(text, STR("false")))
+        return STATUS_OK;
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                          "parameter facts takes true or false, not '%.*s'",
+                          STR_ARGS(str_slice(text, 0, 64)));
+}
+
 /* "a,b": the names one after the other; what holds a comma itself is escaped once more ("a%252Cb"). */
 static enum status read_columns(const struct rest_exchange *exchange,
                                 const struct arrow_schema *schema, struct dataset_part *part,
@@ -231,13 +243,14 @@ enum status rest_dataset_get(struct rest_exchange *exchange, struct error *error
 {
     struct rest_reply *reply = &exchange->reply;
     struct dataset_facts facts;
-    struct str text;
     TRY(rest_check_parameters(exchange->input, parameter_names, ARRAY_COUNT(parameter_names),
                               error));
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     TRY(rest_dataset_find(exchange, &dataset, error));
     dataset_facts(dataset, &facts);
-    if (http_query_get(exchange->input, STR("facts"), &text) && !str_equal(text, STR("false"))) {
+    bool wants_facts;
+    TRY(read_facts(exchange, &wants_facts, error));
+    if (wants_facts) {
         answer_facts(exchange, dataset, &facts);
         return STATUS_OK;
     }

@@ -147,10 +147,13 @@ static enum status negotiate(const struct rest_exchange *exchange, const struct 
                              struct str body_format, enum rest_format *out, struct error *error)
 {
     struct str name;
+    /* A wrong one is told even where another wish wins. */
+    if (body_format.len > 0)
+        TRY(find_format(offer, body_format, out, error));
     if (http_query_get(exchange->input, STR("format"), &name))
         return find_format(offer, name, out, error);
     if (body_format.len > 0)
-        return find_format(offer, body_format, out, error);
+        return STATUS_OK;
     struct str accept = http_headers_get(&exchange->input->headers, STR("accept"));
     if (str_trim(accept).len == 0) {
         *out = offer->usual;

@@ -7,14 +7,13 @@
  * Runs on the loop. Owns nothing that outlives a call.
  * Spec: OpenAPI Specification 3.1.0. SPDX-License-Identifier: Apache-2.0
  */
-#include "rest/fields.h"
+#include "rest/openapi.h"
 
 #include "base/memory.h"
 
 #include <assert.h>
 #include <stdio.h>
 
-#define SCHEMAS_MAX 128
 #define NAME_BYTES_MAX 256
 
 /* --- what every route may answer with ---------------------------------------------------------- */
@@ -70,211 +69,6 @@ static const struct rest_field rows_fields[] = {
 };
 static const struct rest_object rows_object = {.name = "Rows", REST_FIELDS(rows_fields)};
 
-/* --- schemas ----------------------------------------------------------------------------------- */
-
-struct document {
-    struct json_writer json;
-    /* Named ones that were referred to. */
-    struct {
-        const struct rest_object *object;
-        bool is_strict; /* of a request: it takes no other members */
-    } schemas[SCHEMAS_MAX];
-    size_t schema_count;
-};
-
-static void write_member(struct json_writer *json, const char *key, const char *text)
-{
-    json_write_key(json, key);
-    json_write_text(json, str_of(text));
-}
-
-static void note_schema(struct document *document, const struct rest_object *object, bool is_strict)
-{
-    for (size_t i = 0; i < document->schema_count; i++) {
-        if (strcmp(document->schemas[i].object->name, object->name) == 0)
-            return;
-    }
-    assert(document->schema_count < SCHEMAS_MAX);
-    document->schemas[document->schema_count].object = object;
-    document->schemas[document->schema_count++].is_strict = is_strict;
-}
-
-static void write_object(struct document *document, const struct rest_object *object,
-                         bool is_strict);
-
-/* A reference to a named object, or the object itself. */
-static void write_schema(struct document *document, const struct rest_object *object,
-                         bool is_strict)
-{
-    struct json_writer *json = &document->json;
-    if (!object->name) {
-        write_object(document, object, is_strict);
-        return;
-    }
-    char reference[NAME_BYTES_MAX];
-    (void)snprintf(reference, sizeof(reference), "#/components/schemas/%s", object->name);
-    note_schema(document, object, is_strict);
-    json_write_begin_object(json);
-    write_member(json, "$ref", reference);
-    json_write_end_object(json);
-}
-
-static const char *type_name(enum rest_field_type type)
-{
-    static const char *const names[] = {
-        [REST_TEXT] = "string",   [REST_INTEGER] = "integer", [REST_NUMBER] = "number",
-        [REST_BOOL] = "boolean",  [REST_CHOICE] = "string",   [REST_TIME] = "string",
-        [REST_OBJECT] = "object", [REST_LIST] = "array",
-    };
-    return type < ARRAY_COUNT(names) ? names[type] : NULL;
-}
-
-static void write_type(struct json_writer *json, const struct rest_field *field)
-{
-    const char *name = type_name(field->type);
-    if (!name)
-        return;
-    json_write_key(json, "type");
-    if (!field->nullable) {
-        json_write_text(json, str_of(name));
-        return;
-    }
-    json_write_begin_array(json);
-    json_write_text(json, str_of(name));
-    json_write_text(json, STR("null"));
-    json_write_end_array(json);
-}
-
-static void write_bounds(struct json_writer *json, const struct rest_field *field)
-{
-    bool is_text = field->type == REST_TEXT;
-    bool has_bounds = field->min != 0 || field->max != 0;
-    if (!has_bounds || (!is_text && field->type != REST_INTEGER && field->type != REST_NUMBER))
-        return;
-    json_write_key(json, is_text ? "minLength" : "minimum");
-    json_write_integer(json, field->min);
-    if (field->max < field->min || field->max == INT64_MAX)
-        return;
-    json_write_key(json, is_text ? "maxLength" : "maximum");
-    json_write_integer(json, field->max);
-}
-
-static void write_choices(struct json_writer *json, const struct rest_field *field)
-{
-    if (!field->choices)
-        return;
-    json_write_key(json, "enum");
-    json_write_begin_array(json);
-    for (size_t i = 0; field->choices[i]; i++)
-        json_write_text(json, str_of(field->choices[i]));
-    if (field->nullable)
-        json_write_null(json);
-    json_write_end_array(json);
-}
-
-static void write_default(struct json_writer *json, const struct rest_field *field)
-{
-    if (!field->fallback)
-        return;
-    json_write_key(json, "default");
-    if (field->type == REST_TEXT || field->type == REST_CHOICE)
-        json_write_text(json, str_of(field->fallback));
-    else
-        json_write_raw(json, str_of(field->fallback));
-}
-
-static void write_field_schema(struct document *document, const struct rest_field *field,
-                               bool is_strict)
-{
-    struct json_writer *json = &document->json;
-    if (field->type == REST_OBJECT && field->object && !field->nullable) {
-        write_schema(document, field->object, is_strict);
-        return;
-    }
-    json_write_begin_object(json);
-    if (field->type == REST_OBJECT && field->object) {
-        json_write_key(json, "anyOf");
-        json_write_begin_array(json);
-        write_schema(document, field->object, is_strict);
-        json_write_raw(json, STR("{\"type\":\"null\"}"));
-        json_write_end_array(json);
-    } else {
-        write_type(json, field);
-    }
-    if (field->type == REST_LIST && field->object) {
-        json_write_key(json, "items");
-        write_schema(document, field->object, is_strict);
-    }
-    if (field->type == REST_TIME)
-        write_member(json, "format", "date-time");
-    write_bounds(json, field);
-    write_choices(json, field);
-    write_default(json, field);
-    if (field->help)
-        write_member(json, "description", field->help);
-    if (field->example) {
-        json_write_key(json, "examples");
-        json_write_begin_array(json);
-        json_write_raw(json, str_of(field->example));
-        json_write_end_array(json);
-    }
-    json_write_end_object(json);
-}
-
-static void write_required(struct json_writer *json, const struct rest_object *object)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < object->count; i++)
-        count += object->fields[i].required;
-    if (count == 0)
-        return;
-    json_write_key(json, "required");
-    json_write_begin_array(json);
-    for (size_t i = 0; i < object->count; i++) {
-        if (object->fields[i].required)
-            json_write_text(json, str_of(object->fields[i].name));
-    }
-    json_write_end_array(json);
-}
-
-static void write_members(struct document *document, const struct rest_object *object,
-                          bool is_strict)
-{
-    struct json_writer *json = &document->json;
-    json_write_begin_object(json);
-    write_member(json, "type", "object");
-    json_write_key(json, "properties");
-    json_write_begin_object(json);
-    for (size_t i = 0; i < object->count; i++) {
-        json_write_key(json, object->fields[i].name);
-        write_field_schema(document, &object->fields[i], is_strict);
-    }
-    json_write_end_object(json);
-    write_required(json, object);
-    if (is_strict) {
-        json_write_key(json, "additionalProperties");
-        json_write_bool(json, false);
-    }
-    json_write_end_object(json);
-}
-
-static void write_object(struct document *document, const struct rest_object *object,
-                         bool is_strict)
-{
-    struct json_writer *json = &document->json;
-    if (object->items_max == 0) {
-        write_members(document, object, is_strict);
-        return;
-    }
-    json_write_begin_object(json);
-    write_member(json, "type", "array");
-    json_write_key(json, "maxItems");
-    json_write_unsigned(json, object->items_max);
-    json_write_key(json, "items");
-    write_members(document, object, is_strict);
-    json_write_end_object(json);
-}
-
 /* --- operations -------------------------------------------------------------------------------- */
 
 /* "/v1/datasets/{path...}" without the dots, which OpenAPI does not have. */
@@ -287,7 +81,7 @@ static struct str plain_pattern(struct arena *arena, const char *pattern)
 }
 
 /* "get_v1_datasets_path". */
-static void write_operation_id(struct document *document, struct arena *arena,
+static void write_operation_id(struct openapi *document, struct arena *arena,
                                const struct rest_route *route)
 {
     CLEANUP(buf_finish) struct buf name;
@@ -329,7 +123,7 @@ static void write_path_parameter(struct json_writer *json, struct str pattern)
     json_write_begin_object(json);
     json_write_key(json, "name");
     json_write_text(json, name);
-    write_member(json, "in", "path");
+    openapi_write_member(json, "in", "path");
     json_write_key(json, "required");
     json_write_bool(json, true);
     json_write_key(json, "schema");
@@ -337,24 +131,24 @@ static void write_path_parameter(struct json_writer *json, struct str pattern)
     json_write_end_object(json);
 }
 
-static void write_parameter(struct document *document, const struct rest_field *field)
+static void write_parameter(struct openapi *document, const struct rest_field *field)
 {
     struct json_writer *json = &document->json;
     struct rest_field schema = *field;
     schema.help = NULL;
     json_write_begin_object(json);
-    write_member(json, "name", field->name);
-    write_member(json, "in", "query");
+    openapi_write_member(json, "name", field->name);
+    openapi_write_member(json, "in", "query");
     if (field->help)
-        write_member(json, "description", field->help);
+        openapi_write_member(json, "description", field->help);
     json_write_key(json, "required");
     json_write_bool(json, field->required);
     json_write_key(json, "schema");
-    write_field_schema(document, &schema, true);
+    openapi_write_field(document, &schema, OPENAPI_REPLY);
     json_write_end_object(json);
 }
 
-static void write_parameters(struct document *document, struct arena *arena,
+static void write_parameters(struct openapi *document, struct arena *arena,
                              const struct rest_route *route)
 {
     struct json_writer *json = &document->json;
@@ -366,9 +160,26 @@ static void write_parameters(struct document *document, struct arena *arena,
     json_write_end_array(json);
 }
 
+/* Rows as JSON are an object; a reply may be another one as well. */
+static void write_rows_schema(struct openapi *document, const struct rest_object *other)
+{
+    struct json_writer *json = &document->json;
+    if (!other) {
+        openapi_write_schema(document, &rows_object, OPENAPI_REPLY);
+        return;
+    }
+    json_write_begin_object(json);
+    json_write_key(json, "anyOf");
+    json_write_begin_array(json);
+    openapi_write_schema(document, other, OPENAPI_REPLY);
+    openapi_write_schema(document, &rows_object, OPENAPI_REPLY);
+    json_write_end_array(json);
+    json_write_end_object(json);
+}
+
 /* A content of each of the types; `object` tells what is in the JSON among them. */
-static void write_content(struct document *document, struct str types,
-                          const struct rest_object *object, bool is_strict)
+static void write_content(struct openapi *document, struct str types,
+                          const struct rest_object *object, enum openapi_place place)
 {
     struct json_writer *json = &document->json;
     json_write_key(json, "content");
@@ -381,7 +192,7 @@ static void write_content(struct document *document, struct str types,
         json_write_begin_object(json);
         json_write_key(json, "schema");
         if (object && str_ends_with(type, STR("json")) && !str_ends_with(type, STR("ndjson")))
-            write_schema(document, object, is_strict);
+            openapi_write_schema(document, object, place);
         else
             json_write_raw(json, STR("{}"));
         json_write_end_object(json);
@@ -389,7 +200,7 @@ static void write_content(struct document *document, struct str types,
     json_write_end_object(json);
 }
 
-static void write_body(struct document *document, const struct rest_route *route)
+static void write_body(struct openapi *document, const struct rest_route *route)
 {
     struct json_writer *json = &document->json;
     if (!route->body && !route->body_types)
@@ -399,37 +210,54 @@ static void write_body(struct document *document, const struct rest_route *route
     json_write_begin_object(json);
     json_write_key(json, "required");
     json_write_bool(json, true);
-    write_content(document, types, route->body, route->problem_json);
+    write_content(document, types, route->body,
+                  route->problem_json ? OPENAPI_STRICT_REQUEST : OPENAPI_REQUEST);
     json_write_end_object(json);
 }
 
-static void write_reply_content(struct document *document, const struct rest_reply_form *form)
+static void write_rows_content(struct openapi *document, const struct rest_object *other)
 {
-    static const struct str row_types =
-        STR("application/json, application/vnd.apache.arrow.stream, "
-            "application/vnd.apache.arrow.file, application/x-ndjson, text/csv, "
-            "application/vnd.apache.parquet");
-    if (form->is_rows)
-        write_content(document, row_types, form->object ? form->object : &rows_object, false);
-    else if (form->media_type)
-        write_content(document, str_of(form->media_type), form->object, false);
-    else if (form->object)
-        write_content(document, STR("application/json"), form->object, false);
+    static const char *const types[] = {"application/vnd.apache.arrow.stream",
+                                        "application/vnd.apache.arrow.file", "application/x-ndjson",
+                                        "text/csv", "application/vnd.apache.parquet"};
+    struct json_writer *json = &document->json;
+    json_write_key(json, "content");
+    json_write_begin_object(json);
+    json_write_key(json, "application/json");
+    json_write_begin_object(json);
+    json_write_key(json, "schema");
+    write_rows_schema(document, other);
+    json_write_end_object(json);
+    for (size_t i = 0; i < ARRAY_COUNT(types); i++) {
+        json_write_key(json, types[i]);
+        json_write_raw(json, STR("{\"schema\":{}}"));
+    }
+    json_write_end_object(json);
 }
 
-static void write_reply(struct document *document, const struct rest_reply_form *form)
+static void write_reply_content(struct openapi *document, const struct rest_reply_form *form)
+{
+    if (form->is_rows)
+        write_rows_content(document, form->object);
+    else if (form->media_type)
+        write_content(document, str_of(form->media_type), form->object, OPENAPI_REPLY);
+    else if (form->object)
+        write_content(document, STR("application/json"), form->object, OPENAPI_REPLY);
+}
+
+static void write_reply(struct openapi *document, const struct rest_reply_form *form)
 {
     struct json_writer *json = &document->json;
     char status[16];
     (void)snprintf(status, sizeof(status), "%u", form->http_status);
     json_write_key(json, status);
     json_write_begin_object(json);
-    write_member(json, "description", form->help ? form->help : "All went well");
+    openapi_write_member(json, "description", form->help ? form->help : "All went well");
     write_reply_content(document, form);
     json_write_end_object(json);
 }
 
-static void write_replies(struct document *document, const struct rest_route *route)
+static void write_replies(struct openapi *document, const struct rest_route *route)
 {
     static const struct rest_reply_form unknown[] = {
         {.http_status = 200, .media_type = "application/json"}, {0}};
@@ -451,7 +279,7 @@ static void write_replies(struct document *document, const struct rest_route *ro
     json_write_end_object(json);
 }
 
-static void write_operation(struct document *document, struct arena *arena,
+static void write_operation(struct openapi *document, struct arena *arena,
                             const struct rest_route *route)
 {
     struct json_writer *json = &document->json;
@@ -462,7 +290,7 @@ static void write_operation(struct document *document, struct arena *arena,
     method[size] = '\0';
     json_write_key(json, method);
     json_write_begin_object(json);
-    write_member(json, "summary", route->summary);
+    openapi_write_member(json, "summary", route->summary);
     write_operation_id(document, arena, route);
     write_tag(json, route);
     write_parameters(document, arena, route);
@@ -481,7 +309,7 @@ static bool is_written(const struct rest_route *route)
     return false;
 }
 
-static void write_path(struct document *document, struct arena *arena,
+static void write_path(struct openapi *document, struct arena *arena,
                        const struct rest_route *first)
 {
     struct json_writer *json = &document->json;
@@ -498,19 +326,18 @@ static void write_path(struct document *document, struct arena *arena,
 
 /* --- the document ------------------------------------------------------------------------------ */
 
-static void write_error_response(struct document *document, const char *name, struct str types,
+static void write_error_response(struct openapi *document, const char *name, struct str types,
                                  const struct rest_object *object)
 {
     struct json_writer *json = &document->json;
     json_write_key(json, name);
     json_write_begin_object(json);
-    write_member(json, "description", "What went wrong");
-    write_content(document, types, object, false);
+    openapi_write_member(json, "description", "What went wrong");
+    write_content(document, types, object, OPENAPI_REPLY);
     json_write_end_object(json);
 }
 
-/* Writing a schema may refer to others, which come behind it. */
-static void write_components(struct document *document)
+static void write_components(struct openapi *document)
 {
     struct json_writer *json = &document->json;
     json_write_key(json, "components");
@@ -521,12 +348,7 @@ static void write_components(struct document *document)
     write_error_response(document, "Error", STR("application/json"), &error_object);
     json_write_end_object(json);
     json_write_key(json, "schemas");
-    json_write_begin_object(json);
-    for (size_t i = 0; i < document->schema_count; i++) {
-        json_write_key(json, document->schemas[i].object->name);
-        write_object(document, document->schemas[i].object, document->schemas[i].is_strict);
-    }
-    json_write_end_object(json);
+    openapi_write_schemas(document);
     json_write_end_object(json);
 }
 
@@ -534,11 +356,12 @@ static void write_info(struct json_writer *json, const char *version)
 {
     json_write_key(json, "info");
     json_write_begin_object(json);
-    write_member(json, "title", "Volley");
-    write_member(json, "version", version);
-    write_member(json, "description",
-                 "SQL in, Arrow out. Errors below /v1 are problem documents (RFC 9457), elsewhere "
-                 "`{\"detail\", \"error_code\", \"timestamp\"}`.");
+    openapi_write_member(json, "title", "Volley");
+    openapi_write_member(json, "version", version);
+    openapi_write_member(
+        json, "description",
+        "SQL in, Arrow out. Errors below /v1 are problem documents (RFC 9457), elsewhere "
+        "`{\"detail\", \"error_code\", \"timestamp\"}`.");
     json_write_key(json, "license");
     json_write_raw(json, STR("{\"name\":\"Apache-2.0\",\"identifier\":\"Apache-2.0\"}"));
     json_write_end_object(json);
@@ -546,11 +369,11 @@ static void write_info(struct json_writer *json, const char *version)
 
 void rest_openapi_write(const char *version, struct arena *arena, struct buf *out)
 {
-    struct document document = {.schema_count = 0};
+    struct openapi document = {.schema_count = 0};
     struct json_writer *json = &document.json;
     json_writer_init(json, out);
     json_write_begin_object(json);
-    write_member(json, "openapi", "3.1.0");
+    openapi_write_member(json, "openapi", "3.1.0");
     write_info(json, version);
     json_write_key(json, "servers");
     json_write_raw(json, STR("[{\"url\":\"/\"}]"));

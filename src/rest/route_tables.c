@@ -51,7 +51,8 @@ static const struct rest_field query_parameters[] = {
      .type = REST_INTEGER,
      .min = 1,
      .max = INT64_MAX,
-     .help = "The statement is stopped after so long"},
+     .help = "The statement is stopped after so long",
+     .example = "60000"},
     {.name = "max-message-bytes",
      .type = REST_INTEGER,
      .min = 1,
@@ -88,7 +89,7 @@ static const struct rest_field query_body[] = {
      .max = INT64_MAX,
      .example = "\"SELECT 42 AS answer\""},
     {.name = "format", .type = REST_CHOICE, .choices = result_formats},
-    {.name = "timeout_ms", .type = REST_INTEGER, .min = 1, .max = INT64_MAX},
+    {.name = "timeout_ms", .type = REST_INTEGER, .min = 1, .max = INT64_MAX, .example = "60000"},
 };
 const struct rest_object rest_query_body = {"QueryRequest", REST_FIELDS(query_body)};
 

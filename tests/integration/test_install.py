@@ -51,6 +51,8 @@ def test_says_what_is_missing(installed, tmp_path):
 def test_serves(installed, tmp_path):
     server = Server(installed, tmp_path).wait_ready()
     assert server.value("SELECT 42") == 42
+    for path in ("/docs", "/docs/swagger-ui-bundle.js", "/docs/redoc.standalone.js", "/openapi.json"):
+        assert server.request("GET", path).status == 200, path
     assert Path(f"/proc/{server.process.pid}/comm").read_text() == "volley\n"
     server.stop()
 
