@@ -25,7 +25,7 @@ def volley(cache, tmp_path_factory):
                     folder / "source"], check=True, capture_output=True, timeout=120)
     (wheel,) = folder.glob("volley-*.whl")
     subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", folder / "site", wheel],
-                   capture_output=True, timeout=120)
+                   check=True, capture_output=True, timeout=120)
     for name in [name for name in sys.modules if name.split(".")[0] == "volley"]:
         del sys.modules[name]
     sys.path.insert(0, str(folder / "site"))
