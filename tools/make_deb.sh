@@ -29,7 +29,9 @@ trap 'rm -rf "$work"' EXIT
 
 # The prefix of the build does not matter to what is in it: programs find their files from where they lie.
 prefix=$(meson introspect "$build" --buildoptions |
-    python3 -c 'import json, sys; print(*(o["value"] for o in json.load(sys.stdin) if o["name"] == "prefix"))')
+    python3 -c '
+import json, sys
+print(*(option["value"] for option in json.load(sys.stdin) if option["name"] == "prefix"))')
 meson install -C "$build" --no-rebuild --quiet --destdir "$work/installed" >&2
 stage=$work/stage
 mkdir -p "$stage/etc/volley"

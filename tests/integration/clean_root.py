@@ -1,11 +1,12 @@
-"""A root folder of its own with nothing in it but Debian's essential packages and what one package depends on.
+"""A root folder of its own: Debian's essential packages and what one package depends on, nothing else.
 
-Made offline, of the files of the packages that are installed here: those that are essential or are asked for, and
-what they depend on in turn, with their entries in dpkg's database. Programs run in it by chroot, with mount and
-network namespaces of their own; needs root.
+Made offline, of the files of the packages that are installed here: those that are essential or are asked
+for, and what they depend on in turn, with their entries in dpkg's database. Programs run in it by chroot,
+with mount and network namespaces of their own; needs root.
 
 SPDX-License-Identifier: Apache-2.0
 """
+
 import re
 import subprocess
 import sys
@@ -14,7 +15,9 @@ from pathlib import Path
 DPKG = Path("/var/lib/dpkg")
 MERGED = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 # Not needed, or folders whose content is of this moment.
-LEFT_OUT = re.compile(r"/usr/share/(doc|man|locale|info|i18n|zoneinfo)(/|$)|/(tmp|proc|sys|dev|run|var/tmp)$")
+LEFT_OUT = re.compile(
+    r"/usr/share/(doc|man|locale|info|i18n|zoneinfo)(/|$)|/(tmp|proc|sys|dev|run|var/tmp)$"
+)
 
 # Runs as the first program of new mount and network namespaces: ROOT WRITABLE... -- COMMAND...
 INSIDE = """
@@ -88,8 +91,11 @@ class CleanRoot:
         raise AssertionError(f"none of {names} is installed here")
 
     def _info_files(self, name):
-        return [path for path in (DPKG / "info").glob(f"{name}[.:]*")
-                if path.name.split(":")[0].rsplit(".", 1)[0] == name or path.name.startswith(name + ":")]
+        return [
+            path
+            for path in (DPKG / "info").glob(f"{name}[.:]*")
+            if path.name.split(":")[0].rsplit(".", 1)[0] == name or path.name.startswith(name + ":")
+        ]
 
     def _copy_files(self):
         for link in MERGED:
@@ -100,14 +106,25 @@ class CleanRoot:
         for name in self.packages:
             for info in self._info_files(name):
                 if info.suffix == ".list":
-                    paths += [path for path in info.read_text().splitlines()
-                              if path not in ("", "/.") and not LEFT_OUT.match(path) and Path(path).exists()]
-        names = "".join(f"{path[1:]}\n" for path in dict.fromkeys(paths)
-                        if not (Path(path).is_dir() and path.count("/") == 1 and path[1:] in MERGED))
-        with subprocess.Popen(["tar", "-C", "/", "--no-recursion", "-cf", "-", "-T", "-"],
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
-            with subprocess.Popen(["tar", "-C", str(self.folder), "--keep-directory-symlink", "-xpf", "-"],
-                                  stdin=reader.stdout) as writer:
+                    paths += [
+                        path
+                        for path in info.read_text().splitlines()
+                        if path not in ("", "/.") and not LEFT_OUT.match(path) and Path(path).exists()
+                    ]
+        names = "".join(
+            f"{path[1:]}\n"
+            for path in dict.fromkeys(paths)
+            if not (Path(path).is_dir() and path.count("/") == 1 and path[1:] in MERGED)
+        )
+        with subprocess.Popen(
+            ["tar", "-C", "/", "--no-recursion", "-cf", "-", "-T", "-"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as reader:
+            with subprocess.Popen(
+                ["tar", "-C", str(self.folder), "--keep-directory-symlink", "-xpf", "-"],
+                stdin=reader.stdout,
+            ) as writer:
                 reader.stdin.write(names.encode())
                 reader.stdin.close()
         assert (reader.returncode, writer.returncode) == (0, 0)
@@ -121,7 +138,9 @@ class CleanRoot:
         database = self.folder / "var/lib/dpkg"
         for name in ("info", "updates", "triggers", "alternatives"):
             (database / name).mkdir(parents=True, exist_ok=True)
-        (database / "status").write_text("".join(self.installed[name][0] + "\n\n" for name in self.packages))
+        (database / "status").write_text(
+            "".join(self.installed[name][0] + "\n\n" for name in self.packages)
+        )
         (database / "available").touch()
         for name in self.packages:
             for path in self._info_files(name):
@@ -131,16 +150,53 @@ class CleanRoot:
 
     def command(self, *words, writable=()):
         """With `writable`, all but these folders is read-only, as a service may have it."""
-        return ["unshare", "--mount", "--net", sys.executable, "-c", INSIDE, str(self.folder), *writable, "--",
-                *map(str, words)]
+        return [
+            "unshare",
+            "--mount",
+            "--net",
+            sys.executable,
+            "-c",
+            INSIDE,
+            str(self.folder),
+            *writable,
+            "--",
+            *map(str, words),
+        ]
 
     def run(self, *words, check=True):
-        return subprocess.run(self.command(*words), capture_output=True, text=True, timeout=60, check=check,
-                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"})
+        return subprocess.run(
+            self.command(*words),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=check,
+            env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"},
+        )
 
     def paths(self):
         """All there is but what dpkg and the linker note down for themselves."""
-        found = subprocess.run(["find", ".", "-path", "./var/lib/dpkg", "-prune", "-o", "-path", "./var/log",
-                                "-prune", "-o", "-path", "./var/cache", "-prune", "-o", "-print"],
-                               cwd=self.folder, capture_output=True, text=True, timeout=60, check=True).stdout
+        found = subprocess.run(
+            [
+                "find",
+                ".",
+                "-path",
+                "./var/lib/dpkg",
+                "-prune",
+                "-o",
+                "-path",
+                "./var/log",
+                "-prune",
+                "-o",
+                "-path",
+                "./var/cache",
+                "-prune",
+                "-o",
+                "-print",
+            ],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
         return set(found.split("\n")) - {"./etc/ld.so.cache", ""}

@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+
 import re
 import subprocess
 
@@ -11,7 +12,9 @@ from doc_pages import REPOSITORY, RUN, TABLES, Reader, blocks_of
 from harness import COMPUTING, run, wait_until
 
 # Clients of other languages have tests of their own, which write that page.
-PAGES = sorted(f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md") if path.name != "clients.md")
+PAGES = sorted(
+    f"docs/{path.name}" for path in (REPOSITORY / "docs").glob("*.md") if path.name != "clients.md"
+)
 PAGES.append("README.md")
 
 # What a page takes for granted, as Python sees it.
@@ -24,8 +27,10 @@ KNOWN = {
     "docs/flight-sql.md": {"reader": pa.table({"id": [1, 2]}).to_reader()},
 }
 # Rows that the statements of a page speak of.
-ORDERS = ("SELECT i AS customer_id, i % 3 AS region, i * 2.5 AS amount, DATE '2024-01-01' + i::INTEGER AS day"
-          " FROM range(9) t(i)")
+ORDERS = (
+    "SELECT i AS customer_id, i % 3 AS region, i * 2.5 AS amount, DATE '2024-01-01' + i::INTEGER AS day"
+    " FROM range(9) t(i)"
+)
 
 
 @pytest.fixture
@@ -90,12 +95,16 @@ def test_examples_of_the_help(reader, binary):
 
 def type_example(reader, command, example):
     if re.match(r"volley serve(?!.*--print)", example):
-        reader.run_server(example.replace("--demo", ""), command)
+        reader.run_server(example, command)
     elif example == "volley top":
         reader.run_terminal(example)
     elif example.startswith("volley kill "):
-        with subprocess.Popen([reader.binary, "sql", COMPUTING.format(mark="killed")], env=reader.environment,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as computing:
+        with subprocess.Popen(
+            [reader.binary, "sql", COMPUTING.format(mark="killed")],
+            env=reader.environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as computing:
             (found,) = wait_until(lambda: reader.server.running("killed"), what="the statement")
             reader.run_shell(["bash", "-c", f"volley kill {found}"], example)
             assert computing.wait(60) == 4

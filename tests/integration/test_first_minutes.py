@@ -1,7 +1,8 @@
-"""The first ten minutes, as README tells them: two terminals, one of which serves; what matters is on the screen.
+"""The first ten minutes, as README tells them, in two terminals; what matters is on the screen.
 
 SPDX-License-Identifier: Apache-2.0
 """
+
 import os
 import re
 import sys
@@ -30,8 +31,12 @@ def serving(binary, folder):
     """`make run` where the program is the one it builds, else what that comes to."""
     is_made = binary.resolve() == (REPOSITORY / "build" / "volley").resolve()
     command = ["make", "--no-print-directory", "run"] if is_made else [binary, "serve", "--demo"]
-    terminal = Terminal(command, REPOSITORY if is_made else folder, {
-        "HOME": str(folder), "VOLLEY_FLIGHT_ADDR": "127.0.0.1:0", "VOLLEY_HTTP_ADDR": "127.0.0.1:0"}, columns=300)
+    terminal = Terminal(
+        command,
+        REPOSITORY if is_made else folder,
+        {"HOME": str(folder), "VOLLEY_FLIGHT_ADDR": "127.0.0.1:0", "VOLLEY_HTTP_ADDR": "127.0.0.1:0"},
+        columns=300,
+    )
     yield terminal
     terminal.close()
 
@@ -41,16 +46,27 @@ def addresses(serving):
     """What the server's screen says; README has the default ones."""
     serving.expect("Try it:", 120)
     serving.expect("fetch_arrow_table", 10)
-    return {f"127.0.0.1:{port}": re.search(rf"listening {door} (\S+)", serving.shown).group(1)
-            for door, port in (("flight", 50052), ("http", 8000))}
+    return {
+        f"127.0.0.1:{port}": re.search(rf"listening {door} (\S+)", serving.shown).group(1)
+        for door, port in (("flight", 50052), ("http", 8000))
+    }
 
 
 @pytest.fixture(scope="module")
 def user(folder, addresses):
     """A shell in the other terminal."""
-    terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], folder, {
-        "PATH": f"{folder / 'bin'}:{os.path.dirname(sys.executable)}:{os.environ['PATH']}", "PS1": "$ ", "HISTFILE": "", "PAGER": "cat",
-        "VOLLEY_SERVER": "grpc://" + addresses["127.0.0.1:50052"]}, columns=160)
+    terminal = Terminal(
+        ["bash", "--norc", "--noprofile", "-i"],
+        folder,
+        {
+            "PATH": f"{folder / 'bin'}:{os.path.dirname(sys.executable)}:{os.environ['PATH']}",
+            "PS1": "$ ",
+            "HISTFILE": "",
+            "PAGER": "cat",
+            "VOLLEY_SERVER": "grpc://" + addresses["127.0.0.1:50052"],
+        },
+        columns=160,
+    )
     terminal.expect("$ ")
     yield terminal
     terminal.line("exit")
@@ -68,7 +84,9 @@ def type_in(user, addresses, text, prompt="$ "):
 
 def fence(language, part):
     """README's block with this text in it."""
-    (block,) = [block for block in blocks_of("README.md") if block.language == language and part in block.text]
+    (block,) = [
+        block for block in blocks_of("README.md") if block.language == language and part in block.text
+    ]
     return block.text.rstrip("\n").replace("\\\n", "").replace("build/volley", "volley")
 
 
@@ -90,7 +108,9 @@ def test_the_story(serving, addresses, user, busiest, folder):
 
 
 def curl_asks(user, addresses, busiest):
-    shown = type_in(user, addresses, fence("sh", "SELECT origin, count(*) AS flights").replace("curl -d", "curl -s -d"))
+    shown = type_in(
+        user, addresses, fence("sh", "SELECT origin, count(*) AS flights").replace("curl -d", "curl -s -d")
+    )
     for origin, flights in busiest:
         assert origin in shown and flights in shown
     shown = type_in(user, addresses, fence("sh", "FROM taxi LIMIT 3").replace("curl -d", "curl -s -d"))
@@ -131,7 +151,9 @@ def shell_completes_answers_and_stops(user, addresses, busiest):
 
 def file_is_kept(user, addresses):
     assert "visits" in type_in(user, addresses, "volley put visits.csv visits")
-    assert re.search(r"\b8\b", type_in(user, addresses, "volley sql 'SELECT sum(visits) FROM dataset.visits'"))
+    assert re.search(
+        r"\b8\b", type_in(user, addresses, "volley sql 'SELECT sum(visits) FROM dataset.visits'")
+    )
     assert "visits" in type_in(user, addresses, "volley list")
 
 

@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+
 import json
 import os
 import re
@@ -42,8 +43,13 @@ def test_every_command_has_a_page(docs, commands):
 
 
 def test_every_page_and_script_is_installed(binary, docs):
-    told = subprocess.run(["meson", "introspect", str(binary.parent), "--installed"], capture_output=True, text=True,
-                          timeout=60, check=True).stdout
+    told = subprocess.run(
+        ["meson", "introspect", str(binary.parent), "--installed"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
     installed = {Path(path).name for path in json.loads(told) if Path(path).parent == docs}
     assert installed == {path.name for path in docs.iterdir()}, "docs/meson.build lists what is installed"
 
@@ -57,17 +63,28 @@ def test_pages_are_those_of_this_program(binary, docs, tmp_path):
 
 def test_pages_are_well_formed(docs):
     for page in docs.glob("*.[15]"):
-        mandoc = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", str(page)],
-                                capture_output=True, text=True, timeout=30, check=False)
+        mandoc = subprocess.run(
+            ["mandoc", "-T", "lint", "-W", "warning", str(page)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
         assert [line for line in mandoc.stdout.splitlines() if EXPECTED not in line] == []
-        groff = subprocess.run(["groff", "-man", "-ww", "-Tutf8", "-z", str(page)],
-                               capture_output=True, text=True, timeout=30, check=False)
+        groff = subprocess.run(
+            ["groff", "-man", "-ww", "-Tutf8", "-z", str(page)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
         assert (groff.returncode, groff.stderr) == (0, "")
 
 
 def shown(page):
-    text = subprocess.run(["mandoc", "-T", "utf8", str(page)], capture_output=True, text=True,
-                          timeout=30, check=True).stdout
+    text = subprocess.run(
+        ["mandoc", "-T", "utf8", str(page)], capture_output=True, text=True, timeout=30, check=True
+    ).stdout
     return re.sub(r".\x08", "", text)
 
 
@@ -97,8 +114,11 @@ def test_flags_of_the_commands_are_in_the_help(binary, commands):
     known = {name for command in commands for _, name, _ in flags_of(binary, command)}
     rows = set()
     for source in SOURCES.glob("*.[ch]"):
-        rows |= set(re.findall(r'\.name = "([a-z-]+)",(?:\s*\.letter = "\w",)?\s*\.kind = OPTION_',
-                               source.read_text()))
+        rows |= set(
+            re.findall(
+                r'\.name = "([a-z-]+)",(?:\s*\.letter = "\w",)?\s*\.kind = OPTION_', source.read_text()
+            )
+        )
     assert {"format", "connections", "tls-ca"} <= rows
     assert rows - known == set()
 
@@ -116,8 +136,12 @@ def shell(binary, docs, tmp_path):
     (tmp_path / "bin" / "volley").symlink_to(binary)
     (tmp_path / "trips of june.parquet").touch()
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
-    terminal = Terminal(["bash", "--norc", "--noprofile", "-i"], tmp_path,
-                        {"PATH": path, "PS1": "ready> ", "HISTFILE": ""}, columns=300)
+    terminal = Terminal(
+        ["bash", "--norc", "--noprofile", "-i"],
+        tmp_path,
+        {"PATH": path, "PS1": "ready> ", "HISTFILE": ""},
+        columns=300,
+    )
     terminal.expect("ready> ")
     terminal.line(f"source '{docs / 'volley'}'")
     terminal.expect("ready> ")
@@ -131,37 +155,52 @@ def shell(binary, docs, tmp_path):
     terminal.close()
 
 
-@pytest.mark.parametrize("typed, complete", [
-    ("volley ver", "volley version"),
-    ("volley sql --tls-i", "volley sql --tls-insecure"),
-    ("volley sql --format mark", "volley sql --format markdown"),
-    ("volley get x --format=parq", "volley get x --format=parquet"),
-    ("volley put --dur", "volley put --durability"),
-    ("volley put tri", "volley put trips of june.parquet"),
-    ("volley sql -f tri", "volley sql -f trips of june.parquet"),
-    ("volley serve --tls-client-auth req", "volley serve --tls-client-auth requ"),
-    ("volley --query-s", "volley --query-slots"),
-    ("volley config sh", "volley config show"),
-    ("volley completion fi", "volley completion fish"),
-])
+@pytest.mark.parametrize(
+    "typed, complete",
+    [
+        ("volley ver", "volley version"),
+        ("volley sql --tls-i", "volley sql --tls-insecure"),
+        ("volley sql --format mark", "volley sql --format markdown"),
+        ("volley get x --format=parq", "volley get x --format=parquet"),
+        ("volley put --dur", "volley put --durability"),
+        ("volley put tri", "volley put trips of june.parquet"),
+        ("volley sql -f tri", "volley sql -f trips of june.parquet"),
+        ("volley serve --tls-client-auth req", "volley serve --tls-client-auth requ"),
+        ("volley --query-s", "volley --query-slots"),
+        ("volley config sh", "volley config show"),
+        ("volley completion fi", "volley completion fish"),
+    ],
+)
 def test_bash_completes(shell, typed, complete):
     assert shell(typed) == complete
 
 
-@pytest.mark.parametrize("name, check", [
-    ("volley", ["bash", "-n"]), ("volley", ["shellcheck", "--shell=bash", "--severity=warning"]),
-    ("_volley", ["zsh", "-n"]), ("volley.fish", ["fish", "--no-execute"]),
-])
+@pytest.mark.parametrize(
+    "name, check",
+    [
+        ("volley", ["bash", "-n"]),
+        ("volley", ["shellcheck", "--shell=bash", "--severity=warning"]),
+        ("_volley", ["zsh", "-n"]),
+        ("volley.fish", ["fish", "--no-execute"]),
+    ],
+)
 def test_scripts_are_of_their_shells(docs, name, check):
-    result = subprocess.run([*check, str(docs / name)], capture_output=True, text=True, timeout=30,
-                            check=False)
+    result = subprocess.run(
+        [*check, str(docs / name)], capture_output=True, text=True, timeout=30, check=False
+    )
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
 def test_fish_completes(docs, tmp_path):
     script = f"source {docs / 'volley.fish'}; complete -C 'volley sql --format '"
-    result = subprocess.run(["fish", "--no-config", "-c", script], capture_output=True, text=True,
-                            timeout=30, check=True, env=clean_environment({"HOME": str(tmp_path)}))
+    result = subprocess.run(
+        ["fish", "--no-config", "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+        env=clean_environment({"HOME": str(tmp_path)}),
+    )
     assert {"csv", "arrow", "markdown"} <= {line.split("\t")[0] for line in result.stdout.splitlines()}
 
 

@@ -2,6 +2,7 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+
 import os
 import re
 import socket
@@ -11,8 +12,11 @@ from pathlib import Path
 import pytest
 from clean_root import CleanRoot
 
-pytestmark = [pytest.mark.release, pytest.mark.timeout(240),
-              pytest.mark.skipif(os.geteuid() != 0, reason="a root folder of its own needs root")]
+pytestmark = [
+    pytest.mark.release,
+    pytest.mark.timeout(240),
+    pytest.mark.skipif(os.geteuid() != 0, reason="a root folder of its own needs root"),
+]
 REPOSITORY = Path(__file__).resolve().parents[2]
 USER = "61184"
 UNIT = "lib/systemd/system/volley.service"
@@ -21,9 +25,14 @@ UNIT = "lib/systemd/system/volley.service"
 @pytest.fixture(scope="module")
 def package(binary, tmp_path_factory):
     """make_deb.sh runs lintian, too, and fails where it finds an error."""
-    made = subprocess.run([REPOSITORY / "tools" / "make_deb.sh", binary.parent, tmp_path_factory.mktemp("deb")],
-                          capture_output=True, text=True, timeout=240, check=False,
-                          env={**os.environ, "VOLLEY_DEB_FAST": "1"})
+    made = subprocess.run(
+        [REPOSITORY / "tools" / "make_deb.sh", binary.parent, tmp_path_factory.mktemp("deb")],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env={**os.environ, "VOLLEY_DEB_FAST": "1"},
+    )
     assert made.returncode == 0, made.stderr[-4000:]
     return Path(made.stdout.strip())
 
@@ -31,8 +40,12 @@ def package(binary, tmp_path_factory):
 @pytest.fixture(scope="module")
 def root(package, tmp_path_factory):
     """With the package installed; `before` is what was there without it."""
-    depends = subprocess.run(["dpkg-deb", "--field", str(package), "Pre-Depends", "Depends"], capture_output=True,
-                             text=True, check=True).stdout
+    depends = subprocess.run(
+        ["dpkg-deb", "--field", str(package), "Pre-Depends", "Depends"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
     relations = ", ".join(re.findall(r"^[A-Za-z-]+: (.*)", depends, re.MULTILINE))
     clean = CleanRoot(tmp_path_factory.mktemp("root"), relations)
     clean.before = clean.paths()
@@ -62,13 +75,31 @@ class Service:
         self.notified.bind(str(root.folder / "run" / "notify"))
         os.chmod(root.folder / "run" / "notify", 0o666)
         (root.folder / "tmp").chmod(0o1777)
-        command = root.command("setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "--no-new-privs",
-                               "--bounding-set", "-all", *unit["ExecStart"].split(),
-                               writable=[f"/var/lib/{unit['StateDirectory']}", "/tmp", "/run"])
+        command = root.command(
+            "setpriv",
+            "--reuid",
+            USER,
+            "--regid",
+            USER,
+            "--clear-groups",
+            "--no-new-privs",
+            "--bounding-set",
+            "-all",
+            *unit["ExecStart"].split(),
+            writable=[f"/var/lib/{unit['StateDirectory']}", "/tmp", "/run"],
+        )
         self.log = open(root.folder.parent / "service.log", "w+b")
-        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
-                                        env={"PATH": "/usr/bin:/bin:/usr/sbin", "NOTIFY_SOCKET": "/run/notify",
-                                             "STATE_DIRECTORY": f"/var/lib/{unit['StateDirectory']}"})
+        self.process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=self.log,
+            stderr=self.log,
+            env={
+                "PATH": "/usr/bin:/bin:/usr/sbin",
+                "NOTIFY_SOCKET": "/run/notify",
+                "STATE_DIRECTORY": f"/var/lib/{unit['StateDirectory']}",
+            },
+        )
         try:
             assert self.notified.recv(100) == b"READY=1"
         except (OSError, AssertionError):
@@ -77,9 +108,21 @@ class Service:
             raise AssertionError(self.log.read().decode()) from None
 
     def run(self, *words, inside=True):
-        enter = ["nsenter", "--target", str(self.process.pid), "--net", *(["--mount", "--root"] if inside else [])]
-        return subprocess.run([*enter, *words], capture_output=True, text=True, timeout=60, check=False,
-                              env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"})
+        enter = [
+            "nsenter",
+            "--target",
+            str(self.process.pid),
+            "--net",
+            *(["--mount", "--root"] if inside else []),
+        ]
+        return subprocess.run(
+            [*enter, *words],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+            env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent"},
+        )
 
     def stop(self):
         self.process.terminate()
@@ -91,11 +134,19 @@ class Service:
 
 
 def test_files_are_where_they_belong(root):
-    for path in ("usr/bin/volley", "usr/lib/volley/libduckdb.so", "usr/share/man/man1/volley.1.gz",
-                 "usr/share/man/man5/volley.yaml.5.gz", "usr/share/bash-completion/completions/volley",
-                 "usr/share/zsh/vendor-completions/_volley", "usr/share/fish/vendor_completions.d/volley.fish",
-                 "etc/volley/volley.yaml", "etc/default/volley", UNIT,
-                 "etc/systemd/system/multi-user.target.wants/volley.service"):
+    for path in (
+        "usr/bin/volley",
+        "usr/lib/volley/libduckdb.so",
+        "usr/share/man/man1/volley.1.gz",
+        "usr/share/man/man5/volley.yaml.5.gz",
+        "usr/share/bash-completion/completions/volley",
+        "usr/share/zsh/vendor-completions/_volley",
+        "usr/share/fish/vendor_completions.d/volley.fish",
+        "etc/volley/volley.yaml",
+        "etc/default/volley",
+        UNIT,
+        "etc/systemd/system/multi-user.target.wants/volley.service",
+    ):
         assert os.path.lexists(root.folder / path), path
 
 
@@ -105,14 +156,24 @@ def test_default_configuration_is_right(root):
 
 
 def test_unit_is_right_and_hardened(root, binary, tmp_path):
-    """systemd's own judgement of the unit, without a running one; the program it would start is here elsewhere."""
+    """systemd's own judgement of the unit, without a running one; the program is elsewhere here."""
     unit = tmp_path / "volley.service"
     unit.write_text((root.folder / UNIT).read_text().replace("/usr/bin/volley", str(binary)))
-    verified = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True,
-                              timeout=60, check=False)
+    verified = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(unit)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert [line for line in verified.stderr.splitlines() if "volley" in line] == []
-    judged = subprocess.run(["systemd-analyze", "security", "--offline=true", "--threshold=20",
-                             str(root.folder / UNIT)], capture_output=True, text=True, timeout=60, check=False)
+    judged = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--threshold=20", str(root.folder / UNIT)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert judged.returncode == 0, judged.stdout
     assert ("DynamicUser", "yes") in unit_settings(root)
 
@@ -134,8 +195,9 @@ def test_serves_and_is_gone_without_a_trace(root):
     assert removed.returncode == 0, removed.stderr
     left = {path for path in root.paths() - root.before if not path.startswith("./var/lib/volley")}
     assert {path for path in left if os.path.isfile(root.folder / path)} <= {
-        "./etc/volley/volley.yaml", "./etc/default/volley"} | {
-        path for path in left if path.startswith("./var/lib/systemd/")}
+        "./etc/volley/volley.yaml",
+        "./etc/default/volley",
+    } | {path for path in left if path.startswith("./var/lib/systemd/")}
     assert (root.folder / "var/lib/volley/volley.duckdb").exists()
 
     purged = root.run("dpkg", "--purge", "volley", check=False)
