@@ -7,6 +7,7 @@ with mount and network namespaces of their own; needs root.
 SPDX-License-Identifier: Apache-2.0
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -19,27 +20,7 @@ LEFT_OUT = re.compile(
     r"/usr/share/(doc|man|locale|info|i18n|zoneinfo)(/|$)|/(tmp|proc|sys|dev|run|var/tmp)$"
 )
 
-# Runs as the first program of new mount and network namespaces: ROOT WRITABLE... -- COMMAND...
-INSIDE = """
-import fcntl, os, socket, struct, subprocess, sys
-root, words = sys.argv[1], sys.argv[2:]
-writable, command = words[:words.index("--")], words[words.index("--") + 1:]
-def mount(*arguments):
-    subprocess.run(["mount", *arguments], check=True)
-with socket.socket() as any_socket:
-    fcntl.ioctl(any_socket, 0x8914, struct.pack("16sh", b"lo", 1 | 64))  # SIOCSIFFLAGS: up, running
-if writable:
-    mount("--bind", root, root)
-    mount("-o", "remount,bind,ro", root)
-    for folder in writable:
-        mount("--bind", root + folder, root + folder)
-        mount("-o", "remount,bind,rw", root + folder)
-mount("--rbind", "/dev", root + "/dev")
-mount("-t", "proc", "proc", root + "/proc")
-os.chroot(root)
-os.chdir("/")
-os.execvp(command[0], command)
-"""
+INSIDE = Path(__file__).with_name("clean_root_inside.py")
 
 
 def stanzas(text):
@@ -148,20 +129,10 @@ class CleanRoot:
                 (database / "info" / path.name).chmod(path.stat().st_mode & 0o777)
         (database / "info" / "format").write_bytes((DPKG / "info" / "format").read_bytes())
 
-    def command(self, *words, writable=()):
-        """With `writable`, all but these folders is read-only, as a service may have it."""
-        return [
-            "unshare",
-            "--mount",
-            "--net",
-            sys.executable,
-            "-c",
-            INSIDE,
-            str(self.folder),
-            *writable,
-            "--",
-            *map(str, words),
-        ]
+    def command(self, *words, **limits):
+        """How to run it inside; `limits` are those of clean_root_inside.py."""
+        wanted = {"root": str(self.folder), "command": list(map(str, words)), **limits}
+        return ["unshare", "--mount", "--net", sys.executable, str(INSIDE), json.dumps(wanted)]
 
     def run(self, *words, check=True):
         return subprocess.run(

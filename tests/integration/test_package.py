@@ -18,7 +18,7 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="a root folder of its own needs root"),
 ]
 REPOSITORY = Path(__file__).resolve().parents[2]
-USER = "61184"
+USER = 61184
 UNIT = "lib/systemd/system/volley.service"
 
 
@@ -60,33 +60,51 @@ def unit_settings(root):
     return re.findall(r"^(\w+)=(.*)$", (root.folder / UNIT).read_text(), re.MULTILINE)
 
 
+def calls_of(group):
+    """The system calls of one of systemd's groups."""
+    told = subprocess.run(
+        ["systemd-analyze", "syscall-filter", group], capture_output=True, text=True, timeout=60, check=True
+    ).stdout
+    calls = set()
+    for line in map(str.strip, told.splitlines()[1:]):
+        if line.startswith("@"):
+            calls |= calls_of(line)
+        elif line and not line.startswith("#"):
+            calls.add(line)
+    return calls
+
+
+def allowed_calls(root):
+    """What the unit's SystemCallFilter= come to."""
+    allowed = set()
+    for filters in (value for name, value in unit_settings(root) if name == "SystemCallFilter"):
+        groups = set().union(*map(calls_of, filters.lstrip("~").split()))
+        allowed = allowed - groups if filters.startswith("~") else allowed | groups
+    assert "read" in allowed and "reboot" not in allowed
+    return allowed
+
+
 class Service:
-    """Runs the unit's command as the unit has it: a user without rights, a root that is read-only but for the
-    unit's folder, a socket for its notifications; without systemd, which cannot be had here."""
+    """Runs the unit's command as the unit has it: a user without rights, its system calls alone, no memory
+    that is written and run, a root that is read-only but for the unit's folder, a socket for its
+    notifications; without systemd itself, which cannot be had here."""
 
     def __init__(self, root):
         self.root = root
         unit = dict(unit_settings(root))
         state = root.folder / "var/lib" / unit["StateDirectory"]
         state.mkdir(mode=0o700)
-        os.chown(state, int(USER), int(USER))
+        os.chown(state, USER, USER)
         self.notified = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.notified.settimeout(30)
         self.notified.bind(str(root.folder / "run" / "notify"))
         os.chmod(root.folder / "run" / "notify", 0o666)
         (root.folder / "tmp").chmod(0o1777)
         command = root.command(
-            "setpriv",
-            "--reuid",
-            USER,
-            "--regid",
-            USER,
-            "--clear-groups",
-            "--no-new-privs",
-            "--bounding-set",
-            "-all",
             *unit["ExecStart"].split(),
             writable=[f"/var/lib/{unit['StateDirectory']}", "/tmp", "/run"],
+            user=USER,
+            syscalls=sorted(allowed_calls(root)),
         )
         self.log = open(root.folder.parent / "service.log", "w+b")
         self.process = subprocess.Popen(
@@ -181,6 +199,9 @@ def test_unit_is_right_and_hardened(root, binary, tmp_path):
 def test_serves_and_is_gone_without_a_trace(root):
     service = Service(root)
     try:
+        status = Path(f"/proc/{service.process.pid}/status").read_text()
+        for line in ("Seccomp:\t2", "NoNewPrivs:\t1", "CapEff:\t0000000000000000", f"Uid:\t{USER}"):
+            assert line in status
         result = service.run("volley", "sql", "--format", "csv", "SELECT 6 * 7 AS answer")
         assert (result.returncode, result.stdout.split()) == (0, ["answer", "42"]), result.stderr
         assert service.run("volley", "sql", "CREATE TABLE kept AS SELECT 1 AS one").returncode == 0
