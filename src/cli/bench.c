@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "cli/amount.h"
 #include "event/thread.h"
 #include "grpc/pool.h"
 #include "json/writer.h"
@@ -24,7 +25,7 @@
 
 #define CONNECTIONS_MAX 1024
 #define DURATION_MS_MAX (UINT64_C(24) * 3600 * 1000)
-#define REPORT_MAX ((size_t)64 << 10)
+#define REPORT_MAX ((size_t)64 << 20)
 
 struct bench_options {
     struct server_options server;
@@ -161,46 +162,70 @@ struct line {
     int digits;
 };
 
+#define LINES_MAX 20
+
+static struct line percentile(const struct latency *latency, const char *name, const char *key,
+                              double percent)
+{
+    uint64_t duration_ns = latency_percentile_ns(latency, percent);
+    return (struct line){name, key, "ms", milliseconds(duration_ns), 3};
+}
+
 static size_t report_lines(const struct bench_options *options, const struct report *report,
-                           struct line lines[16])
+                           struct line lines[LINES_MAX])
 {
     double seconds = (double)report->elapsed_ns / (double)NANOSECONDS_PER_SECOND;
     const struct latency *latency = &report->latency;
+    double count = (double)latency->count;
     const struct line all[] = {
         {"connections", "connections", "", (double)options->connections, 0},
         {"duration", "duration_seconds", "s", seconds, 3},
-        {"queries", "queries", "", (double)latency->count, 0},
+        {"queries", "queries", "", count, 0},
         {"rows", "rows", "", (double)report->rows, 0},
-        {"queries/s", "queries_per_second", "", (double)latency->count / seconds, 1},
+        {"bytes", "bytes", "", (double)report->bytes, 0},
+        {"queries/s", "queries_per_second", "", count / seconds, 1},
         {"rows/s", "rows_per_second", "", (double)report->rows / seconds, 0},
         {"MB/s", "megabytes_per_second", "", (double)report->bytes / 1e6 / seconds, 1},
-        {"latency p50", "latency_p50_ms", "ms", milliseconds(latency_percentile_ns(latency, 50)),
-         3},
-        {"latency p90", "latency_p90_ms", "ms", milliseconds(latency_percentile_ns(latency, 90)),
-         3},
-        {"latency p99", "latency_p99_ms", "ms", milliseconds(latency_percentile_ns(latency, 99)),
-         3},
-        {"latency max", "latency_max_ms", "ms", milliseconds(latency->max_ns), 3},
+        {"latency min", "latency_min_ms", "ms", milliseconds(latency->min_ns), 3},
+        {"mean", "latency_mean_ms", "ms", count > 0 ? milliseconds(latency->sum_ns) / count : 0, 3},
+        percentile(latency, "p50", "latency_p50_ms", 50),
+        percentile(latency, "p90", "latency_p90_ms", 90),
+        percentile(latency, "p95", "latency_p95_ms", 95),
+        percentile(latency, "p99", "latency_p99_ms", 99),
+        percentile(latency, "p99.9", "latency_p99_9_ms", 99.9),
+        {"max", "latency_max_ms", "ms", milliseconds(latency->max_ns), 3},
     };
     memcpy(lines, all, sizeof(all));
     return ARRAY_COUNT(all);
 }
 
+/* Numbers as people read them, with thousands apart. */
+static void print_line(const struct line *line)
+{
+    char whole[AMOUNT_TEXT_SIZE];
+    char number[2 * AMOUNT_TEXT_SIZE];
+    if (line->digits == 0)
+        (void)snprintf(number, sizeof(number), "%s", amount_of_count((uint64_t)line->value, whole));
+    else
+        (void)snprintf(number, sizeof(number), "%.*f", line->digits, line->value);
+    (void)printf(" %12s | %16s%s%s\n", line->name, number, line->unit[0] ? " " : "", line->unit);
+}
+
 static void print_report(const struct bench_options *options, const struct report *report)
 {
-    struct line lines[16];
+    struct line lines[LINES_MAX];
     size_t count = report_lines(options, report, lines);
-    if (!options->json) {
-        for (size_t i = 0; i < count; i++)
-            (void)printf("%-12s %14.*f %s\n", lines[i].name, lines[i].digits, lines[i].value,
-                         lines[i].unit);
+    for (size_t i = 0; i < count && !options->json; i++)
+        print_line(&lines[i]);
+    if (!options->json)
         return;
-    }
     CLEANUP(buf_finish) struct buf text;
     buf_init(&text, REPORT_MAX);
     struct json_writer writer;
     json_writer_init(&writer, &text);
     json_write_begin_object(&writer);
+    json_write_key(&writer, "sql");
+    json_write_text(&writer, options->sql);
     for (size_t i = 0; i < count; i++) {
         json_write_key(&writer, lines[i].key);
         json_write_double(&writer, lines[i].value);

@@ -37,15 +37,21 @@ void latency_add(struct latency *latency, uint64_t duration_ns)
 {
     latency->counts[bucket_of(duration_ns)]++;
     latency->count++;
+    latency->sum_ns += duration_ns;
     if (duration_ns > latency->max_ns)
         latency->max_ns = duration_ns;
+    if (latency->count == 1 || duration_ns < latency->min_ns)
+        latency->min_ns = duration_ns;
 }
 
 void latency_merge(struct latency *latency, const struct latency *from)
 {
     for (size_t i = 0; i < LATENCY_BUCKETS; i++)
         latency->counts[i] += from->counts[i];
+    if (from->count > 0 && (latency->count == 0 || from->min_ns < latency->min_ns))
+        latency->min_ns = from->min_ns;
     latency->count += from->count;
+    latency->sum_ns += from->sum_ns;
     if (from->max_ns > latency->max_ns)
         latency->max_ns = from->max_ns;
 }

@@ -13,6 +13,8 @@
 struct latency {
     uint64_t counts[LATENCY_BUCKETS];
     uint64_t count;
+    uint64_t sum_ns;
+    uint64_t min_ns; /* 0: there is none */
     uint64_t max_ns;
 };
 

@@ -133,4 +133,12 @@ def test_bench_measures_something(volley, server):
     result = volley("bench", "--server", server.flight_url, "--duration", "500ms", "--connections",
                     "2", "--json", "SELECT 1")
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["queries"] > 0
+    report = json.loads(result.stdout)
+    assert report["queries"] > 0 and report["sql"] == "SELECT 1"
+    order = [report[f"latency_{name}_ms"] for name in ("min", "p50", "p90", "p95", "p99", "p99_9", "max")]
+    assert order == sorted(order) and order[0] <= report["latency_mean_ms"] <= order[-1]
+    table = volley("bench", "--server", server.flight_url, "--duration", "200ms", "SELECT 1").stdout
+    for line in ("queries/s |", "p50 |", "p99.9 |", "max |"):
+        assert line in table
+    failed = volley("bench", "--server", server.flight_url, "SELECT nothing_here")
+    assert failed.returncode == 4 and "nothing_here" in failed.stderr

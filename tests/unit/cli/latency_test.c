@@ -22,6 +22,8 @@ static void test_small_values_are_exact(void **state)
     assert_int_equal(latency_percentile_ns(latency, 50), 10);
     assert_int_equal(latency_percentile_ns(latency, 100), 20);
     assert_int_equal(latency_percentile_ns(latency, 0), 1);
+    assert_int_equal(latency->min_ns, 1);
+    assert_int_equal(latency->sum_ns, 210);
     free(latency);
 }
 
@@ -49,6 +51,7 @@ static void test_merge_and_extremes(void **state)
     assert_int_equal(a->count, 100);
     assert_true(latency_percentile_ns(a, 99) < 1040);
     assert_true(latency_percentile_ns(a, 100) > UINT64_C(1) << 40);
+    assert_int_equal(a->min_ns, 1000);
     assert_true(a->max_ns == UINT64_MAX);
     free(a);
     free(b);
