@@ -16,15 +16,29 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+/* Columns of a line in which colours are marked; they take none. */
+static size_t columns_of(struct str line)
+{
+    size_t columns = 0;
+    bool is_mark = false;
+    for (size_t i = 0; i < line.len; i++) {
+        unsigned char byte = (unsigned char)line.ptr[i];
+        if (byte == 0x1b)
+            is_mark = true;
+        else if (!is_mark && (byte & 0xc0) != 0x80)
+            columns++;
+        else if (byte == 'm')
+            is_mark = false;
+    }
+    return columns;
+}
+
 static bool fits(struct str text, const struct winsize *size)
 {
     size_t lines = 0;
     while (text.len > 0) {
         struct str line = str_split(&text, '\n');
-        size_t columns = 0;
-        for (size_t i = 0; i < line.len; i++)
-            columns += ((unsigned char)line.ptr[i] & 0xc0) != 0x80;
-        if (columns > size->ws_col || ++lines + 1 > size->ws_row)
+        if (columns_of(line) > size->ws_col || ++lines + 1 > size->ws_row)
             return false;
     }
     return true;

@@ -164,6 +164,7 @@ enum status result_begin(struct result *result, const struct result_format *form
         .schema = arrow_schema_ref(schema),
         .footer = footer,
         .shows_types = result->shows_types,
+        .is_coloured = result->is_coloured,
         .server = result->server,
         .interrupt = result->interrupt,
     };

@@ -21,6 +21,7 @@ struct result {
     struct arrow_schema *schema;         /* a reference */
     bool footer;                         /* tables: tell the number of rows */
     bool shows_types;                    /* tables: the columns' types below their names */
+    bool is_coloured;                    /* tables: marks for a terminal */
     const struct server_options *server; /* Parquet: who makes it; NULL: nobody can */
     struct interrupt *interrupt;         /* ends what waits for it; may be NULL */
     uint64_t rows;
@@ -51,7 +52,7 @@ const struct result_format *result_format_at(unsigned index);
 const struct result_format *result_format_for(const struct result_format *format,
                                               const struct arrow_schema *schema);
 
-/* Starts a result: takes a reference to the schema. Clears all but shows_types, server and interrupt. On
+/* Starts a result: takes a reference to the schema. Clears all but shows_types to interrupt. On
  * failure nothing has to be closed. */
 MUST_CHECK enum status result_begin(struct result *result, const struct result_format *format,
                                     struct output *output, struct arrow_schema *schema, bool footer,

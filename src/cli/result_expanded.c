@@ -9,6 +9,7 @@
 #include "arrow/row_writer.h"
 #include "base/checked.h"
 #include "base/memory.h"
+#include "cli/colour.h"
 #include "cli/layout.h"
 
 #define RULE_COLUMNS 40
@@ -48,7 +49,7 @@ static void write_value(struct result *result, const struct arrow_column *column
     layout_fill(out, ' ', expanded->name_columns - size_min(columns, expanded->name_columns));
     buf_append_text(out, " | ");
     if (arrow_column_is_null(column, row) || column->field->type == ARROW_NULL) {
-        buf_append_text(out, "NULL");
+        buf_append_text(out, result->is_coloured ? COLOUR_FAINT "NULL" COLOUR_END : "NULL");
     } else {
         buf_clear(&expanded->value);
         row_writer_value_text(column, row, &expanded->value);

@@ -15,6 +15,7 @@
 #include "arrow/row_writer.h"
 #include "base/checked.h"
 #include "base/memory.h"
+#include "cli/colour.h"
 #include "cli/layout.h"
 
 #define KEPT_ROWS_MAX 1000
@@ -24,6 +25,7 @@
 struct cell {
     size_t end; /* it begins where the cell before it ends */
     size_t columns;
+    bool is_null;
 };
 
 struct table {
@@ -37,6 +39,7 @@ struct table {
     size_t cell_capacity;
     bool settled; /* head and kept rows are written */
     bool markdown;
+    bool is_coloured;
 };
 
 /* The marks of a line; texts are set off by one space. */
@@ -78,6 +81,7 @@ static enum status begin(struct result *result, bool markdown)
 {
     size_t count = result->schema->field_count;
     struct table *table = NEW(struct table);
+    table->is_coloured = result->is_coloured && !markdown;
     table->column_count = count;
     table->markdown = markdown;
     table->right = NEW_ARRAY(bool, size_max(1, count));
@@ -121,9 +125,14 @@ static void table_close(struct result *result)
     free(table);
 }
 
+static const char *style_of(bool is_null)
+{
+    return is_null ? COLOUR_FAINT : NULL;
+}
+
 /* Writes one value, padded to its column. */
 static void write_cell(const struct table *table, size_t column, struct str text, size_t columns,
-                       struct buf *out)
+                       const char *style, struct buf *out)
 {
     const struct marks *marks = marks_of(table);
     size_t width = table->widths[column];
@@ -133,7 +142,11 @@ static void write_cell(const struct table *table, size_t column, struct str text
     buf_append_byte(out, ' ');
     if (table->right[column])
         layout_fill(out, ' ', padding);
+    if (style && table->is_coloured)
+        buf_append_text(out, style);
     buf_append_str(out, text);
+    if (style && table->is_coloured)
+        buf_append_text(out, COLOUR_END);
     /* The end of a line needs no spaces. */
     if (!table->right[column] && !(last && !table->markdown))
         layout_fill(out, ' ', padding);
@@ -165,22 +178,23 @@ static void write_rule(const struct table *table, struct buf *out)
 /* A line of the columns' names, or of their types. */
 static void write_head_line(struct result *result, struct table *table,
                             size_t (*append)(const struct table *table,
-                                             const struct arrow_field *field, struct buf *out))
+                                             const struct arrow_field *field, struct buf *out),
+                            const char *style)
 {
     for (size_t i = 0; i < table->column_count; i++) {
         CLEANUP(buf_finish) struct buf text;
         buf_init(&text, OUTPUT_BYTES_MAX);
         size_t columns = append(table, &result->schema->fields[i], &text);
-        write_cell(table, i, buf_str(&text), columns, &result->output->buf);
+        write_cell(table, i, buf_str(&text), columns, style, &result->output->buf);
     }
 }
 
 static void write_head(struct result *result, struct table *table)
 {
     struct buf *out = &result->output->buf;
-    write_head_line(result, table, append_name);
+    write_head_line(result, table, append_name, COLOUR_HEAD);
     if (result->shows_types && !table->markdown)
-        write_head_line(result, table, append_type);
+        write_head_line(result, table, append_type, COLOUR_FAINT);
     if (table->column_count > 0)
         write_rule(table, out);
 }
@@ -193,7 +207,7 @@ static enum status settle(struct result *result, struct table *table, struct err
     for (size_t i = 0; i < table->cell_count; i++) {
         struct str text = str_slice(buf_str(&table->texts), start, table->cells[i].end);
         write_cell(table, i % table->column_count, text, table->cells[i].columns,
-                   &result->output->buf);
+                   style_of(table->cells[i].is_null), &result->output->buf);
         start = table->cells[i].end;
         TRY(output_settle(result->output, error));
     }
@@ -203,11 +217,16 @@ static enum status settle(struct result *result, struct table *table, struct err
     return STATUS_OK;
 }
 
+static bool is_null(const struct arrow_column *column, int64_t row)
+{
+    return arrow_column_is_null(column, row) || column->field->type == ARROW_NULL;
+}
+
 /* The value as harmless text at the end of `out`; returns its columns. */
 static size_t append_value(struct table *table, const struct arrow_column *column, int64_t row,
                            struct buf *out)
 {
-    if (arrow_column_is_null(column, row) || column->field->type == ARROW_NULL) {
+    if (is_null(column, row)) {
         buf_append_text(out, "NULL");
         return 4;
     }
@@ -225,8 +244,8 @@ static void keep_row(struct table *table, const struct arrow_column *columns, in
     }
     for (size_t i = 0; i < table->column_count; i++) {
         size_t width = append_value(table, &columns[i], row, &table->texts);
-        table->cells[table->cell_count++] =
-            (struct cell){.end = table->texts.len, .columns = width};
+        table->cells[table->cell_count++] = (struct cell){
+            .end = table->texts.len, .columns = width, .is_null = is_null(&columns[i], row)};
         table->widths[i] = size_max(table->widths[i], width);
     }
 }
@@ -237,7 +256,8 @@ static void write_row(struct result *result, struct table *table,
     for (size_t i = 0; i < table->column_count; i++) {
         buf_clear(&table->texts);
         size_t width = append_value(table, &columns[i], row, &table->texts);
-        write_cell(table, i, buf_str(&table->texts), width, &result->output->buf);
+        write_cell(table, i, buf_str(&table->texts), width, style_of(is_null(&columns[i], row)),
+                   &result->output->buf);
     }
 }
 

@@ -13,6 +13,7 @@
 #include "cli/shell.h"
 
 #include "base/memory.h"
+#include "cli/colour.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,6 +38,7 @@ enum status shell_init(struct shell *shell, const struct shell_options *options,
                 .interrupt = interrupt,
                 .format = result_format_at(options->format),
                 .footer = shows_for_people,
+                .is_coloured = colour_is_on(STDOUT_FILENO),
                 .shows_progress = options->is_terminal,
                 .rows_shown_max = options->is_terminal ? ROWS_SHOWN_MAX : 0,
             },
@@ -125,14 +127,6 @@ void shell_say(struct shell *shell, const char *format, ...)
     va_end(arguments);
 }
 
-static bool has_colours(void)
-{
-    const char *forbidden = getenv("NO_COLOR");
-    const char *terminal = getenv("TERM");
-    return isatty(STDERR_FILENO) && !(forbidden && *forbidden) && terminal &&
-           !str_equal(str_of(terminal), STR("dumb"));
-}
-
 static bool ends_at_failures(const struct shell *shell)
 {
     return variables_is_on(&shell->variables, STOP_VARIABLE, !shell->editor);
@@ -140,12 +134,14 @@ static bool ends_at_failures(const struct shell *shell)
 
 void shell_fail(struct shell *shell, enum exit_code code, const struct error *error)
 {
-    bool is_coloured = shell->editor && has_colours();
-    if (!shell->editor)
+    bool is_coloured = shell->editor && colour_is_on(STDERR_FILENO);
+    if (shell->source)
+        cli_complain("%s:%zu: %s", shell->source, shell->statement_line, error->message);
+    else if (!shell->editor)
         cli_complain("%s", error->message);
     else
-        (void)fprintf(stderr, "%sError:%s %s\n", is_coloured ? "\x1b[1;31m" : "",
-                      is_coloured ? "\x1b[0m" : "", error->message);
+        (void)fprintf(stderr, "%sError:%s %s\n", is_coloured ? COLOUR_ERROR : "",
+                      is_coloured ? COLOUR_END : "", error->message);
     if (!shell->editor)
         shell->code = code;
     if (ends_at_failures(shell) || code == CLI_UNREACHABLE)
@@ -207,7 +203,9 @@ static void run_complete(struct shell *shell, bool ended)
 {
     struct str statement;
     while (!shell->is_over && script_next(&shell->script, ended, &statement)) {
-        if (shell_run_statement(shell, statement) || !interrupt_happened(shell->session.interrupt))
+        bool went_well = shell_run_statement(shell, statement);
+        shell->statement_line = shell->line_number;
+        if (went_well || !interrupt_happened(shell->session.interrupt))
             continue;
         shell_reset(shell); /* Ctrl-C means what follows on the line too */
         return;
@@ -254,6 +252,9 @@ static bool feed_script(struct shell *shell, struct str text)
 
 static void take_line(struct shell *shell, struct str line)
 {
+    shell->line_number++;
+    if (is_between_statements(shell))
+        shell->statement_line = shell->line_number;
     if (is_command(shell, str_trim(line))) {
         shell_command(shell, str_trim(line));
         return;
@@ -354,8 +355,14 @@ void shell_feed_file(struct shell *shell, const char *name)
         shell_fail(shell, CLI_USAGE, &error);
         return;
     }
+    const char *source = shell->source;
+    size_t line_number = shell->line_number;
     shell->depth++;
+    shell->source = name;
+    shell->line_number = 0;
     feed_descriptor(shell, fd, name);
+    shell->line_number = line_number;
+    shell->source = source;
     shell->depth--;
     (void)close(fd);
 }
@@ -376,6 +383,7 @@ enum status shell_redirect(struct shell *shell, struct str target, struct error 
     shell->output_name = name;
     shell->output.name = name;
     shell->session.footer = !name && isatty(STDOUT_FILENO);
+    shell->session.is_coloured = !name && colour_is_on(STDOUT_FILENO);
     return STATUS_OK;
 }
 

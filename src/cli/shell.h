@@ -36,6 +36,9 @@ struct shell {
     char *output_name;     /* of \o; NULL: standard output */
     bool is_timed;         /* how long each statement took, on standard error */
     unsigned depth;        /* of \i */
+    const char *source;    /* the file that is read; NULL: none by name */
+    size_t line_number;    /* of the source, from 1 */
+    size_t statement_line; /* where the statement under way begins */
     bool is_over;          /* \q, or a failure that ends it */
     enum exit_code code;
 };

@@ -101,6 +101,7 @@ static enum status print_rows(struct sql_session *session, struct sql_query *que
     CLEANUP(result_close)
     struct result result = {
         .shows_types = session->shows_types,
+        .is_coloured = session->is_coloured,
         .server = &session->server,
         .interrupt = session->interrupt,
     };

@@ -21,6 +21,7 @@ struct sql_session {
     const struct result_format *format;
     bool footer;             /* tables tell their number of rows */
     bool is_expanded;        /* tables: a line for each value */
+    bool is_coloured;        /* tables: marks for a terminal */
     bool shows_types;        /* tables: the columns' types below their names */
     uint64_t elapsed_ns;     /* that the last statement took */
     bool shows_progress;     /* of what takes longer, on a terminal */

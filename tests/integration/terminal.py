@@ -24,6 +24,7 @@ class Terminal:
 
     def __init__(self, arguments, folder, environment=None, rows=40, columns=120):
         self.shown = ""
+        self.raw = ""  # with what a terminal obeys
         self.seen = 0
         self.master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -46,7 +47,9 @@ class Terminal:
             piece = os.read(self.master, 65536)
         except OSError:
             return False
-        self.shown += CONTROLS.sub("", piece.decode("utf-8", "replace"))
+        text = piece.decode("utf-8", "replace")
+        self.raw += text
+        self.shown += CONTROLS.sub("", text)
         return bool(piece)
 
     def read(self):

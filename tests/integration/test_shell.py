@@ -170,6 +170,30 @@ def test_watch_runs_again_until_ctrl_c(shell):
     assert "1" in terminal.run("SELECT 1;")
 
 
+def test_colours_are_for_terminals_and_those_who_want_them(shell, volley, server):
+    query = "SELECT NULL AS nothing, 1 AS one;"
+    terminal = shell()
+    terminal.run(query)
+    terminal.run("SELECT nope;")
+    assert "\x1b[1mnothing\x1b[0m" in terminal.raw and "\x1b[2mNULL\x1b[0m" in terminal.raw
+    assert "\x1b[1;31mError:\x1b[0m" in terminal.raw
+    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        terminal = shell(environment=environment)
+        terminal.run(query)
+        terminal.run("SELECT nope;")
+        assert not re.search("\x1b\\[[0-9;]*[12]m|\x1b\\[1;31m", terminal.raw)
+    result = volley("sql", "--server", server.flight_url, query, environment={"TERM": "xterm"})
+    assert "\x1b" not in result.stdout + result.stderr
+
+
+def test_errors_in_files_name_the_line(volley, server, tmp_path):
+    (tmp_path / "inner.sql").write_text("SELECT 2;\nSELECT nope;\n")
+    (tmp_path / "outer.sql").write_text("SELECT 1;\n\n-- a comment\nSELECT\n  wrong;\n\\i inner.sql\nSELECT 3; SELECT bad;\n")
+    result = volley("sql", "--server", server.flight_url, "-v", "ON_ERROR_STOP=0", "-f", tmp_path / "outer.sql")
+    for place in ("outer.sql:4: ", "inner.sql:2: ", "outer.sql:7: "):
+        assert place in result.stderr, result.stderr
+
+
 def test_timing(shell):
     terminal = shell()
     terminal.run("\\timing on")
