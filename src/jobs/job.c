@@ -73,6 +73,7 @@ void job_unref(struct job *job)
     dataset_unref_later(job->locked.dataset);
     result_unref(job->locked.result);
     free(job->locked.stop);
+    free(job->locked.plan);
     free(job->locked.error);
     lock_finish(&job->locked.lock);
     arena_finish(&job->texts);

@@ -118,7 +118,7 @@ struct job_facts {
     struct str format;    /* "arrow", "json.gz"; empty: not known */
     struct str cache_key; /* "query-cache/<hash>.arrow"; empty: none */
     struct str columns;   /* JSON [{name,type}] of the result; empty: not known */
-    struct str plan;      /* text; empty: not known */
+
     enum job_state state;
     enum job_door door;
     unsigned priority;
@@ -144,6 +144,9 @@ struct job_facts {
 };
 void job_facts(struct job *job, struct job_facts *out_facts);
 bool job_state_is_over(enum job_state state);
+/* The engine's plan of its statement as it would run now, which is asked for without running anything; empty:
+ * there is none. Lives as long as the reference. Blocks: on a worker. */
+struct str job_plan(struct job *job);
 
 /* A notification that the caller owns: `changed` is posted to `loop` at each change of state or progress,
  * several changes at once as one, and at once if the job is over. */

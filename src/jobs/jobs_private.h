@@ -118,6 +118,8 @@ struct job {
         struct str result_place; /* of its record */
         struct str columns;
         struct str cache_key;
+        char *plan;           /* NULL: there is none */
+        bool has_plan;        /* it was asked for; from then on it stays */
         double told_progress; /* to the watches */
         int64_t told_rows;
         size_t told_position;
@@ -153,6 +155,8 @@ struct job *job_of_spec(struct jobs *jobs, const struct job_spec *spec, bool is_
 /* One as it was written down, in no table. INVALID_ARGUMENT when its options are no JSON of ours. */
 MUST_CHECK enum status job_of_record(struct jobs *jobs, const struct job_record *record,
                                      struct job **out_job, struct error *error);
+/* The statement without white space around it and the ';' behind it. */
+struct str job_bare_sql(const struct job *job);
 /* As the job is now; its texts live as long as the job. */
 struct job_record job_record_of(struct job *job);
 /* Has the record tell of a result that another job's run brought. */
@@ -199,6 +203,9 @@ bool job_unfollow(struct job *job);
 struct job *jobs_take_late_follower(struct jobs *jobs);
 
 /* run.c */
+/* One with the job's settings. */
+MUST_CHECK enum status job_open_session(struct job *job, struct engine_session **out_session,
+                                        struct error *error);
 void job_run_work(struct work *work);
 /* True for one caller, who ends the job; false when somebody else does or did. */
 bool job_claim_end(struct job *job);

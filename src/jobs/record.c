@@ -119,15 +119,19 @@ static enum status read_options(struct job *job, struct str text, struct error *
 
 /* --- in ----------------------------------------------------------------------------------------- */
 
-/* Of the statement without what surrounds it. */
+struct str job_bare_sql(const struct job *job)
+{
+    struct str sql = str_trim(job->sql);
+    while (sql.len > 0 && sql.ptr[sql.len - 1] == ';')
+        sql = str_trim(str_slice(sql, 0, sql.len - 1));
+    return sql;
+}
+
 static void set_hash(struct job *job)
 {
     uint8_t digest[CRYPTO_SHA256_SIZE];
     CLEANUP(buf_finish) struct buf hex;
-    struct str sql = str_trim(job->sql);
-    while (sql.len > 0 && sql.ptr[sql.len - 1] == ';')
-        sql = str_trim(str_slice(sql, 0, sql.len - 1));
-    crypto_sha256(sql, digest);
+    crypto_sha256(job_bare_sql(job), digest);
     buf_init(&hex, JOB_HASH_SIZE);
     crypto_hex_encode(str_make(digest, sizeof(digest)), &hex);
     memcpy(job->hash, hex.ptr, hex.len);

@@ -256,8 +256,8 @@ static void hand_on(struct job *job, struct run *run)
 
 /* --- the run ------------------------------------------------------------------------------------ */
 
-static enum status open_session(struct job *job, struct engine_session **out_session,
-                                struct error *error)
+enum status job_open_session(struct job *job, struct engine_session **out_session,
+                             struct error *error)
 {
     CLEANUP(engine_session_unref)
     struct engine_session *session = engine_session_open(job->jobs->options.engine);
@@ -274,7 +274,7 @@ static enum status prepare(struct job *job, struct run *run, struct error *error
     const struct jobs_options *options = &job->jobs->options;
     struct str id = str_make(job->id, RANDOM_UUID_SIZE - 1);
     CLEANUP(engine_session_unref) struct engine_session *session = NULL;
-    TRY(open_session(job, &session, error));
+    TRY(job_open_session(job, &session, error));
     TRY(result_intake_begin(options->results, id, NULL, &run->intake, error));
     struct query_spec spec = {
         .id = id,

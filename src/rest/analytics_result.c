@@ -173,7 +173,7 @@ static void write_metrics(struct json_writer *json, const struct job_facts *fact
 }
 
 /* The members of "result" before its rows. */
-static void write_result(struct json_writer *json, const struct job_facts *facts,
+static void write_result(struct json_writer *json, const struct job_facts *facts, struct str plan,
                          struct arrow_schema *schema, uint64_t total, uint64_t rows,
                          bool is_truncated)
 {
@@ -190,8 +190,8 @@ static void write_result(struct json_writer *json, const struct job_facts *facts
     json_write_key(json, "engine");
     json_write_text(json, facts->engine);
     json_write_key(json, "query_plan");
-    if (facts->plan.len > 0)
-        json_write_text(json, facts->plan);
+    if (plan.len > 0)
+        json_write_text(json, plan);
     else
         json_write_null(json);
     write_metrics(json, facts);
@@ -213,7 +213,8 @@ static enum status answer_page(struct rest_exchange *exchange, const struct job_
     buf_init(&before, REST_REPLY_BYTES_MAX);
     json_writer_init(&json, &before);
     write_head(&json, facts);
-    write_result(&json, facts, dataset_schema(dataset), total, rows, rows < left);
+    write_result(&json, facts, job_plan(exchange->job), dataset_schema(dataset), total, rows,
+                 rows < left);
     buf_append_text(&before, ",\"data\":");
     return rest_rows_answer(exchange, dataset, offset, rows, &before, STR("}}"), error);
 }

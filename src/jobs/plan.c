@@ -1,0 +1,102 @@
+/*
+ * plan.c — how the engine would run a job's statement: its EXPLAIN, which runs nothing of it.
+ *
+ * Asked for when somebody wants to see it, and kept with the job in memory: most jobs are never asked.
+ *
+ * Runs on a worker. Owns: nothing. SPDX-License-Identifier: Apache-2.0
+ */
+#include "jobs/jobs_private.h"
+
+#include "arrow/column.h"
+#include "arrow/row_writer.h"
+#include "base/memory.h"
+
+#define PLAN_BYTES_MAX ((size_t)1 << 20)
+/* The first column of what EXPLAIN gives names the kind of plan. */
+#define PLAN_COLUMN 1
+
+static enum status take_text(const struct arrow_batch *batch, struct buf *out, struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    struct arrow_column *columns = arrow_columns_open(batch, &arena);
+    for (int64_t row = 0; row < batch->rows && batch->schema->field_count > PLAN_COLUMN; row++)
+        row_writer_value_text(&columns[PLAN_COLUMN], row, out);
+    return buf_check(out, "the plan", error);
+}
+
+static enum status read_plan(struct dataset *dataset, struct buf *out, struct error *error)
+{
+    CLEANUP(dataset_reader_close) struct dataset_reader *reader = NULL;
+    enum dataset_step step = DATASET_BATCH;
+    TRY(dataset_reader_open(dataset, 0, NULL, NULL, &reader, error));
+    for (;;) {
+        struct arrow_batch *batch = NULL;
+        TRY(dataset_reader_next(reader, &step, &batch, error));
+        if (step != DATASET_BATCH)
+            return STATUS_OK;
+        enum status status = take_text(batch, out, error);
+        arrow_batch_unref(batch);
+        TRY(status);
+    }
+}
+
+/* Its rows stay in a dataset that nobody finds, and are read when it is over. */
+static enum status run(struct jobs *jobs, struct engine_statement *statement, struct buf *out,
+                       struct error *error)
+{
+    char id[RANDOM_UUID_SIZE];
+    int64_t rows = 0;
+    random_uuid(id);
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    struct dataset_options options = {
+        .id = str_of(id), .ttl_ms = 60000, .schema = engine_statement_schema(statement)};
+    TRY(dataset_create(jobs->options.store, &options, &dataset, error));
+    enum status status = engine_statement_run(statement, dataset, &rows, error);
+    dataset_complete(dataset);
+    if (status == STATUS_OK)
+        status = read_plan(dataset, out, error);
+    dataset_drop(dataset);
+    return status;
+}
+
+static enum status explain(struct job *job, struct buf *out, struct error *error)
+{
+    CLEANUP(buf_finish) struct buf sql;
+    CLEANUP(engine_session_unref) struct engine_session *session = NULL;
+    CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
+    buf_init(&sql, job->sql.len + 16);
+    buf_append_text(&sql, "EXPLAIN ");
+    buf_append_str(&sql, job_bare_sql(job));
+    TRY(job_open_session(job, &session, error));
+    TRY(engine_prepare(session, buf_str(&sql), NULL, &statement, error));
+    if (engine_statement_kind(statement) != STATEMENT_QUERY || engine_statement_is_late(statement))
+        return error_set(error, STATUS_UNIMPLEMENTED, "the statement has no plan of its own");
+    return run(job->jobs, statement, out, error);
+}
+
+static bool find_plan(struct job *job, struct str *out_plan)
+{
+    LOCKED(&job->locked.lock);
+    *out_plan = str_of(job->locked.plan);
+    return job->locked.has_plan;
+}
+
+struct str job_plan(struct job *job)
+{
+    struct str plan;
+    struct buf text;
+    struct error error = ERROR_NONE;
+    if (find_plan(job, &plan))
+        return plan;
+    buf_init(&text, PLAN_BYTES_MAX);
+    bool is_single = str_find(job_bare_sql(job), ';') < 0;
+    char *found = is_single && explain(job, &text, &error) == STATUS_OK ? buf_steal(&text) : NULL;
+    buf_finish(&text);
+    LOCKED(&job->locked.lock);
+    if (!job->locked.has_plan)
+        job->locked.plan = STEAL(found);
+    job->locked.has_plan = true;
+    free(found);
+    return str_of(job->locked.plan);
+}
