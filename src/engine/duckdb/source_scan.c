@@ -214,16 +214,20 @@ static const char *call(struct scan *scan, struct str name)
 
 static bool may_be_table(const struct scan *scan)
 {
-    static const char *const words[] = {"from", "join", "table", NULL};
-    return token_is_one_of(&scan->previous, words) || token_is_bracket(&scan->previous, ",(");
+    static const char *const words[] = {"from", "join", "table", "pivot", "unpivot", NULL};
+    return token_is_one_of(&scan->previous, words) || token_is_bracket(&scan->previous, ",(:");
 }
 
 /* A text or a name in quotes where a table may stand is perhaps a file. */
 static const char *read_quoted(struct scan *scan, struct str name)
 {
-    if (scan->sources->engine->files.allowed_count == 0 || !source_is_file_name(name))
+    bool is_in_place = may_be_table(scan);
+    bool is_path = str_find(name, '.') >= 0 || str_find(name, '/') >= 0;
+    if (scan->sources->engine->files.allowed_count == 0)
         return NULL;
-    if (source_has_pattern(name) && !may_be_table(scan))
+    if (source_has_pattern(name))
+        return is_in_place ? is_unwatched : NULL;
+    if (!source_is_file_name(name) && !(is_in_place && is_path))
         return NULL;
     if (str_find_str(name, STR("'")) >= 0 || str_find_str(name, STR("\"")) >= 0)
         return is_too_odd;

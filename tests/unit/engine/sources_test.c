@@ -447,9 +447,13 @@ static int tear_down_files(void **state)
 static void files_count_by_size_and_time(void **state)
 {
     (void)state;
-    static const char *const reads[] = {"SELECT * FROM a", "SELECT * FROM read_csv('%s/a.csv')",
+    static const char *const reads[] = {"SELECT * FROM a",
+                                        "SELECT * FROM read_csv('%s/a.csv')",
                                         "SELECT * FROM read_csv(['%s/a.csv'], header = true)",
-                                        "SELECT * FROM '%s/a.csv'", "FROM \"%s/a.csv\""};
+                                        "SELECT * FROM '%s/a.csv'",
+                                        "FROM \"%s/a.csv\"",
+                                        "FROM x: '%s/a.csv'",
+                                        "PIVOT '%s/a.csv' ON n USING count(*)"};
     for (size_t i = 0; i < ARRAY_COUNT(reads); i++) {
         char sql[200];
         write_file("a.csv", "n\n1\n", 100);
@@ -475,10 +479,10 @@ static void files_count_by_size_and_time(void **state)
 static void files_that_cannot_be_watched_are_refused(void **state)
 {
     (void)state;
-    static const char *const reads[] = {"SELECT * FROM read_csv('%s/*.csv')",
-                                        "SELECT * FROM '%s/*.csv'", "SELECT * FROM read_csv('%s')",
-                                        "SELECT * FROM read_csv('%s/' || 'a.csv')",
-                                        "SELECT * FROM glob('%s/*')"};
+    static const char *const reads[] = {
+        "SELECT * FROM read_csv('%s/*.csv')", "SELECT * FROM '%s/*.csv'",
+        "SELECT * FROM read_csv('%s')",       "SELECT * FROM read_csv('%s/' || 'a.csv')",
+        "SELECT * FROM glob('%s/*')",         "SELECT * FROM '%s/a.csv?'"};
     for (size_t i = 0; i < ARRAY_COUNT(reads); i++) {
         char sql[200];
         const char *reason = NULL;
