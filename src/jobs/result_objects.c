@@ -210,3 +210,41 @@ enum status result_download(struct result *result, struct dataset **out_dataset,
         LOG_STR("error", str_of(cause.message)));
     return STATUS_NOT_FOUND;
 }
+
+/* --- by a URL ------------------------------------------------------------------------------------ */
+
+static uint32_t seconds_left(const struct result *result, uint32_t seconds_max)
+{
+    int64_t left_us = atomic_load(&result->expires_us) - clock_wall_us();
+    int64_t left = left_us / 1000000;
+    return left < 1 ? 1 : left < seconds_max ? (uint32_t)left : seconds_max;
+}
+
+/* A URL names a key; the object there has to be this result's at least now. */
+static enum status check_object(struct result *result, struct str key, struct str etag,
+                                struct error *error)
+{
+    const struct results *results = result->results;
+    struct s3_object object;
+    if (s3_seems_down(results->options.s3))
+        return error_set(error, STATUS_NOT_FOUND, "S3 did not answer a moment ago");
+    if (s3_head(results->options.s3, key, results->cancel, &object, error) == STATUS_OK &&
+        str_equal(str_of(object.etag), etag))
+        return STATUS_OK;
+    return error_set(error, STATUS_NOT_FOUND, "the result's object in S3 is not to be had");
+}
+
+enum status result_url(struct result *result, uint32_t seconds_max, struct str file_name,
+                       struct buf *out_url, struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    struct str etag;
+    struct str key;
+    arena_init(&arena);
+    if (!result->results->options.s3 || result->is_json || result_is_over(result) ||
+        find_object(result, &arena, &etag, &key) != STATUS_OK)
+        return error_set(error, STATUS_NOT_FOUND, "the result has no object in S3");
+    TRY(check_object(result, key, etag, error));
+    return s3_presign(result->results->options.s3, "GET", key, seconds_left(result, seconds_max),
+                      file_name, out_url, error);
+}

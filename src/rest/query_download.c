@@ -12,6 +12,9 @@
 #include "base/checked.h"
 #include "base/memory.h"
 
+#define REDIRECT_SECONDS_MAX 3600
+#define REDIRECT_URL_BYTES_MAX ((size_t)16 << 10)
+
 static const char *const format_words[] = {"arrow", "arrow-file", "json", "ndjson",
                                            "csv",   "parquet",    NULL};
 static const char *const int64_words[] = {"number", "string", NULL};
@@ -26,12 +29,16 @@ static const struct rest_field download_fields[] = {
     {.name = "columns", .type = REST_TEXT, .help = "these, in this order: a,b"},
     {.name = "offset", .type = REST_INTEGER, .max = INT64_MAX, .help = "rows to pass over"},
     {.name = "limit", .type = REST_INTEGER, .max = INT64_MAX, .help = "rows at most"},
+    {.name = "redirect",
+     .type = REST_BOOL,
+     .help = "a presigned URL of the result's object in S3 instead of it, where there is one"},
 };
 const struct rest_object rest_download_parameters = {.name = "DownloadParameters",
                                                      REST_FIELDS(download_fields)};
 const struct rest_reply_form rest_download_replies[] = {
     {.http_status = 200, .help = "the rows", .is_rows = true},
     {.http_status = 206, .help = "a range of them", .is_rows = true},
+    {.http_status = 307, .help = "asked for a redirect: where its object in S3 is"},
     {0},
 };
 
@@ -57,12 +64,51 @@ static void name_file(struct rest_exchange *exchange, struct str id)
                                  endings[exchange->reply.format]));
 }
 
+/* Whether the client asks for a URL, and for all of the result as it lies in S3. */
+static enum status wants_redirect(struct rest_exchange *exchange, bool *out, struct error *error)
+{
+    static const char *const others[] = {"columns", "offset", "limit"};
+    struct str text;
+    *out = false;
+    if (!http_query_get(exchange->input, STR("redirect"), &text))
+        return STATUS_OK;
+    *out = str_equal(text, STR("1")) || str_equal(text, STR("true"));
+    if (!*out && !str_equal(text, STR("0")) && !str_equal(text, STR("false")))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "parameter redirect takes 1 or 0, not '%.*s'",
+                              (int)size_min(text.len, 64), text.ptr ? text.ptr : "");
+    for (size_t i = 0; i < ARRAY_COUNT(others); i++)
+        *out = *out && !http_query_get(exchange->input, str_of(others[i]), &text);
+    return STATUS_OK;
+}
+
+/* True when the client was sent to S3; where that cannot be, it gets the rows from here. */
+static bool redirect(struct rest_exchange *exchange, const struct job_facts *facts)
+{
+    CLEANUP(result_unref) struct result *result = NULL;
+    CLEANUP(buf_finish) struct buf url;
+    buf_init(&url, REDIRECT_URL_BYTES_MAX);
+    struct error none = ERROR_NONE;
+    struct str name = arena_printf(&exchange->arena, "%.*s.arrow", STR_ARGS(facts->id));
+    if (job_kept_result(exchange->job, &result, &none) != STATUS_OK ||
+        result_url(result, REDIRECT_SECONDS_MAX, name, &url, &none) != STATUS_OK)
+        return false;
+    exchange->reply.http_status = 307;
+    rest_add_header(exchange, STR("location"), arena_copy(&exchange->arena, buf_str(&url)));
+    rest_add_header(exchange, STR("cache-control"), STR("no-store"));
+    return true;
+}
+
 static enum status answer_file(struct rest_exchange *exchange, const struct job_facts *facts,
                                struct error *error)
 {
     struct rest_reply *reply = &exchange->reply;
     TRY(rest_negotiate_dataset(exchange, &reply->format, error));
     TRY(rest_read_int64(exchange, error));
+    bool is_redirect;
+    TRY(wants_redirect(exchange, &is_redirect, error));
+    if (is_redirect && reply->format == REST_ARROW && redirect(exchange, facts))
+        return STATUS_OK;
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     TRY(job_result(exchange->job, &dataset, error));
     struct dataset_facts dataset_facts_now;
