@@ -23,7 +23,7 @@
     "x-request-id, grpc-status, grpc-message, grpc-status-details-bin, grpc-encoding, "            \
     "grpc-retry-pushback-ms, volley-error-code, volley-sqlstate, volley-query-id, "                \
     "content-disposition, content-encoding, content-range, accept-ranges, etag, location, "        \
-    "retry-after"
+    "retry-after, link, preference-applied, volley-job-id, volley-dataset-id, volley-rows"
 #define ALLOWED_METHODS "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 /* For a preflight that names no headers; else those that it names are allowed. */
 #define ALLOWED_HEADERS                                                                            \
