@@ -17,6 +17,6 @@ from ._errors import (
 
 __version__ = "0.1.0"
 __all__ = [
-    "AsyncClient", "AsyncJob", "Client", "Job", "JobCancelled", "JobFailed", "JobInfo", "JobTimeout", "NotFound",
-    "Overloaded", "QueryError", "ResultExpired", "ServerUnavailable", "VolleyError",
+    "AsyncClient", "AsyncJob", "Client", "Job", "JobCancelled", "JobFailed", "JobInfo", "JobTimeout",
+    "NotFound", "Overloaded", "QueryError", "ResultExpired", "ServerUnavailable", "VolleyError",
 ]

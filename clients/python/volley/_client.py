@@ -92,9 +92,11 @@ class Job:
 class Client:
     """A connection pool to one server. Threads may share it."""
 
-    def __init__(self, url: str = DEFAULT_URL, *, timeout: float = 30.0, headers: Optional[Mapping[str, str]] = None,
+    def __init__(self, url: str = DEFAULT_URL, *, timeout: float = 30.0,
+                 headers: Optional[Mapping[str, str]] = None,
                  transport: Optional[httpx.BaseTransport] = None):
-        self._http = httpx.Client(base_url=url, timeout=timeout, headers=dict(headers or {}), transport=transport)
+        self._http = httpx.Client(base_url=url, timeout=timeout, headers=dict(headers or {}),
+                                  transport=transport)
 
     def __enter__(self) -> "Client":
         return self
@@ -112,7 +114,8 @@ class Client:
             raise _protocol.unreachable(error) from error
 
     def submit(self, sql: str, *, priority: int = 1, slots: int = 1, timeout: Optional[float] = None,
-               tags: Any = None, cache: str = "use", idempotency_key: Optional[str] = None, **options: Any) -> Job:
+               tags: Any = None, cache: str = "use", idempotency_key: Optional[str] = None,
+               **options: Any) -> Job:
         """Hands in a statement. `timeout` bounds its run, in seconds; `options` are those of results
         (row_limit=1000, time_zone="Europe/Berlin")."""
         request = _protocol.submission(sql, priority, slots, timeout, tags, cache, idempotency_key, options)
@@ -167,7 +170,8 @@ class Client:
         except httpx.HTTPError as error:
             raise self._broken(job_id, error) from error
         except (pyarrow.ArrowInvalid, OSError) as error:
-            raise _errors.VolleyError(f"the result of job {job_id} is no whole Arrow stream: {error}") from error
+            message = f"the result of job {job_id} is no whole Arrow stream: {error}"
+            raise _errors.VolleyError(message) from error
 
     def _broken(self, job_id: str, error: httpx.HTTPError) -> _errors.VolleyError:
         """Why a result broke off: what the job ended with, if it can be asked."""
@@ -243,7 +247,8 @@ class AsyncJob:
 class AsyncClient:
     """`Client` for asyncio."""
 
-    def __init__(self, url: str = DEFAULT_URL, *, timeout: float = 30.0, headers: Optional[Mapping[str, str]] = None,
+    def __init__(self, url: str = DEFAULT_URL, *, timeout: float = 30.0,
+                 headers: Optional[Mapping[str, str]] = None,
                  transport: Optional[httpx.AsyncBaseTransport] = None):
         self._http = httpx.AsyncClient(base_url=url, timeout=timeout, headers=dict(headers or {}),
                                        transport=transport)

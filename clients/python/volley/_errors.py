@@ -10,8 +10,8 @@ from typing import Any, Mapping, Optional
 class VolleyError(Exception):
     """The base of all errors. `code` is the server's ("TABLE_NOT_FOUND"), `status` the one of HTTP."""
 
-    def __init__(self, message: str, code: str = "", status: int = 0, problem: Optional[Mapping[str, Any]] = None,
-                 retry_after: Optional[float] = None):
+    def __init__(self, message: str, code: str = "", status: int = 0,
+                 problem: Optional[Mapping[str, Any]] = None, retry_after: Optional[float] = None):
         super().__init__(message)
         self.message = message
         self.code = code

@@ -62,7 +62,8 @@ class JobInfo:
         if self.state in ("failed", "cancelled"):
             raise _errors.of_job(self.error or {}, self.state)
         if self.state == "expired":
-            raise _errors.ResultExpired(f"the result of job {self.id} is not kept any more", "RESULT_EXPIRED")
+            message = f"the result of job {self.id} is not kept any more"
+            raise _errors.ResultExpired(message, "RESULT_EXPIRED")
         return self
 
 
@@ -119,7 +120,8 @@ class Deadline:
         return self.end is not None and time.monotonic() >= self.end
 
     def error(self, job_id: str) -> _errors.JobTimeout:
-        return _errors.JobTimeout(f"job {job_id} is not over after {self.timeout} s; it goes on", "JOB_TIMEOUT")
+        message = f"job {job_id} is not over after {self.timeout} s; it goes on"
+        return _errors.JobTimeout(message, "JOB_TIMEOUT")
 
 
 def listing(state: Optional[str], tag: Optional[str], limit: int) -> Dict[str, Any]:
