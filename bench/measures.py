@@ -18,6 +18,7 @@ import datasets
 import objects
 import sql_calls
 import sql_control
+import text_rows
 import transport
 from context import AGAIN_BYTES, FETCH, TABLE, numbers
 from measuring import MEBIBYTE, Measure, client_cpu, watched
@@ -228,6 +229,7 @@ def all_measures(context):
                 select_one(context)]
     if shutil.which("curl"):
         measures.append(http_download(context))
+        measures += text_rows.all_measures(context)
     measures += [
         single_inserts(context, "execute", "cursor.execute (4 calls)",
                        [("rows/s against the stand-in", "per_second", "standin", ">=", 3.0)]),

@@ -24,6 +24,7 @@ COLUMNS = {
     "batches": ("messages", 0, None),
     "peak_mib": ("peak RSS MiB", 0, None),
     "above_mib": ("peak RSS above the start MiB", 0, None),
+    "mb_per_cpu_second": ("MB per server CPU-s", 0, True),
     "client_mib": ("peak RSS of the client MiB", 0, None),
     "beyond_mib": ("peak RSS beyond the data MiB", 0, None),
     "own_mib": ("without file pages", 0, None),

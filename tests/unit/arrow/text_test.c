@@ -61,6 +61,12 @@ static void decimals(void **state)
     CHECK("-0.05", decimal(at, -1, 0 - UINT64_C(5), 2));
     CHECK("1.50", decimal(at, 0, 150, 2));
     CHECK("12300", decimal(at, 0, 123, -2));
+    CHECK("9.99", decimal(at, 0, 999, 2));
+    CHECK("1844674407370955161.5", decimal(at, 0, UINT64_MAX, 1));
+    CHECK("0.000000001", decimal(at, 0, 1, 9));
+    CHECK("1.8446744073709551615", decimal(at, 0, UINT64_MAX, 19));
+    CHECK("0.0000000000000000001", decimal(at, 0, 1, 19));
+    CHECK("0.18446744073709551615", decimal(at, 0, UINT64_MAX, 20));
     CHECK("0", decimal(at, 0, 0, -2));
     CHECK("18446744073709551616", decimal(at, 1, 0, 0));
     CHECK("-18446744073709551616", decimal(at, -1, 0, 0));
