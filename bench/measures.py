@@ -15,6 +15,7 @@ import time
 
 import command_line
 import datasets
+import jobs
 import objects
 import sql_calls
 import sql_control
@@ -238,4 +239,5 @@ def all_measures(context):
         start_up(context)]
     measures += sql_calls.all_measures(context) + sql_control.all_measures(context)
     measures += command_line.all_measures(context) + objects.all_measures(context)
-    return [*measures, *datasets.all_measures(context), *transport.all_measures(context)]
+    return [*measures, *jobs.all_measures(context), *datasets.all_measures(context),
+            *transport.all_measures(context)]

@@ -3,7 +3,7 @@
  *
  * A walk yields (created_us, sequence) downwards. Which index it goes down depends on the filter:
  *
- *      tag                      job_tags, then the job for the rest of the filter
+ *      tag                      job_tags, then the job if there is more to the filter
  *      batch                    idx_batch
  *      owner                    idx_owner, one walk for each kind of job that the owner has
  *      state, door or engine    idx_status, one walk for each kind of job that there is
@@ -183,7 +183,10 @@ static enum status walk(const struct opening *opening, bool counts, struct job_w
         .counts = counts,
     };
     if (filter->tag.len > 0) {
-        route.source = "job_tags AS w CROSS JOIN jobs AS j ON j.sequence = w.sequence";
+        bool is_alone = !route.by_states && !route.by_doors && !route.by_engine &&
+                        !route.by_owner && !route.by_batch;
+        route.source = is_alone ? "job_tags AS w"
+                                : "job_tags AS w CROSS JOIN jobs AS j ON j.sequence = w.sequence";
         route.conditions = " AND tag = ?8";
     } else if (filter->batch_id.len > 0) {
         route.source = "jobs AS w INDEXED BY idx_batch";

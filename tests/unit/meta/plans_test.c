@@ -50,6 +50,7 @@ static void listings_walk_indexes(void **state)
         {{.owner = &ann, .states = 1U << JOB_QUEUED, .engine = STR("duckdb")},
          "USING COVERING INDEX idx_owner"},
         {{.tag = STR("a")}, "USING PRIMARY KEY (tag=?"},
+        {{.tag = STR("a"), .states = 1U << JOB_QUEUED}, "USING PRIMARY KEY (tag=?"},
         {{.batch_id = STR("b")}, "USING COVERING INDEX idx_batch"},
     };
     struct connection *connection;
