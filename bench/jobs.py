@@ -80,11 +80,11 @@ def by_h2load(context, name, title, path, body, goals):
         file.write_text(body)
         with connected(server) as connection:
             call(connection, "POST", path, body)
-        sample = h2load(context, server, f"http://{server.addresses['http']}{path}", context.scaled(40000),
-                        "-c", CONNECTIONS, "-d", file, *JSON)
-        return sample
+        return h2load(context, server, f"http://{server.addresses['http']}{path}",
+                      context.scaled(40000), "-c", CONNECTIONS, "-d", file, *JSON)
 
-    return Measure(name, title, ["volley"], run, ("per_second", "server_us_per_call", "p50_us", "p99_us"), goals)
+    return Measure(name, title, ["volley"], run,
+                   ("per_second", "server_us_per_call", "p50_us", "p99_us"), goals)
 
 
 def fill(path, count):
@@ -125,7 +125,7 @@ def all_measures(context):
     rate = partial(by_h2load, context)
     return [
         submission(context),
-        rate("jobs", f"jobs `SELECT 1` by {CONNECTIONS} clients that each wait for theirs, the registry durable",
+        rate("jobs", f"jobs `SELECT 1` by {CONNECTIONS} clients that each wait for theirs, durable",
              "/v1/jobs?wait=10", SUBMISSION, [("jobs/s", "per_second", None, ">=", 2000)]),
         rate("cached", f"submissions of {CONNECTIONS} clients that a cached result answers",
              "/query/submit?wait=10", json.dumps({"sql": "SELECT 1"}),

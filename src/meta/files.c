@@ -1,8 +1,8 @@
 /*
  * files.c — the files of a bucket in the registry: stretches in, pages and counts out.
  *
- * A stretch is merged with what the registry has of it: both are in the order of the paths. The merge is made on
- * the writer thread in a savepoint, from a list of what is there that is read first.
+ * A stretch is merged with what the registry has of it: both are in the order of the paths. The merge is
+ * made on the writer thread in a savepoint, from a list of what is there that is read first.
  *
  * Runs on: the writer thread (files_make); else threads that may block. Owns: nothing.
  * SPDX-License-Identifier: Apache-2.0
