@@ -80,6 +80,7 @@ static enum status stand_before(struct result_source *source, size_t index, stru
     struct dataset_reader *reader;
     TRY(dataset_reader_open(source->dataset, index, NULL, NULL, &reader, error));
     dataset_reader_close(source->reader);
+    dataset_reader_shed_pages(reader);
     source->reader = reader;
     return STATUS_OK;
 }
@@ -203,6 +204,7 @@ enum status rest_batches_source(struct dataset *dataset, struct dataset_reader *
 {
     struct result_source *source = NEW(struct result_source);
     source->dataset = dataset_ref(dataset);
+    dataset_reader_shed_pages(reader);
     source->reader = reader;
     source->count = count;
     source->offsets = NEW_ARRAY(uint64_t, count + 1);

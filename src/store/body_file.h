@@ -96,6 +96,9 @@ struct buffer *body_file_map_bytes(struct body_file *file, uint64_t offset, size
 bool body_file_check(const struct arrow_batch *batch);
 /* Has the system read a batch that is a mapping, without waiting for it; does nothing for another one. */
 void body_file_prefetch(const struct arrow_batch *batch);
+/* Takes the pages of a batch on disk out of the process's memory; whoever still reads them gets them from the
+ * system's again. */
+void body_file_forget_pages(const struct arrow_batch *batch);
 /* Forgets what was appended behind `size`; nobody else appends meanwhile. */
 void body_file_cut(struct body_file *file, uint64_t size);
 /* How long a file was and what it was charged, so that what came since can be forgotten. */

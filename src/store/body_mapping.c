@@ -169,6 +169,15 @@ bool body_file_check(const struct arrow_batch *batch)
     return true;
 }
 
+void body_file_forget_pages(const struct arrow_batch *batch)
+{
+    const struct slice *first = first_mapped(batch);
+    if (!first)
+        return;
+    size_t before = (uintptr_t)first->ptr % (uintptr_t)sysconf(_SC_PAGESIZE);
+    (void)madvise((void *)(first->ptr - before), before + batch->body_bytes, MADV_DONTNEED);
+}
+
 void body_file_prefetch(const struct arrow_batch *batch)
 {
     const struct slice *first = first_mapped(batch);

@@ -88,6 +88,7 @@ enum status part_stream_open(struct part_stream *stream, struct dataset *dataset
     stream->body_bytes_max = body_bytes_max;
     TRY(dataset_part_schema(&stream->part, dataset_schema(dataset), &stream->schema, error));
     TRY(dataset_reader_open(dataset, stream->part.first_batch, loop, wake, &stream->reader, error));
+    dataset_reader_shed_pages(stream->reader);
     if (stream->part.stride > 1)
         dataset_reader_deal(stream->reader, stream->part.stride);
     if (stream->part.end_batch != SIZE_MAX)

@@ -20,6 +20,10 @@
 
 #include <assert.h>
 
+/* Behind a reader that sends what it reads, so many batches stay in memory: what waits to be sent is among
+ * them. A large result on disk that a client downloads would else end up in memory as a whole. */
+#define PASSED_BATCHES 32
+
 /* True when the batch at that position was there and is not kept any more. With the dataset's lock. */
 static bool is_gone(const struct dataset *dataset, size_t position)
 {
@@ -104,10 +108,24 @@ static bool is_alone(const struct dataset_reader *reader)
     return true;
 }
 
+/* What a client that downloads has passed some time ago, if it is on disk, with a reference; else NULL. */
+static struct arrow_batch *passed_batch(const struct dataset_reader *reader)
+{
+    const struct dataset *dataset = reader->dataset;
+    size_t position = reader->position;
+    if (!reader->sheds_pages || reader->stride > 1 ||
+        position < dataset->locked.base + PASSED_BATCHES)
+        return NULL;
+    struct arrow_batch *batch =
+        dataset->locked.slots[position - PASSED_BATCHES - dataset->locked.slots_base];
+    return batch && dataset_batch_is_on_disk(batch) ? arrow_batch_ref(batch) : NULL;
+}
+
 /* The batch at the reader's position, with a reference, or NULL. With the dataset's lock. A next batch that
  * is on disk goes to `out_next`, with a reference, to be asked for in time: whoever sends it seldom waits. */
 static struct arrow_batch *take_batch(struct dataset_reader *reader, struct dataset_freed *freed,
-                                      struct arrow_batch **out_next)
+                                      struct arrow_batch **out_next,
+                                      struct arrow_batch **out_passed)
 {
     struct dataset *dataset = reader->dataset;
     size_t position = reader->position;
@@ -118,6 +136,7 @@ static struct arrow_batch *take_batch(struct dataset_reader *reader, struct data
     if (!slot[0])
         return NULL;
     struct arrow_batch *batch = arrow_batch_ref(slot[0]);
+    *out_passed = passed_batch(reader);
     size_t step = step_of(reader);
     if (step < dataset->locked.count - position && slot[step] &&
         dataset_batch_is_on_disk(slot[step]))
@@ -166,8 +185,9 @@ enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step
     freed.count = 0;
     lock_take(&dataset->locked.lock);
     struct arrow_batch *next = NULL;
+    struct arrow_batch *passed = NULL;
     size_t position = reader->position;
-    struct arrow_batch *batch = take_batch(reader, &freed, &next);
+    struct arrow_batch *batch = take_batch(reader, &freed, &next, &passed);
     bool is_past = reader->position >= reader->end;
     enum dataset_state state = is_past ? DATASET_COMPLETE : dataset->locked.state;
     const struct error *failure = dataset->locked.error;
@@ -183,6 +203,10 @@ enum status dataset_reader_next(struct dataset_reader *reader, enum dataset_step
     if (next) {
         body_file_prefetch(next);
         arrow_batch_unref(next);
+    }
+    if (passed) {
+        body_file_forget_pages(passed);
+        arrow_batch_unref(passed);
     }
     if (batch) {
         if (freed.count > 0)
@@ -250,6 +274,11 @@ void dataset_reader_deal(struct dataset_reader *reader, size_t stride)
         return;
     dataset->locked.awaited &= ~stripe_of(reader);
     dataset_wake_producer(dataset);
+}
+
+void dataset_reader_shed_pages(struct dataset_reader *reader)
+{
+    reader->sheds_pages = true;
 }
 
 void dataset_reader_end_at(struct dataset_reader *reader, size_t end)

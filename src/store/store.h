@@ -197,6 +197,9 @@ size_t dataset_reader_position(const struct dataset_reader *reader);
 /* Has the reader take its stripe only, that in which its position lies, of a dataset that was divided into
  * `stride` of them. Before its first step. */
 void dataset_reader_deal(struct dataset_reader *reader, size_t stride);
+/* Has the process's memory let go of what the reader passed some time ago, of batches on disk: for whoever
+ * sends them on. */
+void dataset_reader_shed_pages(struct dataset_reader *reader);
 /* Has the reader end before batch `end`, even if there are more. Before its first step. */
 void dataset_reader_end_at(struct dataset_reader *reader, size_t end);
 /* After it `wake` is not posted any more (one already posted is the owner's to cancel). One with a loop gives

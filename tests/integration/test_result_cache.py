@@ -235,6 +235,8 @@ def test_a_large_result_that_nobody_reads_holds_neither_memory_nor_a_slot(start_
     assert answer["status"] == "ready" and answer["row_count"] == 16000000
     assert source(server, "SELECT 2 AS n") == "execution"
     assert server.resident_bytes("RssAnon") - before < 150 << 20
+    assert len(server.request("GET", f"/query/download/{answer['job_id']}").body) > 256000000
+    assert server.resident_bytes() - before < 150 << 20
 
 
 # --- S3 ----------------------------------------------------------------------------------------------
