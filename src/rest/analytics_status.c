@@ -4,6 +4,17 @@
  */
 #include "rest/analytics.h"
 
+static const struct rest_field registry_fields[] = {
+    {.name = "path",
+     .type = REST_TEXT,
+     .required = true,
+     .nullable = true,
+     .help = "of its file; null: in memory, jobs end with the process"},
+    {.name = "durable", .type = REST_BOOL, .required = true},
+    {.name = "works", .type = REST_BOOL, .required = true, .help = "its last write succeeded"},
+};
+static const struct rest_object registry_object = {.name = "Registry",
+                                                   REST_FIELDS(registry_fields)};
 static const struct rest_field status_fields[] = {
     {.name = "total_slots", .type = REST_INTEGER, .required = true},
     {.name = "available_slots", .type = REST_INTEGER, .required = true},
@@ -16,6 +27,7 @@ static const struct rest_field status_fields[] = {
      .type = REST_OBJECT,
      .required = true,
      .help = "\"available\", \"error\" or \"not_initialized\" by name"},
+    {.name = "registry", .type = REST_OBJECT, .required = true, .object = &registry_object},
 };
 static const struct rest_object status_object = {.name = "Status", REST_FIELDS(status_fields)};
 const struct rest_reply_form rest_status_replies[] = {
@@ -39,6 +51,24 @@ static void write_engines(const struct rest *rest, struct json_writer *json)
     json_write_end_object(json);
 }
 
+static void write_registry(const struct rest *rest, struct json_writer *json)
+{
+    struct meta_facts facts;
+    meta_facts(rest->options.registry, &facts);
+    json_write_key(json, "registry");
+    json_write_begin_object(json);
+    json_write_key(json, "path");
+    if (facts.path.len > 0)
+        json_write_text(json, facts.path);
+    else
+        json_write_null(json);
+    json_write_key(json, "durable");
+    json_write_bool(json, facts.path.len > 0);
+    json_write_key(json, "works");
+    json_write_bool(json, facts.works);
+    json_write_end_object(json);
+}
+
 enum status rest_status(struct rest_exchange *exchange, struct error *error)
 {
     struct jobs_facts facts;
@@ -54,6 +84,7 @@ enum status rest_status(struct rest_exchange *exchange, struct error *error)
     write_count(&json, "failed_jobs", facts.count[JOB_FAILED]);
     write_count(&json, "cancelled_jobs", facts.count[JOB_CANCELLED]);
     write_engines(exchange->rest, &json);
+    write_registry(exchange->rest, &json);
     json_write_end_object(&json);
     return STATUS_OK;
 }

@@ -13,6 +13,7 @@
 #include "event/workers.h"
 #include "http/cors.h"
 #include "jobs/jobs.h"
+#include "meta/meta.h"
 #include "store/store.h"
 
 struct discovery;
@@ -22,6 +23,7 @@ struct rest_options {
     struct engine *engine;
     struct queries *queries;
     struct jobs *jobs;
+    struct meta *registry; /* of jobs */
     struct cache *cache; /* of results; NULL: none */
     struct store *store;
     struct discovery *discovery;

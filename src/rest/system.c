@@ -110,7 +110,12 @@ enum status rest_health(struct rest_exchange *exchange, struct error *error)
 {
     const struct rest_options *options = &exchange->rest->options;
     struct error reason = ERROR_NONE;
-    bool healthy = engine_check(options->engine, &reason) == STATUS_OK;
+    struct meta_facts registry;
+    meta_facts(options->registry, &registry);
+    bool engine_works = engine_check(options->engine, &reason) == STATUS_OK;
+    bool healthy = engine_works && registry.works;
+    if (engine_works && !registry.works)
+        error_set(&reason, STATUS_UNAVAILABLE, "the registry of jobs cannot be written");
     exchange->reply.http_status = healthy ? 200 : 503;
     struct json_writer json;
     json_writer_init(&json, &exchange->reply.text);
@@ -125,7 +130,7 @@ enum status rest_health(struct rest_exchange *exchange, struct error *error)
     json_write_key(&json, "engines");
     json_write_begin_object(&json);
     json_write_key(&json, engine_name(options->engine));
-    json_write_bool(&json, healthy);
+    json_write_bool(&json, engine_works);
     json_write_key(&json, "clickhouse");
     json_write_bool(&json, false);
     json_write_end_object(&json);

@@ -369,6 +369,7 @@ static enum status open_doors(struct server *server, struct error *error)
         .queries = server->queries,
         .jobs = server->jobs,
         .cache = server->job_results.cache,
+        .registry = server->registry,
         .store = server->store,
         .discovery = server->discovery,
         .batch_ttl_ms = server->settings->batch_ttl_ms,

@@ -288,7 +288,15 @@ def test_a_result_has_rows_columns_and_how_it_ran(server):
     assert answer["execution_stats"]["engine"] == "duckdb"
     assert answer["execution_stats"]["rows_processed"] == 2
     assert result["performance_metrics"]["rows_processed"] == 2
-    assert "query_plan" in result
+    assert "PROJECTION" in result["query_plan"] or "DUMMY_SCAN" in result["query_plan"]
+
+
+def test_a_plan_is_shown_and_not_run(server):
+    assert "RANGE" in run(server, "SELECT i FROM range(7) t(i)")["result"]["query_plan"]
+    table = "t_" + uuid.uuid4().hex
+    server.rows(f"CREATE TABLE {table} (a INTEGER)")
+    assert "INSERT" in run(server, f"INSERT INTO {table} VALUES (1) RETURNING a")["result"]["query_plan"]
+    assert server.value(f"SELECT count(*) FROM {table}") == 1
 
 
 def test_names_that_stand_twice_are_told_as_the_rows_have_them(server):
@@ -473,6 +481,8 @@ def test_validating_checks_its_fields(server):
 def test_status_counts_slots_and_jobs(server, endless):
     before = server.request("GET", "/status").json
     assert before["total_slots"] == 8 and before["engines"]["duckdb"] == "available"
+    assert before["registry"]["durable"] is True and before["registry"]["works"] is True
+    assert before["registry"]["path"].endswith("job_registry.db")
     running = endless(estimated_slots=3)
     wait_until(lambda: job(server, running)["status"] == "running")
     now = server.request("GET", "/status").json
@@ -490,6 +500,12 @@ def test_health_has_both_services_facts(server):
     assert health["status"] == "healthy" and health["engines"] == {"duckdb": True, "clickhouse": False}
     assert {"timestamp", "version", "uptime_seconds", "memory_usage", "cpu_count", "load_avg",
             "system"} <= health.keys()
+
+
+def test_status_tells_that_the_registry_is_in_memory(start_server):
+    own = start_server("--data-dir", "none")
+    assert own.request("GET", "/status").json["registry"] == {"path": None, "durable": False, "works": True}
+    assert run(own, "SELECT 1 AS n")["result"]["data"] == [{"n": 1}]
 
 
 def test_root_is_for_programs_and_for_people(server):

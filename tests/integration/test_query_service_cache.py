@@ -9,6 +9,8 @@ import uuid
 
 import pyarrow.ipc
 import pytest
+from harness import wait_until
+from s3_service import ACCESS_KEY, BUCKET, SECRET_KEY, S3Service, fetch_url
 from test_query_service import TIME, expect_error, post, status, submit
 
 pytestmark = pytest.mark.timeout(60)
@@ -52,6 +54,12 @@ def test_a_large_result_serves_again_without_its_rows(server, mark):
                      "format": "arrow", "row_count": 10001}
     body = server.request("GET", f"/query/download/{again['job_id']}").body
     assert pyarrow.ipc.open_stream(body).read_all().num_rows == 10001
+
+
+def test_the_row_threshold_is_what_the_setting_says(start_server):
+    own = start_server(env={"FLIGHT_QUERY_ROW_THRESHOLD": "5"})
+    assert submit(own, "SELECT i FROM range(5) t(i)")["format"] == "json.gz"
+    assert submit(own, "SELECT i FROM range(6) t(i)")["format"] == "arrow"
 
 
 def test_volatile_statements_are_run_each_time(server, mark):
@@ -126,3 +134,37 @@ def test_metadata_runs_nothing(server, mark):
     expect_error(post(server, "/query/metadata", {"sql": f"SELECT * FROM t_{mark}"}), 404, "TABLE_NOT_FOUND")
     expect_error(post(server, "/query/metadata", {"sql": ""}), 422, "VALIDATION_ERROR")
     expect_error(post(server, "/query/metadata", json.dumps([1])), 422, "VALIDATION_ERROR")
+
+
+@pytest.fixture
+def with_bucket(client_program, start_server, tmp_path):
+    service = S3Service(client_program("versitygw", "the S3 server"), tmp_path)
+    yield start_server(env={
+        "FLIGHT_S3_ENDPOINT_URL": service.url, "FLIGHT_S3_BUCKET": BUCKET, "FLIGHT_S3_ACCESS_KEY": ACCESS_KEY,
+        "FLIGHT_S3_SECRET_KEY": SECRET_KEY, "FLIGHT_S3_REGION": "us-east-1"})
+    service.stop()
+
+
+def test_a_download_leads_to_s3_only_when_asked(with_bucket):
+    sql = "SELECT i FROM range(20000) t(i)"
+    job_id = submit(with_bucket, sql)["job_id"]
+    path = f"/query/download/{job_id}"
+
+    def redirected():
+        answer = with_bucket.request("GET", path + "?redirect=1")
+        return answer.status == 307 and answer
+
+    answer = wait_until(redirected, what="the upload")
+    key = f"query-cache/{hashlib.sha256(sql.encode()).hexdigest()}.arrow"
+    assert key in answer.headers["location"]
+    status_code, body = fetch_url(answer.headers["location"])[:2]
+    assert status_code == 200
+    assert pyarrow.ipc.open_stream(body).read_all().num_rows == 20000
+    assert with_bucket.request("GET", path).status == 200
+    assert with_bucket.request("GET", path + "?redirect=1&limit=5").status == 200
+    assert with_bucket.request("GET", path + "?redirect=1&format=csv").status == 200
+
+
+def test_a_result_that_is_not_in_s3_comes_from_here(server, mark):
+    job_id = submit(server, f"SELECT i AS {mark} FROM range(10001) t(i)")["job_id"]
+    assert server.request("GET", f"/query/download/{job_id}?redirect=1").status == 200
