@@ -235,7 +235,9 @@ struct job **jobs_references(struct jobs *jobs, size_t *out_count);
 
 /* upkeep.c */
 void jobs_upkeep_init(struct jobs *jobs);
-void jobs_upkeep_finish(struct jobs *jobs);
+void jobs_upkeep_stop(struct jobs *jobs);
+/* Until no thread is inside a job's run, or upkeep. */
+void jobs_await_runs(struct jobs *jobs);
 
 /* recover.c */
 MUST_CHECK enum status jobs_recover(struct jobs *jobs, struct error *error);

@@ -229,13 +229,10 @@ static void end_waiting(struct jobs *jobs, struct job *job, const struct error *
         job_finish_unwritten(job, JOB_FAILED, reason);
 }
 
-void jobs_close(struct jobs *jobs)
+static void end_all_waiting(struct jobs *jobs)
 {
     struct error reason = ERROR_NONE;
     error_set_code(&reason, STATUS_UNAVAILABLE, "SHUTTING_DOWN", "the server is shutting down");
-    lock_take(&jobs->locked.lock);
-    jobs->locked.is_closing = true;
-    lock_give(&jobs->locked.lock);
     size_t total = 0;
     struct job **all = jobs_references(jobs, &total);
     for (size_t i = 0; i < total; i++) {
@@ -245,14 +242,30 @@ void jobs_close(struct jobs *jobs)
     free(all);
 }
 
+static bool begin_closing(struct jobs *jobs)
+{
+    LOCKED(&jobs->locked.lock);
+    bool was_open = !jobs->locked.is_closing;
+    jobs->locked.is_closing = true;
+    return was_open;
+}
+
+void jobs_close(struct jobs *jobs)
+{
+    if (!begin_closing(jobs))
+        return;
+    jobs_upkeep_stop(jobs);
+    end_all_waiting(jobs);
+}
+
 void jobs_destroy(struct jobs *jobs)
 {
     if (!jobs)
         return;
     jobs_close(jobs);
     queries_attach(jobs->options.queries, NULL);
-    jobs_upkeep_finish(jobs);
-    jobs_close(jobs); /* what waits again since */
+    jobs_await_runs(jobs);
+    end_all_waiting(jobs); /* what waits again since */
     struct job *job;
     while ((job = LIST_FIRST(&jobs->locked.all, struct job, listed.link))) {
         list_remove(&job->listed.link);

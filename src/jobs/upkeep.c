@@ -174,15 +174,22 @@ void jobs_upkeep_init(struct jobs *jobs)
     loop_post(jobs->options.housekeeping, &jobs->begin);
 }
 
-/* Timer and tasks belong to the loop's thread. */
-void jobs_upkeep_finish(struct jobs *jobs)
+/* Timer and tasks belong to the loop's thread. Behind this nothing more is given to the workers. */
+void jobs_upkeep_stop(struct jobs *jobs)
 {
-    bool is_mine = loop_is_current(jobs->options.housekeeping);
-    if (is_mine)
+    if (loop_is_current(jobs->options.housekeeping)) {
         leave_loop(jobs);
-    else
-        loop_post(jobs->options.housekeeping, &jobs->retire);
+        return;
+    }
+    loop_post(jobs->options.housekeeping, &jobs->retire);
     LOCKED(&jobs->locked.lock);
-    while ((!is_mine && !jobs->locked.is_retired) || jobs->locked.busy > 0)
+    while (!jobs->locked.is_retired)
+        condition_wait(&jobs->locked.changed, &jobs->locked.lock);
+}
+
+void jobs_await_runs(struct jobs *jobs)
+{
+    LOCKED(&jobs->locked.lock);
+    while (jobs->locked.busy > 0)
         condition_wait(&jobs->locked.changed, &jobs->locked.lock);
 }
