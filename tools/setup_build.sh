@@ -75,6 +75,7 @@ deb_needs=(
     command:dh:debhelper
     command:dpkg-buildpackage:dpkg-dev
     command:lintian:lintian
+    command:xz:xz-utils
 )
 
 present() {
