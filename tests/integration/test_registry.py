@@ -2,10 +2,12 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import json
 import os
 import sqlite3
 
 import pytest
+from harness import COMPUTING, wait_until
 
 
 @pytest.fixture
@@ -146,3 +148,34 @@ def test_an_attached_registry_that_is_none_is_refused(refused, tmp_path, content
     message = refused("--attached-registry", "it's.duckdb")
     assert "cannot attach 'it's.duckdb' as registry (setting attached-registry)" in message
     assert part in message
+
+
+# --- when it cannot be written -------------------------------------------------------------------
+
+
+def submit(server, sql):
+    return server.request("POST", "/queries", json.dumps({"sql": sql}).encode(),
+                          {"content-type": "application/json"}, seconds=20)
+
+
+def test_a_locked_registry_refuses_submissions_and_loses_nothing(start_server):
+    server = start_server()
+    path = server.data_dir / "job_registry.db"
+    running = submit(server, COMPUTING.format(mark="locked_out")).json["job_id"]
+    wait_until(lambda: server.request("GET", f"/jobs/{running}").json["status"] == "running")
+    with sqlite3.connect(path, isolation_level=None) as other:
+        other.execute("BEGIN IMMEDIATE")
+        for _ in range(2):
+            refused = submit(server, "SELECT 1")
+            assert refused.status == 503 and refused.json["error_code"] == "REGISTRY_UNAVAILABLE"
+            assert int(refused.headers["retry-after"]) >= 1
+        assert server.metrics()["volley_registry_up"] == 0
+        assert server.value("SELECT 42") == 42, "statements need no registry"
+        assert server.request("GET", "/jobs").json["total"] == 1, "neither do listings"
+        assert server.request("DELETE", f"/jobs/{running}").status == 200
+        other.execute("COMMIT")
+        wait_until(lambda: other.execute("SELECT status FROM jobs WHERE job_id = ?",
+                                         (running,)).fetchone() == ("cancelled",))
+    assert submit(server, "SELECT 1").status == 200
+    assert server.metrics()["volley_registry_up"] == 1
+    assert "registry cannot be written" in server.log and "can be written again" in server.log
