@@ -9,7 +9,8 @@
  * TSV is the text form of PostgreSQL's COPY with a header line: NULL is \N, and tab, line break, carriage
  * return and backslash in texts are \t, \n, \r and \\, so that a row is a line.
  * A name that comes again in a JSON object gets _1, _2, ...: the first of these that is free.
- * JSON is one object: {"columns":[{"name","type"}],"data":[{..},..],"rows":n}; a JSON array is its data alone.
+ * JSON is one object: {"columns":[{"name","type"}],"data":[{..},..],"rows":n}; a JSON array is its data
+ * alone.
  *
  * Threads: one at a time. SPDX-License-Identifier: Apache-2.0
  */

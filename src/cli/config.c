@@ -2,7 +2,8 @@
  * config.c — `volley config`: the settings in force, where they came from, and whether a file is right.
  *
  * `show` prints YAML that `--config` reads back; settings without a value and `config` itself are
- * comments. `serve --print-config` prints a file to begin with. `docs`, which is not listed, prints docs/settings.md.
+ * comments. `serve --print-config` prints a file to begin with. `docs`, which is not listed, prints
+ * docs/settings.md.
  *
  * Runs on: the main thread. Owns: nothing beyond a call.
  * SPDX-License-Identifier: Apache-2.0

@@ -30,8 +30,8 @@ struct load_options {
 MUST_CHECK enum status load_options_read(struct load_options *options, struct arena *arena,
                                          bool has_server, char *const *arguments, size_t count,
                                          struct error *error);
-/* Loads in the session of a client that is connected, and prints the summary on standard error. What is under way is the
- * interrupt's. */
+/* Loads in the session of a client that is connected, and prints the summary on standard error. What is
+ * under way is the interrupt's. */
 MUST_CHECK enum status load_in_session(const struct load_options *options,
                                        struct interrupt *interrupt, struct grpc_client *session,
                                        struct error *error);

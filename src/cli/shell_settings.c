@@ -51,7 +51,8 @@ enum status shell_run_expanded(struct shell *shell, struct str argument, struct 
 
 enum status shell_run_types(struct shell *shell, struct str argument, struct error *error)
 {
-    return flip_and_say(shell, argument, &shell->session.shows_types, "The header with types", error);
+    return flip_and_say(shell, argument, &shell->session.shows_types, "The header with types",
+                        error);
 }
 
 enum status shell_run_pager(struct shell *shell, struct str argument, struct error *error)

@@ -12,72 +12,51 @@
 #include "base/clock.h"
 
 #define MARK "/* volley top */ "
-#define TOTAL(name)                                                                                \
-    "(SELECT coalesce(sum(value), 0)::BIGINT FROM volley.metrics WHERE name = '" name "')"
 
-static const char numbers_sql[] = MARK
-    "SELECT q.*, " TOTAL("volley_connections") ", s.*, d.*, e.*, " TOTAL("query_duration_seconds_"
-                                                                         "count") ", " TOTAL(
-        "volley_bytes_sent_total") ", " TOTAL("volley_bytes_received_total") " FROM (SELECT "
-                                                                             "count(*) FILTER "
-                                                                             "(state = 'running'), "
-                                                                             "count(*) FILTER "
-                                                                             "(state = 'queued')"
-                                                                             " FROM volley.queries "
-                                                                             "WHERE sql NOT LIKE "
-                                                                             "'" MARK "%') q,"
-                                                                             " (SELECT count(*), "
-                                                                             "count(*) FILTER "
-                                                                             "(in_transaction) "
-                                                                             "FROM "
-                                                                             "volley.sessions) s,"
-                                                                             " (SELECT count(*) "
-                                                                             "FILTER (kind = "
-                                                                             "'kept'), count(*) "
-                                                                             "FILTER (kind <> "
-                                                                             "'kept'),"
-                                                                             " coalesce(sum(memory_"
-                                                                             "bytes), 0)::BIGINT, "
-                                                                             "coalesce(sum(disk_"
-                                                                             "bytes), 0)::BIGINT"
-                                                                             " FROM "
-                                                                             "volley.datasets) d,"
-                                                                             " (SELECT "
-                                                                             "coalesce(sum(memory_"
-                                                                             "usage_bytes), "
-                                                                             "0)::BIGINT,"
-                                                                             " coalesce(sum("
-                                                                             "temporary_storage_"
-                                                                             "bytes), 0)::BIGINT "
-                                                                             "FROM "
-                                                                             "duckdb_memory()) e";
-
-#define SECONDS(from, to) "format('{:,.1f}', greatest(0, epoch(" to ") - epoch(" from ")))"
+static const char numbers_sql[] =
+    MARK "SELECT q.*, "
+         "(SELECT coalesce(sum(value), 0)::BIGINT FROM volley.metrics"
+         " WHERE name = 'volley_connections'), "
+         "s.*, d.*, e.*, "
+         "(SELECT coalesce(sum(value), 0)::BIGINT FROM volley.metrics"
+         " WHERE name = 'query_duration_seconds_count'), "
+         "(SELECT coalesce(sum(value), 0)::BIGINT FROM volley.metrics"
+         " WHERE name = 'volley_bytes_sent_total'), "
+         "(SELECT coalesce(sum(value), 0)::BIGINT FROM volley.metrics"
+         " WHERE name = 'volley_bytes_received_total')"
+         " FROM (SELECT count(*) FILTER (state = 'running'), count(*) FILTER (state = 'queued')"
+         " FROM volley.queries WHERE sql NOT LIKE '/* volley top */%') q,"
+         " (SELECT count(*), count(*) FILTER (in_transaction) FROM volley.sessions) s,"
+         " (SELECT count(*) FILTER (kind = 'kept'), count(*) FILTER (kind <> 'kept'),"
+         " coalesce(sum(memory_bytes), 0)::BIGINT, coalesce(sum(disk_bytes), 0)::BIGINT"
+         " FROM volley.datasets) d,"
+         " (SELECT coalesce(sum(memory_usage_bytes), 0)::BIGINT,"
+         " coalesce(sum(temporary_storage_bytes), 0)::BIGINT FROM duckdb_memory()) e";
 
 static const char *const list_sql[TOP_LISTS] = {
-    [TOP_LIST_QUERIES] = MARK "SELECT id, state, " SECONDS(
-        "coalesce(started_at, created_at)",
-        "coalesce(ended_at, now())") ", CASE WHEN state = 'running' AND progress > 0 THEN "
-                                     "format('{:.0f}', 100 * progress) ELSE '' END,"
-                                     " CASE WHEN rows >= 0 THEN format('{:,}', rows) ELSE '' END, "
-                                     "format_bytes(bytes), door, peer,"
-                                     " regexp_replace(sql, '\\s+', ' ', 'g') FROM volley.queries "
-                                     "WHERE sql NOT LIKE '" MARK "%'"
-                                     " ORDER BY ended_at IS NULL DESC, state = 'running' DESC, "
-                                     "CASE WHEN ended_at IS NULL THEN"
-                                     " created_at END, ended_at DESC LIMIT 200",
-    [TOP_LIST_DATASETS] = MARK
-    "SELECT coalesce(path, id), kind, state, format('{:,}', rows), format_bytes(bytes),"
-    " format_bytes(memory_bytes), format_bytes(disk_bytes), readers::VARCHAR,"
-    " coalesce(" SECONDS("now()",
-                         "expires_at") ", '') FROM volley.datasets"
-                                       " ORDER BY kind = 'kept' DESC, bytes DESC LIMIT 200",
-    [TOP_LIST_SESSIONS] = MARK
-    "SELECT id, kind, coalesce(\"user\", ''), peer, " SECONDS("created_at", "now()") ", " SECONDS(
-        "used_at",
-        "now()") ", prepared_statements::VARCHAR,"
-                 " CASE WHEN in_transaction THEN 'open' ELSE '' END, catalog || '.' || schema"
-                 " FROM volley.sessions ORDER BY in_transaction DESC, used_at DESC LIMIT 200",
+    [TOP_LIST_QUERIES] = MARK
+    "SELECT id, state,"
+    " format('{:,.1f}', greatest(0, epoch(coalesce(ended_at, now()))"
+    " - epoch(coalesce(started_at, created_at)))),"
+    " CASE WHEN state = 'running' AND progress > 0 THEN format('{:.0f}', 100 * progress)"
+    " ELSE '' END,"
+    " CASE WHEN rows >= 0 THEN format('{:,}', rows) ELSE '' END, format_bytes(bytes), door,"
+    " peer, regexp_replace(sql, '\\s+', ' ', 'g') FROM volley.queries"
+    " WHERE sql NOT LIKE '/* volley top */%'"
+    " ORDER BY ended_at IS NULL DESC, state = 'running' DESC,"
+    " CASE WHEN ended_at IS NULL THEN created_at END, ended_at DESC LIMIT 200",
+    [TOP_LIST_DATASETS] =
+        MARK "SELECT coalesce(path, id), kind, state, format('{:,}', rows), format_bytes(bytes),"
+             " format_bytes(memory_bytes), format_bytes(disk_bytes), readers::VARCHAR,"
+             " coalesce(format('{:,.1f}', greatest(0, epoch(expires_at) - epoch(now()))), '')"
+             " FROM volley.datasets ORDER BY kind = 'kept' DESC, bytes DESC LIMIT 200",
+    [TOP_LIST_SESSIONS] =
+        MARK "SELECT id, kind, coalesce(\"user\", ''), peer,"
+             " format('{:,.1f}', greatest(0, epoch(now()) - epoch(created_at))),"
+             " format('{:,.1f}', greatest(0, epoch(now()) - epoch(used_at))),"
+             " prepared_statements::VARCHAR, CASE WHEN in_transaction THEN 'open' ELSE '' END,"
+             " catalog || '.' || schema FROM volley.sessions"
+             " ORDER BY in_transaction DESC, used_at DESC LIMIT 200",
 };
 
 const struct top_list_shape top_lists[TOP_LISTS] = {

@@ -188,8 +188,10 @@ def test_colours_are_for_terminals_and_those_who_want_them(shell, volley, server
 
 def test_errors_in_files_name_the_line(volley, server, tmp_path):
     (tmp_path / "inner.sql").write_text("SELECT 2;\nSELECT nope;\n")
-    (tmp_path / "outer.sql").write_text("SELECT 1;\n\n-- a comment\nSELECT\n  wrong;\n\\i inner.sql\nSELECT 3; SELECT bad;\n")
-    result = volley("sql", "--server", server.flight_url, "-v", "ON_ERROR_STOP=0", "-f", tmp_path / "outer.sql")
+    (tmp_path / "outer.sql").write_text("SELECT 1;\n\n-- a comment\nSELECT\n  wrong;\n\\i inner.sql\n"
+                                        "SELECT 3; SELECT bad;\n")
+    result = volley("sql", "--server", server.flight_url, "-v", "ON_ERROR_STOP=0",
+                    "-f", tmp_path / "outer.sql")
     for place in ("outer.sql:4: ", "inner.sql:2: ", "outer.sql:7: "):
         assert place in result.stderr, result.stderr
 
