@@ -131,5 +131,9 @@ def all_measures(context):
              "/query/submit?wait=10", json.dumps({"sql": "SELECT 1"}),
              [("per second", "per_second", None, ">=", 8000),
               ("server CPU, us", "server_us_per_call", None, "<=", 150)]),
+        rate("json-select-1", f"POST /v1/query of `SELECT 1`, answered in JSON, {CONNECTIONS} connections",
+             "/v1/query", json.dumps({"sql": "SELECT 1"}),
+             [("per second", "per_second", None, ">=", 5000),
+              ("server CPU, us", "server_us_per_call", None, "<=", 200)]),
         history(context),
     ]
