@@ -32,7 +32,8 @@ def put_object(context, program, gateway):
         (objects / BUCKET).mkdir(parents=True)
         source.write_bytes(bytes(range(256)) * (size // 256))
         server = Server("versitygw", [gateway, "--keep-alive", "--quiet", "--port", address, "--access",
-                                      KEYS["S3_ACCESS_KEY"], "--secret", KEYS["S3_SECRET_KEY"], "posix", objects],
+                                      KEYS["S3_ACCESS_KEY"], "--secret", KEYS["S3_SECRET_KEY"], "posix",
+                                      objects],
                         context.folder)
         server.addresses["http"] = address
         wait_for(lambda: listens(address), "the start of versitygw")

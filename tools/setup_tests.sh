@@ -33,8 +33,9 @@ go_clients() {
 
 # An S3 server; go.sum of its module checks it.
 s3_server() {
-    (cd "$clients/versitygw" && export GOFLAGS=-mod=readonly GOTOOLCHAIN=local &&
-        go build -o "$built/versitygw" github.com/versity/versitygw/cmd/versitygw)
+    (cd "$clients/versitygw" &&
+        GOFLAGS=-mod=readonly GOTOOLCHAIN=local \
+            go build -o "$built/versitygw" github.com/versity/versitygw/cmd/versitygw)
 }
 
 jdbc_driver() {

@@ -3,9 +3,9 @@
  *
  *      list of the bucket -> pages of 1,000 files, in order -> stretches of the registry
  *
- * Pages are kept in an arena until they are full; a stretch reaches from the last path of the one before to its
- * own last, the final one to the end of the bucket. So files that are gone go with the stretch they were in. A
- * service that lists out of order, which none should, fails the scan rather than the registry.
+ * Pages are kept in an arena until they are full; a stretch reaches from the last path of the one before to
+ * its own last, the final one to the end of the bucket. So files that are gone go with the stretch they
+ * were in. A service that lists out of order, which none should, fails the scan rather than the registry.
  *
  * Runs on: its own thread; asking and telling on any. Owns: the thread. Leaves out: what is in the files.
  * SPDX-License-Identifier: Apache-2.0

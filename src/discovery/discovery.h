@@ -1,8 +1,8 @@
 /*
  * discovery.h — knows the files of a bucket: scans it now and then, and keeps the registry of files.
  *
- * A scan lists the whole bucket and writes what differs (meta/files.h); one that fails leaves what it has found
- * so far and is told of. Files of other buckets stay as an earlier configuration left them.
+ * A scan lists the whole bucket and writes what differs (meta/files.h); one that fails leaves what it has
+ * found so far and is told of. Files of other buckets stay as an earlier configuration left them.
  *
  * Threads: any; one of its own scans. SPDX-License-Identifier: Apache-2.0
  */

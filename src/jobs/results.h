@@ -104,9 +104,9 @@ void result_renew(struct result *result);
  * the registry or S3. */
 MUST_CHECK enum status result_dataset(struct result *result, struct dataset **out_dataset,
                                       struct error *error);
-/* Appends a URL with which anyone may read the result's object in S3 as `file_name`, for as long as the result lives
- * but at most `seconds_max`. NOT_FOUND when there is none: the result is small, its upload goes on or failed, the
- * object is another run's by now, S3 does not answer. Blocks. */
+/* Appends a URL with which anyone may read the result's object in S3 as `file_name`, for as long as the
+ * result lives but at most `seconds_max`. NOT_FOUND when there is none: the result is small, its upload
+ * goes on or failed, the object is another run's by now, S3 does not answer. Blocks. */
 MUST_CHECK enum status result_url(struct result *result, uint32_t seconds_max, struct str file_name,
                                   struct buf *out_url, struct error *error);
 /* Its rows as a JSON array of objects; of form json.gz only (else FAILED_PRECONDITION). Rendered once. The

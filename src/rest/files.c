@@ -2,7 +2,8 @@
  * files.c — /files/registry, its counts and types, /files/discovery: what there is in a bucket.
  *
  * The registry can be read whether or not a bucket is configured: it keeps what the last scan found.
- * Runs on workers: the registry is a file. Owns nothing. Contracts section 3. SPDX-License-Identifier: Apache-2.0
+ * Runs on workers: the registry is a file. Owns nothing. Contracts section 3.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/files.h"
 

@@ -1,5 +1,6 @@
 /*
- * files.h — tables of /files/registry and /files/discovery, for routes.c. Private to rest. SPDX-License-Identifier: Apache-2.0
+ * files.h — tables of /files/registry and /files/discovery, for routes.c. Private to rest.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 

@@ -5,7 +5,8 @@
  * HTTP status to speak. What the service says is cut, and freed of control characters, before it becomes
  * part of a message.
  *
- * Runs on: any thread. Owns: nothing. Source: Amazon S3 API, "Error responses". SPDX-License-Identifier: Apache-2.0
+ * Runs on: any thread. Owns: nothing. Source: Amazon S3 API, "Error responses".
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "s3/s3_private.h"
 

@@ -2,7 +2,8 @@
  * object.c — the small operations: is the bucket there, what is an object, delete it, a URL for it.
  *
  * Runs on: any thread that may block; s3_presign on any. Owns: nothing.
- * Source: Amazon S3 API, "Authenticating requests: using query parameters". SPDX-License-Identifier: Apache-2.0
+ * Source: Amazon S3 API, "Authenticating requests: using query parameters".
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "s3/s3_private.h"
 

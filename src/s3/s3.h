@@ -3,9 +3,10 @@
  *
  * All calls but s3_presign block for as long as the service takes, within the pool's time-outs: they run on
  * workers or threads of their own, never on a loop. What is interrupted is tried again (an object that is
- * being read, from where it broke off). Errors name the bucket, the key, the endpoint and what the service said:
- * NOT_FOUND (object or bucket), PERMISSION_DENIED, UNAUTHENTICATED (no or wrong keys), FAILED_PRECONDITION
- * (a condition did not hold), OUT_OF_RANGE, UNAVAILABLE (unreachable, or it says so), INTERNAL otherwise.
+ * being read, from where it broke off). Errors name the bucket, the key, the endpoint and what the service
+ * said: NOT_FOUND (object or bucket), PERMISSION_DENIED, UNAUTHENTICATED (no or wrong keys),
+ * FAILED_PRECONDITION (a condition did not hold), OUT_OF_RANGE, UNAVAILABLE (unreachable, or it says so),
+ * INTERNAL otherwise.
  *
  * Threads: any, several at once. The pool lives longer.
  * Source: Amazon S3 API 2006-03-01, AWS Signature Version 4. SPDX-License-Identifier: Apache-2.0
@@ -76,7 +77,8 @@ struct s3_put_options {
 };
 
 /* Puts what `source` gives: in one request what fits a part, or has a known size of up to 256 MiB and can be
- * rewound; else as a multipart upload, which is undone when it fails. `options` and `out_object` may be NULL. */
+ * rewound; else as a multipart upload, which is undone when it fails. `options` and `out_object` may be
+ * NULL. */
 MUST_CHECK enum status s3_put(struct s3 *s3, struct str key, const struct fetch_source *source,
                               const struct s3_put_options *options, struct s3_object *out_object,
                               struct error *error);

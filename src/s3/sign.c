@@ -1,9 +1,9 @@
 /*
  * sign.c — AWS Signature Version 4.
  *
- * A canonical text of the request is hashed, a text of that hash with time and scope is signed with a key that
- * is derived from the secret one for day, region and service. Paths are taken as they are (encoded once and
- * not normalised), which is S3's rule.
+ * A canonical text of the request is hashed, a text of that hash with time and scope is signed with a key
+ * that is derived from the secret one for day, region and service. Paths are taken as they are (encoded
+ * once and not normalised), which is S3's rule.
  *
  * Runs on: any thread. Owns: nothing. Not done here: signatures of chunks (aws-chunked), SigV4A.
  * Source: AWS Signature Version 4. SPDX-License-Identifier: Apache-2.0

@@ -2,7 +2,8 @@
  * xml.h — reads the small XML texts of S3, strictly and within bounds.
  *
  * Elements, attributes (passed over), the five entities and character references; no DTD, no CDATA, no
- * processing instruction but the declaration. Private to s3. Threads: any. SPDX-License-Identifier: Apache-2.0
+ * processing instruction but the declaration. Private to s3. Threads: any.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 

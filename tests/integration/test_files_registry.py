@@ -6,8 +6,8 @@ import pytest
 from harness import wait_until
 from s3_service import ACCESS_KEY, BUCKET, SECRET_KEY, FaultyProxy, S3Service
 
-FILES = {"a.csv": b"1", "trips/1.parquet": b"22", "trips/2.PARQUET": b"333", "trips/.hidden": b"", "README": b"4",
-         "umläut/x y.tar.gz": b"55"}
+FILES = {"a.csv": b"1", "trips/1.parquet": b"22", "trips/2.PARQUET": b"333", "trips/.hidden": b"",
+         "README": b"4", "umläut/x y.tar.gz": b"55"}
 
 
 @pytest.fixture(scope="module")
@@ -58,8 +58,8 @@ def test_the_files_of_the_bucket_are_listed(discovering):
         assert found[key]["size_bytes"] == len(content)
         assert found[key]["last_modified"].endswith("Z") and found[key]["registered_at"].endswith("Z")
     assert {key: each["file_type"] for key, each in found.items()} == {
-        "a.csv": "csv", "trips/1.parquet": "parquet", "trips/2.PARQUET": "parquet", "trips/.hidden": "unknown",
-        "README": "unknown", "umläut/x y.tar.gz": "gz"}
+        "a.csv": "csv", "trips/1.parquet": "parquet", "trips/2.PARQUET": "parquet",
+        "trips/.hidden": "unknown", "README": "unknown", "umläut/x y.tar.gz": "gz"}
 
 
 def test_pages_and_filters(discovering):

@@ -79,7 +79,8 @@ def test_without_an_object_the_rows_come_from_here(start_server, s3, server):
 def test_results_reach_the_bucket_through_a_network_that_fails(start_server, s3):
     proxy = FaultyProxy(s3.port)
     server = start(start_server, proxy.url)
-    wait_until(lambda: server.request("GET", "/files/discovery/status").json["last_updated"], what="the first scan")
+    wait_until(lambda: server.request("GET", "/files/discovery/status").json["last_updated"],
+               what="the first scan")
     proxy.faults = [BUSY, Fault(cut_up=100_000), BUSY]
     job = submit_large(server, LARGE + " WHERE i >= -1")
     assert proxy.faults == []

@@ -1,11 +1,12 @@
 /*
- * s3_tool.c — one operation on a bucket from the command line, for tests/integration/test_s3.py and the bench.
+ * s3_tool.c — one operation on a bucket from the command line, for tests/integration/test_s3.py and the
+ * bench.
  *
- * usage: s3_tool put KEY FILE|- [new] | get KEY [OFFSET SIZE] | find KEY | list [PREFIX [PAGE_SIZE]] | delete KEY |
- *        presign METHOD KEY SECONDS [NAME] | check
+ * usage: s3_tool put KEY FILE|- [new] | get KEY [OFFSET SIZE] | find KEY | list [PREFIX [PAGE_SIZE]] |
+ *        delete KEY | presign METHOD KEY SECONDS [NAME] | check
  * The bucket comes from S3_BUCKET, S3_REGION, S3_ENDPOINT, S3_ACCESS_KEY, S3_SECRET_KEY, S3_SESSION_TOKEN,
- * S3_ADDRESSING; bounds from S3_PART_BYTES, S3_CONNECT_MS, S3_STALL_MS, S3_ATTEMPTS, S3_RETRY_MS; S3_PROXY, S3_CA_FILE.
- * An error is printed as "STATUS: message"; the exit code is 1 then.
+ * S3_ADDRESSING; bounds from S3_PART_BYTES, S3_CONNECT_MS, S3_STALL_MS, S3_ATTEMPTS, S3_RETRY_MS; S3_PROXY,
+ * S3_CA_FILE. An error is printed as "STATUS: message"; the exit code is 1 then.
  *
  * SPDX-License-Identifier: Apache-2.0
  */
