@@ -46,10 +46,16 @@ void results_close_objects(struct results *results)
 
 /* --- up ------------------------------------------------------------------------------------------ */
 
+/* A result as the bytes of an object, which can be sent again. */
+struct object_source {
+    struct dataset *dataset;
+    struct result_stream stream;
+};
+
 static enum status read_stream(void *context, uint8_t *bytes, size_t size, size_t *out_size,
                                struct error *error)
 {
-    struct result_stream *stream = context;
+    struct result_stream *stream = &((struct object_source *)context)->stream;
     *out_size = 0;
     TRY(result_stream_fill(stream, error));
     while (*out_size < size && stream->pending.bytes > 0) {
@@ -62,15 +68,38 @@ static enum status read_stream(void *context, uint8_t *bytes, size_t size, size_
     return STATUS_OK;
 }
 
+static enum status rewind_stream(void *context, struct error *error)
+{
+    struct object_source *source = context;
+    result_stream_finish(&source->stream);
+    return result_stream_open(&source->stream, source->dataset, error);
+}
+
+/* With its size an object goes in one request instead of in parts; finding it moves no bytes. */
+static enum status measure_stream(struct dataset *dataset, uint64_t *out_size, struct error *error)
+{
+    CLEANUP(result_stream_finish) struct result_stream stream = {0};
+    TRY(result_stream_open(&stream, dataset, error));
+    *out_size = 0;
+    while (!stream.is_over) {
+        TRY(result_stream_fill(&stream, error));
+        *out_size += stream.pending.bytes;
+        slices_consume(&stream.pending, stream.pending.bytes);
+    }
+    return STATUS_OK;
+}
+
 static enum status put_stream(struct upload *upload, const struct s3_put_options *options,
                               struct s3_object *object, struct error *error)
 {
-    CLEANUP(result_stream_finish) struct result_stream stream = {0};
-    TRY(result_stream_open(&stream, upload->dataset, error));
-    const struct fetch_source source = {
-        .size = FETCH_SIZE_UNKNOWN, .read = read_stream, .context = &stream};
-    return s3_put(upload->result->results->options.s3, str_of(upload->key), &source, options,
-                  object, error);
+    struct object_source from = {.dataset = upload->dataset};
+    struct fetch_source source = {.read = read_stream, .rewind = rewind_stream, .context = &from};
+    TRY(measure_stream(upload->dataset, &source.size, error));
+    TRY(result_stream_open(&from.stream, upload->dataset, error));
+    enum status status = s3_put(upload->result->results->options.s3, str_of(upload->key), &source,
+                                options, object, error);
+    result_stream_finish(&from.stream);
+    return status;
 }
 
 static enum status put_json(struct upload *upload, const struct s3_put_options *options,

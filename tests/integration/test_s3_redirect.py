@@ -3,6 +3,7 @@
 SPDX-License-Identifier: Apache-2.0
 """
 import hashlib
+import urllib.request
 
 import pyarrow
 import pytest
@@ -92,4 +93,19 @@ def test_results_reach_the_bucket_through_a_network_that_fails(start_server, s3)
     wait_until(lambda: uploads(server, "failed") >= 1, what="the failure")
     assert download(server, again["job_id"], "?redirect=1").status == 200
     wait_until(lambda: "result_upload_failed" in server.log and "HTTP 503" in server.log, what="the warning")
+    proxy.close()
+
+
+def test_a_large_result_goes_in_one_request_and_again_where_that_is_cut(start_server, s3):
+    proxy = FaultyProxy(s3.port)
+    server = start(start_server, proxy.url)
+    wait_until(lambda: server.request("GET", "/files/discovery/status").json["last_updated"],
+               what="the first scan")
+    proxy.faults = [Fault(cut_up=10 << 20)]
+    job = submit_large(server, "SELECT i, i * 2 AS j FROM range(1500000) t(i)")
+    assert proxy.faults == []
+    with urllib.request.urlopen(download(server, job, "?redirect=1").headers["location"]) as answer:
+        assert "-" not in answer.headers["etag"], "in parts"
+        table = pyarrow.ipc.open_stream(answer.read()).read_all()
+    assert table.column("j").to_pylist()[-1] == 2999998 and table.num_rows == 1500000
     proxy.close()
