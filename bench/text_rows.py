@@ -24,9 +24,10 @@ def text_rows(context, name, goal):
             sample = {}
             start = time.perf_counter()
             with client_cpu(sample):
-                size = subprocess.run(["curl", "-sS", "-o", "/dev/null", "-w", "%{size_download}", url,
-                                       "-d", sql], check=True, capture_output=True, text=True, env=ENVIRONMENT,
-                                      timeout=CALL_SECONDS).stdout
+                size = subprocess.run(
+                    ["curl", "-sS", "-o", "/dev/null", "-w", "%{size_download}", url, "-d", sql],
+                    check=True, capture_output=True, text=True, env=ENVIRONMENT,
+                    timeout=CALL_SECONDS).stdout
             sample["seconds"] = time.perf_counter() - start
             sample["gigabytes"] = int(size) / 1e9
             return sample
