@@ -32,6 +32,8 @@ ORDERS = (
     " FROM range(9) t(i)"
 )
 
+pytestmark = pytest.mark.release
+
 
 @pytest.fixture
 def reader(binary, start_server, tls_server, tmp_path, certificates):

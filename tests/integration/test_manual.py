@@ -18,6 +18,8 @@ SOURCES = Path(__file__).resolve().parents[2] / "src" / "cli"
 # What mandoc says of pages without a date: they have none, so that a build can be repeated.
 EXPECTED = "missing date"
 
+pytestmark = pytest.mark.release
+
 
 @pytest.fixture(scope="module")
 def docs(binary):
