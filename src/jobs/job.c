@@ -221,7 +221,7 @@ static struct job_facts plain_facts(const struct job *job)
         .from_cache = job->locked.from_cache,
         .created_us = job->created_us,
         .started_us = job->locked.started_us,
-        .completed_us = job->locked.completed_us,
+        .completed_us = job_state_is_over(state) ? job->locked.completed_us : 0,
         .progress = progress_of_state(state),
         .rows = job->locked.rows,
         .bytes = job->locked.bytes,

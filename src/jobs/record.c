@@ -259,6 +259,7 @@ void job_record_add_result(const struct job *job, struct result *result, struct 
     record->rows = facts.rows;
     record->bytes = facts.bytes;
     record->format = facts.format;
+    record->columns = facts.columns;
     record->result = facts.where;
     record->from_cache = true;
     record->cache_key = cache_object_name(arena, &job->key, facts.format);

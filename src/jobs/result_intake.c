@@ -135,10 +135,11 @@ static enum status describe(struct result_intake *intake, const struct dataset_f
         record->cache_key =
             arena_printf(arena, "%.*s.%.*s", STR_ARGS(without_ending(record->cache_key)),
                          STR_ARGS(record->format));
-    if (record->columns.len > 0)
-        return STATUS_OK;
-    return describe_columns(dataset_schema(put_dataset(intake->put)), arena, &record->columns,
-                            error);
+    if (record->columns.len == 0)
+        TRY(describe_columns(dataset_schema(put_dataset(intake->put)), arena, &record->columns,
+                             error));
+    result->columns = str_copy(record->columns);
+    return STATUS_OK;
 }
 
 static enum status write_record(struct result_intake *intake, const struct job_record *record,

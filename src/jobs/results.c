@@ -69,6 +69,7 @@ void result_unref(struct result *result)
     results_charge_json(result, 0);
     buffer_unref(result->locked.plain);
     buffer_unref(result->locked.gzip);
+    free(result->columns);
     condition_finish(&result->locked.changed);
     lock_finish(&result->locked.lock);
     free(result);
@@ -80,6 +81,7 @@ void result_facts(struct result *result, struct result_facts *out_facts)
         .job_id = str_of(result->id),
         .where = str_of(result->where_text),
         .format = result->is_json ? STR("json.gz") : STR("arrow"),
+        .columns = result->columns ? str_of(result->columns) : STR_EMPTY,
         .rows = result->rows,
         .bytes = result->bytes,
         .completed_us = result->completed_us,
@@ -239,6 +241,7 @@ static struct result *make_of_record(struct results *results, const struct job_r
 {
     struct result *result = result_make(results, id);
     result_set_where(result, where);
+    result->columns = record->columns.len > 0 ? str_copy(record->columns) : NULL;
     result->is_json = str_equal(record->format, STR("json.gz"));
     result->rows = record->rows;
     result->bytes = record->bytes;

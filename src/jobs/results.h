@@ -87,9 +87,10 @@ void result_unref(struct result *result);
 CLEANUP_FUNCTION(struct result *, result_unref)
 
 struct result_facts {
-    struct str job_id; /* of the job that ran; these three live as long as the reference */
-    struct str where;  /* what its record tells of it: `result` */
-    struct str format; /* "arrow" or "json.gz" */
+    struct str job_id;  /* of the job that ran; these four live as long as the reference */
+    struct str where;   /* what its record tells of it: `result` */
+    struct str format;  /* "arrow" or "json.gz" */
+    struct str columns; /* JSON [{name,type}]; empty: not known */
     int64_t rows;
     int64_t bytes;
     int64_t completed_us;

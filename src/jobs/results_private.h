@@ -53,6 +53,7 @@ struct result {
     char id[RESULT_ID_BYTES_MAX + 1];
     char where_text[RESULT_ID_BYTES_MAX + 16];
     enum result_where where;
+    char *columns; /* NULL: not known */
     bool is_json;
     int64_t rows;
     int64_t bytes;

@@ -11,6 +11,7 @@
  */
 #include "rest/explain.h"
 
+#include "base/checked.h"
 #include "base/memory.h"
 #include "engine/gate.h"
 #include "rest/job_view.h"
@@ -70,10 +71,10 @@ static void tell_columns(struct rest_exchange *exchange, const struct engine_sta
                          struct rest_explanation *out)
 {
     struct arrow_schema *schema = engine_statement_schema(statement);
-    CLEANUP(buf_finish) struct buf text;
-    struct json_writer json;
     if (engine_statement_is_late(statement))
         return;
+    CLEANUP(buf_finish) struct buf text;
+    struct json_writer json;
     buf_init(&text, REST_REPLY_BYTES_MAX);
     json_writer_init(&json, &text);
     rest_write_columns(&json, schema);
@@ -106,6 +107,19 @@ static bool read_count(const struct json_value *extra, int64_t *out)
     struct str text;
     return json_value_text(json_member(extra, "Estimated Cardinality"), &text) &&
            str_to_i64(text, out);
+}
+
+/* Guesses of rows that nobody could read reach beyond 64 bits. */
+static int64_t product(int64_t rows, size_t bytes)
+{
+    int64_t result;
+    return checked_mul(rows, bytes, &result) ? result : INT64_MAX;
+}
+
+static void add_to(int64_t *sum, int64_t more)
+{
+    if (!checked_add(*sum, more, sum))
+        *sum = INT64_MAX;
 }
 
 static size_t count_columns(const struct json_value *extra)
@@ -142,8 +156,9 @@ static void read_operator(struct rest_explanation *out, struct arena *arena,
     if (is_told && out->rows < 0)
         out->rows = rows;
     if (is_told && count == 0) {
-        out->scanned_rows += rows;
-        out->scanned_bytes += rows * (int64_t)(count_columns(extra) * SCANNED_VALUE_BYTES_GUESS);
+        add_to(&out->scanned_rows, rows);
+        add_to(&out->scanned_bytes,
+               product(rows, count_columns(extra) * SCANNED_VALUE_BYTES_GUESS));
     }
     add_table(out, arena, extra);
     for (size_t i = 0; i < count; i++)
@@ -169,6 +184,15 @@ static enum status take_plan(struct rest_exchange *exchange, const struct json_v
 
 /* --- asking ------------------------------------------------------------------------------------ */
 
+/* One with parameters has no columns before they have values. */
+static bool has_plan(const struct engine_statement *statement)
+{
+    return engine_statement_kind(statement) == STATEMENT_QUERY &&
+           !engine_statement_is_late(statement) &&
+           engine_statement_parameter_count(statement) == 0 &&
+           engine_statement_schema(statement)->field_count > 0;
+}
+
 /* Whether there is a plan to be had is seen when it is asked for. */
 static bool ask_for_plan(struct rest_exchange *exchange, struct engine_session *session,
                          struct str sql)
@@ -183,7 +207,7 @@ static bool ask_for_plan(struct rest_exchange *exchange, struct engine_session *
     buf_append_str(&text, sql);
     if (text.failed ||
         engine_prepare(session, buf_str(&text), &options, &statement, NULL) != STATUS_OK ||
-        engine_statement_kind(statement) != STATEMENT_QUERY || engine_statement_is_late(statement))
+        !has_plan(statement))
         return false;
     return rest_rows_of_client(exchange, session, &statement, buf_str(&text), take_plan, NULL) ==
            STATUS_OK;
@@ -276,7 +300,7 @@ static void write_estimates(struct json_writer *json, const struct rest_explanat
     json_write_key(json, "estimated");
     json_write_begin_object(json);
     write_estimate(json, "rows", told->rows, knows_rows);
-    write_estimate(json, "bytes", told->rows * (int64_t)told->row_width_bytes, knows_rows);
+    write_estimate(json, "bytes", product(told->rows, told->row_width_bytes), knows_rows);
     write_estimate(json, "scanned_rows", told->scanned_rows, told->has_plan);
     write_estimate(json, "scanned_bytes", told->scanned_bytes, told->has_plan);
     json_write_end_object(json);

@@ -136,13 +136,18 @@ static enum status answer_all(struct rest_exchange *exchange, const struct json_
     return STATUS_OK;
 }
 
+static enum status refuse_unknown(const struct rest_exchange *exchange, struct error *error)
+{
+    return error_set_code(error, STATUS_NOT_FOUND, "SCHEMA_NOT_FOUND",
+                          "there is no dataset '%.*s' with tables in it",
+                          STR_ARGS(str_slice(exchange->parameter, 0, 128)));
+}
+
 static enum status answer_dataset(struct rest_exchange *exchange, const struct json_value *rows,
                                   struct error *error)
 {
     if (json_value_count(rows) == 0)
-        return error_set_code(error, STATUS_NOT_FOUND, "SCHEMA_NOT_FOUND",
-                              "there is no dataset '%.*s' with tables in it",
-                              STR_ARGS(str_slice(exchange->parameter, 0, 128)));
+        return refuse_unknown(exchange, error);
     struct json_writer json;
     json_writer_init(&json, &exchange->reply.text);
     write_value(&json, json_value_at(rows, 0));
@@ -163,6 +168,8 @@ enum status rest_explorer_dataset(struct rest_exchange *exchange, struct error *
     CLEANUP(buf_finish) struct buf sql;
     buf_init(&sql, SQL_BYTES_MAX);
     TRY(check_engine(exchange, error));
+    if (!str_is_utf8(exchange->parameter) || str_find(exchange->parameter, '\0') >= 0)
+        return refuse_unknown(exchange, error);
     TRY(write_statement(exchange, exchange->parameter, &sql, error));
     return rest_rows_of_own(exchange, buf_str(&sql), STR("-- explorer"), answer_dataset, error);
 }

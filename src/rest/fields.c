@@ -130,13 +130,23 @@ static void refuse_number_text(const struct place *place, const char *type, cons
           (int)size_min(text.len, 64), text.ptr ? text.ptr : "");
 }
 
+/* What JSON texts are by their nature. */
+static bool is_whole_text(struct str text)
+{
+    return str_is_utf8(text) && str_find(text, '\0') < 0;
+}
+
 static void take_from_text(const struct place *place, struct str text)
 {
     int64_t integer;
     double number;
     switch (place->field->type) {
     case REST_TEXT:
-        take_text(place, text);
+        if (is_whole_text(text))
+            take_text(place, text);
+        else
+            FAULT(place, "string_unicode", "%s '%s' must be UTF-8 without NUL", noun(place),
+                  place->field->name);
         break;
     case REST_INTEGER:
         if (str_to_i64(text, &integer))

@@ -70,6 +70,25 @@ def test_explain_runs_nothing(server, sql):
     assert server.query("FROM made").status == 404
 
 
+def test_columns_that_only_a_run_tells_are_not_told(server):
+    for sql in ["SELECT * FROM (PIVOT trips ON id USING sum(fare))", "SELECT 1; BEGIN; SELECT 2"] * 4:
+        told = explain(server, sql)
+        assert told["valid"] and told["plan"] is None and told["columns"] is None, sql
+
+
+@pytest.mark.parametrize("sql", ["SELECT $1", "SELECT * FROM trips WHERE id = ?", "INSERT INTO trips (id) VALUES ($1)"])
+def test_a_statement_with_parameters_has_no_plan_yet(server, sql):
+    told = explain(server, sql)
+    assert told["valid"] and told["plan"] is None and told["estimated"]["rows"] is None
+    assert server.request("POST", "/queries/validate", json.dumps({"sql": sql}), JSON).json["valid"]
+
+
+def test_estimates_beyond_64_bits_end_there(server):
+    endless = "FROM range(9000000000000000000)"
+    told = explain(server, f"{endless} UNION ALL {endless}")["estimated"]
+    assert told["rows"] > 8 * 10**18 and told["bytes"] == told["scanned_rows"] == 2**63 - 1
+
+
 def test_explain_takes_what_it_says(server):
     def status(body, type="application/json"):
         return server.request("POST", "/v1/query/explain", body, {"content-type": type}).status
@@ -156,3 +175,11 @@ def test_examples_run_as_shown(server):
     assert examples
     for example in examples:
         assert server.query(example["sql"]).status == 200, example
+
+
+def test_names_that_no_table_can_have(server):
+    for text in ["%00", "a%00b", "%ff"]:
+        refused = server.request("GET", f"/v1/catalog?catalog={text}")
+        assert refused.status == 422 and refused.json["errors"][0]["type"] == "string_unicode"
+        unknown = server.request("GET", f"/schemas/{text}")
+        assert unknown.status == 404 and unknown.json["error_code"] == "SCHEMA_NOT_FOUND"

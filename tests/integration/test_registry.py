@@ -7,7 +7,7 @@ import os
 import sqlite3
 
 import pytest
-from harness import COMPUTING, wait_until
+from harness import COMPUTING, Background, wait_until
 
 
 @pytest.fixture
@@ -158,6 +158,13 @@ def submit(server, sql):
                           {"content-type": "application/json"}, seconds=20)
 
 
+def shown_end(server, job):
+    """When the job was over, or None: as its state has it, also while its end is being written."""
+    shown = server.request("GET", f"/v1/jobs/{job}").json
+    assert (shown["state"] == "running") == (shown["completed_at"] is None)
+    return shown["completed_at"]
+
+
 def test_a_locked_registry_refuses_submissions_and_loses_nothing(start_server):
     server = start_server()
     path = server.data_dir / "job_registry.db"
@@ -172,10 +179,13 @@ def test_a_locked_registry_refuses_submissions_and_loses_nothing(start_server):
         assert server.metrics()["volley_registry_up"] == 0
         assert server.value("SELECT 42") == 42, "statements need no registry"
         assert server.request("GET", "/jobs").json["total"] == 1, "neither do listings"
-        assert server.request("DELETE", f"/jobs/{running}").status == 200
+        cancelling = Background(lambda: server.request("DELETE", f"/jobs/{running}"))
+        wait_until(lambda: shown_end(server, running))
+        assert cancelling.outcome().status == 200
         other.execute("COMMIT")
         wait_until(lambda: other.execute("SELECT status FROM jobs WHERE job_id = ?",
                                          (running,)).fetchone() == ("cancelled",))
     assert submit(server, "SELECT 1").status == 200
     assert server.metrics()["volley_registry_up"] == 1
-    assert "registry cannot be written" in server.log and "can be written again" in server.log
+    wait_until(lambda: "registry cannot be written" in server.log
+               and "can be written again" in server.log, what="the log")

@@ -59,6 +59,7 @@ static void a_result_serves_again(void **state)
     assert_false(scene_facts(first).from_cache);
     assert_int_equal(facts.rows, 3);
     assert_true(str_ends_with(facts.cache_key, STR(".json.gz")));
+    assert_true(facts.columns.len > 2 && str_equal(facts.columns, scene_facts(first).columns));
     expect_rows(second, 3);
     assert_int_equal(runs(*state), 1);
     struct job *other = submit(*state, "rows 4", JOB_CACHE_USE);

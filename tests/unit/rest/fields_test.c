@@ -163,6 +163,14 @@ static void reads_every_type(void **state)
     finish(&fixture);
 }
 
+static void texts_are_text(void **state)
+{
+    expect_faults("format=a%00b", "{\"sql\":\"x\"}", 1,
+                  (const char *const[]){"string_unicode", NULL});
+    expect_faults("format=%ff", "{\"sql\":\"x\"}", 1,
+                  (const char *const[]){"string_unicode", NULL});
+}
+
 static void what_is_absent_or_null_is_the_fallback_or_stays(void **state)
 {
     struct fixture fixture;
@@ -342,6 +350,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_every_type),
+        cmocka_unit_test(texts_are_text),
         cmocka_unit_test(what_is_absent_or_null_is_the_fallback_or_stays),
         cmocka_unit_test(an_option_may_come_as_a_header),
         cmocka_unit_test(every_fault_is_told_with_its_place),
