@@ -261,7 +261,7 @@ static enum status gate_check_pragma(struct gate *gate, const struct sql_token *
 /* True for words that only lead to the one that names the statement. */
 static bool gate_passes_word(struct gate *gate, const struct sql_token *token)
 {
-    static const char *const explain_words[] = {"explain", "analyze", "verbose", NULL};
+    static const char *const explain_words[] = {"explain", "analyze", "analyse", "verbose", NULL};
     static const char *const create_words[] = {
         "create", "drop", "or", "replace", "temp", "temporary", "local", "persistent", NULL};
     bool is_explain = token_is_word(token, "explain");

@@ -18,7 +18,8 @@
     "macro_definition IS NOT NULL THEN 'x' ELSE 'u' END, '', coalesce(macro_definition, '') FROM " \
     "duckdb_functions() WHERE stability IS NULL OR stability <> 'CONSISTENT'"
 #define VIEWS_SQL                                                                                  \
-    "SELECT view_name, CASE WHEN sql IS NULL THEN 'u' ELSE 'x' END, CASE WHEN database_name = "    \
+    "SELECT view_name, CASE WHEN sql IS NULL OR sql = '' THEN 'u' ELSE 'x' END, CASE WHEN "        \
+    "database_name = "                                                                             \
     "'" CATALOG_NAME                                                                               \
     "' THEN database_name WHEN schema_name = 'information_schema' THEN schema_name "               \
     "ELSE '' END, coalesce(sql, '') FROM duckdb_views() UNION ALL SELECT table_name, 'x', '', "    \

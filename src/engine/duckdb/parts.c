@@ -63,6 +63,12 @@ static bool changes_something(const struct part_maker *maker)
     return has_outer_word(maker, words);
 }
 
+/* The engine takes both spellings, and inside brackets a name in quotes. */
+static bool is_analyze(const struct sql_token *token)
+{
+    return token_is_name(token, "analyze") || token_is_name(token, "analyse");
+}
+
 /* Passes EXPLAIN, ANALYZE and options, so that the statement behind them is what is checked. True when
  * it will run. */
 static bool skip_explain(struct part_maker *maker)
@@ -74,13 +80,13 @@ static bool skip_explain(struct part_maker *maker)
         const struct sql_token *token = token_at(maker, i);
         bool opens = token_is_symbol(token, '(');
         bool closes = depth && token_is_symbol(token, ')');
-        bool is_option = token_is_word(token, "analyze") || token_is_word(token, "verbose");
+        bool is_option = is_analyze(token) || token_is_word(token, "verbose");
         if (!depth && !opens && !is_option)
             break;
         /* Brackets may also hold the statement itself. */
         if (opens && part_class_of_word(token_at(maker, i + 1)) == PART_QUERY)
             break;
-        runs = runs || token_is_word(token, "analyze");
+        runs = runs || is_analyze(token);
         depth += opens;
         depth -= closes;
     }
@@ -171,6 +177,29 @@ static bool is_plain_insert(const struct part_maker *maker)
     return has_values;
 }
 
+/* The engine would do it, and nobody would know that a transaction is open, or over. */
+static enum status refuse_explained_control(struct part_maker *maker)
+{
+    error_set_sqlstate(maker->error, "0A000",
+                       "EXPLAIN ANALYZE does not take BEGIN, COMMIT and ROLLBACK: send them alone");
+    if (maker->error)
+        maker->error->position = (int64_t)token_at(maker, 0)->offset;
+    return STATUS_UNIMPLEMENTED;
+}
+
+static enum status classify_explained(struct part_maker *maker)
+{
+    struct part *part = maker->part;
+    bool runs = skip_explain(maker);
+    enum part_class class = part_class_of(maker);
+    if (runs && (class == PART_BEGIN || class == PART_END))
+        return refuse_explained_control(maker);
+    part->class = runs && class != PART_QUERY ? PART_CHANGE : PART_QUERY;
+    part->has_returning = true;
+    part->is_measured = runs;
+    return STATUS_OK;
+}
+
 static enum status part_classify(struct part_maker *maker)
 {
     static const char *const returning[] = {"returning", NULL};
@@ -182,15 +211,10 @@ static enum status part_classify(struct part_maker *maker)
     part->is_plain = is_plain_insert(maker);
     part->is_commit =
         token_is_word(token_at(maker, 0), "commit") || token_is_word(token_at(maker, 0), "end");
-    if (token_is_word(token_at(maker, 0), "explain")) {
-        bool runs = skip_explain(maker);
-        bool changes = part_class_of(maker) != PART_QUERY;
-        part->class = runs && changes ? PART_CHANGE : PART_QUERY;
-        part->has_returning = true;
-        part->is_measured = runs;
-    } else {
+    if (token_is_word(token_at(maker, 0), "explain"))
+        TRY(classify_explained(maker));
+    else
         part->class = part_class_of(maker);
-    }
     return part_check(maker);
 }
 

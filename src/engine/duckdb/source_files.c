@@ -12,8 +12,10 @@
 #include "base/clock.h"
 #include "engine/duckdb/source_list.h"
 
-/* File systems tell the time of a change in steps of up to so long. */
-#define SETTLE_US INT64_C(2000000)
+/* File systems tell the time of a change in steps of up to so long; those that tell fractions of a second, by
+ * the kernel's ticks. */
+#define SETTLE_NS INT64_C(2000000000)
+#define TICK_NS INT64_C(50000000)
 
 static int64_t time_ns(const struct timespec *time)
 {
@@ -34,6 +36,16 @@ static void look_at(const char *path, struct source_file *file, bool *out_is_reg
     file->size = facts.st_size;
     file->changed_ns = time_ns(&facts.st_mtim);
     file->touched_ns = time_ns(&facts.st_ctim);
+}
+
+/* Whoever writes may set the one time back; the other is the kernel's own, and in whole seconds only where the
+ * file system keeps no finer ones. */
+static bool is_settled(const struct source_file *file)
+{
+    int64_t now_ns = clock_wall_us() * 1000;
+    bool is_coarse = file->touched_ns % 1000000000 == 0;
+    return file->changed_ns <= now_ns - SETTLE_NS &&
+           file->touched_ns <= now_ns - (is_coarse ? SETTLE_NS : TICK_NS);
 }
 
 bool source_has_pattern(struct str path)
@@ -71,7 +83,7 @@ const char *source_add_file(struct engine_sources *sources, struct str path)
     look_at(arena_copy(&sources->arena, path).ptr, file, &is_regular);
     if (!is_regular)
         return "what is read is no file";
-    if (file->exists && file->changed_ns / 1000 > clock_wall_us() - SETTLE_US)
+    if (file->exists && !is_settled(file))
         return "a file was written just now";
     sources->file_count++;
     return NULL;

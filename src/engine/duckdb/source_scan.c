@@ -125,13 +125,16 @@ static void follow(struct scan *scan, const struct catalog_fact *fact, bool *sca
     scanned[fact->number] = !has_passed;
 }
 
-static void read_name(struct scan *scan, struct str name)
+/* Of a view that EXPLAIN ANALYZE made the engine has no text. */
+static const char *read_name(struct scan *scan, struct str name)
 {
     uint16_t class = write_class_of(name);
     scan->sources->read[class / 64] |= UINT64_C(1) << class % 64;
     const struct catalog_fact *view = map_get(&scan->views->names, name);
-    if (view)
-        follow(scan, view, scan->scanned_views);
+    if (!view)
+        return NULL;
+    follow(scan, view, scan->scanned_views);
+    return view->is_unstable ? is_unwatched : NULL;
 }
 
 /* --- functions ----------------------------------------------------------------------------------- */
@@ -280,10 +283,9 @@ static const char *scan_name(struct scan *scan, const struct sql_token *token)
         return NULL;
     if (!token_fold(token, name, sizeof(name), &len))
         return is_too_odd;
-    struct str folded = str_make(name, len);
-    read_name(scan, folded);
-    if (token->kind == SQL_WORD)
-        return NULL;
+    const char *reason = read_name(scan, str_make(name, len));
+    if (reason || token->kind == SQL_WORD)
+        return reason;
     return read_quoted(scan, str_slice(token->text, 1, token->text.len - 1));
 }
 

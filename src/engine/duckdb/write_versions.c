@@ -104,6 +104,19 @@ static void add_target(struct write_set *set, struct sql_tokenizer *tokenizer,
     }
 }
 
+static bool copies_database(struct str text)
+{
+    static const char *const words[] = {"copy", "from", "database"};
+    struct sql_tokenizer tokenizer;
+    sql_tokenizer_init(&tokenizer, text);
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        struct sql_token token = sql_tokenizer_next(&tokenizer);
+        if (!token_is_word(&token, words[i]))
+            return false;
+    }
+    return true;
+}
+
 /* The words of a statement that changes rows. */
 static void add_change(struct write_set *set, struct str text)
 {
@@ -112,7 +125,12 @@ static void add_change(struct write_set *set, struct str text)
     struct sql_tokenizer tokenizer;
     sql_tokenizer_init(&tokenizer, text);
     struct sql_token token = sql_tokenizer_next(&tokenizer);
-    if (token_is_one_of(&token, targeted)) {
+    /* EXPLAIN ANALYZE may run a definition; COPY FROM DATABASE copies all there is. */
+    if (token_is_word(&token, "explain"))
+        set->catalog = set->functions = true;
+    if (copies_database(text)) {
+        set->everything = set->catalog = set->functions = true;
+    } else if (token_is_one_of(&token, targeted)) {
         add_target(set, &tokenizer, token);
     } else if (text.len > TEXT_BYTES_MAX) {
         set->everything = true;

@@ -159,6 +159,8 @@ static void test_refused(void **state)
         {"EXECUTE p", "rule 'prepare'"},
         {"EXPLAIN ANALYZE CALL x()", "rule 'call'"},
         {"EXPLAIN (ANALYZE, FORMAT json) PRAGMA threads", "rule 'pragma'"},
+        {"EXPLAIN ANALYSE CALL x()", "rule 'call'"},
+        {"EXPLAIN (\"analyze\") ATTACH 'x'", "rule 'attach'"},
         {"EXPLAIN LOAD x", "rule 'extensions'"},
         {"CREATE SECRET s (TYPE s3)", "rule 'secrets'"},
         {"create or replace persistent secret s (type s3)", "rule 'secrets'"},

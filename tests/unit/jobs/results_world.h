@@ -74,7 +74,7 @@ static inline void world_restart(struct results_world *world)
 static inline int world_set_up(void **state)
 {
     struct results_world *world = NEW(struct results_world);
-    strcpy(world->folder, "/tmp/volley-results-XXXXXX");
+    (void)snprintf(world->folder, sizeof(world->folder), "/tmp/volley-results-XXXXXX");
     assert_non_null(mkdtemp(world->folder));
     arena_init(&world->arena);
     world->schema = arrow_schema_create(1);
