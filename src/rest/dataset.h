@@ -50,6 +50,11 @@ void rest_write_dataset(struct rest_exchange *exchange, struct json_writer *json
  * all of it, or by `offset`, `limit`, `columns` and a range. */
 MUST_CHECK enum status rest_dataset_answer(struct rest_exchange *exchange, struct dataset *dataset,
                                            const struct dataset_facts *facts, struct error *error);
+/* dataset_get.c: the `columns` of the request. "a,b": the names one after the other; what holds a comma itself
+ * is escaped once more ("a%252Cb"). */
+MUST_CHECK enum status rest_read_columns(const struct rest_exchange *exchange,
+                                         const struct arrow_schema *schema,
+                                         struct dataset_part *part, struct error *error);
 /* dataset_export.c: whether this server writes Parquet. */
 MUST_CHECK enum status rest_export_check(const struct rest_exchange *exchange, struct error *error);
 /* Has the engine write `rows` rows of a part as Parquet; they become the reply's source. */

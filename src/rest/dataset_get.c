@@ -56,10 +56,9 @@ static enum status read_facts(const struct rest_exchange *exchange, bool *out, s
                           STR_ARGS(str_slice(text, 0, 64)));
 }
 
-/* "a,b": the names one after the other; what holds a comma itself is escaped once more ("a%252Cb"). */
-static enum status read_columns(const struct rest_exchange *exchange,
-                                const struct arrow_schema *schema, struct dataset_part *part,
-                                struct error *error)
+enum status rest_read_columns(const struct rest_exchange *exchange,
+                              const struct arrow_schema *schema, struct dataset_part *part,
+                              struct error *error)
 {
     struct str text;
     if (!http_query_get(exchange->input, STR("columns"), &text))
@@ -88,7 +87,7 @@ static enum status read_selection(const struct rest_exchange *exchange,
     part->end_batch = facts->batches;
     TRY(read_number(exchange, "offset", &offset, error));
     TRY(read_number(exchange, "limit", &limit, error));
-    TRY(read_columns(exchange, schema, part, error));
+    TRY(rest_read_columns(exchange, schema, part, error));
     part->from = offset < rows ? offset : rows;
     selection->total = limit < rows - part->from ? limit : rows - part->from;
     selection->is_whole = !part->columns && selection->total == rows;

@@ -11,6 +11,7 @@
 #include "rest/jobs_v1.h"
 
 #include "base/memory.h"
+#include "rest/dataset.h"
 #include "rest/wait.h"
 
 static const char *const formats[] = {"arrow",  "arrow-file", "parquet", "json",
@@ -89,24 +90,6 @@ static enum status answer_over(struct rest_exchange *exchange, const struct job_
     return rest_dataset_answer(exchange, dataset, &rows, error);
 }
 
-static enum status set_columns(const struct rest_exchange *exchange, struct dataset *dataset,
-                               struct dataset_part *part, struct error *error)
-{
-    struct arena *arena = exchange->input->arena;
-    struct str text;
-    if (!http_query_get(exchange->input, STR("columns"), &text) || text.len == 0)
-        return STATUS_OK;
-    struct str *names = ARENA_NEW_ARRAY(arena, struct str, text.len);
-    size_t count = 0;
-    while (text.len > 0)
-        TRY(http_percent_decode(arena, str_split(&text, ','), false, &names[count++], error));
-    enum status status =
-        dataset_part_set_columns(part, dataset_schema(dataset), names, count, error);
-    if (status != STATUS_OK)
-        error->code = "VALIDATION_ERROR";
-    return status;
-}
-
 /* A file of Parquet is written once all rows are there. */
 static bool can_follow(enum rest_format format)
 {
@@ -124,7 +107,7 @@ static enum status follow(struct rest_exchange *exchange, struct error *error)
     reply->followed_part.from = (uint64_t)wishes.offset;
     if (wishes.limit >= 0)
         reply->followed_part.limit = (uint64_t)wishes.limit;
-    TRY(set_columns(exchange, dataset, &reply->followed_part, error));
+    TRY(rest_read_columns(exchange, dataset_schema(dataset), &reply->followed_part, error));
     reply->integers_as_text &= reply->format != REST_ARROW && reply->format != REST_ARROW_FILE;
     reply->followed = STEAL(dataset);
     rest_add_header(exchange, STR("cache-control"), STR("no-store"));

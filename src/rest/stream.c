@@ -31,6 +31,7 @@ struct rest_stream {
     struct arrow_batch *batch; /* being written as text */
     int64_t row;
     struct buf text;
+    bool text_begun;
     bool head_sent;
     bool over;
 };
@@ -78,14 +79,22 @@ static void respond(struct rest_stream *stream)
     http_respond(request, exchange->reply.http_status, headers, count, stream->over);
 }
 
+static void begin_text(struct rest_stream *stream)
+{
+    if (stream->text_begun)
+        return;
+    stream->text_begun = true;
+    buf_append_str(&stream->text, stream->exchange->reply.before);
+    row_writer_begin(stream->writer, &stream->text);
+}
+
 static void send_head(struct rest_stream *stream)
 {
     respond(stream);
     if (stream->over)
         return;
     if (stream->writer) {
-        buf_append_str(&stream->text, stream->exchange->reply.before);
-        row_writer_begin(stream->writer, &stream->text);
+        begin_text(stream);
         return;
     }
     CLEANUP(slices_finish) struct slices body;
@@ -197,10 +206,28 @@ static void send_batch(struct rest_stream *stream, struct arrow_batch *batch)
     http_write(stream->exchange->request, &body);
 }
 
-/* Writes the next piece of the batch at hand. */
+static void refuse_long_row(struct rest_stream *stream)
+{
+    struct error error = ERROR_NONE;
+    error_set_code(&error, STATUS_INVALID_ARGUMENT, "NOT_ACCEPTABLE",
+                   "a row of the result has more than %zu bytes as %s: ask for format=arrow",
+                   REST_REPLY_BYTES_MAX, rest_format_name(stream->exchange->reply.format));
+    break_off(stream, &error);
+}
+
+/* Writes the next piece of the batch at hand. The head follows the first one, which may fail. */
 static void write_rows(struct rest_stream *stream)
 {
+    begin_text(stream);
     row_writer_rows(stream->writer, stream->batch, &stream->row, PIECE_BYTES, &stream->text);
+    if (stream->text.failed) {
+        refuse_long_row(stream);
+        return;
+    }
+    if (!stream->head_sent)
+        respond(stream);
+    if (stream->over)
+        return;
     send_text(stream);
     if (stream->row < stream->batch->rows)
         return;
@@ -228,7 +255,7 @@ static bool step(struct rest_stream *stream)
         finish(stream);
         return false;
     }
-    if (!stream->head_sent)
+    if (!stream->head_sent && !stream->writer)
         send_head(stream);
     if (stream->over)
         return false;

@@ -237,3 +237,12 @@ def test_events_of_a_job_that_succeeded(server):
     job = submit(server, "SELECT 1", "?wait=20").json
     (event,) = events_of(io.BytesIO(server.request("GET", job["links"]["events"]).body))
     assert event[1] == "result" and event[2]["rows"] == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/jobs/{}/result?format=csv", "/v1/jobs/{}/result?format=json",
+                                  "/jobs/{}/result", "/v1/jobs/{}/result?format=ndjson&wait=20"])
+def test_a_row_that_is_too_long_as_text_is_refused(server, path):
+    job = submit(server, "SELECT repeat('x', 70000000) AS s", "?wait=20").json
+    assert job["state"] == "succeeded"
+    assert server.request("GET", path.format(job["id"])).status == 406
+    assert len(server.request("GET", f"/v1/jobs/{job['id']}/result?format=arrow").body) > 70000000
