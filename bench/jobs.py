@@ -6,10 +6,12 @@ import contextlib
 import http.client
 import json
 import sqlite3
+import subprocess
 import time
 from functools import partial
 
-from measuring import Measure, h2load, watched
+from context import TABLE
+from measuring import MEBIBYTE, Measure, client_cpu, h2load, watched
 from processes import CALL_SECONDS, start_volley
 from sql_control import percentiles
 
@@ -121,6 +123,39 @@ def history(context):
         [("p99, ms", "p99_ms", None, "<=", 5)])
 
 
+def result_download(context):
+    """The result of a job of 10,000,000 rows, from where results are kept, to curl."""
+
+    def run(_):
+        server = context.server("volley")
+        job = json.dumps({"sql": TABLE, "timeout_ms": 600_000})
+        with connected(server) as connection:
+            connection.request("POST", "/v1/jobs?wait=120", job, {"content-type": "application/json"})
+            facts = json.loads(connection.getresponse().read())
+        if facts["state"] != "succeeded" or facts["rows"] != context.rows:
+            raise RuntimeError(f"the job: {facts}")
+        url = f"http://{server.addresses['http']}{facts['links']['result']}?format=arrow"
+        resident = server.memory()
+
+        def load():
+            sample = {}
+            with client_cpu(sample):
+                output = subprocess.run(
+                    ["curl", "-sS", "--fail", "-o", "/dev/null", "-w", "%{time_total} %{size_download}", url],
+                    capture_output=True, text=True, check=True, timeout=CALL_SECONDS).stdout.split()
+            return sample | {"seconds": float(output[0]), "gigabytes": float(output[1]) / 1e9}
+
+        sample = watched(server, load)
+        sample["above_mib"] = sample["peak_mib"] - resident / MEBIBYTE
+        return sample
+
+    return Measure(
+        "job-result", "The finished result of a job of 10,000,000 rows x 16 columns as Arrow to curl", ["volley"],
+        run, ("gb_per_second", "server_cpu_per_gb", "client_cpu", "above_mib"),
+        [("GB/s", "gb_per_second", None, ">=", 1.0), ("server CPU-s/GB", "server_cpu_per_gb", None, "<=", 0.2),
+         ("peak RSS above the start, MiB", "above_mib", None, "<", 64)])
+
+
 def all_measures(context):
     rate = partial(by_h2load, context)
     return [
@@ -136,4 +171,5 @@ def all_measures(context):
              [("per second", "per_second", None, ">=", 5000),
               ("server CPU, us", "server_us_per_call", None, "<=", 200)]),
         history(context),
+        result_download(context),
     ]
