@@ -26,11 +26,11 @@ void query_metrics_open(struct query_metrics *own, struct metrics *metrics, cons
         const char *values[] = {engine, statement_kind_name((enum statement_kind)kind)};
         own->duration[kind] = metric_get(duration, values);
     }
-    own->size = metric_get(
-        metrics_family(metrics, METRIC_HISTOGRAM, "query_result_size_bytes",
-                       "Bytes of the rows of statements that succeeded, as Arrow.", NULL, 0,
-                       metric_size_buckets, metric_size_bucket_count),
-        NULL);
+    own->size =
+        metric_get(metrics_family(metrics, METRIC_HISTOGRAM, "query_result_size_bytes",
+                                  "Bytes of the rows of statements that succeeded, as Arrow.", NULL,
+                                  0, metric_size_buckets, metric_size_bucket_count),
+                   NULL);
     struct metric_family *live =
         metrics_family(metrics, METRIC_GAUGE, "volley_live_objects",
                        "Objects of the server that exist now.", kind_label, 1, NULL, 0);

@@ -383,9 +383,8 @@ static enum stop_case mark_stopped(struct query *query, const struct error *reas
     query->locked.stop = copy_error(reason);
     enum query_state state = query->locked.state;
     *out_was_queued = state == QUERY_QUEUED;
-    bool is_unrun =
-        state == QUERY_PREPARED ||
-        (state == QUERY_QUEUED && queries_withdraw(query->queries, query, out_units));
+    bool is_unrun = state == QUERY_PREPARED ||
+                    (state == QUERY_QUEUED && queries_withdraw(query->queries, query, out_units));
     bool ends_now = is_unrun || (state == QUERY_RUNNING && !statement_kind_has_effect(query->kind));
     if (!is_unrun && state == QUERY_RUNNING && query->locked.statement)
         interrupt_engine(query);

@@ -167,7 +167,7 @@ static void take_from_text(const struct place *place, struct str text)
         take_choice(place, text);
         break;
     default:
-        assert(!"a field of this type is not read");
+        assert(false && "a field of this type is not read");
     }
 }
 
@@ -225,7 +225,7 @@ static void take_from_value(const struct place *place, const struct json_value *
             refuse_type(place, "dict_type", "an object or a list");
         break;
     default:
-        assert(!"a field of this type is not read");
+        assert(false && "a field of this type is not read");
     }
 }
 

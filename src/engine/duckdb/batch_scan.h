@@ -39,7 +39,7 @@ struct batch_scan {
         int64_t row;
         int64_t given_rows; /* to all threads */
         bool has_leader;
-        bool is_over; /* the reader is at its end */
+        bool is_over;          /* the reader is at its end */
         uint64_t dry_since_ns; /* since when there is nothing to read; 0: there is */
         struct arrow_batch **held;
         size_t held_count;

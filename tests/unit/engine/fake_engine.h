@@ -26,7 +26,7 @@ struct engine {
     atomic_int statements;           /* in existence */
     atomic_int runs;
     atomic_int changes; /* updates that ran: what was captured before is not current any more */
-    atomic_int inside; /* runs that have not returned */
+    atomic_int inside;  /* runs that have not returned */
     struct lock lock;
     struct condition changed;
     bool is_released;
