@@ -46,12 +46,12 @@ struct str rest_option(const struct rest_exchange *exchange, const char *name);
 /* {"id", "path", "rows", ...}; with its columns if `schema`. */
 void rest_write_dataset(struct rest_exchange *exchange, struct json_writer *json,
                         const struct dataset_facts *facts, const struct arrow_schema *schema);
-/* dataset_get.c: answers with what the request asks for of a dataset that is complete, in the reply's format:
- * all of it, or by `offset`, `limit`, `columns` and a range. */
+/* dataset_get.c: answers with what the request asks for of a dataset that is complete, in the reply's
+ * format: all of it, or by `offset`, `limit`, `columns` and a range. */
 MUST_CHECK enum status rest_dataset_answer(struct rest_exchange *exchange, struct dataset *dataset,
                                            const struct dataset_facts *facts, struct error *error);
-/* dataset_get.c: the `columns` of the request. "a,b": the names one after the other; what holds a comma itself
- * is escaped once more ("a%252Cb"). */
+/* dataset_get.c: the `columns` of the request. "a,b": the names one after the other; what holds a comma
+ * itself is escaped once more ("a%252Cb"). */
 MUST_CHECK enum status rest_read_columns(const struct rest_exchange *exchange,
                                          const struct arrow_schema *schema,
                                          struct dataset_part *part, struct error *error);

@@ -1,9 +1,9 @@
 /*
  * fields.c — holds a request's query string and JSON body against the tables of its route.
  *
- * A value comes from JSON with a type, or from a query string, a header or a fallback as text; each type has a
- * reader for both. On the routes under /v1 what no table names is a fault; on those of the older services it
- * is passed over, as those services do.
+ * A value comes from JSON with a type, or from a query string, a header or a fallback as text; each type
+ * has a reader for both. On the routes under /v1 what no table names is a fault; on those of the older
+ * services it is passed over, as those services do.
  *
  * Runs on the loop or a worker, one at a time. Owns nothing: the document is the exchange's.
  * Contracts section 2. SPDX-License-Identifier: Apache-2.0

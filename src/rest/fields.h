@@ -1,9 +1,10 @@
 /*
- * fields.h — what a route takes and answers with, as tables; and the reader that holds a request against them.
+ * fields.h — what a route takes and answers with, as tables; and the reader that holds a request against
+ * them.
  *
- * A route names the table of its query parameters, of its JSON body, and of its replies (rest_private.h). The
- * reader fills a struct of the handler from the first two and collects every fault, so that a client learns of
- * all of them at once; what the server tells of itself in OpenAPI is written from the same rows.
+ * A route names the table of its query parameters, of its JSON body, and of its replies (rest_private.h).
+ * The reader fills a struct of the handler from the first two and collects every fault, so that a client
+ * learns of all of them at once; what the server tells of itself in OpenAPI is written from the same rows.
  *
  *      static const struct rest_field fields[] = {
  *          {.name = "sql", .type = REST_TEXT, REST_INTO(struct wish, sql), .required = true, .min = 1},

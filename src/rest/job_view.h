@@ -40,13 +40,14 @@ extern const struct rest_object rest_columns_object;
 /* Seconds between two times; null while one of them is 0. */
 void rest_write_seconds(struct json_writer *json, const char *key, int64_t from_us, int64_t to_us);
 
-/* Rows of a result as a list in a JSON object: `before` is the text of the object up to the list, `after` what
- * follows; both end up in the exchange's arena. */
+/* Rows of a result as a list in a JSON object: `before` is the text of the object up to the list, `after`
+ * what follows; both end up in the exchange's arena. */
 MUST_CHECK enum status rest_rows_answer(struct rest_exchange *exchange, struct dataset *dataset,
                                         uint64_t offset, uint64_t limit, struct buf *before,
                                         struct str after, struct error *error);
-/* [{"name","type"}] of the columns: names as the objects of rows have them, types as pyarrow spells them. Any
- * thread. */
+/* [{"name","type"}] of the columns: names as the objects of rows have them, types as pyarrow spells them.
+ * Any thread. */
 void rest_write_columns(struct json_writer *json, struct arrow_schema *schema);
-/* Whether the client says in which form it wants rows: by ?format=, or by a type in Accept that is one of ours. */
+/* Whether the client says in which form it wants rows: by ?format=, or by a type in Accept that is one of
+ * ours. */
 bool rest_has_format_wish(const struct rest_exchange *exchange);

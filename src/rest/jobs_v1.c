@@ -2,7 +2,8 @@
  * jobs_v1.c — /v1/jobs: submit a statement as a job, list jobs, look at one, stop one.
  *
  * A submission is answered with 202 and where the job can be seen, or, when the client waits (`?wait=`,
- * `Prefer: wait=`) and it ends in time, with 200. An Idempotency-Key makes a repeated submission the same job.
+ * `Prefer: wait=`) and it ends in time, with 200. An Idempotency-Key makes a repeated submission the same
+ * job.
  *
  * Runs on workers; who waits holds none (wait.c). Owns nothing.
  * Spec: RFC 7240, RFC 8288; contracts section 5. SPDX-License-Identifier: Apache-2.0

@@ -8,8 +8,8 @@
 
 #define OPENAPI_SCHEMAS_MAX 160
 
-/* Where an object stands: a request may leave out what it need not have, or send null for it; that of a strict
- * route takes no other members. */
+/* Where an object stands: a request may leave out what it need not have, or send null for it; that of a
+ * strict route takes no other members. */
 enum openapi_place { OPENAPI_REPLY, OPENAPI_REQUEST, OPENAPI_STRICT_REQUEST };
 
 struct openapi {

@@ -1,8 +1,8 @@
 /*
  * openapi_schema.c — the tables of fields.h as JSON Schema, for the OpenAPI document.
  *
- * Objects with a name become schemas of their own, written once and referred to. Runs on the loop. Owns nothing.
- * Spec: JSON Schema 2020-12. SPDX-License-Identifier: Apache-2.0
+ * Objects with a name become schemas of their own, written once and referred to. Runs on the loop. Owns
+ * nothing. Spec: JSON Schema 2020-12. SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/openapi.h"
 

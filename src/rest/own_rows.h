@@ -11,8 +11,8 @@
 /* Of all rows together. */
 #define REST_OWN_ROWS_BYTES_MAX ((size_t)32 << 20)
 
-/* By a handler, on a worker: runs a statement of the server's own (rest_run_prepare), then has `take` make the
- * reply, on a worker, of the rows: an array of objects that lives as long as the exchange. */
+/* By a handler, on a worker: runs a statement of the server's own (rest_run_prepare), then has `take` make
+ * the reply, on a worker, of the rows: an array of objects that lives as long as the exchange. */
 MUST_CHECK enum status
 rest_rows_of_own(struct rest_exchange *exchange, struct str sql, struct str shown,
                  enum status (*take)(struct rest_exchange *exchange, const struct json_value *rows,

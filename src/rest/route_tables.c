@@ -1,8 +1,8 @@
 /*
  * route_tables.c — parameters, bodies and replies of the routes about the server, queries and datasets.
  *
- * Their handlers read options that SQL, Flight and HTTP share, or bodies of any size, so they read their input
- * themselves; these tables tell the same for OpenAPI. Constants.
+ * Their handlers read options that SQL, Flight and HTTP share, or bodies of any size, so they read their
+ * input themselves; these tables tell the same for OpenAPI. Constants.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/route_tables.h"

@@ -1,8 +1,8 @@
 /*
  * system_view.c — GET /v1/system/{view}: what SQL finds in the catalog `volley`, without SQL.
  *
- * The view's name is looked up as any table's, so that one that does not exist is answered with the nearest one.
- * Runs on a worker; the rows are streamed (stream.c). Owns nothing. SPDX-License-Identifier: Apache-2.0
+ * The view's name is looked up as any table's, so that one that does not exist is answered with the nearest
+ * one. Runs on a worker; the rows are streamed (stream.c). Owns nothing. SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/catalog.h"
 

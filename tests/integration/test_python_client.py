@@ -9,6 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
+import pyarrow
 import pytest
 from harness import COMPUTING, wait_until
 
@@ -118,6 +120,50 @@ def test_jobs_are_listed_over_pages(client):
     listed = [info.id for info in client.jobs(page_size=2)]
     assert set(ids) <= set(listed) and len(listed) == len(set(listed))
     wait_until(lambda: set(ids) <= {info.id for info in client.jobs(state="succeeded")})
+
+
+def answers(*responses):
+    """A transport that gives these, one after the other, and what was asked."""
+    asked, rest = [], list(responses)
+
+    def answer(request):
+        asked.append(request.url.raw_path.decode())
+        return rest.pop(0)
+
+    return httpx.MockTransport(answer), asked
+
+
+def unfinished():
+    return httpx.Response(202, json={"state": "running"})
+
+
+def stream_of(table):
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return httpx.Response(200, headers={"content-type": "application/vnd.apache.arrow.stream"},
+                          content=sink.getvalue().to_pybytes())
+
+
+def test_a_result_that_takes_longer_than_the_server_waits_is_asked_for_again(volley):
+    table = pyarrow.table({"i": [1, 2]})
+    transport, asked = answers(unfinished(), stream_of(table))
+    assert volley.Client(transport=transport).result("a/b?c") == table
+    assert asked == ["/v1/jobs/a%2Fb%3Fc/result"] * 2
+    transport, _ = answers(unfinished(), stream_of(table))
+    assert pyarrow.Table.from_batches(volley.Client(transport=transport).batches("id")) == table
+    transport, _ = answers(unfinished(), stream_of(table))
+    assert asyncio.run(volley.AsyncClient(transport=transport).result("id")) == table
+
+
+def test_what_is_no_answer_of_volleys_is_an_error_of_its_own(volley):
+    transport, _ = answers(httpx.Response(200, text="<html>"), httpx.Response(
+        200, headers={"content-type": "application/vnd.apache.arrow.stream"}, content=b"none"))
+    client = volley.Client(transport=transport)
+    with pytest.raises(volley.VolleyError, match="does not answer as Volley does"):
+        client.status("id")
+    with pytest.raises(volley.VolleyError, match="no whole Arrow stream"):
+        client.result("id")
 
 
 def test_asynchronous(volley, url):

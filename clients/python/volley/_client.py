@@ -4,6 +4,7 @@ SPDX-License-Identifier: Apache-2.0
 """
 from __future__ import annotations
 
+import contextlib
 import io
 from typing import TYPE_CHECKING, Any, AsyncIterator, Iterator, Mapping, Optional
 
@@ -109,7 +110,7 @@ class Client:
 
     def _request(self, method: str, path: str, **options: Any) -> Any:
         try:
-            return _protocol.check(self._http.request(method, path, **options)).json()
+            return _protocol.told(self._http.request(method, path, **options))
         except httpx.HTTPError as error:
             raise _protocol.unreachable(error) from error
 
@@ -126,13 +127,13 @@ class Client:
         return Job(self, self.status(job_id))
 
     def status(self, job_id: str) -> JobInfo:
-        return JobInfo.of(self._request("GET", f"/v1/jobs/{job_id}"))
+        return JobInfo.of(self._request("GET", _protocol.job_path(job_id)))
 
     def wait(self, job_id: str, timeout: Optional[float] = None) -> JobInfo:
         deadline = _protocol.Deadline(timeout)
         while True:
             wait = deadline.next_wait()
-            info = JobInfo.of(self._request("GET", f"/v1/jobs/{job_id}", params={"wait": f"{wait:.3f}"},
+            info = JobInfo.of(self._request("GET", _protocol.job_path(job_id), params={"wait": f"{wait:.3f}"},
                                             timeout=wait + _protocol.GRACE_SECONDS))
             if info.is_over:
                 return info.check()
@@ -140,7 +141,7 @@ class Client:
                 raise deadline.error(job_id)
 
     def cancel(self, job_id: str) -> JobInfo:
-        return JobInfo.of(self._request("DELETE", f"/v1/jobs/{job_id}"))
+        return JobInfo.of(self._request("DELETE", _protocol.job_path(job_id)))
 
     def jobs(self, *, state: Optional[str] = None, tag: Optional[str] = None, page_size: int = 100
              ) -> Iterator[JobInfo]:
@@ -155,15 +156,10 @@ class Client:
 
     def batches(self, job_id: str) -> Iterator[pyarrow.RecordBatch]:
         """The rows of a job as they come."""
-        headers = {"accept": _protocol.ARROW}
         try:
-            with self._http.stream("GET", f"/v1/jobs/{job_id}/result", headers=headers,
-                                   timeout=httpx.Timeout(30.0, read=None)) as response:
-                if response.status_code != 200:
-                    response.read()
-                    _protocol.check(response)
-                if not response.headers["content-type"].startswith(_protocol.ARROW):
-                    return  # a statement without rows
+            with self._open_result(job_id) as response:
+                if not _protocol.has_rows(response):
+                    return
                 source = io.BufferedReader(_ByteReader(response.iter_bytes()), 1 << 20)
                 with pyarrow.ipc.open_stream(source) as reader:
                     yield from reader
@@ -172,6 +168,18 @@ class Client:
         except (pyarrow.ArrowInvalid, OSError) as error:
             message = f"the result of job {job_id} is no whole Arrow stream: {error}"
             raise _errors.VolleyError(message) from error
+
+    @contextlib.contextmanager
+    def _open_result(self, job_id: str) -> Iterator[httpx.Response]:
+        while True:
+            with self._http.stream("GET", _protocol.job_path(job_id, "/result"),
+                                   **_protocol.RESULT_REQUEST) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    _protocol.check(response)
+                if not _protocol.is_unfinished(response):
+                    yield response
+                    return
 
     def _broken(self, job_id: str, error: httpx.HTTPError) -> _errors.VolleyError:
         """Why a result broke off: what the job ended with, if it can be asked."""
@@ -185,10 +193,11 @@ class Client:
 
     def result(self, job_id: str) -> pyarrow.Table:
         """All rows of a job; of a statement without rows an empty table."""
-        headers = {"accept": _protocol.ARROW}
+        path = _protocol.job_path(job_id, "/result")
         try:
-            response = self._http.get(f"/v1/jobs/{job_id}/result", headers=headers,
-                                      timeout=httpx.Timeout(30.0, read=None))
+            response = self._http.get(path, **_protocol.RESULT_REQUEST)
+            while _protocol.is_unfinished(response):
+                response = self._http.get(path, **_protocol.RESULT_REQUEST)
         except httpx.HTTPError as error:
             raise self._broken(job_id, error) from error
         return _table(_protocol.check(response))
@@ -199,10 +208,13 @@ class Client:
 
 
 def _table(response: httpx.Response) -> pyarrow.Table:
-    if not response.headers["content-type"].startswith(_protocol.ARROW):
+    if not _protocol.has_rows(response):
         return pyarrow.table({})
-    with pyarrow.ipc.open_stream(pyarrow.BufferReader(response.content)) as reader:
-        return reader.read_all()
+    try:
+        with pyarrow.ipc.open_stream(pyarrow.BufferReader(response.content)) as reader:
+            return reader.read_all()
+    except (pyarrow.ArrowInvalid, OSError) as error:
+        raise _errors.VolleyError(f"the result is no whole Arrow stream: {error}") from error
 
 
 class AsyncJob:
@@ -264,7 +276,7 @@ class AsyncClient:
 
     async def _request(self, method: str, path: str, **options: Any) -> Any:
         try:
-            return _protocol.check(await self._http.request(method, path, **options)).json()
+            return _protocol.told(await self._http.request(method, path, **options))
         except httpx.HTTPError as error:
             raise _protocol.unreachable(error) from error
 
@@ -278,13 +290,14 @@ class AsyncClient:
         return AsyncJob(self, await self.status(job_id))
 
     async def status(self, job_id: str) -> JobInfo:
-        return JobInfo.of(await self._request("GET", f"/v1/jobs/{job_id}"))
+        return JobInfo.of(await self._request("GET", _protocol.job_path(job_id)))
 
     async def wait(self, job_id: str, timeout: Optional[float] = None) -> JobInfo:
         deadline = _protocol.Deadline(timeout)
         while True:
             wait = deadline.next_wait()
-            info = JobInfo.of(await self._request("GET", f"/v1/jobs/{job_id}", params={"wait": f"{wait:.3f}"},
+            info = JobInfo.of(await self._request("GET", _protocol.job_path(job_id),
+                                                  params={"wait": f"{wait:.3f}"},
                                                   timeout=wait + _protocol.GRACE_SECONDS))
             if info.is_over:
                 return info.check()
@@ -292,7 +305,7 @@ class AsyncClient:
                 raise deadline.error(job_id)
 
     async def cancel(self, job_id: str) -> JobInfo:
-        return JobInfo.of(await self._request("DELETE", f"/v1/jobs/{job_id}"))
+        return JobInfo.of(await self._request("DELETE", _protocol.job_path(job_id)))
 
     async def jobs(self, *, state: Optional[str] = None, tag: Optional[str] = None, page_size: int = 100
                    ) -> AsyncIterator[JobInfo]:
@@ -306,13 +319,23 @@ class AsyncClient:
             wishes["page_token"] = page["next_page_token"]
 
     async def result(self, job_id: str) -> pyarrow.Table:
-        headers = {"accept": _protocol.ARROW}
+        path = _protocol.job_path(job_id, "/result")
         try:
-            response = await self._http.get(f"/v1/jobs/{job_id}/result", headers=headers,
-                                            timeout=httpx.Timeout(30.0, read=None))
+            response = await self._http.get(path, **_protocol.RESULT_REQUEST)
+            while _protocol.is_unfinished(response):
+                response = await self._http.get(path, **_protocol.RESULT_REQUEST)
         except httpx.HTTPError as error:
-            raise _protocol.unreachable(error) from error
+            raise await self._broken(job_id, error) from error
         return _table(_protocol.check(response))
+
+    async def _broken(self, job_id: str, error: httpx.HTTPError) -> _errors.VolleyError:
+        try:
+            (await self.status(job_id)).check()
+        except (_errors.JobFailed, _errors.JobCancelled) as reason:
+            return reason
+        except _errors.VolleyError:
+            pass
+        return _protocol.unreachable(error)
 
     async def query(self, sql: str, *, wait: Optional[float] = None, **options: Any) -> pyarrow.Table:
         return await (await self.submit(sql, **options)).result(wait)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import time
+import urllib.parse
 from typing import Any, Dict, List, Mapping, Optional
 
 import httpx
@@ -15,6 +16,8 @@ from . import _errors
 
 OVER = frozenset({"succeeded", "failed", "cancelled", "expired"})
 ARROW = "application/vnd.apache.arrow.stream"
+# Rows come when there are some.
+RESULT_REQUEST: Dict[str, Any] = {"headers": {"accept": ARROW}, "timeout": httpx.Timeout(30.0, read=None)}
 # One request waits this long for a job; then the client asks again.
 WAIT_SECONDS = 30.0
 # The server needs a moment to answer beyond the time that it waits.
@@ -97,6 +100,29 @@ def check(response: httpx.Response) -> httpx.Response:
         problem = {"detail": response.text[:1000]}
     raise _errors.of_problem(response.status_code, problem if isinstance(problem, dict) else {},
                              retry_after(response))
+
+
+def told(response: httpx.Response) -> Any:
+    """The JSON of an answer."""
+    try:
+        return check(response).json()
+    except ValueError as error:
+        message = f"{response.url} does not answer as Volley does: {error}"
+        raise _errors.VolleyError(message, status=response.status_code) from error
+
+
+def job_path(job_id: str, rest: str = "") -> str:
+    return f"/v1/jobs/{urllib.parse.quote(job_id, safe='')}{rest}"
+
+
+def has_rows(response: httpx.Response) -> bool:
+    """Not of a statement that only changes something."""
+    return response.headers.get("content-type", "").startswith(ARROW)
+
+
+def is_unfinished(response: httpx.Response) -> bool:
+    """The server waited for the job as long as it does; it is to be asked again."""
+    return response.status_code == 202
 
 
 def unreachable(error: httpx.HTTPError) -> _errors.ServerUnavailable:
