@@ -8,12 +8,16 @@
 #include "cli/command.h"
 #include "cli/commands.h"
 #include "cli/help.h"
+#include "cli/layout.h"
 
 #include "base/nearest.h"
 #include "base/str.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+
+/* A byte takes at most four when it is made harmless. */
+#define COMPLAINT_BYTES_MAX ((size_t)8 * ERROR_MESSAGE_MAX)
 
 void cli_complain(const char *format, ...)
 {
@@ -22,7 +26,10 @@ void cli_complain(const char *format, ...)
     va_start(arguments, format);
     (void)vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
-    (void)fprintf(stderr, "volley: %s\n", message);
+    CLEANUP(buf_finish) struct buf text;
+    buf_init(&text, COMPLAINT_BYTES_MAX);
+    layout_append_lines(str_of(message), &text); /* some of it are words of a server */
+    (void)fprintf(stderr, "volley: %.*s\n", STR_ARGS(buf_str(&text)));
 }
 
 enum exit_code cli_connect_exit(const struct error *error)

@@ -2,8 +2,9 @@
  * editor.c — lines by libedit.
  *
  * While a line is edited the terminal makes no signals: Ctrl-C is a key like any other, which drops the
- * line. The history is a file of libedit's format that only its owner reads; it is written when the editor
- * goes, together with what other shells wrote meanwhile being lost only beyond its size.
+ * line. The history is a file of libedit's format that only its owner reads: entries are appended as they
+ * come, so that several shells write into one file and a shell that is killed leaves all it was told; the file
+ * is cut to its size when an editor begins.
  *
  * Runs on: the main thread. Owns: the history and libedit's state. Leaves out: what can be completed.
  * SPDX-License-Identifier: Apache-2.0
@@ -12,6 +13,7 @@
 
 #include "base/checked.h"
 #include "base/memory.h"
+#include "cli/command.h"
 #include "cli/layout.h"
 
 #include <fcntl.h>
@@ -22,6 +24,9 @@
 #include <unistd.h>
 
 #define HISTORY_ENTRIES_MAX 5000
+/* The first line of libedit's histories. */
+#define HISTORY_MARK "_HiStOrY_V2_\n"
+#define HISTORY_ENTRY_BYTES_MAX ((size_t)1 << 20)
 #define COMPLETION_BYTES_MAX ((size_t)64 << 10)
 #define ROW_COLUMNS 78
 
@@ -29,6 +34,7 @@ struct editor {
     struct editor_options options;
     EditLine *edit;
     History *history;
+    int history_fd; /* -1: nothing is kept */
     const char *prompt;
     bool is_interrupted;
 };
@@ -138,7 +144,7 @@ static unsigned char on_complete(EditLine *edit, int key)
     return outcome;
 }
 
-/* --- life ------------------------------------------------------------------------------------- */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 static unsigned char on_interrupt(EditLine *edit, int key)
 {
@@ -173,26 +179,82 @@ static void bind_keys(EditLine *edit)
     (void)el_set(edit, EL_BIND, "^C", "volley-interrupt", NULL);
 }
 
-/* The file is made before it is written, so that only its owner can read it. */
+/* --- the history ------------------------------------------------------------------------------ */
+
+static void append_bytes(int fd, struct str bytes)
+{
+    ssize_t size = write(fd, bytes.ptr, bytes.len); /* whole or not: a history is no promise */
+    (void)size;
+}
+
+/* The file at its end, which nobody but its owner can read; -1: there is none. */
+static int open_history(const char *name)
+{
+    struct stat facts;
+    int fd = open(name, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || fchmod(fd, 0600) != 0) {
+        (void)close(fd);
+        return -1;
+    }
+    if (facts.st_size == 0)
+        append_bytes(fd, STR(HISTORY_MARK));
+    return fd;
+}
+
+static bool is_history(int fd)
+{
+    char mark[sizeof(HISTORY_MARK) - 1];
+    return pread(fd, mark, sizeof(mark), 0) == (ssize_t)sizeof(mark) &&
+           memcmp(mark, HISTORY_MARK, sizeof(mark)) == 0;
+}
+
 static void load_history(struct editor *editor)
 {
     HistEvent event;
+    const char *name = editor->options.history_file;
     (void)history(editor->history, &event, H_SETSIZE, HISTORY_ENTRIES_MAX);
     (void)history(editor->history, &event, H_SETUNIQUE, 1);
-    if (!editor->options.history_file)
+    editor->history_fd = name ? open_history(name) : -1;
+    if (editor->history_fd < 0)
         return;
-    int fd = open(editor->options.history_file, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    if (fd < 0)
+    if (!is_history(editor->history_fd)) {
+        cli_complain("%s is no history of volley sql: it is left alone, and nothing is kept", name);
+        (void)close(editor->history_fd);
+        editor->history_fd = -1;
         return;
-    (void)close(fd);
-    (void)history(editor->history, &event, H_LOAD, editor->options.history_file);
+    }
+    int count = history(editor->history, &event, H_LOAD, name);
+    if (count > 2 * HISTORY_ENTRIES_MAX)
+        (void)history(editor->history, &event, H_SAVE, name);
 }
+
+/* As libedit reads it: what is no letter, digit or mark stands as a backslash and three octal digits. */
+static void append_history(const struct editor *editor, struct str text)
+{
+    CLEANUP(buf_finish) struct buf line;
+    buf_init(&line, HISTORY_ENTRY_BYTES_MAX);
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char byte = (unsigned char)text.ptr[i];
+        if (byte > ' ' && byte < 0x7f && byte != '\\')
+            buf_append_byte(&line, byte);
+        else
+            buf_printf(&line, "\\%03o", byte);
+    }
+    buf_append_byte(&line, '\n');
+    if (!line.failed)
+        append_bytes(editor->history_fd, buf_str(&line));
+}
+
+/* --- life ------------------------------------------------------------------------------------- */
 
 enum status editor_create(const struct editor_options *options, struct editor **out_editor,
                           struct error *error)
 {
     CLEANUP(editor_destroy) struct editor *editor = NEW(struct editor);
     editor->options = *options;
+    editor->history_fd = -1;
     editor->history = history_init();
     editor->edit = el_init("volley", stdin, stdout, stderr);
     if (!editor->history || !editor->edit)
@@ -210,9 +272,8 @@ void editor_destroy(struct editor *editor)
 {
     if (!editor)
         return;
-    HistEvent event;
-    if (editor->history && editor->options.history_file)
-        (void)history(editor->history, &event, H_SAVE, editor->options.history_file);
+    if (editor->history_fd >= 0)
+        (void)close(editor->history_fd);
     if (editor->edit)
         el_end(editor->edit);
     if (editor->history)
@@ -242,4 +303,6 @@ void editor_remember(struct editor *editor, struct str text)
     char *copy = str_copy(text);
     (void)history(editor->history, &event, H_ENTER, copy);
     free(copy);
+    if (editor->history_fd >= 0)
+        append_history(editor, text);
 }

@@ -123,6 +123,27 @@ size_t layout_append(struct str text, bool pipes, struct buf *out)
     return columns;
 }
 
+/* A carriage return is part of a line's end or of nothing. */
+static bool is_kept(struct str text, size_t at)
+{
+    char byte = text.ptr[at];
+    return byte == '\n' || byte == '\t' ||
+           (byte == '\r' && at + 1 < text.len && text.ptr[at + 1] == '\n');
+}
+
+void layout_append_lines(struct str text, struct buf *out)
+{
+    size_t start = 0;
+    for (size_t at = 0; at < text.len; at++) {
+        if (!is_kept(text, at))
+            continue;
+        (void)layout_append(str_slice(text, start, at), false, out);
+        buf_append_byte(out, (uint8_t)text.ptr[at]);
+        start = at + 1;
+    }
+    (void)layout_append(str_slice(text, start, text.len), false, out);
+}
+
 size_t layout_append_cut(struct str text, size_t columns_max, struct buf *out)
 {
     size_t columns = 0;

@@ -14,5 +14,7 @@ void layout_finish(void);
 size_t layout_append(struct str text, bool pipes, struct buf *out);
 /* The same without pipes, as far as it fits into so many columns. */
 size_t layout_append_cut(struct str text, size_t columns_max, struct buf *out);
+/* The same without pipes, for a text of several lines: ends of lines and tabs stay as they are. */
+void layout_append_lines(struct str text, struct buf *out);
 /* Appends `count` times `byte`. */
 void layout_fill(struct buf *out, char byte, size_t count);

@@ -10,6 +10,7 @@
 #include "cli/output.h"
 
 #include "base/checked.h"
+#include "cli/layout.h"
 
 #include <errno.h>
 #include <sys/uio.h>
@@ -55,12 +56,22 @@ static enum status write_bytes(struct output *output, const uint8_t *bytes, size
     return STATUS_OK;
 }
 
+static enum status write_harmless(struct output *output, struct error *error)
+{
+    CLEANUP(buf_finish) struct buf text;
+    buf_init(&text, 4 * OUTPUT_BYTES_MAX);
+    layout_append_lines(buf_str(&output->buf), &text);
+    TRY(buf_check(&text, "the output of a row", error));
+    return write_bytes(output, text.ptr, text.len, error);
+}
+
 enum status output_flush(struct output *output, struct error *error)
 {
     TRY(buf_check(&output->buf, "the output of a row", error));
     if (output->before_write && output->buf.len > 0)
         output->before_write(output, output->before_write_context);
-    TRY(write_bytes(output, output->buf.ptr, output->buf.len, error));
+    TRY(output->shows_controls ? write_harmless(output, error)
+                               : write_bytes(output, output->buf.ptr, output->buf.len, error));
     buf_clear(&output->buf);
     return STATUS_OK;
 }

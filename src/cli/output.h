@@ -17,7 +17,9 @@ struct output {
     const char *name; /* for errors; NULL: "the output" */
     bool broken;      /* the reader is gone; not an error worth a message */
     bool is_full;     /* there is no room on the disk */
-    struct buf buf;   /* append here, then output_settle */
+    /* It is a terminal, and what is appended may be anyone's: control bytes are shown, not obeyed. */
+    bool shows_controls;
+    struct buf buf; /* append here, then output_settle */
     /* Called before bytes are written; may change fd. NULL: nothing */
     void (*before_write)(struct output *output, void *context);
     void *before_write_context;

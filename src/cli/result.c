@@ -14,6 +14,8 @@
 #include "cli/amount.h"
 #include "cli/layout.h"
 
+#include <unistd.h>
+
 /* --- CSV, JSON, NDJSON ---------------------------------------------------------------------------- */
 
 static enum status rows_begin(struct result *result, enum row_format format, struct error *error)
@@ -168,6 +170,8 @@ enum status result_begin(struct result *result, const struct result_format *form
         .server = result->server,
         .interrupt = result->interrupt,
     };
+    /* Formats for people make their texts harmless themselves, and have colours of their own. */
+    output->shows_controls = !format->for_people && !format->binary && isatty(output->fd);
     enum status status = format->begin(result, error);
     if (status != STATUS_OK)
         result_close(result);
@@ -224,6 +228,8 @@ void result_close(struct result *result)
     if (result->state && result->format->close)
         result->format->close(result);
     result->state = NULL;
+    if (result->output)
+        result->output->shows_controls = false;
     if (result->schema)
         arrow_schema_unref(STEAL(result->schema));
 }

@@ -14,6 +14,7 @@
 
 #include "base/memory.h"
 #include "cli/colour.h"
+#include "cli/layout.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -132,16 +133,25 @@ static bool ends_at_failures(const struct shell *shell)
     return variables_is_on(&shell->variables, STOP_VARIABLE, !shell->editor);
 }
 
+/* The words of the error may be those of a server. */
+static void show_error(const struct error *error)
+{
+    bool is_coloured = colour_is_on(STDERR_FILENO);
+    CLEANUP(buf_finish) struct buf text;
+    buf_init(&text, (size_t)4 * ERROR_MESSAGE_MAX);
+    layout_append_lines(str_of(error->message), &text);
+    (void)fprintf(stderr, "%sError:%s %.*s\n", is_coloured ? COLOUR_ERROR : "",
+                  is_coloured ? COLOUR_END : "", STR_ARGS(buf_str(&text)));
+}
+
 void shell_fail(struct shell *shell, enum exit_code code, const struct error *error)
 {
-    bool is_coloured = shell->editor && colour_is_on(STDERR_FILENO);
     if (shell->source)
         cli_complain("%s:%zu: %s", shell->source, shell->statement_line, error->message);
     else if (!shell->editor)
         cli_complain("%s", error->message);
     else
-        (void)fprintf(stderr, "%sError:%s %s\n", is_coloured ? COLOUR_ERROR : "",
-                      is_coloured ? COLOUR_END : "", error->message);
+        show_error(error);
     if (!shell->editor)
         shell->code = code;
     if (ends_at_failures(shell) || code == CLI_UNREACHABLE)

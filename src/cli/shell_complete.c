@@ -23,16 +23,24 @@ struct search {
     struct completions *completions;
 };
 
+static bool begins_quoted(struct str word)
+{
+    return word.len > 0 && word.ptr[0] == '"';
+}
+
 static void offer(struct search *search, size_t start, struct str text)
 {
     struct completions *completions = search->completions;
     struct str word = str_slice(search->typed, start, search->typed.len);
-    if (!str_starts_with_nocase(text, word) || text.len == 0 || text.ptr[0] == '(')
+    bool is_quoted = text.len > 0 && text.ptr[0] == '"';
+    if (!str_starts_with_nocase(str_slice(text, is_quoted && !begins_quoted(word), text.len),
+                                word) ||
+        text.len == 0 || text.ptr[0] == '(')
         return;
     if (completions->count > 0 && start != completions->start)
         return;
     completions->start = start;
-    completions->ends_word = text.ptr[text.len - 1] != '.';
+    completions->ends_word = text.ptr[text.len - 1] != '.' && text.ptr[text.len - 1] != ' ';
     completions_add(completions, text);
 }
 

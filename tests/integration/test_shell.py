@@ -79,6 +79,11 @@ def test_tables_are_completed_and_described(shell):
     shown = terminal.run("\\d completed_trips")
     assert re.search(r"fare_amount\s*\|\s*DOUBLE", shown)
     assert re.search(r"driver\s*\|\s*VARCHAR\s*\|\s*not null", shown)
+    terminal.run('CREATE OR REPLACE TABLE "Spaced Out" ("Odd One" INTEGER);')
+    terminal.type("FROM Spac\t")
+    terminal.expect('"Spaced Out" ')
+    assert "Odd One" in terminal.run("WHERE true;")
+    terminal.run('DROP TABLE "Spaced Out";')
     assert "completed_trips" in terminal.run("\\dt complet%")
     assert "completed_trips" in terminal.run(".tables")
     assert "main" in terminal.run("\\dn")
@@ -196,6 +201,17 @@ def test_errors_in_files_name_the_line(volley, server, tmp_path):
         assert place in result.stderr, result.stderr
 
 
+def test_nothing_of_a_server_commands_the_terminal(shell):
+    terminal = shell(environment={"NO_COLOR": "1"})
+    evil = "'a' || chr(27) || '[31mred' || chr(155) || chr(7)"
+    assert "a\\x1b[31mred" in terminal.run(f"SELECT error({evil});")
+    for name in ("csv", "tsv", "json", "ndjson", "markdown", "table"):
+        terminal.run(f"\\format {name}")
+        terminal.run(f"SELECT {evil} AS evil, 1 AS \"x\\y\";")
+        assert "\r\\n" not in terminal.shown, "lines end as they do"
+    assert "\x1b[31m" not in terminal.raw and not set("\x9b\x07") & set(terminal.raw)
+
+
 def test_timing(shell):
     terminal = shell()
     terminal.run("\\timing on")
@@ -220,6 +236,41 @@ def test_history_is_kept_and_private(shell, tmp_path):
     terminal = shell()
     terminal.type("\x10\x10")
     terminal.expect("SELECT 'remembered';")
+
+
+def test_histories_of_several_shells_and_of_killed_ones(shell, tmp_path):
+    first, second = shell(), shell()
+    first.run("SELECT 'of the first \\ one';")
+    second.run("SELECT 'grüße of the second';")
+    first.process.kill()
+    second.process.kill()
+    terminal = shell()
+    terminal.type("\x10")
+    terminal.expect("grüße of the second")
+    terminal.type("\x10")
+    terminal.expect("first \\ one")
+
+
+def test_a_file_that_is_no_history_is_left_alone(shell, tmp_path):
+    (tmp_path / "notes").write_bytes(b"mine\n\xff\0")
+    terminal = shell(environment={"VOLLEY_HISTORY": str(tmp_path / "notes")})
+    assert "is no history" in terminal.shown
+    terminal.run("SELECT 1;")
+    terminal.line("\\q")
+    assert terminal.wait() == 0
+    assert (tmp_path / "notes").read_bytes() == b"mine\n\xff\0"
+
+
+def test_what_a_history_holds_is_anything(shell, tmp_path):
+    odd = b"_HiStOrY_V2_\n\\\n\\M\n\\9\n\\000\n\x1b[31m\n"
+    (tmp_path / "odd").write_bytes(odd + b"y" * 300000 + b"\0\n\n")
+    terminal = shell(environment={"VOLLEY_HISTORY": str(tmp_path / "odd")})
+    assert "(1 row)" in terminal.run("SELECT 1;")
+    terminal.type("\x10\x10\x10\x10\x10\x10\x03")
+    terminal.expect("volley> ")
+    assert "\x1b[31m" not in terminal.raw
+    terminal.line("\\q")
+    assert terminal.wait() == 0
 
 
 def test_a_lost_connection_is_made_again(shell, start_server, tmp_path):

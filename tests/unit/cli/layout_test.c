@@ -53,11 +53,21 @@ static void test_invalid_bytes_are_replaced(void **state)
     check("\xf5\x80\x80\x80", false, "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd", 4);
 }
 
+static void test_lines_stay_lines(void **state)
+{
+    CLEANUP(buf_finish) struct buf out;
+    buf_init(&out, 1000);
+    layout_append_lines(str_of("\nLINE 1:\t\x1b[2J|\r\n  \r^\xff\n\r"), &out);
+    buf_append_byte(&out, '\0');
+    assert_string_equal((const char *)out.ptr, "\nLINE 1:\t\\x1b[2J|\r\n  \\r^\xef\xbf\xbd\n\\r");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_widths),
         cmocka_unit_test(test_controls_are_shown),
+        cmocka_unit_test(test_lines_stay_lines),
         cmocka_unit_test(test_invalid_bytes_are_replaced),
     };
     layout_prepare();
