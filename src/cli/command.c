@@ -13,8 +13,10 @@
 #include "base/nearest.h"
 #include "base/str.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 /* A byte takes at most four when it is made harmless. */
 #define COMPLAINT_BYTES_MAX ((size_t)8 * ERROR_MESSAGE_MAX)
@@ -95,7 +97,7 @@ static enum exit_code run_help(char *const *arguments, size_t count)
     return CLI_FINE;
 }
 
-enum exit_code cli_run(char *const *arguments, size_t count)
+static enum exit_code run(char *const *arguments, size_t count)
 {
     struct str first = count > 0 ? str_of(arguments[0]) : STR("help");
     const struct command *command = commands_find(first);
@@ -109,4 +111,19 @@ enum exit_code cli_run(char *const *arguments, size_t count)
     if (first.len > 1 && first.ptr[0] == '-')
         return run_command(&commands_table[0], arguments, count);
     return refuse_command(first);
+}
+
+/* What was printed is written now at the latest; that nobody reads it is no failure. */
+static enum exit_code end(enum exit_code code)
+{
+    errno = 0;
+    if ((fflush(stdout) == 0 && !ferror(stdout)) || errno == EPIPE)
+        return code;
+    cli_complain("cannot write the output%s%s", errno ? ": " : "", errno ? strerror(errno) : "");
+    return code == CLI_FINE ? CLI_FAILED : code;
+}
+
+enum exit_code cli_run(char *const *arguments, size_t count)
+{
+    return end(run(arguments, count));
 }

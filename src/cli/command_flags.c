@@ -86,5 +86,7 @@ enum command_value command_value_of(const struct command_flag *flag)
         return COMMAND_CHOICE;
     if (str_equal(value, STR("FILE")) || str_equal(value, STR("PATH")))
         return COMMAND_FILE;
+    if (str_equal(str_of(flag->name), STR("server")))
+        return COMMAND_SERVER;
     return str_equal(value, STR("DIR")) ? COMMAND_FOLDER : COMMAND_TEXT;
 }

@@ -13,5 +13,12 @@ void command_visit_flags(const struct command *command,
                          void *context);
 
 /* What the value of a flag is, as completion sees it. */
-enum command_value { COMMAND_NO_VALUE, COMMAND_FILE, COMMAND_FOLDER, COMMAND_CHOICE, COMMAND_TEXT };
+enum command_value {
+    COMMAND_NO_VALUE,
+    COMMAND_FILE,
+    COMMAND_FOLDER,
+    COMMAND_CHOICE,
+    COMMAND_SERVER, /* its name in client.yaml, or an address */
+    COMMAND_TEXT
+};
 enum command_value command_value_of(const struct command_flag *flag);

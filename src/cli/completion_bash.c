@@ -23,6 +23,14 @@ static const char head[] = "# Completion of volley for bash; `volley completion 
                            "    mapfile -t COMPREPLY < <(compgen \"$1\" -- \"$current\")\n"
                            "}\n"
                            "\n"
+                           "_volley_servers()\n"
+                           "{\n"
+                           "    local name\n"
+                           "    while IFS= read -r name; do\n"
+                           "        [[ $name == \"$current\"* ]] && COMPREPLY+=(\"$name\")\n"
+                           "    done < <(command volley completion servers 2>/dev/null)\n"
+                           "}\n"
+                           "\n"
                            "_volley()\n"
                            "{\n"
                            "    local current=${COMP_WORDS[COMP_CWORD]} "
@@ -65,6 +73,9 @@ static void write_value_case(void *context, const struct command_flag *flag)
         buf_append_text(out, "_volley_files -f");
     } else if (value == COMMAND_FOLDER) {
         buf_append_text(out, "_volley_files -d");
+    } else if (value == COMMAND_SERVER) {
+        buf_append_text(out, "_volley_servers; return ;;\n");
+        return;
     } else if (value == COMMAND_CHOICE) {
         buf_append_text(out, "_volley_words '");
         for (size_t i = 0; flag->choices[i]; i++)

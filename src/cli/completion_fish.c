@@ -47,6 +47,8 @@ static void write_flag(void *context, const struct command_flag *flag)
         buf_append_text(out, " -r -F");
     if (value == COMMAND_FOLDER)
         buf_append_text(out, " -x -a '(__fish_complete_directories)'");
+    if (value == COMMAND_SERVER)
+        buf_append_text(out, " -x -a '(command volley completion servers 2>/dev/null)'");
     if (value == COMMAND_TEXT)
         buf_append_text(out, " -x");
     if (value == COMMAND_CHOICE) {

@@ -10,13 +10,20 @@
 #include "cli/command_flags.h"
 #include "cli/completion.h"
 
-static const char head[] = "#compdef volley\n"
-                           "# Completion of volley for zsh; `volley completion zsh` prints it.\n"
-                           "\n"
-                           "_volley() {\n"
-                           "  local command\n"
-                           "  local -a commands\n"
-                           "  commands=(\n";
+static const char head[] =
+    "#compdef volley\n"
+    "# Completion of volley for zsh; `volley completion zsh` prints it.\n"
+    "\n"
+    "_volley_servers() {\n"
+    "  local -a servers\n"
+    "  servers=(${(f)\"$(command volley completion servers 2>/dev/null)\"})\n"
+    "  compadd -a servers\n"
+    "}\n"
+    "\n"
+    "_volley() {\n"
+    "  local command\n"
+    "  local -a commands\n"
+    "  commands=(\n";
 
 static const char middle[] = "  )\n"
                              "  if (( CURRENT == 2 )) && [[ $words[2] != -* ]]; then\n"
@@ -66,6 +73,8 @@ static void write_value(const struct command_flag *flag, struct buf *out)
         buf_append_text(out, "_files");
     if (value == COMMAND_FOLDER)
         buf_append_text(out, "_files -/");
+    if (value == COMMAND_SERVER)
+        buf_append_text(out, "_volley_servers");
     if (value != COMMAND_CHOICE)
         return;
     buf_append_byte(out, '(');

@@ -146,7 +146,7 @@ static void show_error(const struct error *error)
 
 void shell_fail(struct shell *shell, enum exit_code code, const struct error *error)
 {
-    if (shell->source)
+    if (shell->source && shell->statement_line > 0)
         cli_complain("%s:%zu: %s", shell->source, shell->statement_line, error->message);
     else if (!shell->editor)
         cli_complain("%s", error->message);
@@ -333,7 +333,8 @@ static void feed_descriptor(struct shell *shell, int fd, const char *name)
         if (size < 0 && errno == EINTR)
             continue;
         if (size < 0) {
-            (void)error_set_errno(&error, errno, "%s", name);
+            (void)error_set_errno(&error, errno, "cannot read %s", name);
+            shell->statement_line = 0; /* it is the file that is at fault */
             shell_fail(shell, CLI_FAILED, &error);
             return;
         }

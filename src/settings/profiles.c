@@ -30,6 +30,7 @@ struct reader {
     struct str wanted; /* empty: the default */
     struct nearest nearest;
     struct profile *found;
+    struct buf *names; /* NULL: nobody asks for them */
 };
 
 static const struct {
@@ -220,6 +221,8 @@ static enum status read_server(struct reader *reader, const yaml_node_t *key,
                          STR_ARGS(reader->path), line_of(key));
     TRY(read_profile(reader, profile, node, error));
     nearest_offer(&reader->nearest, profile->name);
+    if (reader->names)
+        buf_printf(reader->names, "%.*s\n", STR_ARGS(profile->name));
     if (!str_equal(profile->name, reader->wanted))
         return STATUS_OK;
     if (reader->found)
@@ -328,25 +331,47 @@ static enum status check_owner(struct str path, const struct stat *facts, struct
                      STR_ARGS(path));
 }
 
+/* STATUS_OK and an empty text where there is no file. */
+static enum status read_file(struct arena *arena, struct str path, struct str *out_text,
+                             bool *out_exists, struct error *error)
+{
+    struct stat facts;
+    *out_exists = path.len > 0 && (stat(path.ptr, &facts) == 0 || errno != ENOENT);
+    if (!*out_exists)
+        return STATUS_OK;
+    TRY(source_read_file(arena, path.ptr, out_text, error));
+    return check_owner(path, &facts, error);
+}
+
 enum status profiles_find(struct arena *arena, struct str path, struct str name,
                           const struct profile **out_profile, struct error *error)
 {
-    struct stat facts;
+    bool exists;
     struct str text;
     *out_profile = NULL;
-    if (path.len == 0 || (stat(path.ptr, &facts) != 0 && errno == ENOENT)) {
-        if (name.len == 0)
-            return STATUS_OK;
+    TRY(read_file(arena, path, &text, &exists, error));
+    if (!exists && name.len == 0)
+        return STATUS_OK;
+    if (!exists)
         return error_set(error, STATUS_NOT_FOUND,
                          "no server is called '%.*s', since there is no %.*s; an address is "
                          "written grpc://HOST:PORT",
                          STR_ARGS(name),
                          STR_ARGS(path.len > 0 ? path : STR("$XDG_CONFIG_HOME or $HOME")));
-    }
-    TRY(source_read_file(arena, path.ptr, &text, error));
-    TRY(check_owner(path, &facts, error));
     struct reader reader = {.arena = arena, .path = path, .wanted = name};
     TRY(parse(&reader, text, error));
     *out_profile = reader.found;
     return STATUS_OK;
+}
+
+void profiles_names(struct arena *arena, struct str path, struct buf *out)
+{
+    bool exists;
+    struct str text;
+    struct error ignored = ERROR_NONE;
+    struct reader reader = {.arena = arena, .path = path, .names = out};
+    if (read_file(arena, path, &text, &exists, &ignored) != STATUS_OK || !exists)
+        return;
+    enum status status = parse(&reader, text, &ignored);
+    (void)status;
 }

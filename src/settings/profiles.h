@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/arena.h"
+#include "base/buf.h"
 
 /* Texts that are not given are empty. Names of files are absolute, or as they were given where nothing
  * tells what they are relative to; all texts end with a NUL. */
@@ -28,6 +29,8 @@ struct str profiles_path(struct arena *arena);
  * with the line. */
 MUST_CHECK enum status profiles_find(struct arena *arena, struct str path, struct str name,
                                      const struct profile **out_profile, struct error *error);
+/* The names of all servers, each with a newline; of a file that is wrong those before the fault. */
+void profiles_names(struct arena *arena, struct str path, struct buf *out);
 /* The first line of the profile's file, or of what its command prints; empty when it has neither.
  * PERMISSION_DENIED for a file that others may read. */
 MUST_CHECK enum status profile_password(struct arena *arena, const struct profile *profile,

@@ -77,7 +77,8 @@ def test_parquet_is_made_of_what_the_session_sees(sql, binary, server):
     table = rows("SELECT range AS i, 'n' || range AS s, [range] AS l FROM range(100000)")
     assert table.num_rows == 100000 and table["s"][99999].as_py() == "n99999"
     assert table["l"][7].as_py() == [7]
-    assert rows("CREATE TEMP TABLE of_session AS SELECT 7 AS seven; FROM of_session")["seven"].to_pylist() == [7]
+    kept = rows("CREATE TEMP TABLE of_session AS SELECT 7 AS seven; FROM of_session")
+    assert kept["seven"].to_pylist() == [7]
     assert rows("SELECT 1 AS one WHERE false").num_rows == 0
     assert "volley-sql" not in sql("--format", "csv", "SELECT path FROM volley.datasets").stdout
     failed = sql("--format", "parquet", "SELECT nothing_here")
@@ -142,3 +143,12 @@ def test_bench_measures_something(volley, server):
         assert line in table
     failed = volley("bench", "--server", server.flight_url, "SELECT nothing_here")
     assert failed.returncode == 4 and "nothing_here" in failed.stderr
+
+
+@pytest.mark.parametrize("command", ["--help", "help sql", "config show", "serve --print-config",
+                                     "completion bash"])
+def test_a_full_disk_is_told(binary, command):
+    with open("/dev/full", "wb") as full:
+        result = subprocess.run([binary, *command.split()], stdout=full, stderr=subprocess.PIPE,
+                                timeout=30, env=clean_environment({}), check=False)
+    assert (result.returncode, b"cannot write the output" in result.stderr) == (1, True)

@@ -212,7 +212,8 @@ def test_a_stream_that_was_cut_off(load, rows_of, tmp_path, name):
 def test_a_temporary_table_goes_with_its_session(load, volley, server, tmp_path, name):
     path = write_csv(tmp_path / "t.csv", pa.table({"a": [1, 2]}))
     arrow = write_arrow(tmp_path / "t.arrow")
-    script = (f"\\load --temporary {path} {name}\nSELECT count(*) AS n, any_value(table_type) AS t FROM {name}, "
+    script = (f"\\load --temporary {path} {name}\n"
+              f"SELECT count(*) AS n, any_value(table_type) AS t FROM {name}, "
               f"(SELECT table_type FROM information_schema.tables WHERE table_name = '{name}');\n"
               f"\\load -q --temporary '{arrow}' {name}_2\nSELECT count(*) AS n FROM {name}_2;\n"
               f".import --nonsense x y\n")

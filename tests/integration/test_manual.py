@@ -139,6 +139,13 @@ def test_help_fits_a_screen(binary):
     assert max(map(len, lines)) <= 100
 
 
+def write_servers(home):
+    (home / ".config/volley").mkdir(parents=True)
+    (home / ".config/volley/client.yaml").write_text(
+        "servers:\n  staging: {url: 'grpc://a:1'}\n  standby: {url: 'grpc://b:1'}\n"
+        "  $(touch stolen): {url: 'grpc://c:1'}\n")
+
+
 @pytest.fixture
 def shell(binary, docs, tmp_path):
     """bash at a terminal, with the completion; its words are shown by `echo`."""
@@ -146,6 +153,7 @@ def shell(binary, docs, tmp_path):
     (tmp_path / "bin" / "volley").symlink_to(binary)
     (tmp_path / "trips of june.parquet").touch()
     path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    write_servers(tmp_path)
     terminal = Terminal(
         ["bash", "--norc", "--noprofile", "-i"],
         tmp_path,
@@ -179,6 +187,8 @@ def shell(binary, docs, tmp_path):
         ("volley --query-s", "volley --query-slots"),
         ("volley config sh", "volley config show"),
         ("volley completion fi", "volley completion fish"),
+        ("volley sql --server stag", "volley sql --server staging"),
+        ("volley list --server=standb", "volley list --server=standby"),
     ],
 )
 def test_bash_completes(shell, typed, complete):
@@ -201,27 +211,41 @@ def test_scripts_are_of_their_shells(docs, name, check):
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
 
-def test_fish_completes(docs, tmp_path):
-    script = f"source {docs / 'volley.fish'}; complete -C 'volley sql --format '"
+def test_names_of_servers_are_told(binary, tmp_path):
+    assert run(binary, "completion", "servers", environment={"HOME": str(tmp_path)}).stdout == ""
+    write_servers(tmp_path)
+    assert run(binary, "completion", "servers", environment={"HOME": str(tmp_path)}).stdout == "staging\nstandby\n"
+
+
+def test_fish_completes(binary, docs, tmp_path):
+    (tmp_path / "volley").symlink_to(binary)
+    write_servers(tmp_path)
+    script = (f"source {docs / 'volley.fish'}; complete -C 'volley sql --format ';"
+              " complete -C 'volley sql --server sta'")
     result = subprocess.run(
         ["fish", "--no-config", "-c", script],
         capture_output=True,
         text=True,
         timeout=30,
         check=True,
-        env=clean_environment({"HOME": str(tmp_path)}),
+        env=clean_environment({"HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}),
     )
-    assert {"csv", "arrow", "markdown"} <= {line.split("\t")[0] for line in result.stdout.splitlines()}
+    assert {"csv", "arrow", "markdown", "staging", "standby"} <= {line.split("\t")[0] for line in result.stdout.splitlines()}
 
 
-def test_zsh_completes(docs, tmp_path):
-    terminal = Terminal(["zsh", "-f", "-i"], tmp_path, {"PS1": "ready> "}, columns=300)
+def test_zsh_completes(binary, docs, tmp_path):
+    (tmp_path / "volley").symlink_to(binary)
+    write_servers(tmp_path)
+    path = f"{tmp_path}:{os.environ['PATH']}"
+    terminal = Terminal(["zsh", "-f", "-i"], tmp_path, {"PS1": "ready> ", "PATH": path}, columns=300)
     try:
         terminal.expect("ready> ")
         terminal.line(f"fpath=('{docs}' $fpath); autoload -U compinit; compinit -u -D; echo is set up")
         terminal.expect("\nis set up")
         terminal.type("volley sql --format mark\t\x01echo \n")
         terminal.expect("\nvolley sql --format markdown")
+        terminal.type("volley sql --server stag\t\x01echo \n")
+        terminal.expect("\nvolley sql --server staging")
     finally:
         terminal.close()
 
