@@ -43,6 +43,9 @@ static enum status read_answer(struct http_client_request *request, struct slice
     const struct http_headers *headers;
     bool end = false;
     TRY(http_client_head(request, out_status, &headers, error));
+    if (str_starts_with(http_headers_get(headers, STR("content-type")), STR("application/grpc")))
+        return error_set(error, STATUS_UNIMPLEMENTED,
+                         "the server does not stop statements by their IDs: it is no Volley");
     while (!end && body->bytes < ANSWER_BYTES_MAX)
         TRY(http_client_read(request, body, &end, error));
     return STATUS_OK;

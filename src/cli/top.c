@@ -291,6 +291,12 @@ static enum status watch(struct top *top, struct error *error)
     return STATUS_OK;
 }
 
+/* That it came is enough: it ends the wait, and the picture is drawn in the new size. */
+static void on_resize(int signal)
+{
+    (void)signal;
+}
+
 /* The terminal as the picture needs it, and back. */
 static enum status take_over(struct top *top, struct error *error)
 {
@@ -302,6 +308,8 @@ static enum status take_over(struct top *top, struct error *error)
     keys.c_cc[VMIN] = 1;
     keys.c_cc[VTIME] = 0;
     (void)tcsetattr(STDIN_FILENO, TCSANOW, &keys);
+    const struct sigaction resized = {.sa_handler = on_resize};
+    (void)sigaction(SIGWINCH, &resized, NULL);
     buf_append_text(&top->output.buf, ENTER_SCREEN);
     interrupt_stay(top->interrupt);
     enum status status = watch(top, error);

@@ -15,7 +15,8 @@
 
 #include <stdio.h>
 
-#define HEAD_LINES 6 /* the numbers, an empty line, the list's head */
+#define NUMBER_LINES 7 /* with the empty line below */
+#define HEAD_LINES 1   /* of the list */
 #define FOOT_LINES 1
 #define LINE_MAX ((size_t)16 << 10)
 #define FLEXIBLE_MIN 20
@@ -102,6 +103,28 @@ static void write_numbers(const struct top_screen *screen, struct buf *out)
                amount_of_count(number_of(screen, TOP_RESULTS), b));
 }
 
+/* As many lines of the numbers as leave a row of the list in sight. */
+static size_t number_lines(const struct top_screen *screen)
+{
+    size_t others = HEAD_LINES + 1 + FOOT_LINES;
+    if (screen->rows == 0)
+        return NUMBER_LINES;
+    return size_min(NUMBER_LINES, screen->rows > others ? screen->rows - others : 0);
+}
+
+static void write_top(const struct top_screen *screen, struct buf *out)
+{
+    CLEANUP(buf_finish) struct buf lines;
+    buf_init(&lines, NUMBER_LINES * LINE_MAX);
+    write_numbers(screen, &lines);
+    end_line(screen, STR_EMPTY, NULL, &lines);
+    struct str left = buf_str(&lines);
+    for (size_t i = 0; i < number_lines(screen); i++) {
+        buf_append_str(out, str_split(&left, '\n'));
+        buf_append_byte(out, '\n');
+    }
+}
+
 /* --- the list --------------------------------------------------------------------------------- */
 
 /* An id is told by its beginning where there is little room. */
@@ -170,10 +193,12 @@ static size_t settle_rows(struct top_screen *screen)
     size_t count = screen->facts->row_count;
     if (screen->rows == 0)
         return count;
-    size_t room =
-        screen->rows > HEAD_LINES + FOOT_LINES + 2 ? screen->rows - HEAD_LINES - FOOT_LINES - 2 : 1;
+    size_t taken = number_lines(screen) + HEAD_LINES + FOOT_LINES;
+    size_t room = screen->rows > taken ? screen->rows - taken : 0;
     if (screen->selected >= count)
         screen->selected = count > 0 ? count - 1 : 0;
+    if (room == 0)
+        return 0;
     if (screen->selected < screen->first)
         screen->first = screen->selected;
     if (screen->selected >= screen->first + room)
@@ -186,9 +211,9 @@ void top_screen_draw(struct top_screen *screen, struct buf *out)
     size_t count = settle_rows(screen);
     if (screen->is_live)
         buf_append_text(out, "\x1b[H");
-    write_numbers(screen, out);
-    end_line(screen, STR_EMPTY, NULL, out);
-    write_head(screen, out);
+    write_top(screen, out);
+    if (screen->rows != HEAD_LINES)
+        write_head(screen, out);
     for (size_t i = 0; i < count; i++)
         write_row(screen, screen->first + i, out);
     if (!screen->is_live)

@@ -80,6 +80,9 @@ class Terminal:
         self.line(text)
         return self.expect("\n" + prompt)
 
+    def resize(self, rows, columns):
+        fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
     def wait(self, seconds=20):
         """The exit code; reads meanwhile, so that the program is not held up."""
         end = time.monotonic() + seconds

@@ -81,6 +81,22 @@ def test_lists_rates_and_selection(top, server, volley):
     assert terminal.wait() == 0
 
 
+def test_a_new_size_is_drawn_at_once_and_tiny_ones_keep_the_list(top):
+    terminal = top("--interval", "1h")
+    for rows, lines in ((30, 8), (6, 4), (3, 1), (2, 1), (1, 0)):
+        terminal.seen = len(terminal.shown)
+        start = len(terminal.raw)
+        terminal.resize(rows, 70)
+        terminal.expect("q leave")
+        picture = terminal.raw[start:]
+        head = picture.index("STATE") if lines else 0
+        assert picture[:head].count("\n") == max(0, lines - 1), f"{rows} rows: {picture!r}"
+        assert picture.count("\n") < max(rows, 2), "it does not scroll"
+        assert f"\x1b[{rows};1H" in picture
+    terminal.type("q")
+    assert terminal.wait() == 0
+
+
 def test_the_terminal_is_given_back(top):
     terminal = top()
     during = termios.tcgetattr(terminal.master)
