@@ -25,6 +25,14 @@ bool job_state_is_over(enum job_state state)
     return state != JOB_QUEUED && state != JOB_RUNNING;
 }
 
+/* It waits again as if it had not run. */
+static void take_back_start(struct job *job)
+{
+    if (job->locked.started_us > 0 && job->locked.attempts > 0)
+        job->locked.attempts--;
+    job->locked.started_us = 0;
+}
+
 bool job_step(struct job *job, enum job_state state)
 {
     enum job_state from = job->locked.state;
@@ -32,7 +40,7 @@ bool job_step(struct job *job, enum job_state state)
         return false;
     job->locked.state = state;
     if (state == JOB_QUEUED)
-        job->locked.started_us = 0;
+        take_back_start(job);
     else if (job_state_is_over(state) && job->locked.completed_us == 0)
         job->locked.completed_us = clock_wall_us();
     jobs_count_step(job->jobs, job, from, state);
@@ -128,11 +136,12 @@ static size_t position(struct job *job)
 void job_tell_progress(struct job *job)
 {
     struct query_facts facts = {.progress = -1};
+    CLEANUP(query_unref) struct query *shared = job_leading_query(job);
     LOCKED(&job->locked.lock);
     if (job_state_is_over(job->locked.state))
         return;
-    if (job->locked.query)
-        query_facts(job->locked.query, &facts);
+    if (job->locked.query || shared)
+        query_facts(job->locked.query ? job->locked.query : shared, &facts);
     size_t place = position(job);
     if (facts.progress == job->locked.told_progress && facts.rows == job->locked.told_rows &&
         place == job->locked.told_position)
@@ -145,13 +154,14 @@ void job_tell_progress(struct job *job)
 
 /* --- facts -------------------------------------------------------------------------------------- */
 
-/* What only a run tells. With the lock. */
-static void add_run_facts(struct job *job, struct job_facts *facts)
+/* What only a run tells: its own, or the one that it shares. With the lock. */
+static void add_run_facts(struct job *job, struct query *shared, struct job_facts *facts)
 {
     struct query_facts run;
-    if (!job->locked.query || facts->state != JOB_RUNNING)
+    struct query *query = job->locked.query ? job->locked.query : shared;
+    if (!query || facts->state != JOB_RUNNING)
         return;
-    query_facts(job->locked.query, &run);
+    query_facts(query, &run);
     facts->progress = run.progress;
     facts->rows = run.rows;
     facts->bytes = (int64_t)run.bytes;
@@ -241,9 +251,10 @@ static int64_t expiry_us(struct job *job)
 
 void job_facts(struct job *job, struct job_facts *out_facts)
 {
+    CLEANUP(query_unref) struct query *shared = job_leading_query(job);
     LOCKED(&job->locked.lock);
     *out_facts = plain_facts(job);
-    add_run_facts(job, out_facts);
+    add_run_facts(job, shared, out_facts);
     add_durations(out_facts);
     if (!job_state_is_over(out_facts->state))
         add_estimates(job, out_facts);

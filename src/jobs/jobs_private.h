@@ -27,6 +27,8 @@
 #define JOBS_SQL_BYTES_MAX ((size_t)256 << 20)
 #define JOB_RETRY_AFTER_MS 1000
 #define JOB_SLOTS_MAX 100000
+/* Of a job that reads: a process that ended during this many has no third one end the same way. */
+#define JOB_ATTEMPTS_MAX 2
 /* Statements of whose last runs is known how long they took. */
 #define JOB_HISTORY_MAX 4096
 #define JOB_HASH_SIZE 65
@@ -94,6 +96,7 @@ struct job {
     unsigned slots;
     uint64_t timeout_ms;
     bool is_read;
+    bool is_recovered; /* an earlier process left it */
     int64_t created_us;
     uint64_t arrived_ns;
     double expected_us; /* of the run; 0: not known */
@@ -109,6 +112,7 @@ struct job {
         struct dataset *dataset; /* what it has so far; when it is over without rows: NULL */
         struct result *result;   /* of JOB_SUCCEEDED with rows */
         struct list watches;     /* job_watch.link */
+        unsigned attempts;       /* runs that began */
         int64_t started_us;
         int64_t completed_us;
         int64_t rows;
@@ -130,11 +134,12 @@ struct job {
         struct list link;
         struct list finished_link;
         struct list watched_link;
-        int64_t expires_us;
+        uint64_t expires_ns;       /* of one that is over; no step of the wall clock moves it */
         bool leads;                /* stands in locked.leaders */
         struct cache_claim *claim; /* while it leads; its run's */
         struct list followers;     /* job.listed.follower_link, of one that leads */
         struct list follower_link; /* each with a reference */
+        struct job *leader;        /* of a follower */
         uint64_t deadline_ns;      /* of a follower */
     } listed;
     _Alignas(16) uint8_t texts_memory[JOB_TEXTS_BYTES];
@@ -169,7 +174,7 @@ void job_error_of_record(const struct job_record *record, struct error *out_erro
 void jobs_source_init(struct jobs *jobs);
 /* Puts a job whose record is safe into the queue. */
 void jobs_schedule(struct jobs *jobs, struct job *job);
-/* Puts one that ran without a run of its own into the queue again. */
+/* Puts one that ran without a run of its own into the queue again, or ends it if it is to stop. Blocks. */
 void jobs_schedule_again(struct jobs *jobs, struct job *job);
 /* Takes a job that waits out of the queue; false when a thread has it. */
 bool jobs_unschedule(struct jobs *jobs, struct job *job);
@@ -185,8 +190,8 @@ void jobs_history_finish(struct jobs *jobs);
 /* share.c: runs that several jobs share, and results that serve again */
 /* What the cache has for the job, one reference, or NULL. */
 struct result *job_find_cached(struct job *job);
-/* Has the job share a run that goes on: true, and then it has left its place among those that run, but for its
- * units, and somebody else ends it or puts it into the queue again. On its query thread. */
+/* Has the job share a run that goes on: true, and then it has left its place among those that run, but for
+ * its units, and somebody else ends it or puts it into the queue again. On its query thread. */
 bool job_follow(struct job *job);
 /* Lets others share its run from now on, if they may. The claim is handed back by job_stop_leading. */
 void job_lead(struct job *job);
@@ -199,6 +204,8 @@ void jobs_end_followers(struct jobs *jobs, struct list *followers, struct result
                         const struct error *error);
 /* Takes a follower back; false when it is none (any more). Its reference goes to the caller. */
 bool job_unfollow(struct job *job);
+/* The query that a follower waits for, one reference, or NULL. */
+struct query *job_leading_query(struct job *job);
 /* A follower whose time is over, taken back, or NULL. */
 struct job *jobs_take_late_follower(struct jobs *jobs);
 

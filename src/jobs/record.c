@@ -198,6 +198,7 @@ void job_error_of_record(const struct job_record *record, struct error *out_erro
 static void set_end(struct job *job, const struct job_record *record)
 {
     job->locked.state = record->state;
+    job->locked.attempts = record->attempts;
     job->locked.started_us = record->started_us;
     job->locked.completed_us = record->completed_us;
     job->locked.rows = record->rows;
@@ -289,6 +290,7 @@ struct job_record job_record_of(struct job *job)
         .request_id = job->request_id,
         .created_us = job->created_us,
         .state = job->locked.state,
+        .attempts = job->locked.attempts,
         .started_us = job->locked.started_us,
         .completed_us = job->locked.completed_us,
         .rows = job->locked.rows,

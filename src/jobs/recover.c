@@ -2,7 +2,8 @@
  * recover.c — what an earlier process left: jobs that waited, and jobs that ran.
  *
  * What waited waits again, in the same order. What ran and only reads runs again, unless a setting says that
- * it fails; what has an effect fails: only the process that ended knew whether it took place.
+ * it fails, or it ran already when JOB_ATTEMPTS_MAX processes ended: it may be why they did. What has an
+ * effect fails: only the process that ended knew whether it took place.
  *
  * Runs on the thread that creates the jobs, before anybody else knows them. SPDX-License-Identifier: Apache-2.0
  */
@@ -22,15 +23,28 @@ struct found {
     struct job *job;
 };
 
+static bool is_suspect(const struct job_record *record)
+{
+    return record->state == JOB_RUNNING && record->attempts >= JOB_ATTEMPTS_MAX;
+}
+
+static struct str reason_of(const struct job_record *record)
+{
+    if (!record->is_read)
+        return STR("the server was restarted while the statement ran; whether it took place is not "
+                   "known");
+    if (is_suspect(record))
+        return STR("the server ended during each run of the statement, which may be why; it does "
+                   "not run again unless it is submitted again");
+    return STR("the server was restarted while the statement ran; submit it again");
+}
+
 static void fail(struct recovery *recovery, const struct job_record *record)
 {
     struct job_record failed = *record;
     failed.state = JOB_FAILED;
     failed.completed_us = clock_wall_us();
-    failed.error = STR("the server was restarted while the statement ran; whether it took place is "
-                       "not known");
-    if (record->is_read)
-        failed.error = STR("the server was restarted while the statement ran; submit it again");
+    failed.error = reason_of(record);
     failed.error_code = STR("SERVER_RESTARTED");
     failed.error_position = -1;
     meta_job_put_later(recovery->jobs->options.meta, &failed);
@@ -43,7 +57,8 @@ static enum status visit(void *context, const struct job_record *record, struct 
     struct job_record waiting = *record;
     struct job *job = NULL;
     bool ran = record->state == JOB_RUNNING;
-    if (ran && (!record->is_read || recovery->jobs->options.fails_interrupted)) {
+    if (ran &&
+        (!record->is_read || recovery->jobs->options.fails_interrupted || is_suspect(record))) {
         fail(recovery, record);
         return STATUS_OK;
     }
@@ -53,6 +68,7 @@ static enum status visit(void *context, const struct job_record *record, struct 
         fail(recovery, record);
         return STATUS_OK;
     }
+    job->is_recovered = true;
     if (ran)
         meta_job_put_later(recovery->jobs->options.meta, &waiting);
     struct found *found = NEW(struct found);

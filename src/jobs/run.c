@@ -97,12 +97,25 @@ static bool runs_again(const struct job *job, const struct error *error)
            strcmp(error->code, "SHUTTING_DOWN") == 0;
 }
 
+/* For the next process it waits: this one did not end because of it. */
+static void write_waiting(struct job *job)
+{
+    struct job_record record = job_record_of(job);
+    if (record.started_us > 0 && record.attempts > 0)
+        record.attempts--;
+    record.started_us = 0;
+    record.state = JOB_QUEUED;
+    meta_job_put_later(job->jobs->options.meta, &record);
+}
+
 void job_finish_failed(struct job *job, const struct error *error)
 {
-    if (runs_again(job, error))
-        job_finish_unwritten(job, JOB_FAILED, error);
-    else
+    if (!runs_again(job, error)) {
         job_finish(job, state_of_error(error), error);
+        return;
+    }
+    write_waiting(job);
+    job_finish_unwritten(job, JOB_FAILED, error);
 }
 
 /* What is known of a result, as the record tells of it. */
@@ -162,7 +175,8 @@ static void note_run(struct job *job, struct query *query)
     job->locked.bytes = (int64_t)facts.bytes;
     lock_give(&job->locked.lock);
     LOCKED(&jobs->locked.lock);
-    jobs_history_add(jobs, job, (double)(facts.ended_us - facts.started_us));
+    if (facts.ended_us > facts.started_us) /* the wall clock may step back */
+        jobs_history_add(jobs, job, (double)(facts.ended_us - facts.started_us));
 }
 
 static bool has_rows(const struct query *query)
@@ -297,11 +311,13 @@ static enum status begin(struct job *job, struct error *error)
     if (job->locked.stop)
         return error_copy(error, job->locked.stop);
     job->locked.started_us = clock_wall_us();
+    job->locked.attempts++;
     return STATUS_OK;
 }
 
-/* That it runs is safe before a statement with an effect begins: it must not run again after a crash. Until it
- * is running for others nobody else writes its record. */
+/* That it runs is safe before a statement with an effect begins: it must not run again after a crash; and before
+ * one that an earlier process left does: it may be what ended that. Until it is running for others nobody else
+ * writes its record. */
 static enum status write_running(struct job *job, struct error *error)
 {
     struct meta *meta = job->jobs->options.meta;
@@ -309,7 +325,9 @@ static enum status write_running(struct job *job, struct error *error)
     record.state = JOB_RUNNING;
     if (!job->is_read)
         return meta_job_put(meta, &record, error);
-    meta_job_put_later(meta, &record);
+    struct error ignored = ERROR_NONE;
+    if (!job->is_recovered || meta_job_put(meta, &record, &ignored) != STATUS_OK)
+        meta_job_put_later(meta, &record);
     return STATUS_OK;
 }
 
@@ -369,11 +387,12 @@ static bool is_stopped(struct job *job, struct error *error)
     return job->locked.stop && error_copy(error, job->locked.stop) != STATUS_OK;
 }
 
-/* A result has come while the job waited. */
+/* A result has come while the job waited, and nobody stopped it. */
 static bool end_cached(struct job *job)
 {
+    struct error stop = ERROR_NONE;
     CLEANUP(result_unref) struct result *result = job_find_cached(job);
-    if (!result)
+    if (!result || is_stopped(job, &stop))
         return false;
     jobs_end_turn(job->jobs, job);
     if (job_claim_end(job))

@@ -82,17 +82,34 @@ void jobs_schedule(struct jobs *jobs, struct job *job)
     queries_dispatch(jobs->options.queries);
 }
 
+static bool step_back(struct job *job)
+{
+    LOCKED(&job->locked.lock);
+    return !job->locked.is_ending && job_step(job, JOB_QUEUED);
+}
+
+/* Unless it is to stop: then the reason goes to `stop`, and its end is the caller's. */
+static bool enter_again(struct jobs *jobs, struct job *job, struct error *stop)
+{
+    LOCKED(&job->locked.lock);
+    if (job->locked.stop)
+        return error_copy(stop, job->locked.stop) == STATUS_OK;
+    enter_queue(jobs, job);
+    return true;
+}
+
+/* Its record is handed over before a thread may have it again, who writes the next one. */
 void jobs_schedule_again(struct jobs *jobs, struct job *job)
 {
-    lock_take(&job->locked.lock);
-    bool waits = !job->locked.is_ending && job_step(job, JOB_QUEUED);
-    if (waits)
-        enter_queue(jobs, job);
-    lock_give(&job->locked.lock);
+    struct error stop = ERROR_NONE;
+    if (!step_back(job))
+        return;
     struct job_record record = job_record_of(job);
-    if (waits)
-        meta_job_put_later(jobs->options.meta, &record);
-    queries_dispatch(jobs->options.queries);
+    meta_job_put_later(jobs->options.meta, &record);
+    if (enter_again(jobs, job, &stop))
+        queries_dispatch(jobs->options.queries);
+    else if (job_claim_end(job))
+        job_finish_failed(job, &stop);
 }
 
 static bool leave_queue(struct jobs *jobs, struct job *job)

@@ -50,6 +50,7 @@ bool job_follow(struct job *job)
         return false;
     job->listed.deadline_ns = deadline_ns(job);
     list_append(&leader->listed.followers, &job->listed.follower_link);
+    job->listed.leader = leader;
     job_ref(job);
     /* From now on its leader may put it into the queue again. */
     job_queue_leave(&jobs->locked.queue, &job->listed.ticket);
@@ -64,6 +65,22 @@ bool job_unfollow(struct job *job)
         return false;
     list_remove(&job->listed.follower_link);
     return true;
+}
+
+/* While it is linked its leader lives: that takes its followers back first. */
+static struct job *leader_of(struct job *job)
+{
+    LOCKED(&job->jobs->locked.lock);
+    return list_is_linked(&job->listed.follower_link) ? job_ref(job->listed.leader) : NULL;
+}
+
+struct query *job_leading_query(struct job *job)
+{
+    CLEANUP(job_unref) struct job *leader = leader_of(job);
+    if (!leader)
+        return NULL;
+    LOCKED(&leader->locked.lock);
+    return leader->locked.query ? query_ref(leader->locked.query) : NULL;
 }
 
 static struct job *late_follower(struct job *leader, uint64_t now_ns)

@@ -77,10 +77,33 @@ static bool is_same_work(const struct job_record *a, const struct job_record *b)
            str_equal(a->tags, b->tags) && str_equal(a->batch_id, b->batch_id);
 }
 
+/* How it is run and how its result leaves. */
+static bool is_same_wish(const struct job *a, const struct job *b)
+{
+    bool is_same =
+        a->cache == b->cache && a->result.message_bytes_max == b->result.message_bytes_max &&
+        a->result.dictionaries == b->result.dictionaries && a->result.views == b->result.views &&
+        a->result.description == b->result.description &&
+        a->result.row_limit == b->result.row_limit &&
+        a->result.timestamp_unit == b->result.timestamp_unit;
+    for (size_t i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++)
+        is_same &= str_equal(a->session[i], b->session[i]);
+    return is_same;
+}
+
+static enum status refuse_other(const struct job *job, struct str present_id, struct error *error)
+{
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                          "idempotency key '%.*s' was used for job '%.*s' with another body; "
+                          "choose another key",
+                          STR_ARGS(job->idempotency_key), STR_ARGS(present_id));
+}
+
 /* Another job has the key: it is the answer if it was asked for the same. */
 static enum status find_same(struct jobs *jobs, struct job *job, struct job **out_job,
                              struct error *error)
 {
+    CLEANUP(job_unref) struct job *found = NULL;
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
     struct job_record present;
@@ -88,11 +111,12 @@ static enum status find_same(struct jobs *jobs, struct job *job, struct job **ou
     TRY(meta_job_find_key(jobs->options.meta, job->owner, job->idempotency_key, &arena, &present,
                           error));
     if (!is_same_work(&present, &own))
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
-                              "idempotency key '%.*s' was used for job '%.*s' with another body; "
-                              "choose another key",
-                              STR_ARGS(job->idempotency_key), STR_ARGS(present.id));
-    return jobs_find(jobs, present.id, out_job, error);
+        return refuse_other(job, present.id, error);
+    TRY(jobs_find(jobs, present.id, &found, error));
+    if (!is_same_wish(found, job))
+        return refuse_other(job, present.id, error);
+    *out_job = STEAL(found);
+    return STATUS_OK;
 }
 
 /* --- in ----------------------------------------------------------------------------------------- */
@@ -110,7 +134,7 @@ static void expect(struct jobs *jobs, struct job *job)
     struct str hash = str_make(job->hash, JOB_HASH_SIZE - 1);
     if (job->expected_us == 0 && meta_statement_history(jobs->options.meta, hash, &runs, &mean_us,
                                                         &mean_rows, NULL) == STATUS_OK)
-        job->expected_us = runs > 0 ? mean_us : 0;
+        job->expected_us = runs > 0 && mean_us > 0 ? mean_us : 0;
 }
 
 static enum status enter(struct jobs *jobs, struct job *job, struct error *error)

@@ -121,7 +121,8 @@ void jobs_count_step(struct jobs *jobs, struct job *job, enum job_state from, en
     if (job_state_is_over(from) || !job_state_is_over(to))
         return;
     jobs->locked.sql_bytes -= job->sql.len;
-    job->listed.expires_us = clock_wall_us() + (int64_t)jobs->options.result_ttl_ms * 1000;
+    job->listed.expires_ns =
+        clock_now_ns() + jobs->options.result_ttl_ms * NANOSECONDS_PER_MILLISECOND;
     list_append(&jobs->locked.finished, &job->listed.finished_link);
     jobs->locked.finished_count++;
 }
@@ -210,7 +211,7 @@ enum status jobs_list(struct jobs *jobs, const struct meta_job_filter *filter,
     struct job_record *records = NULL;
     size_t record_count = 0;
     struct meta *meta = jobs->options.meta;
-    /* States that were shown are in the file then; where it cannot be written now, it tells of earlier ones. */
+    /* States that were shown are in the file then; where it cannot be written now, it tells of others. */
     if (filter->states != 0)
         (void)flush(meta);
     TRY(meta_jobs_list(meta, filter, arena, &records, &record_count, &out_page->cursor, error));

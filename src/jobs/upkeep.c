@@ -46,10 +46,10 @@ static void tell_progress(struct jobs *jobs)
 
 /* --- old jobs ----------------------------------------------------------------------------------- */
 
-static bool is_due(const struct jobs *jobs, const struct job *job, int64_t now_us)
+static bool is_due(const struct jobs *jobs, const struct job *job, uint64_t now_ns)
 {
     return job &&
-           (job->listed.expires_us <= now_us || jobs->locked.finished_count > JOBS_FINISHED_MAX);
+           (job->listed.expires_ns <= now_ns || jobs->locked.finished_count > JOBS_FINISHED_MAX);
 }
 
 static struct job *oldest_finished(struct jobs *jobs)
@@ -58,11 +58,11 @@ static struct job *oldest_finished(struct jobs *jobs)
 }
 
 /* The first finished job that has to go, or NULL; the table's reference is the caller's. */
-static struct job *take_old(struct jobs *jobs, int64_t now_us)
+static struct job *take_old(struct jobs *jobs, uint64_t now_ns)
 {
     LOCKED(&jobs->locked.lock);
     struct job *job = oldest_finished(jobs);
-    if (!is_due(jobs, job, now_us))
+    if (!is_due(jobs, job, now_ns))
         return NULL;
     list_remove(&job->listed.finished_link);
     list_remove(&job->listed.link);
@@ -72,9 +72,9 @@ static struct job *take_old(struct jobs *jobs, int64_t now_us)
 }
 
 /* Its result goes when its time is over; one that only has to make place keeps it. */
-static void forget(struct jobs *jobs, struct job *job, int64_t now_us)
+static void forget(struct jobs *jobs, struct job *job, uint64_t now_ns)
 {
-    if (job->listed.expires_us <= now_us) {
+    if (job->listed.expires_ns <= now_ns) {
         lock_take(&job->locked.lock);
         struct result *result = STEAL(job->locked.result);
         bool was_there = job_step(job, JOB_EXPIRED);
@@ -104,10 +104,10 @@ static void end_late_followers(struct jobs *jobs)
 static void do_upkeep(struct work *work)
 {
     struct jobs *jobs = CONTAINER_OF(work, struct jobs, upkeep);
-    int64_t now_us = clock_wall_us();
+    uint64_t now_ns = clock_now_ns();
     struct job *old;
-    for (int i = 0; i < FORGOTTEN_MAX && (old = take_old(jobs, now_us)); i++)
-        forget(jobs, old, now_us);
+    for (int i = 0; i < FORGOTTEN_MAX && (old = take_old(jobs, now_ns)); i++)
+        forget(jobs, old, now_ns);
     end_late_followers(jobs);
     atomic_store(&jobs->upkeep_is_queued, false);
     jobs_leave_run(jobs);
@@ -118,7 +118,7 @@ static bool has_old(struct jobs *jobs)
     LOCKED(&jobs->locked.lock);
     bool is_needed =
         !jobs->locked.is_closing && !atomic_load(&jobs->upkeep_is_queued) &&
-        (jobs->locked.leaders.count > 0 || is_due(jobs, oldest_finished(jobs), clock_wall_us()));
+        (jobs->locked.leaders.count > 0 || is_due(jobs, oldest_finished(jobs), clock_now_ns()));
     jobs->locked.busy += is_needed;
     return is_needed;
 }

@@ -42,7 +42,8 @@
     X(error_code, TEXT, error_code)                                                                \
     X(error_position, INTEGER, error_position)                                                     \
     X(columns, TEXT, columns)                                                                      \
-    X(plan, TEXT, plan)
+    X(plan, TEXT, plan)                                                                            \
+    X(attempts, UNSIGNED, attempts)
 
 /* The values of STATEMENT_PUT_JOB. */
 void job_columns_bind(sqlite3_stmt *statement, const struct job_record *record);

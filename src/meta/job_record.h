@@ -64,6 +64,7 @@ struct job_record {
 
     /* Replaced by each put. */
     enum job_state state;
+    unsigned attempts;    /* runs that began, the one that goes on included */
     int64_t started_us;   /* 0: not yet */
     int64_t completed_us; /* 0: not yet */
     int64_t rows;         /* of the result */

@@ -156,6 +156,8 @@ static const char *const migrations[] = {
     "  registered_at TEXT AS (" TIME_TEXT("registered_us") ") VIRTUAL"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX idx_file_type ON file_registry (file_type, path);",
+
+    "ALTER TABLE jobs ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;",
 };
 /* clang-format on */
 

@@ -126,12 +126,15 @@ static void identical_jobs_share_a_run(void **state)
     struct job *followers[5];
     for (size_t i = 0; i < ARRAY_COUNT(followers); i++)
         followers[i] = submit_follower(scene);
+    assert_true(scene_facts(leader).progress >= 0);
+    assert_true(scene_facts(followers[0]).progress == scene_facts(leader).progress);
     fake_engine_release(scene->engine);
     scene_wait(leader);
     for (size_t i = 0; i < ARRAY_COUNT(followers); i++) {
         scene_wait(followers[i]);
         assert_int_equal(scene_facts(followers[i]).state, JOB_SUCCEEDED);
         assert_true(scene_facts(followers[i]).from_cache);
+        assert_true(scene_facts(followers[i]).columns.len > 0);
         expect_rows(followers[i], 0);
         job_unref(followers[i]);
     }
