@@ -1,9 +1,9 @@
 /*
  * queries_slots.c — admission: what waits for the query threads, statements and the other source's work.
  *
- * slots.c decides; here are its lock and the hand-over to the threads. Work that was given units is on its way
- * to a thread and may for a moment be neither in the line nor in the threads' queue: whoever stops it then
- * leaves its end to the thread.
+ * slots.c decides; here are its lock and the hand-over to the threads. Work that was given units is on its
+ * way to a thread and may for a moment be neither in the line nor in the threads' queue: whoever stops it
+ * then leaves its end to the thread.
  *
  * Threads: any. Owns: nothing. SPDX-License-Identifier: Apache-2.0
  */
@@ -30,7 +30,7 @@ void queries_dispatch(struct queries *queries)
 static bool enter(struct queries *queries, struct query *query)
 {
     LOCKED(&queries->admission.lock);
-    return slots_enter(&queries->admission.slots, &query->entry);
+    return slots_enter(&queries->admission.slots, &query->entry, clock_now_ns());
 }
 
 enum status queries_admit(struct queries *queries, struct query *query, struct error *error)

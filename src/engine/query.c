@@ -66,6 +66,7 @@ static struct query *make_query(struct queries *queries, const struct query_spec
     query->work.run = query_run_work;
     query->entry.work = &query->work;
     query->entry.units = slots_units(&queries->admission.slots, spec->slots);
+    query->entry.priority = spec->priority;
     if (spec->id.len == RANDOM_UUID_SIZE - 1)
         memcpy(query->id, spec->id.ptr, spec->id.len);
     else

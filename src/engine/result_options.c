@@ -1,5 +1,5 @@
 /*
- * result_options.c — the table of result options.
+ * result_options.c — the tables of options.
  * Threads: any; no state. SPDX-License-Identifier: Apache-2.0
  */
 #include "engine/result_options.h"
@@ -97,11 +97,54 @@ enum status result_option_set(struct engine_result_options *options, size_t inde
                           rows[index].taken, STR_ARGS(text));
 }
 
-enum status timeout_option_read(struct str text, uint64_t *out_timeout_ms, struct error *error)
+/* --- how a statement runs ------------------------------------------------------------------------- */
+
+#define PRIORITY_LAST 5
+#define SLOTS_MAX 100000
+
+const char *const run_option_names[] = {"timeout-ms", "priority", "slots"};
+const size_t run_option_count = ARRAY_COUNT(run_option_names);
+
+static bool set_timeout(struct run_options *options, struct str text)
 {
-    if (str_to_u64(text, out_timeout_ms) && *out_timeout_ms > 0)
+    return str_to_u64(text, &options->timeout_ms) && options->timeout_ms > 0;
+}
+
+static bool read_bounded(struct str text, uint64_t value_max, unsigned *out)
+{
+    uint64_t value = 0;
+    if (!str_to_u64(text, &value) || value == 0 || value > value_max)
+        return false;
+    *out = (unsigned)value;
+    return true;
+}
+
+static bool set_priority(struct run_options *options, struct str text)
+{
+    return read_bounded(text, PRIORITY_LAST, &options->priority);
+}
+
+static bool set_slots(struct run_options *options, struct str text)
+{
+    return read_bounded(text, SLOTS_MAX, &options->slots);
+}
+
+static const struct {
+    bool (*set)(struct run_options *options, struct str text);
+    const char *taken;
+} run_rows[] = {
+    {set_timeout, "a number of milliseconds above 0"},
+    {set_priority, "1 (first) to 5"},
+    {set_slots, "a number of slots above 0"},
+};
+static_assert(ARRAY_COUNT(run_rows) == ARRAY_COUNT(run_option_names), "one row for each name");
+
+enum status run_option_set(struct run_options *options, size_t index, struct str text,
+                           struct error *error)
+{
+    if (run_rows[index].set(options, text))
         return STATUS_OK;
     return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
-                          "option timeout-ms takes a number of milliseconds above 0, not '%.*s'",
-                          STR_ARGS(text));
+                          "option %s takes %s, not '%.*s'", run_option_names[index],
+                          run_rows[index].taken, STR_ARGS(text));
 }

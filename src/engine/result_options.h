@@ -1,5 +1,6 @@
 /*
- * result_options.h — how a client says in which form a result leaves: one table of names for all doors.
+ * result_options.h — how a client says how a statement runs and in which form its result leaves: one table of
+ * names for all doors.
  *
  * The doors ask for each name where their protocol carries options (gRPC metadata and HTTP headers
  * `volley-<name>`, query parameters `<name>`) and hand the text over.
@@ -28,6 +29,17 @@ extern const char *const session_option_names[ENGINE_SESSION_SETTING_COUNT];
  * naming the option, the text and what is taken. */
 MUST_CHECK enum status result_option_set(struct engine_result_options *options, size_t index,
                                          struct str text, struct error *error);
-/* The option timeout-ms, how long the statement may run: milliseconds above 0. The same error. */
-MUST_CHECK enum status timeout_option_read(struct str text, uint64_t *out_timeout_ms,
-                                           struct error *error);
+
+/* How a statement is run, as its client asks. */
+struct run_options {
+    uint64_t timeout_ms; /* 0: the default */
+    unsigned priority;   /* 1..5, 1 first; 0: 1 */
+    unsigned slots;      /* 0: 1 */
+};
+/* The names: "timeout-ms", ... */
+extern const char *const run_option_names[];
+extern const size_t run_option_count;
+
+/* As result_option_set, of run_option_names. */
+MUST_CHECK enum status run_option_set(struct run_options *options, size_t index, struct str text,
+                                      struct error *error);

@@ -16,12 +16,23 @@ unsigned slots_units(const struct slots *slots, unsigned wish)
     return wish == 0 ? 1 : wish < slots->total ? wish : slots->total;
 }
 
-bool slots_enter(struct slots *slots, struct slot_entry *entry)
+/* Most come last. */
+static void insert(struct list *line, struct slot_entry *entry)
+{
+    struct list *after = line->previous;
+    while (after != line && CONTAINER_OF(after, struct slot_entry, link)->rank_ns > entry->rank_ns)
+        after = after->previous;
+    list_append(after->next, &entry->link);
+}
+
+bool slots_enter(struct slots *slots, struct slot_entry *entry, uint64_t now_ns)
 {
     bool runs_at_once = slots->waiting == 0 && slots->used + entry->units <= slots->total;
     if (slots->waiting >= slots->waiting_max && !runs_at_once)
         return false;
-    list_append(&slots->line, &entry->link);
+    uint64_t steps = entry->priority > 1 ? entry->priority - 1 : 0;
+    entry->rank_ns = now_ns + steps * SLOTS_AGEING_NS;
+    insert(&slots->line, entry);
     slots->waiting++;
     return true;
 }

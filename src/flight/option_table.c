@@ -89,19 +89,14 @@ static enum status check_compression(struct str value, struct error *error)
     return option_read_compression(value, &compression, error);
 }
 
-static enum status check_timeout(struct str value, struct error *error)
-{
-    uint64_t timeout_ms = 0;
-    return timeout_option_read(value, &timeout_ms, error);
-}
-
 static const struct {
     const char *name;
     enum status (*check)(struct str value, struct error *error);
 } call_options[] = {
-    {"compression", check_compression},   {"ingest-match", check_ingest_match},
-    {"ingest-order", check_ingest_order}, {"parallel-endpoints", check_endpoints},
-    {"timeout-ms", check_timeout},
+    {"compression", check_compression},
+    {"ingest-match", check_ingest_match},
+    {"ingest-order", check_ingest_order},
+    {"parallel-endpoints", check_endpoints},
 };
 
 /* --- all of them ---------------------------------------------------------------------------------- */
@@ -114,8 +109,8 @@ static const struct {
 
 size_t option_count(void)
 {
-    return ENGINE_SESSION_SETTING_COUNT + result_option_count + ARRAY_COUNT(call_options) +
-           PUT_WISH_COUNT;
+    return ENGINE_SESSION_SETTING_COUNT + result_option_count + run_option_count +
+           ARRAY_COUNT(call_options) + PUT_WISH_COUNT;
 }
 
 const char *option_name(size_t option)
@@ -126,6 +121,9 @@ const char *option_name(size_t option)
     if (option < result_option_count)
         return result_option_names[option];
     option -= result_option_count;
+    if (option < run_option_count)
+        return run_option_names[option];
+    option -= run_option_count;
     if (option < ARRAY_COUNT(call_options))
         return call_options[option].name;
     option -= ARRAY_COUNT(call_options);
@@ -167,6 +165,11 @@ enum status option_check(size_t option, struct str value, struct error *error)
         return result_option_set(&unused, option, value, error);
     }
     option -= result_option_count;
+    if (option < run_option_count) {
+        struct run_options unused = {0};
+        return run_option_set(&unused, option, value, error);
+    }
+    option -= run_option_count;
     if (option < ARRAY_COUNT(call_options))
         return call_options[option].check(value, error);
     struct put_wishes unused = {0};

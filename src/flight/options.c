@@ -83,11 +83,19 @@ enum status flight_result_options(struct flight_call *call,
     return STATUS_OK;
 }
 
-static enum status read_timeout(struct flight_call *call, uint64_t *out_timeout_ms,
-                                struct error *error)
+static enum status read_run_options(struct flight_call *call, struct query_spec *spec,
+                                    struct error *error)
 {
-    struct str text = flight_option(call, "timeout-ms");
-    return text.len > 0 ? timeout_option_read(text, out_timeout_ms, error) : STATUS_OK;
+    struct run_options options = {0};
+    for (size_t i = 0; i < run_option_count; i++) {
+        struct str text = flight_option(call, run_option_names[i]);
+        if (text.len > 0)
+            TRY(run_option_set(&options, i, text, error));
+    }
+    spec->timeout_ms = options.timeout_ms;
+    spec->priority = options.priority;
+    spec->slots = options.slots;
+    return STATUS_OK;
 }
 
 enum status flight_endpoint_count(const struct flight_call *call, size_t *out_count,
@@ -149,7 +157,7 @@ enum status flight_prepare(struct flight_call *call, struct str sql,
         .door = "flight",
     };
     TRY(flight_result_options(call, &spec.result, error));
-    TRY(read_timeout(call, &spec.timeout_ms, error));
+    TRY(read_run_options(call, &spec, error));
     return query_prepare(call->flight->options.queries, &spec, out_query, error);
 }
 

@@ -31,19 +31,27 @@ static enum status check_content_type(const struct rest_exchange *exchange, stru
                           STR_ARGS(type));
 }
 
-/* Query parameters beside result_option_names and session_option_names. */
-static const char *const parameter_names[] = {"format", "int64", "keep", "timeout-ms"};
+/* Query parameters beside the options of runs, results and sessions. */
+static const char *const parameter_names[] = {"format", "int64", "keep"};
 
 static enum status check_parameters(const struct http_request *input, struct error *error)
 {
-    size_t count =
-        ARRAY_COUNT(parameter_names) + result_option_count + ENGINE_SESSION_SETTING_COUNT;
+    const struct {
+        const char *const *names;
+        size_t count;
+    } parts[] = {
+        {parameter_names, ARRAY_COUNT(parameter_names)},
+        {run_option_names, run_option_count},
+        {result_option_names, result_option_count},
+        {session_option_names, ENGINE_SESSION_SETTING_COUNT},
+    };
+    size_t count = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(parts); i++)
+        count += parts[i].count;
     const char **names = ARENA_NEW_ARRAY(input->arena, const char *, count);
-    memcpy(names, parameter_names, sizeof(parameter_names));
-    memcpy(names + ARRAY_COUNT(parameter_names), result_option_names,
-           result_option_count * sizeof(*names));
-    memcpy(names + count - ENGINE_SESSION_SETTING_COUNT, session_option_names,
-           sizeof(session_option_names));
+    size_t at = 0;
+    for (size_t i = 0; i < ARRAY_COUNT(parts); at += parts[i++].count)
+        memcpy(names + at, parts[i].names, parts[i].count * sizeof(*names));
     return rest_check_parameters(input, names, count, error);
 }
 
@@ -69,6 +77,21 @@ static enum status read_keep(const struct rest_exchange *exchange, bool *out_kee
                           "option keep takes true or false, not '%.*s'", STR_ARGS(text));
 }
 
+static enum status read_run_options(const struct rest_exchange *exchange, struct query_spec *spec,
+                                    struct error *error)
+{
+    struct run_options options = {0};
+    for (size_t i = 0; i < run_option_count; i++) {
+        struct str text = option_text(exchange, run_option_names[i]);
+        if (text.len > 0)
+            TRY(run_option_set(&options, i, text, error));
+    }
+    spec->timeout_ms = options.timeout_ms;
+    spec->priority = options.priority;
+    spec->slots = options.slots;
+    return STATUS_OK;
+}
+
 static enum status read_options(const struct rest_exchange *exchange, struct query_spec *spec,
                                 struct error *error)
 {
@@ -77,8 +100,7 @@ static enum status read_options(const struct rest_exchange *exchange, struct que
         if (text.len > 0)
             TRY(result_option_set(&spec->result, i, text, error));
     }
-    struct str timeout = option_text(exchange, "timeout-ms");
-    return timeout.len > 0 ? timeout_option_read(timeout, &spec->timeout_ms, error) : STATUS_OK;
+    return read_run_options(exchange, spec, error);
 }
 
 /* The fault of a JSON body is the caller's input, not SQL. */

@@ -46,6 +46,8 @@ def test_options_are_set_told_and_unset(flight):
     assert get_options(flight) == {**DEFAULTS, "compression": "zstd", "timeout-ms": 60000}
     assert set_options(flight, {"compression": None}) == {}
     assert get_options(flight) == {**DEFAULTS, "timeout-ms": 60000}
+    assert set_options(flight, {"timeout-ms": None, "priority": 5, "slots": 2}) == {}
+    assert get_options(flight) == {**DEFAULTS, "priority": 5, "slots": 2}
 
 
 def test_a_name_of_digits_is_told_as_a_text(flight):
@@ -56,12 +58,12 @@ def test_a_name_of_digits_is_told_as_a_text(flight):
 
 def test_what_cannot_be_set_is_told_by_name_and_the_rest_is_set(flight):
     wanted = {
-        "compression": "lz4", "no-such-option": "1", "priority": 3, "engine": "duckdb",
+        "compression": "lz4", "no-such-option": "1", "priority": 6, "engine": "duckdb",
         "max-message-bytes": "many", "timeout-ms": 0, "parallel-endpoints": 65,
         "dictionaries": ["off"], "catalog": "nowhere", "schema": "main", "time-zone": "+02:00",
     }
     assert set_options(flight, wanted) == {
-        "no-such-option": "INVALID_NAME", "priority": "INVALID_NAME", "engine": "INVALID_NAME",
+        "no-such-option": "INVALID_NAME", "priority": "INVALID_VALUE", "engine": "INVALID_NAME",
         "max-message-bytes": "INVALID_VALUE", "timeout-ms": "INVALID_VALUE",
         "parallel-endpoints": "INVALID_VALUE", "dictionaries": "INVALID_VALUE",
         "catalog": "INVALID_VALUE", "time-zone": "INVALID_VALUE",

@@ -311,6 +311,8 @@ def test_options_of_a_session_are_parameters_and_headers(server):
     ("&catalog=volley", "there is no catalog 'volley'"),
     ("&time-zone=%2B02:00", "there is no time zone '+02:00'"),
     ("&timeout-ms=0", "option timeout-ms takes a number of milliseconds above 0, not '0'"),
+    ("&priority=6", "option priority takes 1 (first) to 5, not '6'"),
+    ("&slots=0", "option slots takes a number of slots above 0, not '0'"),
     ("&max-message-bytes=x", "option max-message-bytes takes"),
 ])
 def test_a_value_that_an_option_does_not_take(server, parameters, message):

@@ -133,14 +133,14 @@ def test_the_page_repeats_nothing_of_the_request(start_server):
 def test_unknown_parameters_are_refused(server, query):
     answer = server.request("POST", f"/v1/query?{query}", b"SELECT 1")
     assert (answer.status, answer.json["code"]) == (422, "VALIDATION_ERROR")
-    for known in ("format", "int64", "timeout-ms", "max-message-bytes", "dictionaries",
+    for known in ("format", "int64", "timeout-ms", "priority", "slots", "max-message-bytes", "dictionaries",
                   "timestamp-unit"):
         assert known in answer.json["detail"]
 
 
 @pytest.mark.parametrize("query", ["format=csv", "int64=string", "timeout-ms=1000&", "&&format=json",
                                    "%66ormat=csv", "max-message-bytes=100000", "dictionaries=off",
-                                   "timestamp-unit=ms", ""])
+                                   "timestamp-unit=ms", "priority=5&slots=1000", ""])
 def test_known_parameters_are_taken(server, query):
     assert server.request("POST", f"/v1/query?{query}", b"SELECT 1").status == 200
 

@@ -63,7 +63,7 @@ static struct work *add_entry(struct scene *scene, unsigned units)
 {
     struct slot_entry *entry = &scene->entries[scene->count];
     *entry = (struct slot_entry){.work = &scene->works[scene->count++], .units = units};
-    assert_true(slots_enter(&scene->slots, entry));
+    assert_true(slots_enter(&scene->slots, entry, 0));
     return entry->work;
 }
 
@@ -89,10 +89,10 @@ static void the_line_is_bounded(void **state)
         assert_ptr_equal(slots_next(&scene.slots, 1), add_entry(&scene, 1));
     for (int i = 0; i < 3; i++)
         add_entry(&scene, 1);
-    assert_false(slots_enter(&scene.slots, &extra));
+    assert_false(slots_enter(&scene.slots, &extra, 0));
     assert_true(slots_leave(&scene.slots, &scene.entries[4]));
     assert_false(slots_leave(&scene.slots, &scene.entries[4]));
-    assert_true(slots_enter(&scene.slots, &extra));
+    assert_true(slots_enter(&scene.slots, &extra, 0));
 }
 
 static void both_take_turns(void **state)
@@ -163,6 +163,29 @@ static void a_wide_statement_that_leaves_holds_up_nobody(void **state)
     assert_ptr_equal(slots_next(&scene.slots, 1 + SLOTS_PATIENCE_NS), job);
 }
 
+static struct work *add_ranked(struct scene *scene, unsigned priority, uint64_t now_ns)
+{
+    struct slot_entry *entry = &scene->entries[scene->count];
+    *entry = (struct slot_entry){
+        .work = &scene->works[scene->count++], .units = TOTAL, .priority = priority};
+    assert_true(slots_enter(&scene->slots, entry, now_ns));
+    return entry->work;
+}
+
+static void better_priorities_wait_less_but_for_a_while_only(void **state)
+{
+    struct scene scene;
+    begin(&scene);
+    struct work *last = add_ranked(&scene, 2, 1);
+    struct work *first = add_ranked(&scene, 1, 2);
+    struct work *late = add_ranked(&scene, 0, 2 + SLOTS_AGEING_NS);
+    struct work *const order[] = {first, last, late};
+    for (size_t i = 0; i < ARRAY_COUNT(order); i++) {
+        assert_ptr_equal(slots_next(&scene.slots, 1), order[i]);
+        slots_release(&scene.slots, TOTAL);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +195,7 @@ int main(void)
         cmocka_unit_test(a_wide_one_runs_alone),
         cmocka_unit_test(a_wide_one_is_overtaken_for_a_while_only),
         cmocka_unit_test(a_wide_statement_that_leaves_holds_up_nobody),
+        cmocka_unit_test(better_priorities_wait_less_but_for_a_while_only),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
