@@ -96,8 +96,8 @@ CLEANUP_FUNCTION(struct query *, query_unref)
 MUST_CHECK enum status query_start(struct query *query, struct loop *loop, struct loop_task *done,
                                    struct error *error);
 /* Runs the query here and now, on a query thread that was got for other work with its units (queries_attach)
- * and for which it waited since `queued_ns`: returns when the engine is back. The query was not started before.
- * The errors of query_start, after which it is over; how it ended otherwise query_outcome tells. */
+ * and for which it waited since `queued_ns`: returns when the engine is back. The query was not started
+ * before. The errors of query_start, after which it is over; how it ended otherwise query_outcome tells. */
 MUST_CHECK enum status query_run(struct query *query, uint64_t queued_ns, struct error *error);
 
 /* Has query threads serve another source of work as well, within the same units; NULL: none any more. Each

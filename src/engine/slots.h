@@ -6,8 +6,9 @@
  * asked for its first piece when there is room. Where both wait, they take turns, whatever their widths.
  *
  * The line is in the order of arrival, an entry of a lower priority as if it had come SLOTS_AGEING_NS later
- * for each step. Nobody else overtakes within the line, nor within the source. Whose turn it is but who finds too few units free may be
- * overtaken by the other for SLOTS_PATIENCE_NS; after that units that come free are kept for it.
+ * for each step. Nobody else overtakes within the line, nor within the source. Whose turn it is but who
+ * finds too few units free may be overtaken by the other for SLOTS_PATIENCE_NS; after that units that come
+ * free are kept for it.
  *
  * Threads: one at a time (queries.c has the lock); no thread, no clock of its own.
  * SPDX-License-Identifier: Apache-2.0

@@ -1,10 +1,10 @@
 /*
  * cache.c — the table of results that may serve again.
  *
- * Looked up by key; whether an entry is still right is asked of the engine each time, so a write costs the cache
- * nothing. An entry that is not right any more, or over, goes when it is met, and the one that served longest
- * ago when there are too many. The sources of an entry are never compared with the table's lock held: it is
- * referenced meanwhile.
+ * Looked up by key; whether an entry is still right is asked of the engine each time, so a write costs the
+ * cache nothing. An entry that is not right any more, or over, goes when it is met, and the one that served
+ * longest ago when there are too many. The sources of an entry are never compared with the table's lock
+ * held: it is referenced meanwhile.
  *
  * Threads: any. Owns: entries, each with a reference to its result. Source: FIPS 180-4 (keys).
  * SPDX-License-Identifier: Apache-2.0

@@ -92,8 +92,8 @@ struct job_spec {
 /* Enters a job; acknowledged once its record is safe. Blocks: on a worker. A reference for the caller.
  * INVALID_ARGUMENT for fields out of bounds (VALIDATION_ERROR), a syntax error (QUERY_SYNTAX_ERROR), another
  * engine (UNKNOWN_ENGINE), or an idempotency key that was used with another body (VALIDATION_ERROR; with the
- * same one the job it made is given); RESOURCE_EXHAUSTED, code QUEUE_FULL, with retry advice. A cached result:
- * the job has succeeded already. */
+ * same one the job it made is given); RESOURCE_EXHAUSTED, code QUEUE_FULL, with retry advice. A cached
+ * result: the job has succeeded already. */
 MUST_CHECK enum status job_submit(struct jobs *jobs, const struct job_spec *spec,
                                   struct job **out_job, struct error *error);
 /* The job of that id, one reference. NOT_FOUND, code JOB_NOT_FOUND. Blocks: may read its record. */
@@ -166,13 +166,13 @@ void job_unwatch(struct job *job, struct job_watch *watch);
 bool job_cancel(struct job *job, const struct error *reason);
 
 /* One reference to its result, of a running job to what there is so far (its schema may be late).
- * FAILED_PRECONDITION, code RESULT_NOT_READY, while it is queued; its own error when it failed; NOT_FOUND, code
- * RESULT_EXPIRED, when the result has gone. Blocks: on a worker. */
+ * FAILED_PRECONDITION, code RESULT_NOT_READY, while it is queued; its own error when it failed; NOT_FOUND,
+ * code RESULT_EXPIRED, when the result has gone. Blocks: on a worker. */
 MUST_CHECK enum status job_result(struct job *job, struct dataset **out_dataset,
                                   struct error *error);
 
-/* What was kept of it: its facts and its JSON form (results.h). FAILED_PRECONDITION, code RESULT_NOT_READY, while
- * it is not over, and for a job without rows; else as job_result. Blocks: on a worker. */
+/* What was kept of it: its facts and its JSON form (results.h). FAILED_PRECONDITION, code RESULT_NOT_READY,
+ * while it is not over, and for a job without rows; else as job_result. Blocks: on a worker. */
 MUST_CHECK enum status job_kept_result(struct job *job, struct result **out_result,
                                        struct error *error);
 

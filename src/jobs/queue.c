@@ -2,10 +2,11 @@
  * queue.c — see queue.h.
  *
  * Ready tickets stand in one list for each group and priority. When the first of a list may not run because
- * of its owner it moves to the owner's own lists, from where one comes back for each of the owner's that ends:
- * a look at the queue never walks past more than it moves.
+ * of its owner it moves to the owner's own lists, from where one comes back for each of the owner's that
+ * ends: a look at the queue never walks past more than it moves.
  *
- * Threads: one at a time. Owns: the owners. Leaves out: slots (engine/slots.c). SPDX-License-Identifier: Apache-2.0
+ * Threads: one at a time. Owns: the owners. Leaves out: slots (engine/slots.c).
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "jobs/queue.h"
 

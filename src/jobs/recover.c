@@ -5,7 +5,8 @@
  * it fails, or it ran already when JOB_ATTEMPTS_MAX processes ended: it may be why they did. What has an
  * effect fails: only the process that ended knew whether it took place.
  *
- * Runs on the thread that creates the jobs, before anybody else knows them. SPDX-License-Identifier: Apache-2.0
+ * Runs on the thread that creates the jobs, before anybody else knows them.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include "jobs/jobs_private.h"
 

@@ -1,9 +1,9 @@
 /*
  * result_objects.c — results in S3: put there after they were kept, fetched when nothing else has them.
  *
- * Uploads have threads of their own, so that a slow bucket holds nobody up. The registry remembers under which
- * key and ETag an upload ended: an object that somebody else, or a later run, has put there since is not
- * taken for this result. A failed upload is a warning and a metric; the result stays where it is.
+ * Uploads have threads of their own, so that a slow bucket holds nobody up. The registry remembers under
+ * which key and ETag an upload ended: an object that somebody else, or a later run, has put there since is
+ * not taken for this result. A failed upload is a warning and a metric; the result stays where it is.
  *
  * Runs on: upload threads, and threads that may block. Owns: the uploads that wait or run.
  * SPDX-License-Identifier: Apache-2.0

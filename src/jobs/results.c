@@ -1,8 +1,8 @@
 /*
  * results.c — the table of results: found, renewed, dropped when they are over or too many.
  *
- * The table knows what is in memory or on disk; what the registry or S3 have too may leave it at any time and come
- * back. Who holds a reference may use a result that has left.
+ * The table knows what is in memory or on disk; what the registry or S3 have too may leave it at any time
+ * and come back. Who holds a reference may use a result that has left.
  *
  * Threads: any. Owns: the table with a reference to each result. SPDX-License-Identifier: Apache-2.0
  */

@@ -315,9 +315,9 @@ static enum status begin(struct job *job, struct error *error)
     return STATUS_OK;
 }
 
-/* That it runs is safe before a statement with an effect begins: it must not run again after a crash; and before
- * one that an earlier process left does: it may be what ended that. Until it is running for others nobody else
- * writes its record. */
+/* That it runs is safe before a statement with an effect begins: it must not run again after a crash; and
+ * before one that an earlier process left does: it may be what ended that. Until it is running for others
+ * nobody else writes its record. */
 static enum status write_running(struct job *job, struct error *error)
 {
     struct meta *meta = job->jobs->options.meta;

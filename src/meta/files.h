@@ -2,7 +2,8 @@
  * files.h — the registry of the files in a bucket: what there is, as the last scan found it.
  *
  * A scan hands over what it found in the order of the paths, a stretch at a time; the registry then has of
- * that stretch exactly those. Only what differs is written, so that a scan of what did not change writes nothing.
+ * that stretch exactly those. Only what differs is written, so that a scan of what did not change writes
+ * nothing.
  *
  * Threads: any; all calls block. SPDX-License-Identifier: Apache-2.0
  */

@@ -1,8 +1,8 @@
 /*
  * server.c — builds the modules in order, waits for a signal, takes them down in reverse.
  *
- *      log -> data folder -> registry -> store -> engine -> workers, housekeeping -> queries -> jobs -> sessions
- *          -> doors (flight, rest) -> listeners -> I/O threads -> announce -> wait -> drain -> down
+ *      log -> data folder -> registry -> store -> engine -> workers, housekeeping -> queries -> jobs
+ *          -> sessions -> doors (flight, rest) -> listeners -> I/O threads -> announce -> wait -> drain -> down
  *
  * The calling thread waits for signals on a loop of its own. The first SIGTERM or SIGINT
  * drains: no new connections, calls in flight end; after `drain-timeout` what is left is cancelled. A
@@ -313,6 +313,34 @@ static bool is_ready(void *context)
     return !atomic_load(&((struct server *)context)->draining);
 }
 
+static void open_rest(struct server *server)
+{
+    const struct settings *settings = server->settings;
+    server->rest = rest_create(&(struct rest_options){
+        .engine = server->engine,
+        .queries = server->queries,
+        .jobs = server->jobs,
+        .cache = server->job_results.cache,
+        .registry = server->registry,
+        .store = server->store,
+        .discovery = server->discovery,
+        .batch_ttl_ms = server->settings->batch_ttl_ms,
+        .upload_folder = data_folder_temporary(server->folder),
+        .message_bytes_max = (size_t)settings->max_receive_message_bytes,
+        .workers = server->workers,
+        .log = server->log,
+        .metrics = server->metrics,
+        .version = VOLLEY_VERSION,
+        .has_docs = settings->docs,
+        .allowed_paths = settings->allowed_paths.items,
+        .allowed_path_count = settings->allowed_paths.count,
+        .has_samples = server->has_samples,
+        .cors = &server->cors,
+        .is_ready = is_ready,
+        .is_ready_context = server,
+    });
+}
+
 static enum status open_doors(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
@@ -364,29 +392,7 @@ static enum status open_doors(struct server *server, struct error *error)
         .is_serving = is_ready,
         .is_serving_context = server,
     });
-    server->rest = rest_create(&(struct rest_options){
-        .engine = server->engine,
-        .queries = server->queries,
-        .jobs = server->jobs,
-        .cache = server->job_results.cache,
-        .registry = server->registry,
-        .store = server->store,
-        .discovery = server->discovery,
-        .batch_ttl_ms = server->settings->batch_ttl_ms,
-        .upload_folder = data_folder_temporary(server->folder),
-        .message_bytes_max = (size_t)settings->max_receive_message_bytes,
-        .workers = server->workers,
-        .log = server->log,
-        .metrics = server->metrics,
-        .version = VOLLEY_VERSION,
-        .has_docs = settings->docs,
-        .allowed_paths = settings->allowed_paths.items,
-        .allowed_path_count = settings->allowed_paths.count,
-        .has_samples = server->has_samples,
-        .cors = &server->cors,
-        .is_ready = is_ready,
-        .is_ready_context = server,
-    });
+    open_rest(server);
     return STATUS_OK;
 }
 

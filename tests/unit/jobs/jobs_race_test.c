@@ -1,5 +1,5 @@
 /*
- * jobs_race_test.c — many clients at once: submissions, shared runs, stops, writes, lists; every job ends once.
+ * jobs_race_test.c — many clients at once: submissions, shared runs, stops, lists; every job ends once.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "jobs_support.h"
