@@ -58,11 +58,14 @@ struct websocket_options {
 extern const struct websocket_options websocket_options_default;
 
 /* Whether the request asks for a WebSocket in a way that can be answered; else how to refuse it in
- * `*out_http_status`: 400, 426 (another version or no WebSocket at all; websocket_refuse adds the
- * headers), 503 (the server is going away). */
+ * `*out_http_status`: 400, 426 (another version or no WebSocket at all), 503 (the server is going away). */
 MUST_CHECK enum status websocket_check(const struct http_request *request,
                                        unsigned *out_http_status, struct error *error);
-/* Answers with the status and text, and with the headers that a 426 needs. */
+/* The headers that an answer with this status needs beside its own: their count. */
+#define WEBSOCKET_REFUSAL_HEADERS_MAX 2
+size_t websocket_refusal_headers(const struct http_request *request, unsigned http_status,
+                                 struct http_header *headers);
+/* Answers with the status and text, and with those headers. */
 void websocket_refuse(struct http_request *request, unsigned http_status, struct str text);
 /* Takes the request over; websocket_check must have allowed it. `headers` are added to the answer. */
 struct websocket *websocket_accept(struct http_request *request,

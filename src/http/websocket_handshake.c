@@ -66,18 +66,25 @@ enum status websocket_check(const struct http_request *request, unsigned *out_ht
     return STATUS_OK;
 }
 
+size_t websocket_refusal_headers(const struct http_request *request, unsigned http_status,
+                                 struct http_header *headers)
+{
+    size_t count = 0;
+    if (http_status != 426)
+        return 0;
+    headers[count++] = (struct http_header){STR("sec-websocket-version"), STR(VERSION)};
+    if (request->version != HTTP_2)
+        headers[count++] = (struct http_header){STR("upgrade"), STR("websocket")};
+    return count;
+}
+
 void websocket_refuse(struct http_request *request, unsigned http_status, struct str text)
 {
-    struct http_header headers[4] = {
+    struct http_header headers[2 + WEBSOCKET_REFUSAL_HEADERS_MAX] = {
         {STR("content-type"), STR("text/plain; charset=utf-8")},
         {STR("content-length"), arena_printf(request->arena, "%zu", text.len)},
     };
-    size_t count = 2;
-    if (http_status == 426) {
-        headers[count++] = (struct http_header){STR("sec-websocket-version"), STR(VERSION)};
-        if (request->version != HTTP_2)
-            headers[count++] = (struct http_header){STR("upgrade"), STR("websocket")};
-    }
+    size_t count = 2 + websocket_refusal_headers(request, http_status, headers + 2);
     http_respond(request, http_status, headers, count, false);
     CLEANUP(slices_finish) struct slices body;
     slices_init(&body);

@@ -49,6 +49,7 @@ static void fail(struct recovery *recovery, const struct job_record *record)
     failed.error_code = STR("SERVER_RESTARTED");
     failed.error_position = -1;
     meta_job_put_later(recovery->jobs->options.meta, &failed);
+    recovery->jobs->locked.count[JOB_FAILED]++;
     recovery->failed++;
 }
 
@@ -109,12 +110,21 @@ static enum status enter_found(struct recovery *recovery, struct error *error)
     return status;
 }
 
+static void show_counts(struct jobs *jobs)
+{
+    for (unsigned state = 0; state < JOB_STATE_COUNT; state++) {
+        if (jobs->metrics.state[state])
+            metric_set(jobs->metrics.state[state], (double)jobs->locked.count[state]);
+    }
+}
+
 enum status jobs_recover(struct jobs *jobs, struct error *error)
 {
     struct recovery recovery = {.jobs = jobs};
     list_init(&recovery.found);
     TRY(count_states(jobs, error));
     enum status status = meta_jobs_unfinished(jobs->options.meta, visit, &recovery, error);
+    show_counts(jobs);
     struct error ignored = ERROR_NONE;
     enum status entered = enter_found(&recovery, status == STATUS_OK ? error : &ignored);
     if (recovery.waiting + recovery.failed > 0)

@@ -87,6 +87,7 @@ const struct rest_reply_form rest_job_submit_replies[] = {
     {0},
 };
 
+/* New work is queued to its client, however fast it was or an earlier result serves: the job tells more. */
 enum status rest_queries_submit(struct rest_exchange *exchange, struct error *error)
 {
     struct rest_job_request request = {0};
@@ -95,17 +96,17 @@ enum status rest_queries_submit(struct rest_exchange *exchange, struct error *er
     struct job_facts facts;
     struct json_writer json;
     job_facts(exchange->job, &facts);
-    bool is_over = facts.from_cache && facts.state == JOB_SUCCEEDED;
     json_writer_init(&json, &exchange->reply.text);
     json_write_begin_object(&json);
     json_write_key(&json, "job_id");
     json_write_text(&json, facts.id);
     json_write_key(&json, "status");
-    json_write_text(&json, is_over ? str_of(rest_job_state_name(facts.state)) : STR("queued"));
+    json_write_text(&json, STR("queued"));
     json_write_key(&json, "message");
-    json_write_text(&json, is_over ? STR("The result of an earlier run serves") : STR(MESSAGE));
+    json_write_text(&json, STR(MESSAGE));
     rest_write_time(&json, "estimated_completion_time",
-                    is_over ? facts.completed_us : facts.estimated_completion_us);
+                    job_state_is_over(facts.state) ? facts.completed_us
+                                                   : facts.estimated_completion_us);
     json_write_end_object(&json);
     return STATUS_OK;
 }

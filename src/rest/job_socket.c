@@ -37,6 +37,7 @@ static void tell(struct job_socket *socket)
     CLEANUP(buf_finish) struct buf text;
     buf_init(&text, REST_REPLY_BYTES_MAX);
     job_facts(socket->job, &facts);
+    facts.sql = rest_sql_beginning(facts.sql);
     json_writer_init(&json, &text);
     rest_write_job(&json, &facts);
     socket->is_over = job_state_is_over(facts.state);
@@ -95,12 +96,26 @@ static void open_socket(struct rest_exchange *exchange)
     tell(socket);
 }
 
+/* In the form that errors have on this route. */
+static void refuse(struct rest_exchange *exchange, unsigned http_status, const struct error *reason)
+{
+    struct http_header headers[WEBSOCKET_REFUSAL_HEADERS_MAX];
+    size_t count = websocket_refusal_headers(exchange->request, http_status, headers);
+    for (size_t i = 0; i < count; i++)
+        rest_add_header(exchange, headers[i].name, headers[i].value);
+    const char *code = http_status == 503 ? "SHUTTING_DOWN" : "VALIDATION_ERROR";
+    exchange->status =
+        error_set_code(&exchange->error, reason->status, code, "%s", reason->message);
+    exchange->error_status = http_status;
+    rest_respond_error(exchange, &exchange->error);
+}
+
 static void take_over(struct rest_exchange *exchange)
 {
     unsigned http_status;
     struct error reason = ERROR_NONE;
     if (websocket_check(exchange->request, &http_status, &reason) != STATUS_OK) {
-        websocket_refuse(exchange->request, http_status, str_of(reason.message));
+        refuse(exchange, http_status, &reason);
         return;
     }
     if (atomic_fetch_add(&exchange->rest->job_sockets, 1) < SOCKETS_MAX) {

@@ -12,6 +12,7 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/utf8.h"
 
 /* --- words ------------------------------------------------------------------------------------- */
 
@@ -60,6 +61,12 @@ enum status rest_job_submit(struct rest_exchange *exchange, const struct job_spe
     whole.request_id = exchange->input->id;
     whole.peer = exchange->input->peer;
     return job_submit(exchange->rest->options.jobs, &whole, &exchange->job, error);
+}
+
+struct str rest_sql_beginning(struct str sql)
+{
+    return sql.len <= REST_SQL_SHOWN_MAX ? sql
+                                         : str_slice(sql, 0, utf8_cut(sql.ptr, REST_SQL_SHOWN_MAX));
 }
 
 /* --- the job object ---------------------------------------------------------------------------- */

@@ -1,8 +1,9 @@
 /*
  * routes.c — the table of routes, and the look-up in it.
  *
- * The table is short, so a look-up walks it; of patterns that match alike the first counts. A pattern may
- * have one parameter: a whole segment in braces, or all that follow. Runs on the loop.
+ * The table is short, so a look-up walks it; of patterns that match alike the first counts, but one without
+ * a parameter always goes before those with one, whatever its method is. A pattern may have one parameter: a
+ * whole segment in braces, or all that follow. Runs on the loop.
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/analytics.h"
@@ -245,15 +246,28 @@ static struct str append_method(struct arena *arena, struct str list, const char
     return arena_printf(arena, "%.*s, %s", STR_ARGS(list), method);
 }
 
+/* True when a pattern is the path itself: then nobody else's parameter takes it. */
+static bool is_literal_path(struct str path)
+{
+    for (size_t i = 0; i < rest_route_count && str_find(path, '{') < 0; i++) {
+        if (str_equal(str_of(rest_routes[i].pattern), path))
+            return true;
+    }
+    return false;
+}
+
 const struct rest_route *rest_route_find(struct arena *arena, struct str method, struct str path,
                                          struct str *out_parameter, struct str *out_allow)
 {
     struct str wanted = str_equal(method, STR("HEAD")) ? STR("GET") : method;
+    bool is_literal = is_literal_path(path);
     *out_allow = STR_EMPTY;
     for (size_t i = 0; i < rest_route_count; i++) {
         const struct rest_route *route = &rest_routes[i];
+        struct str pattern = str_of(route->pattern);
         struct str parameter = STR_EMPTY;
-        if (!pattern_matches(str_of(route->pattern), path, &parameter))
+        if ((is_literal && str_find(pattern, '{') >= 0) ||
+            !pattern_matches(pattern, path, &parameter))
             continue;
         if (str_equal(str_of(route->method), wanted)) {
             *out_parameter = parameter;

@@ -120,6 +120,17 @@ def test_every_field_that_is_wrong_is_named(server, body, faults):
         assert name is None or name in answer["detail"]
 
 
+def test_a_result_that_is_there_already_is_queued_to_its_client_too(server):
+    sql = f"SELECT '{uuid.uuid4()}' AS once"
+    job_ids = set()
+    for _ in range(3):
+        answer = post(server, "/queries", {"sql": sql})
+        assert (answer.status, answer.json["status"]) == (200, "queued")
+        assert finished(server, answer.json["job_id"])["status"] == "completed"
+        job_ids.add(answer.json["job_id"])
+    assert len(job_ids) == 3
+
+
 def test_what_the_service_does_not_know_is_passed_over(server):
     assert post(server, "/queries", {"sql": "SELECT 1", "session": 5}).status == 200
     assert server.request("GET", "/jobs?limit=1&_=12345").status == 200
@@ -213,6 +224,16 @@ def test_a_websocket_of_a_job_that_is_over_tells_it_once(server):
             socket.recv(10)
 
 
+def test_those_who_watch_get_the_beginning_of_a_long_statement(server):
+    sql = "SELECT 1 /* " + "é" * 300000 + " */"
+    job_id = submit(server, sql)
+    assert finished(server, job_id)["sql"] == sql
+    with connect(socket_url(server, job_id), compression=None) as socket:
+        assert json.loads(socket.recv(10))["sql"] == sql[:12 + (16384 - 12) // 2]
+    events = server.request("GET", f"/v1/jobs/{job_id}/events")
+    assert events.status == 200 and 16000 < len(events.body) < 40000
+
+
 def read_frames(connection, until):
     """Frames of HTTP/2 as (kind, flags, stream, payload), until `until` is true of one."""
     received = b""
@@ -256,7 +277,10 @@ def test_what_is_no_websocket(server):
         connect(socket_url(server, uuid.uuid4()), compression=None)
     assert refused.value.response.status_code == 404
     job_id = submit(server, "SELECT 1")
-    assert server.request("GET", f"/ws/jobs/{job_id}").status == 426
+    plain = server.request("GET", f"/ws/jobs/{job_id}")
+    assert "Sec-WebSocket-Version: 13" in expect_error(plain, 426, "VALIDATION_ERROR")["detail"]
+    assert plain.headers["sec-websocket-version"] == "13" and plain.headers["upgrade"] == "websocket"
+    assert server.request("HEAD", f"/ws/jobs/{job_id}").status == 426
 
 
 def test_a_websocket_of_a_foreign_page_is_refused(server):

@@ -164,4 +164,6 @@ def test_a_statement_that_changes_something_is_not_run_twice(start_server, tmp_p
     answer = server.request("GET", f"/jobs/{job}").json
     assert answer["status"] == "failed"
     assert answer["error_code"] == "SERVER_RESTARTED"
+    assert server.request("GET", "/status").json["failed_jobs"] == 1
+    assert 'volley_jobs{state="failed"} 1\n' in server.request("GET", "/metrics").text
     assert server.value("SELECT count(*) FROM t") == 0

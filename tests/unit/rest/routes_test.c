@@ -60,6 +60,11 @@ static void a_whole_path_goes_before_a_parameter(void **state)
     const struct rest_route *route = find(&arena, "GET", "/v1/queries/events", &parameter, &allow);
     assert_non_null(route);
     assert_string_equal(route->pattern, "/v1/queries/events");
+    /* Also where it is there for another method only. */
+    assert_null(find(&arena, "GET", "/query/submit", &parameter, &allow));
+    assert_true(str_equal(allow, STR("POST")));
+    assert_null(find(&arena, "DELETE", "/v1/queries/events", &parameter, &allow));
+    assert_true(str_equal(allow, STR("GET, HEAD")));
 }
 
 static void an_open_parameter_takes_all_segments_as_they_were_sent(void **state)
