@@ -24,7 +24,7 @@
 #include "event/lock.h"
 
 #define ENTRIES_MAX 10000
-/* Bytes of the key's second part. */
+/* Bytes of the key's second part that are shown. */
 #define VARIANT_BYTES 4
 #define VARIANT_TEXT_MAX ((size_t)64 << 10)
 
@@ -82,11 +82,11 @@ static struct str text_that_counts(struct str sql)
     return sql;
 }
 
-static void append_digest(struct buf *out, struct str bytes, size_t size)
+static void append_digest(struct buf *out, struct str bytes)
 {
     uint8_t digest[CRYPTO_SHA256_SIZE];
     crypto_sha256(bytes, digest);
-    crypto_hex_encode(str_make(digest, size), out);
+    crypto_hex_encode(str_make(digest, sizeof(digest)), out);
 }
 
 /* Each with its length before it, so that no two lists of texts are the same. */
@@ -122,17 +122,20 @@ static void append_variant(struct buf *out, struct str engine,
 void cache_key_make(struct str sql, struct str engine, const struct engine_result_options *options,
                     const struct str *session, struct cache_key *out_key)
 {
-    CLEANUP(buf_finish) struct buf text;
+    CLEANUP(buf_finish) struct buf whole;
     CLEANUP(buf_finish) struct buf variant;
-    buf_init(&text, CACHE_KEY_BYTES_MAX);
+    buf_init(&whole, CACHE_KEY_WHOLE_BYTES);
     buf_init(&variant, VARIANT_TEXT_MAX);
-    append_digest(&text, text_that_counts(sql), CRYPTO_SHA256_SIZE);
+    append_digest(&whole, text_that_counts(sql));
     append_variant(&variant, engine, options, session);
+    size_t shown = whole.len;
     if (variant.len > 0) {
-        buf_append_byte(&text, '-');
-        append_digest(&text, buf_str(&variant), VARIANT_BYTES);
+        buf_append_byte(&whole, '-');
+        append_digest(&whole, buf_str(&variant));
+        shown += 1 + 2 * VARIANT_BYTES;
     }
-    (void)snprintf(out_key->text, sizeof(out_key->text), "%.*s", STR_ARGS(buf_str(&text)));
+    (void)snprintf(out_key->whole, sizeof(out_key->whole), "%.*s", STR_ARGS(buf_str(&whole)));
+    (void)snprintf(out_key->text, sizeof(out_key->text), "%.*s", (int)shown, out_key->whole);
 }
 
 struct str cache_object_name(struct arena *arena, const struct cache_key *key, struct str format)
@@ -166,7 +169,7 @@ static struct entry *take_out(struct cache *cache, struct entry *entry)
         return NULL;
     entry->is_listed = false;
     list_remove(&entry->link);
-    (void)map_remove(&cache->locked.table, str_of(entry->key.text));
+    (void)map_remove(&cache->locked.table, str_of(entry->key.whole));
     add(cache->entries, -1);
     return entry;
 }
@@ -183,7 +186,7 @@ static void drop(struct cache *cache, struct entry *entry)
 static struct entry *look_up(struct cache *cache, const struct cache_key *key)
 {
     LOCKED(&cache->locked.lock);
-    struct entry *entry = map_get(&cache->locked.table, str_of(key->text));
+    struct entry *entry = map_get(&cache->locked.table, str_of(key->whole));
     if (!entry)
         return NULL;
     list_remove(&entry->link);
@@ -249,7 +252,7 @@ void cache_claim_destroy(struct cache_claim *claim)
 /* With the lock; those that go are linked into `gone`. */
 static void enter(struct cache *cache, struct entry *entry, struct list *gone)
 {
-    struct str key = str_of(entry->key.text);
+    struct str key = str_of(entry->key.whole);
     struct entry *old = take_out(cache, map_get(&cache->locked.table, key));
     if (old)
         list_append(gone, &old->link);

@@ -34,8 +34,11 @@ CLEANUP_FUNCTION(struct cache *, cache_destroy)
 
 /* SHA-256 in hex, and "-<8 hex>" for another engine, options or session settings than the defaults. */
 #define CACHE_KEY_BYTES_MAX 80
+#define CACHE_KEY_WHOLE_BYTES 136
 struct cache_key {
     char text[CACHE_KEY_BYTES_MAX];
+    /* What entries are told apart by: 8 digits are few against somebody who looks for the same ones. */
+    char whole[CACHE_KEY_WHOLE_BYTES];
 };
 /* The key of a statement. Surrounding white space and a final ';' do not count. `engine` empty: the default;
  * `session`: ENGINE_SESSION_SETTING_COUNT texts, or NULL. */

@@ -45,7 +45,7 @@ bool job_follow(struct job *job)
     if (!may_share(job) || job->cache != JOB_CACHE_USE)
         return false;
     LOCKED(&jobs->locked.lock);
-    struct job *leader = map_get(&jobs->locked.leaders, str_of(job->key.text));
+    struct job *leader = map_get(&jobs->locked.leaders, str_of(job->key.whole));
     if (!leader || !cache_claim_is_current(leader->listed.claim))
         return false;
     job->listed.deadline_ns = deadline_ns(job);
@@ -128,9 +128,9 @@ void job_lead(struct job *job)
         forget_key(job);
     LOCKED(&jobs->locked.lock);
     job->listed.claim = claim;
-    if (!claim || map_get(&jobs->locked.leaders, str_of(job->key.text)))
+    if (!claim || map_get(&jobs->locked.leaders, str_of(job->key.whole)))
         return;
-    map_set(&jobs->locked.leaders, str_of(job->key.text), job);
+    map_set(&jobs->locked.leaders, str_of(job->key.whole), job);
     job->listed.leads = true;
 }
 
@@ -138,7 +138,7 @@ void job_lead(struct job *job)
 static struct cache_claim *take_claim(struct jobs *jobs, struct job *job)
 {
     if (job->listed.leads)
-        (void)map_remove(&jobs->locked.leaders, str_of(job->key.text));
+        (void)map_remove(&jobs->locked.leaders, str_of(job->key.whole));
     job->listed.leads = false;
     return STEAL(job->listed.claim);
 }

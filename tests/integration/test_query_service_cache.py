@@ -90,7 +90,8 @@ def test_a_small_result_is_downloaded_only_as_asked_for(server, mark):
         assert table.to_pylist() == [{mark: 1, "s": "é"}]
         assert answer.headers["content-disposition"].endswith('.arrow"')
     assert server.request("GET", path + "?format=csv").text == f"{mark},s\r\n1,é\r\n"
-    assert server.request("GET", path, headers={"accept": "application/json"}).json["data"] == [{mark: 1, "s": "é"}]
+    answer = server.request("GET", path, headers={"accept": "application/json"})
+    assert answer.json["data"] == [{mark: 1, "s": "é"}]
     later = server.request("GET", f"/query/{job_id}/result")
     assert pyarrow.ipc.open_stream(io.BytesIO(later.body)).read_all().num_rows == 1
 
@@ -101,11 +102,12 @@ def test_an_empty_result_is_small(server, mark):
 
 
 def test_values_of_every_kind_inside_the_answer(server, mark):
-    sql = (f"SELECT 9007199254740993 AS {mark}, 1.50::DECIMAL(4,2) AS d, 'NaN'::DOUBLE AS n, '\\xff'::BLOB AS b,"
-           " TIMESTAMPTZ '2020-01-02 03:04:05.678901Z' AS t, [1, NULL] AS l, {'a': {'b': 1}} AS s, NULL AS z")
+    sql = (f"SELECT 9007199254740993 AS {mark}, 1.50::DECIMAL(4,2) AS d, 'NaN'::DOUBLE AS n,"
+           " '\\xff'::BLOB AS b, TIMESTAMPTZ '2020-01-02 03:04:05.678901Z' AS t, [1, NULL] AS l,"
+           " {'a': {'b': 1}} AS s, NULL AS z")
     (row,) = submit(server, sql)["data"]
-    assert row == {mark: 9007199254740993, "d": 1.5, "n": None, "b": "/w==", "t": "2020-01-02T03:04:05.678901Z",
-                   "l": [1, None], "s": {"a": {"b": 1}}, "z": None}
+    assert row == {mark: 9007199254740993, "d": 1.5, "n": None, "b": "/w==",
+                   "t": "2020-01-02T03:04:05.678901Z", "l": [1, None], "s": {"a": {"b": 1}}, "z": None}
 
 
 def test_a_megabyte_inside_the_answer(server, mark):

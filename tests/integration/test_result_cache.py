@@ -71,8 +71,9 @@ def test_clients_may_refresh_and_bypass(server, table):
     assert source(server, sql) == "cache"
 
 
-@pytest.mark.parametrize("sql", ["SELECT random() AS r", "SELECT now() AS n", "SELECT uuid() AS u", "SHOW TABLES",
-                                 "SELECT count(*) AS n FROM duckdb_tables()", "SELECT count(*) AS n FROM volley.jobs"])
+@pytest.mark.parametrize("sql", [
+    "SELECT random() AS r", "SELECT now() AS n", "SELECT uuid() AS u", "SHOW TABLES",
+    "SELECT count(*) AS n FROM duckdb_tables()", "SELECT count(*) AS n FROM volley.jobs"])
 def test_what_changes_by_itself_is_run_each_time(server, sql):
     assert [source(server, sql) for _ in range(3)] == ["execution"] * 3
 
@@ -93,7 +94,8 @@ def by_text_with_a_transaction(server, table):
 
 
 def by_upload(server, table):
-    answer = server.request("POST", f"/tables/{table}/data?format=csv", "a\n2\n", {"content-type": "text/csv"})
+    path = f"/tables/{table}/data?format=csv"
+    answer = server.request("POST", path, "a\n2\n", {"content-type": "text/csv"})
     assert answer.status == 200, answer.text
 
 
@@ -145,9 +147,11 @@ def test_a_transaction_counts_when_it_commits(server, table):
         assert submit(server, sql)["data"] == [{"n": 5}]
 
 
-@pytest.mark.parametrize("change", ["CREATE OR REPLACE VIEW {view} AS SELECT 9 AS n",
-                                    "ALTER TABLE {table} RENAME a TO z; CREATE OR REPLACE VIEW {view} AS SELECT 9 AS n",
-                                    "DROP TABLE {table}; CREATE TABLE {table} AS SELECT 9 AS n"])
+@pytest.mark.parametrize("change", [
+    "CREATE OR REPLACE VIEW {view} AS SELECT 9 AS n",
+    "EXPLAIN ANALYZE CREATE OR REPLACE VIEW {view} AS SELECT 9 AS n",
+    "ALTER TABLE {table} RENAME a TO z; CREATE OR REPLACE VIEW {view} AS SELECT 9 AS n",
+    "DROP TABLE {table}; CREATE TABLE {table} AS SELECT 9 AS n"])
 def test_definitions_count(server, table, change):
     view = f"v_{table}"
     server.query(f"CREATE VIEW {view} AS SELECT * FROM {table}")
@@ -163,8 +167,8 @@ def test_definitions_count(server, table, change):
 
 def test_a_write_while_the_statement_runs_counts(server, table):
     mark = "m_" + uuid.uuid4().hex
-    sql = f"SELECT (SELECT sum(a)::INTEGER FROM {table}) AS n, count(*) AS c FROM range(60000000) t(i) WHERE " \
-          f"hash(i) % 7 < 9 AND '{mark}' <> ''"
+    sql = f"SELECT (SELECT sum(a)::INTEGER FROM {table}) AS n, count(*) AS c FROM range(60000000) t(i) " \
+          f"WHERE hash(i) % 7 < 9 AND '{mark}' <> ''"
     began = submit(server, sql, wait=0)
     wait_until(lambda: server.running(mark))
     server.query(f"INSERT INTO {table} VALUES (2)")
@@ -250,8 +254,8 @@ def s3(client_program, tmp_path):
 
 
 def s3_environment(url):
-    return {"FLIGHT_S3_ENDPOINT_URL": url, "FLIGHT_S3_ACCESS_KEY": ACCESS_KEY, "FLIGHT_S3_SECRET_KEY": SECRET_KEY,
-            "FLIGHT_S3_BUCKET": BUCKET}
+    return {"FLIGHT_S3_ENDPOINT_URL": url, "FLIGHT_S3_ACCESS_KEY": ACCESS_KEY,
+            "FLIGHT_S3_SECRET_KEY": SECRET_KEY, "FLIGHT_S3_BUCKET": BUCKET}
 
 
 def test_results_are_put_into_the_bucket_and_come_back(start_server, s3, tmp_path):

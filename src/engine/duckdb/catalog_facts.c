@@ -3,8 +3,8 @@
  *
  * Functions are asked for again only after a definition that may be one of functions: there are thousands.
  *
- * Any thread that may block. Owns: the two snapshots. Source: DuckDB 1.5's duckdb_functions(), duckdb_views() and
- * duckdb_tables(). SPDX-License-Identifier: Apache-2.0
+ * Any thread that may block. Owns: the two snapshots. Source: DuckDB 1.5's duckdb_functions(),
+ * duckdb_views() and duckdb_tables(). SPDX-License-Identifier: Apache-2.0
  */
 #include "engine/duckdb/catalog_facts.h"
 

@@ -1,6 +1,7 @@
 /*
- * catalog_facts.h — what the names in a statement may stand for, as far as it matters to what it reads: views,
- * macros and generated columns with their texts, table functions, functions that are not the same each time.
+ * catalog_facts.h — what the names in a statement may stand for, as far as it matters to what it reads:
+ * views, macros and generated columns with their texts, table functions, functions that are not the same each
+ * time.
  *
  * A snapshot by name alone: who asks takes all things of a name together, whatever their schema.
  *
@@ -20,7 +21,7 @@ struct catalog_text {
 
 /* All that has one name. */
 struct catalog_fact {
-    bool is_unstable;       /* a function that may give something else each time */
+    bool is_unstable; /* a function that may give something else each time; a view without text */
     bool is_table_function; /* or a pragma */
     struct catalog_text *texts;
     size_t number; /* below catalog_facts.count */

@@ -38,8 +38,8 @@ static void look_at(const char *path, struct source_file *file, bool *out_is_reg
     file->touched_ns = time_ns(&facts.st_ctim);
 }
 
-/* Whoever writes may set the one time back; the other is the kernel's own, and in whole seconds only where the
- * file system keeps no finer ones. */
+/* Whoever writes may set the one time back; the other is the kernel's own, and in whole seconds only where
+ * the file system keeps no finer ones. */
 static bool is_settled(const struct source_file *file)
 {
     int64_t now_ns = clock_wall_us() * 1000;

@@ -1,12 +1,13 @@
 /*
  * source_scan.c — reads from the words of a statement what its rows may depend on.
  *
- * Every name and every text in it may be that of a table, so all of them count; what a name leads to (a view, a
- * macro, a generated column) is scanned in turn. Too much is found rather than too little: a column with a
+ * Every name and every text in it may be that of a table, so all of them count; what a name leads to (a view,
+ * a macro, a generated column) is scanned in turn. Too much is found rather than too little: a column with a
  * table's name makes a result depend on that table. What is not known to be the same each time is refused:
  * functions by what the engine says of them and a list of our own, table functions but a few, samples.
  *
- * Any thread; owns nothing. Source: DuckDB 1.5's grammar, duckdb_functions(). SPDX-License-Identifier: Apache-2.0
+ * Any thread; owns nothing. Source: DuckDB 1.5's grammar, duckdb_functions().
+ * SPDX-License-Identifier: Apache-2.0
  */
 #include <string.h>
 

@@ -38,9 +38,9 @@ void write_set_add(struct write_set *set, struct str text, bool defines);
 void write_set_join(struct write_set *set, const struct write_set *other);
 void write_versions_bump(struct write_versions *versions, const struct write_set *set);
 
-/* The name or text of a token in the form that is compared, in `out` (at most `size`, then its beginning is of
- * no use and false is returned). False too for what cannot be a name or is spelled in a way that only the engine
- * reads. */
+/* The name or text of a token in the form that is compared, in `out` (at most `size`, then its beginning is
+ * of no use and false is returned). False too for what cannot be a name or is spelled in a way that only the
+ * engine reads. */
 bool token_fold(const struct sql_token *token, char *out, size_t size, size_t *out_len);
 #define TOKEN_NAME_BYTES_MAX 256
 uint16_t write_class_of(struct str folded);

@@ -137,6 +137,22 @@ static void what_changes_rows_or_form_changes_the_key(void **state)
     assert_string_equal(keys[0].text, HASH_OF_SELECT_1);
 }
 
+/* Somebody may look for options whose 8 digits are those of others. */
+static void the_digits_that_are_shown_tell_no_entries_apart(void **state)
+{
+    (void)state;
+    struct cache_key key = key_of("SELECT a FROM t");
+    enter(cache_claim(world.cache, &key, STR("SELECT a FROM t"), NULL));
+    assert_true(is_cached("SELECT a FROM t"));
+    key.whole[strlen(key.whole) - 1] ^= 1;
+    assert_null(cache_find(world.cache, &key));
+    struct cache_key limited;
+    const struct engine_result_options options = {.row_limit = 5};
+    cache_key_make(STR("SELECT 1"), STR_EMPTY, &options, NULL, &limited);
+    assert_int_equal(strlen(limited.whole), 64 + 1 + 64);
+    assert_true(str_starts_with(str_of(limited.whole), str_of(limited.text)));
+}
+
 static void a_result_serves_until_a_write(void **state)
 {
     (void)state;
@@ -274,6 +290,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(keys_are_those_of_the_contract),
         TEST(what_changes_rows_or_form_changes_the_key),
+        TEST(the_digits_that_are_shown_tell_no_entries_apart),
         TEST(a_result_serves_until_a_write),
         TEST(a_write_while_the_statement_runs_counts),
         TEST(volatile_statements_are_not_claimed),
