@@ -313,35 +313,7 @@ static bool is_ready(void *context)
     return !atomic_load(&((struct server *)context)->draining);
 }
 
-static void open_rest(struct server *server)
-{
-    const struct settings *settings = server->settings;
-    server->rest = rest_create(&(struct rest_options){
-        .engine = server->engine,
-        .queries = server->queries,
-        .jobs = server->jobs,
-        .cache = server->job_results.cache,
-        .registry = server->registry,
-        .store = server->store,
-        .discovery = server->discovery,
-        .batch_ttl_ms = server->settings->batch_ttl_ms,
-        .upload_folder = data_folder_temporary(server->folder),
-        .message_bytes_max = (size_t)settings->max_receive_message_bytes,
-        .workers = server->workers,
-        .log = server->log,
-        .metrics = server->metrics,
-        .version = VOLLEY_VERSION,
-        .has_docs = settings->docs,
-        .allowed_paths = settings->allowed_paths.items,
-        .allowed_path_count = settings->allowed_paths.count,
-        .has_samples = server->has_samples,
-        .cors = &server->cors,
-        .is_ready = is_ready,
-        .is_ready_context = server,
-    });
-}
-
-static enum status open_doors(struct server *server, struct error *error)
+static void open_flight(struct server *server)
 {
     const struct settings *settings = server->settings;
     server->ticket_mac = crypto_mac_create(data_folder_ticket_key(server->folder));
@@ -376,6 +348,11 @@ static enum status open_doors(struct server *server, struct error *error)
         .action_tables = &flight_sql_actions,
         .action_table_count = 1,
     });
+}
+
+static void open_grpc(struct server *server)
+{
+    const struct settings *settings = server->settings;
     server->cors = (struct http_cors){
         .origins = settings->cors_origins.items,
         .origin_count = settings->cors_origins.count,
@@ -392,8 +369,34 @@ static enum status open_doors(struct server *server, struct error *error)
         .is_serving = is_ready,
         .is_serving_context = server,
     });
-    open_rest(server);
-    return STATUS_OK;
+}
+
+static void open_rest(struct server *server)
+{
+    const struct settings *settings = server->settings;
+    server->rest = rest_create(&(struct rest_options){
+        .engine = server->engine,
+        .queries = server->queries,
+        .jobs = server->jobs,
+        .cache = server->job_results.cache,
+        .registry = server->registry,
+        .store = server->store,
+        .discovery = server->discovery,
+        .batch_ttl_ms = settings->batch_ttl_ms,
+        .upload_folder = data_folder_temporary(server->folder),
+        .message_bytes_max = (size_t)settings->max_receive_message_bytes,
+        .workers = server->workers,
+        .log = server->log,
+        .metrics = server->metrics,
+        .version = VOLLEY_VERSION,
+        .has_docs = settings->docs,
+        .allowed_paths = settings->allowed_paths.items,
+        .allowed_path_count = settings->allowed_paths.count,
+        .has_samples = server->has_samples,
+        .cors = &server->cors,
+        .is_ready = is_ready,
+        .is_ready_context = server,
+    });
 }
 
 static enum status listen_on(struct server *server, struct http_server *http,
@@ -678,7 +681,9 @@ enum status server_run(const struct settings *settings, const struct server_relo
     TRY(open_queries(server, error));
     TRY(open_jobs(server, error));
     TRY(open_discovery(server, error));
-    TRY(open_doors(server, error));
+    open_flight(server);
+    open_grpc(server);
+    open_rest(server);
     TRY(open_listeners(server, error));
     for (size_t i = 0; i < server->address_count; i++)
         rest_add_address(server->rest, server->addresses[i].door, server->addresses[i].text);
