@@ -54,6 +54,7 @@ static const struct error_code rows[] = {
     {"TABLE_NOT_FOUND", STATUS_NOT_FOUND, 404, "3F000"}, /* its schema */
     {"TABLE_NOT_FOUND", STATUS_NOT_FOUND, 404, "3D000"}, /* its catalog */
     {"JOB_NOT_FOUND", STATUS_NOT_FOUND, 404, "42704"},
+    {"SCHEMA_NOT_FOUND", STATUS_NOT_FOUND, 404, "3F000"},
     {"RESULT_EXPIRED", STATUS_NOT_FOUND, 410, "24000"},
 
     {"ALREADY_EXISTS", STATUS_ALREADY_EXISTS, 409, "42710"},

@@ -22,6 +22,9 @@ ROUNDS_LEAST = 5
 DATASET_HEAD_BYTES = 1024  # at most
 ROWS = 20_000
 
+# Gauges of the process and its files, which come and go as they like.
+OF_THE_PROCESS = ("process_", "flight_memory_usage_bytes", "volley_registry_")
+
 
 def live(server):
     """All gauges: what exists in the server now, the request that asks for it included.
@@ -32,7 +35,7 @@ def live(server):
     gauges = set(re.findall(r"^# TYPE (\w+) gauge$", text, re.MULTILINE))
     samples = dict(line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
     found = {name: float(value) for name, value in samples.items()
-             if name.partition("{")[0] in gauges}
+             if name.partition("{")[0] in gauges and not name.startswith(OF_THE_PROCESS)}
     queries, datasets = (found.pop('volley_live_objects{kind="%s"}' % kind)
                          for kind in ("query", "dataset"))
     found["datasets of no query"] = datasets - queries
