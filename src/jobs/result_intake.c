@@ -159,6 +159,20 @@ static enum status write_record(struct result_intake *intake, const struct job_r
                                   slice_str(bytes), atomic_load(&result->expires_us), error);
 }
 
+/* The statement has run, maybe with an effect: that it cannot be told of now undoes nothing. */
+static void write_record_later(struct result_intake *intake, struct job_record *record,
+                               struct arena *arena, const struct error *reason)
+{
+    struct results *results = intake->results;
+    struct result *result = intake->result;
+    LOG(results->options.log, LOG_WARNING, "the end of a job could not be written yet",
+        LOG_STR("job", record->id), LOG_STR("error", str_of(reason->message)));
+    if (result->where == RESULT_IN_REGISTRY)
+        result_set_where(result, RESULT_IN_MEMORY);
+    record->result = arena_copy(arena, str_of(result->where_text));
+    meta_job_put_later(results->options.meta, record);
+}
+
 enum status result_keep(struct result_intake *intake, struct job_record *record,
                         struct arena *arena, struct result **out_result, struct error *error)
 {
@@ -169,11 +183,9 @@ enum status result_keep(struct result_intake *intake, struct job_record *record,
     dataset_facts(dataset, &facts);
     TRY(describe(intake, &facts, record, arena, error));
     TRY(put_commit(intake->put, &kept, error));
-    enum status status = write_record(intake, record, error);
-    if (status != STATUS_OK) {
-        dataset_drop(dataset);
-        return status;
-    }
+    struct error reason = ERROR_NONE;
+    if (write_record(intake, record, &reason) != STATUS_OK)
+        write_record_later(intake, record, arena, &reason);
     results_enter(results, intake->result);
     if (results->options.tier == RESULT_TIER_S3 && record->cache_key.len > 0)
         result_upload(intake->result, dataset, record->cache_key);

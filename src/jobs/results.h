@@ -67,8 +67,9 @@ MUST_CHECK enum status result_intake_begin(struct results *results, struct str j
 struct dataset *result_intake_dataset(struct result_intake *intake);
 /* After the query is done: makes the result as safe as its tier asks, sets format, rows, bytes, result and
  * columns of `record` (texts go to the arena), and writes it, together with the blob of a small result, as
- * the job's last one (unless there is no registry). RESOURCE_EXHAUSTED (STORAGE_FULL) and such: nothing is
- * kept, the record is not written. Blocks. A reference for the caller. */
+ * the job's last one (unless there is no registry). A registry that cannot be written now gets the record as
+ * soon as it can be; a small result stays in memory then. RESOURCE_EXHAUSTED (STORAGE_FULL) and such for the
+ * rows: nothing is kept, the record is not written. Blocks. A reference for the caller. */
 MUST_CHECK enum status result_keep(struct result_intake *intake, struct job_record *record,
                                    struct arena *arena, struct result **out_result,
                                    struct error *error);
