@@ -11,6 +11,7 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "cli/amount.h"
+#include "cli/command.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -50,7 +51,7 @@ uint64_t progress_due_ns(const struct progress *progress)
     return progress->is_shown ? progress->drawn_ns + INTERVAL_NS : CLOCK_NEVER;
 }
 
-static size_t terminal_width(void)
+size_t progress_width_max(void)
 {
     struct winsize size;
     if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1)
@@ -101,7 +102,7 @@ static size_t make_line(const struct progress *progress, const struct progress_s
     int size = snprintf(line, LINE_SIZE, "%.*s%s  %s  %s/s%s%s%s", STR_ARGS(progress->name), share,
                         bytes, rate, has_left ? "  " : "",
                         has_left ? amount_of_seconds(seconds, left) : "", has_left ? " left" : "");
-    return size_min((size_t)size, terminal_width());
+    return size_min((size_t)size, progress_width_max());
 }
 
 /* Overwrites what stands there, and leaves the cursor behind the line. */
@@ -137,13 +138,13 @@ void progress_clear(struct progress *progress)
 
 void progress_say(struct progress *progress, const char *format, ...)
 {
+    char message[2 * ERROR_MESSAGE_MAX];
     progress_clear(progress);
     va_list arguments;
     va_start(arguments, format);
-    (void)fputs("volley: ", stderr);
-    (void)vfprintf(stderr, format, arguments);
-    (void)fputc('\n', stderr);
+    (void)vsnprintf(message, sizeof(message), format, arguments);
     va_end(arguments);
+    cli_complain("%s", message);
 }
 
 void progress_summarize(const struct progress *progress, const struct progress_state *state,

@@ -34,6 +34,8 @@ struct progress_state {
     uint64_t total;
 };
 
+/* Columns that a line on standard error may take for the cursor to stay on it. */
+size_t progress_width_max(void);
 void progress_start(struct progress *progress, struct str name, bool quiet);
 /* When it should be drawn next, in clock_now_ns. */
 uint64_t progress_due_ns(const struct progress *progress);

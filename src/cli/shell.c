@@ -294,8 +294,9 @@ static void take_kept_line(struct shell *shell)
         shell_fail(shell, CLI_USAGE, &error);
         return;
     }
+    size_t size = shell->line.len;
     char *line = buf_steal(&shell->line); /* a command may read lines itself */
-    take_line(shell, str_of(line));
+    take_line(shell, str_make(line, size));
     free(line);
 }
 

@@ -9,9 +9,11 @@
  */
 #include "cli/statement_progress.h"
 
+#include "base/checked.h"
 #include "base/clock.h"
 #include "base/memory.h"
 #include "cli/amount.h"
+#include "cli/progress.h"
 #include "event/lock.h"
 #include "event/thread.h"
 #include "proto/flight.h"
@@ -104,10 +106,11 @@ static void draw(struct statement_progress *progress)
                         (double)elapsed_ns / (double)NANOSECONDS_PER_SECOND, share,
                         amount_of_count(progress->locked.rows, rows),
                         amount_of_bytes(progress->locked.bytes, bytes));
+    size_t width = size_min((size_t)size, progress_width_max());
     erase(progress);
-    (void)fprintf(stderr, "\r%s", line);
+    (void)fprintf(stderr, "\r%.*s", (int)width, line);
     (void)fflush(stderr);
-    progress->locked.drawn_width = (size_t)size;
+    progress->locked.drawn_width = width;
 }
 
 /* --- the thread ------------------------------------------------------------------------------- */

@@ -115,6 +115,15 @@ def test_a_long_statement_shows_that_it_runs(shell):
     terminal.expect("Cancelled.")
 
 
+def test_what_shows_that_it_runs_stays_on_its_line(shell):
+    terminal = shell(columns=30)
+    terminal.line("SELECT count(*) FROM range(100000000000) a, range(10) b;")
+    terminal.expect("0 rows  0 B")
+    terminal.type("\x03")
+    drawn = terminal.expect("Cancelled.") and re.findall(r"\r([0-9]+\.[0-9] s [^\r^]*)", terminal.raw)
+    assert drawn and max(map(len, drawn)) < 30, drawn
+
+
 def test_formats_expansion_types_and_limits(shell):
     terminal = shell()
     assert re.search(r"one\s*\|\s*1\n", terminal.run("SELECT 1 AS one \\gx"))
@@ -199,6 +208,18 @@ def test_errors_in_files_name_the_line(volley, server, tmp_path):
                     "-f", tmp_path / "outer.sql")
     for place in ("outer.sql:4: ", "inner.sql:2: ", "outer.sql:7: "):
         assert place in result.stderr, result.stderr
+
+
+def test_bytes_that_are_no_text_fail_their_statement_alone(volley, server, tmp_path):
+    (tmp_path / "odd.sql").write_bytes(b"SELECT 1;\nSELECT 'a\0b';\nSELECT \xff;\nSELECT 4;\n")
+    result = volley("sql", "--server", server.flight_url, "--format", "csv", "-v", "ON_ERROR_STOP=0",
+                    "-f", tmp_path / "odd.sql")
+    assert result.stdout.split() == ["1", "1", "4", "4"]
+    assert "odd.sql:2: the statement is not" in result.stderr
+    assert "odd.sql:3: the statement is not" in result.stderr
+    result = volley("sql", "--server", server.flight_url, "-f", tmp_path)
+    assert (result.returncode, result.stderr.count(":0:")) == (1, 0)
+    assert "cannot read" in result.stderr
 
 
 def test_nothing_of_a_server_commands_the_terminal(shell):
