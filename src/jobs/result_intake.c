@@ -24,11 +24,13 @@ struct result_intake {
 /* --- begin --------------------------------------------------------------------------------------- */
 
 /* Of a run that a crash interrupted, or whose record it lost. */
-static void drop_leftover(struct store *store, struct str id)
+static void drop_leftover(struct results *results, struct str job_id, struct str id)
 {
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
-    if (store_find(store, id, &dataset, NULL) == STATUS_OK)
-        dataset_drop(dataset);
+    if (store_find(results->options.store, id, &dataset, NULL) != STATUS_OK)
+        return;
+    results_leave(results, job_id);
+    dataset_drop(dataset);
 }
 
 enum status result_intake_begin(struct results *results, struct str job_id,
@@ -54,7 +56,7 @@ enum status result_intake_begin(struct results *results, struct str job_id,
         .is_result = true,
         .durable_from_bytes = RESULT_BLOB_BYTES_MAX + 1,
     };
-    drop_leftover(results->options.store, options.id);
+    drop_leftover(results, job_id, options.id);
     TRY(put_begin(results->options.store, &options, &intake->put, error));
     *out_intake = STEAL(intake);
     return STATUS_OK;
@@ -111,6 +113,11 @@ static struct str without_ending(struct str key)
     return key;
 }
 
+bool result_has_json_form(const struct results_options *options, const struct dataset_facts *facts)
+{
+    return (uint64_t)facts->rows <= options->json_rows_max && facts->bytes <= RESULT_JSON_BYTES_MAX;
+}
+
 /* What the record tells of the result. */
 static enum status describe(struct result_intake *intake, const struct dataset_facts *facts,
                             struct job_record *record, struct arena *arena, struct error *error)
@@ -120,8 +127,7 @@ static enum status describe(struct result_intake *intake, const struct dataset_f
     bool is_small = facts->bytes + facts->dictionary_bytes <= RESULT_BLOB_BYTES_MAX;
     result->rows = facts->rows;
     result->bytes = (int64_t)(facts->bytes + facts->dictionary_bytes);
-    result->is_json =
-        (uint64_t)facts->rows <= options->json_rows_max && facts->bytes <= RESULT_JSON_BYTES_MAX;
+    result->is_json = result_has_json_form(options, facts);
     result->completed_us = record->completed_us > 0 ? record->completed_us : clock_wall_us();
     atomic_store(&result->expires_us, result->completed_us + (int64_t)options->ttl_ms * 1000);
     result_set_where(result, put_is_durable(intake->put) ? RESULT_ON_DISK

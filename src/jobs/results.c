@@ -28,7 +28,7 @@ static const char *const where_names[] = {
 
 struct str result_dataset_id(char out[RESULT_ID_BYTES_MAX + 16], const char *id)
 {
-    int len = snprintf(out, RESULT_ID_BYTES_MAX + 16, ".result-%s", id);
+    int len = snprintf(out, RESULT_ID_BYTES_MAX + 16, RESULT_DATASET_PREFIX "%s", id);
     return str_make(out, (size_t)len);
 }
 
@@ -209,6 +209,16 @@ void results_enter(struct results *results, struct result *result)
     results_sweep(results);
 }
 
+void results_leave(struct results *results, struct str id)
+{
+    lock_take(&results->locked.lock);
+    struct result *result = map_get(&results->locked.table, id);
+    if (result)
+        take_out(results, result);
+    lock_give(&results->locked.lock);
+    result_unref(result);
+}
+
 static struct result *find_listed(struct results *results, struct str id)
 {
     LOCKED(&results->locked.lock);
@@ -329,6 +339,7 @@ enum status results_create(const struct results_options *options, struct results
     list_init(&results->locked.rendered);
     open_metrics(results);
     TRY(results_open_objects(results, error));
+    results_enter_left(results);
     *out_results = STEAL(results);
     return STATUS_OK;
 }

@@ -19,6 +19,7 @@
 #define RESULTS_RESTORABLE_MAX 4096
 /* Of rendered JSON that is kept. */
 #define RESULTS_JSON_BYTES_MAX ((size_t)64 << 20)
+#define RESULT_DATASET_PREFIX ".result-"
 /* Names of blobs in the registry, followed by the job's id. */
 #define RESULT_BLOB_PREFIX "result/"
 #define RESULT_OBJECT_PREFIX "result-object/"
@@ -82,6 +83,12 @@ struct result *result_make(struct results *results, struct str id);
 void result_set_where(struct result *result, enum result_where where);
 /* Enters it in the table unless one of its id is there; what has to go for it goes. */
 void results_enter(struct results *results, struct result *result);
+/* Takes the one of that id out of the table: another takes its place. */
+void results_leave(struct results *results, struct str id);
+/* result_left.c: enters what an earlier process left on disk. */
+void results_enter_left(struct results *results);
+/* Whether a result of a complete dataset has the form json.gz. */
+bool result_has_json_form(const struct results_options *options, const struct dataset_facts *facts);
 /* The rendered text has so many bytes from now on; others' may go. */
 void results_charge_json(struct result *result, size_t bytes);
 /* One thread at a time does what takes long for a result. */

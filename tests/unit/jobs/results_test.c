@@ -165,6 +165,26 @@ static void beyond_the_bound_the_oldest_go(void **state)
     expect_result(world, small, 3);
 }
 
+static void what_an_earlier_process_left_counts_against_the_bound(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record records[4];
+    const char *const ids[] = {"d", "c", "b", "a"};
+    for (size_t i = 0; i < ARRAY_COUNT(ids); i++)
+        result_unref(keep(world, ids[i], LARGE_ROWS, &records[i]));
+    world->options.bytes_max = LARGE_ROWS * 8 * 2;
+    world_restart(world);
+    for (size_t i = 0; i < ARRAY_COUNT(ids); i++) {
+        CLEANUP(result_unref) struct result *result = NULL;
+        assert_int_equal(results_find(world->results, &records[i], &result, &world->error),
+                         STATUS_OK);
+        if (i < 2)
+            expect_expired(world, result);
+        else
+            expect_result(world, result, LARGE_ROWS);
+    }
+}
+
 /* So many small ones that memory is to hold the later ones only; all of them can be read. */
 static void small_ones_leave_memory_and_come_back(void **state)
 {
@@ -293,6 +313,7 @@ int main(void)
         TEST(their_time_ends),
         TEST(renewed_ones_live_on),
         TEST(beyond_the_bound_the_oldest_go),
+        TEST(what_an_earlier_process_left_counts_against_the_bound),
         TEST(small_ones_leave_memory_and_come_back),
         TEST(what_cannot_be_recorded_now_stays_in_memory),
         TEST(leftovers_give_way),
