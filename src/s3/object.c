@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define SMALL_TIMEOUT_MS 30000
+/* Somebody waits for the answer whom a worker of the server serves, and who can be served without it. */
+#define HEAD_TIMEOUT_MS 5000
 
 enum status s3_check_bucket(struct s3 *s3, struct fetch_cancel *cancel, struct error *error)
 {
@@ -35,7 +37,7 @@ enum status s3_head(struct s3 *s3, struct str key, struct fetch_cancel *cancel,
                            .operation = "find",
                            .method = "HEAD",
                            .key = key,
-                           .total_timeout_ms = SMALL_TIMEOUT_MS,
+                           .total_timeout_ms = HEAD_TIMEOUT_MS,
                            .cancel = cancel};
     CLEANUP(fetch_response_finish) struct fetch_response response;
     fetch_response_init(&response);
