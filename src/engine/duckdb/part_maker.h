@@ -24,5 +24,7 @@ static inline const struct sql_token *token_at(const struct part_maker *maker, s
 }
 
 enum part_class part_class_of_word(const struct sql_token *token);
+/* Whether a setting is each session's own. */
+bool setting_is_of_session(const struct sql_token *name);
 /* Refuses what the words show to be forbidden, and notes what the statement does to its session. */
 MUST_CHECK enum status part_check(struct part_maker *maker);

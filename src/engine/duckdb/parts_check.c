@@ -65,6 +65,14 @@ static enum status check_copy(const struct part_maker *maker)
     return STATUS_OK;
 }
 
+bool setting_is_of_session(const struct sql_token *name)
+{
+    for (const char *const *setting = session_settings; *setting; setting++)
+        if (token_is_name(name, *setting))
+            return true;
+    return false;
+}
+
 /* RESET x, SET x = DEFAULT. */
 static bool is_reset(const struct part_maker *maker)
 {
@@ -103,11 +111,8 @@ static enum status check_setting(struct part_maker *maker)
     bool is_zone = token_is_word(name, "time") && token_is_word(token_at(maker, index + 1), "zone");
     maker->part->sets_zone = is_zone || token_is_name(name, "timezone");
     maker->part->resets_zone = maker->part->sets_zone && is_reset(maker);
-    if (is_variable || is_zone)
+    if (is_variable || is_zone || setting_is_of_session(name))
         return STATUS_OK;
-    for (const char *const *setting = session_settings; *setting; setting++)
-        if (token_is_name(name, *setting))
-            return STATUS_OK;
     enum status status =
         refuse(maker, "settings", name,
                "this setting is not a session's own (those are TimeZone, Calendar, schema, "

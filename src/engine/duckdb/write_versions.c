@@ -9,6 +9,7 @@
  */
 #include "engine/duckdb/write_versions.h"
 
+#include "engine/duckdb/part_maker.h"
 #include "engine/tokens.h"
 
 /* Beyond it nobody looks at the words. */
@@ -162,10 +163,20 @@ static bool may_be_of_functions(const struct sql_token *words, size_t count)
     return false;
 }
 
+/* A setting without SESSION that is not known to be one of a session may be everybody's. */
+static bool is_of_session(const struct sql_token *words, size_t count)
+{
+    static const char *const setters[] = {"set", "reset", NULL};
+    static const char *const scopes[] = {"session", "local", "variable", "time", NULL};
+    if (count > 0 && token_is_word(&words[0], "use"))
+        return true;
+    return count > 1 && token_is_one_of(&words[0], setters) &&
+           (token_is_one_of(&words[1], scopes) || setting_is_of_session(&words[1]));
+}
+
 /* What only the session itself can see is nobody else's. */
 static void add_definition(struct write_set *set, struct str text)
 {
-    static const char *const session_words[] = {"set", "reset", "use", NULL};
     struct sql_token words[8];
     struct sql_tokenizer tokenizer;
     size_t count = 0;
@@ -176,9 +187,7 @@ static void add_definition(struct write_set *set, struct str text)
             break;
         count++;
     }
-    if (count > 0 && token_is_one_of(&words[0], session_words))
-        return;
-    if (is_temporary(words, count))
+    if (is_of_session(words, count) || is_temporary(words, count))
         return;
     set->catalog = true;
     set->functions = set->functions || may_be_of_functions(words, count);

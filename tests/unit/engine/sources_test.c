@@ -167,6 +167,30 @@ static void every_definition_counts(void **state)
             fail_msg("'%s' was not noticed", definitions[i]);
 }
 
+/* Where the server's own settings may be changed at all. */
+static int set_up_settings(void **state)
+{
+    (void)state;
+    static const struct str rules[] = {{"settings", 8}};
+    struct engine_options options = test_engine_options();
+    options.allow_statements = rules;
+    options.allow_statement_count = ARRAY_COUNT(rules);
+    test_engine_open(&engine, &options);
+    test_execute(&engine, "CREATE TABLE t AS SELECT 1 AS a");
+    return 0;
+}
+
+static void settings_of_all_sessions_count(void **state)
+{
+    (void)state;
+    assert_false(survives("FROM t ORDER BY a", "SET GLOBAL default_order = 'DESC'"));
+    assert_false(survives("FROM t ORDER BY a", "SET default_null_order = 'nulls_first'"));
+    assert_false(survives("FROM t ORDER BY a", "RESET GLOBAL default_order"));
+    assert_true(survives("FROM t ORDER BY a", "SET SESSION default_order = 'DESC'"));
+    assert_true(survives("FROM t ORDER BY a", "SET VARIABLE x = 5"));
+    assert_true(survives("FROM t ORDER BY a", "RESET integer_division"));
+}
+
 /* A view that is made again reads something else from then on. */
 static void redefined_views_are_followed(void **state)
 {
@@ -595,6 +619,7 @@ int main(void)
         TEST(every_write_is_noticed_by_every_read),
         TEST(other_writes_leave_it_alone),
         TEST(every_definition_counts),
+        cmocka_unit_test_setup_teardown(settings_of_all_sessions_count, set_up_settings, tear_down),
         TEST(redefined_views_are_followed),
         TEST(what_was_defined_while_it_was_explained_is_followed),
         TEST(transactions_are_not_controlled_while_they_are_explained),
