@@ -1,8 +1,8 @@
 /*
  * result_left.c — results that an earlier process left on disk: they count against the bound from the start.
  *
- * What they are shows from their datasets alone; their records are read when somebody asks for them. The oldest
- * come first in the table, so that they go first.
+ * What they are shows from their datasets alone; their records are read when somebody asks for them. The
+ * oldest come first in the table, so that they go first.
  *
  * Runs on: the thread that starts the server. Owns: nothing. SPDX-License-Identifier: Apache-2.0
  */
