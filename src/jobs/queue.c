@@ -102,11 +102,14 @@ static struct job_ticket *first_of(struct list *lists)
     return best;
 }
 
-static void place(struct list *lists, struct job_ticket *ticket, enum job_ticket_place place)
+static void move(struct job_queue *queue, struct list *lists, struct job_ticket *ticket,
+                 enum job_ticket_place place)
 {
+    queue->changes++;
     list_remove(&ticket->link);
     insert(&lists[ticket->priority - 1], ticket);
     ticket->place = place;
+    ticket->number = 0;
 }
 
 static struct job_queue_group *group_of(struct job_queue *queue, const struct job_ticket *ticket)
@@ -119,7 +122,7 @@ static void release_held(struct job_queue *queue, struct job_queue_owner *owner)
 {
     struct job_ticket *ticket = first_of(owner->held);
     if (ticket && !owner_is_at_limit(queue, owner))
-        place(group_of(queue, ticket)->ready, ticket, JOB_TICKET_READY);
+        move(queue, group_of(queue, ticket)->ready, ticket, JOB_TICKET_READY);
 }
 
 /* --- tickets ------------------------------------------------------------------------------------ */
@@ -135,7 +138,7 @@ void job_queue_enter(struct job_queue *queue, struct job_ticket *ticket, struct 
     ticket->owner->tickets++;
     queue->waiting++;
     group_of(queue, ticket)->waiting++;
-    place(group_of(queue, ticket)->ready, ticket, JOB_TICKET_READY);
+    move(queue, group_of(queue, ticket)->ready, ticket, JOB_TICKET_READY);
 }
 
 /* The first ticket of a list whose owner may have one more running. */
@@ -145,7 +148,7 @@ static struct job_ticket *first_allowed(struct job_queue *queue, struct list *li
     while ((ticket = LIST_FIRST(list, struct job_ticket, link))) {
         if (!owner_is_at_limit(queue, ticket->owner))
             return ticket;
-        place(ticket->owner->held, ticket, JOB_TICKET_HELD);
+        move(queue, ticket->owner->held, ticket, JOB_TICKET_HELD);
     }
     return NULL;
 }
@@ -174,6 +177,7 @@ void job_queue_take(struct job_queue *queue, struct job_ticket *ticket)
     list_remove(&ticket->link);
     ticket->place = JOB_TICKET_RUNNING;
     queue->waiting--;
+    queue->changes++;
     queue->running++;
     group_of(queue, ticket)->waiting--;
     group_of(queue, ticket)->running++;
@@ -197,6 +201,7 @@ void job_queue_leave(struct job_queue *queue, struct job_ticket *ticket)
     } else {
         list_remove(&ticket->link);
         queue->waiting--;
+        queue->changes++;
         group_of(queue, ticket)->waiting--;
     }
     ticket->place = JOB_TICKET_OUT;
@@ -218,10 +223,36 @@ static size_t count_before(const struct list *list, const struct job_ticket *tic
     return count;
 }
 
-size_t job_queue_position(const struct job_queue *queue, const struct job_ticket *ticket)
+/* In the order in which they would run but for bounds. */
+static void number_ready(struct job_queue *queue)
 {
-    if (ticket->place != JOB_TICKET_READY && ticket->place != JOB_TICKET_HELD)
-        return 0;
+    struct list *lists[JOB_QUEUE_GROUPS * JOB_QUEUE_PRIORITIES];
+    struct list *next[ARRAY_COUNT(lists)];
+    for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+        lists[i] = &queue->groups[i / JOB_QUEUE_PRIORITIES].ready[i % JOB_QUEUE_PRIORITIES];
+        next[i] = lists[i]->next;
+    }
+    for (size_t number = 1;; number++) {
+        struct job_ticket *best = NULL;
+        size_t from = 0;
+        for (size_t i = 0; i < ARRAY_COUNT(lists); i++) {
+            struct job_ticket *head = CONTAINER_OF(next[i], struct job_ticket, link);
+            if (next[i] == lists[i] || (best && best->rank <= head->rank))
+                continue;
+            best = head;
+            from = i;
+        }
+        if (!best)
+            break;
+        best->number = number;
+        next[from] = best->link.next;
+    }
+    queue->is_numbered = true;
+    queue->changes = 0;
+}
+
+static size_t search_position(const struct job_queue *queue, const struct job_ticket *ticket)
+{
     size_t room = JOB_POSITION_SEARCH_MAX;
     size_t before = 0;
     for (size_t i = 0; i < JOB_QUEUE_GROUPS; i++)
@@ -229,5 +260,16 @@ size_t job_queue_position(const struct job_queue *queue, const struct job_ticket
             before += count_before(&queue->groups[i].ready[j], ticket, &room);
     for (size_t j = 0; j < JOB_QUEUE_PRIORITIES; j++)
         before += count_before(&ticket->owner->held[j], ticket, &room);
-    return before + 1;
+    return room > 0 ? before + 1 : queue->waiting;
+}
+
+size_t job_queue_position(struct job_queue *queue, const struct job_ticket *ticket)
+{
+    if (ticket->place != JOB_TICKET_READY && ticket->place != JOB_TICKET_HELD)
+        return 0;
+    if (queue->waiting < JOB_POSITION_SEARCH_MAX || ticket->place == JOB_TICKET_HELD)
+        return search_position(queue, ticket);
+    if (!queue->is_numbered || queue->changes > queue->waiting / JOB_POSITION_PART)
+        number_ready(queue);
+    return ticket->number > 0 ? ticket->number : search_position(queue, ticket);
 }

@@ -23,8 +23,10 @@
 #define JOB_QUEUE_GROUPS 2
 /* How much longer than a ticket of the next better priority one waits at most. */
 #define JOB_AGEING_NS (30 * NANOSECONDS_PER_SECOND)
-/* Tickets looked at for a position: of those further behind it is only known that they are not before. */
+/* Tickets looked at for one position. Where more wait all are numbered at once, and that again when a
+ * JOB_POSITION_PARTth part of them has changed. */
 #define JOB_POSITION_SEARCH_MAX 1024
+#define JOB_POSITION_PART 64
 
 struct job_queue_owner;
 
@@ -35,6 +37,7 @@ struct job_ticket {
     unsigned group;
     unsigned slots;
     uint64_t rank;
+    size_t number; /* its position when all were numbered; 0: it came since */
     enum job_ticket_place {
         JOB_TICKET_OUT,
         JOB_TICKET_READY,
@@ -62,6 +65,8 @@ struct job_queue {
     struct map owners; /* name -> struct job_queue_owner */
     size_t waiting;
     size_t running;
+    size_t changes; /* since all were numbered */
+    bool is_numbered;
 };
 
 void job_queue_init(struct job_queue *queue, const struct job_queue_limits *limits);
@@ -77,5 +82,5 @@ struct job_ticket *job_queue_peek(struct job_queue *queue);
 void job_queue_take(struct job_queue *queue, struct job_ticket *ticket);
 /* It goes, whether it waited or ran. */
 void job_queue_leave(struct job_queue *queue, struct job_ticket *ticket);
-/* Which one it is to run, from 1; 0: it does not wait. */
-size_t job_queue_position(const struct job_queue *queue, const struct job_ticket *ticket);
+/* Which one it is to run, from 1, nearly so where many wait; 0: it does not wait. */
+size_t job_queue_position(struct job_queue *queue, const struct job_ticket *ticket);

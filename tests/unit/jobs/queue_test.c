@@ -204,6 +204,37 @@ static void it_is_full_at_its_bound(void **state)
     end(&scene);
 }
 
+#define CROWD 5000
+
+/* Every place is told nearly as it is, and no slower than the queue is long. */
+static void places_are_told_in_a_long_queue(void **state)
+{
+    struct job_queue queue;
+    struct job_ticket *tickets = NEW_ARRAY(struct job_ticket, CROWD);
+    job_queue_init(&queue, &(struct job_queue_limits){.waiting_max = CROWD,
+                                                      .running_max = CROWD,
+                                                      .group_running_max = {CROWD, CROWD}});
+    for (size_t i = 0; i < CROWD; i++) {
+        tickets[i] = (struct job_ticket){.priority = 1, .group = i % 2, .slots = 1};
+        job_queue_enter(&queue, &tickets[i], STR_EMPTY, i);
+    }
+    for (size_t i = 0; i < CROWD; i++)
+        assert_int_equal(job_queue_position(&queue, &tickets[i]), i + 1);
+    size_t gone = CROWD / JOB_POSITION_PART + 1;
+    for (size_t i = 0; i < gone; i++)
+        job_queue_take(&queue, job_queue_peek(&queue));
+    assert_int_equal(job_queue_position(&queue, &tickets[0]), 0);
+    assert_int_equal(job_queue_position(&queue, &tickets[CROWD - 1]), CROWD - gone);
+    job_queue_leave(&queue, &tickets[CROWD - 1]);
+    struct job_ticket *late = &tickets[CROWD - 1];
+    job_queue_enter(&queue, late, STR_EMPTY, CROWD);
+    assert_in_range(job_queue_position(&queue, late), CROWD - gone - 1, CROWD - gone + 1);
+    for (size_t i = 0; i < CROWD; i++)
+        job_queue_leave(&queue, &tickets[i]);
+    job_queue_finish(&queue);
+    free(tickets);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -215,6 +246,7 @@ int main(void)
         cmocka_unit_test(an_owner_at_its_bound_does_not_hold_up_others),
         cmocka_unit_test(what_is_held_comes_back_in_order),
         cmocka_unit_test(it_is_full_at_its_bound),
+        cmocka_unit_test(places_are_told_in_a_long_queue),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
