@@ -48,7 +48,7 @@ static enum status refuse(struct rest_exchange *exchange, const struct job_facts
 {
     const char *text = is_later ? "Query not ready" : "Result not available";
     if (facts->state == JOB_EXPIRED)
-        return error_set_code(error, STATUS_NOT_FOUND, "RESULT_EXPIRED", "%s", text);
+        return error_set_code(error, STATUS_NOT_FOUND, "RESULT_EXPIRED", "Result not available");
     exchange->error_status = is_later ? 400 : 404;
     return error_set_code(error, STATUS_FAILED_PRECONDITION, "RESULT_NOT_READY", "%s", text);
 }

@@ -401,14 +401,15 @@ def test_jobs_by_state(server, endless):
     assert all((row["status"], row["source"]) == ("running", "running") for row in listed)
     failed = submit(server, "SELECT * FROM nothing_of_that_name")
     finished(server, failed)
-    wait_until(lambda: server.request("GET", "/jobs?status=failed&limit=1").json["jobs"][0]["job_id"] == failed)
-    assert server.request("GET", "/jobs?status=failed&limit=1").json["jobs"][0]["job_id"] == failed
+    newest = "/jobs?status=failed&limit=1"
+    wait_until(lambda: server.request("GET", newest).json["jobs"][0]["job_id"] == failed)
     assert running not in [row["job_id"] for row in server.request("GET", "/history").json["history"]]
     assert server.request("GET", "/history?limit=1").json["history"][0]["job_id"] == failed
 
 
 @pytest.mark.parametrize("path, names", [
-    ("/jobs?limit=0", ["limit"]), ("/jobs?limit=1001", ["limit"]), ("/jobs?limit=ten&offset=-1", ["limit", "offset"]),
+    ("/jobs?limit=0", ["limit"]), ("/jobs?limit=1001", ["limit"]),
+    ("/jobs?limit=ten&offset=-1", ["limit", "offset"]),
     ("/jobs?status=done", ["status"]), ("/jobs?status=done&limit=0", ["status", "limit"]),
     ("/history?limit=0", ["limit"])])
 def test_lists_that_cannot_be(server, path, names):
@@ -427,7 +428,8 @@ def test_a_batch_reports_each_member(server):
     assert (answer.json["submitted_jobs"], answer.json["failed_jobs"]) == (2, 4)
     assert [member.get("error_code") for member in members] == [
         None, "QUERY_SYNTAX_ERROR", "VALIDATION_ERROR", "VALIDATION_ERROR", "UNKNOWN_ENGINE", None]
-    assert {tuple(fault["loc"]) for fault in members[2]["errors"]} == {("body", 2, "sql"), ("body", 2, "priority")}
+    places = {tuple(fault["loc"]) for fault in members[2]["errors"]}
+    assert places == {("body", 2, "sql"), ("body", 2, "priority")}
     assert len(members[5]["sql_preview"]) == 100
     assert finished(server, members[0]["job_id"])["status"] == "completed"
 
@@ -494,9 +496,10 @@ def test_a_statement_that_would_not_run_is_told_why(server, table, sql, word):
 
 
 def test_validating_checks_its_fields(server):
-    answer = expect_error(post(server, "/queries/validate", {"sql": "", "engine": 1}), 422, "VALIDATION_ERROR")
-    assert len(answer["errors"]) == 2
-    expect_error(post(server, "/queries/validate", {"sql": "SELECT 1", "engine": "db2"}), 400, "UNKNOWN_ENGINE")
+    answer = post(server, "/queries/validate", {"sql": "", "engine": 1})
+    assert len(expect_error(answer, 422, "VALIDATION_ERROR")["errors"]) == 2
+    answer = post(server, "/queries/validate", {"sql": "SELECT 1", "engine": "db2"})
+    expect_error(answer, 400, "UNKNOWN_ENGINE")
 
 
 # --- the server ------------------------------------------------------------------------------------

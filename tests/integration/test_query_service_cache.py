@@ -62,6 +62,19 @@ def test_the_row_threshold_is_what_the_setting_says(start_server):
     assert submit(own, "SELECT i FROM range(6) t(i)")["format"] == "arrow"
 
 
+def test_a_result_that_is_not_kept_any_more_is_gone_and_its_job_is_not(start_server):
+    own = start_server("--result-ttl", "1s")
+    job_id = submit(own, "SELECT 7 AS n")["job_id"]
+    path = f"/query/status/{job_id}"
+    wait_until(lambda: own.request("GET", path).json["error_code"] == "RESULT_EXPIRED")
+    assert own.request("GET", path).json["status"] == "error"
+    for path in ("/query/download/{}?format=json", "/query/{}/result", "/query/{}/results",
+                 "/query/{}/schema", "/jobs/{}/result"):
+        gone = own.request("GET", path.format(job_id))
+        assert (gone.status, gone.json["error_code"]) == (410, "RESULT_EXPIRED"), path
+    assert own.request("GET", f"/jobs/{job_id}").json["status"] == "completed"
+
+
 def test_volatile_statements_are_run_each_time(server, mark):
     sql = f"SELECT random() AS {mark}"
     values = {submit(server, sql)["data"][0][mark] for _ in range(3)}
