@@ -49,6 +49,12 @@ static enum status prepare(struct rest_exchange *exchange, struct rest_sql_reque
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
                               "the columns are known only once the statements before the last one "
                               "have run; ask for them one by one");
+    if (engine_statement_kind(statement) == STATEMENT_QUERY &&
+        engine_statement_parameter_count(statement) > 0 &&
+        engine_statement_schema(statement)->field_count == 0)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "INVALID_SQL",
+                              "the columns depend on parameters, which have no values here: cast "
+                              "them to what they are, as in $1::INTEGER");
     *out_statement = STEAL(statement);
     return STATUS_OK;
 }

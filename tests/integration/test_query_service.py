@@ -314,7 +314,7 @@ def test_asking_for_columns_runs_nothing(server):
 
 @pytest.mark.parametrize("sql, http_status, code", [
     ("SELEC", 400, "QUERY_SYNTAX_ERROR"), ("SELECT * FROM nothing_here", 404, "TABLE_NOT_FOUND"),
-    ("SELECT nothing", 400, "INVALID_SQL"),
+    ("SELECT nothing", 400, "INVALID_SQL"), ("SELECT ?", 400, "INVALID_SQL"),
     ("INSTALL httpfs", 403, "STATEMENT_NOT_ALLOWED"),
 ])
 def test_columns_of_what_cannot_run(server, sql, http_status, code):
