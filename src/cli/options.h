@@ -57,6 +57,7 @@ struct server_options {
     struct str certificate_file; /* shown to a server that asks; empty: none */
     struct str key_file;
     bool is_insecure;         /* takes any certificate */
+    bool is_of_profile;       /* some of this stands in client.yaml, and is for this server alone */
     struct str authorization; /* header of every call; empty: none */
 };
 /* Rows for them in a command's table. */

@@ -35,6 +35,7 @@ static enum status apply(struct server_options *options, struct arena *arena,
 {
     struct str password;
     options->url = profile->url;
+    options->is_of_profile = true;
     fill(&options->ca_file, profile->tls_ca);
     fill(&options->certificate_file, profile->tls_cert);
     fill(&options->key_file, profile->tls_key);

@@ -81,12 +81,11 @@ void shell_finish(struct shell *shell)
 
 enum status shell_connect(struct shell *shell, struct str url, struct error *error)
 {
-    struct server_options named = {
-        .ca_file = shell->server.ca_file,
-        .certificate_file = shell->server.certificate_file,
-        .key_file = shell->server.key_file,
-        .is_insecure = shell->server.is_insecure,
-    };
+    struct server_options named = {0};
+    if (!shell->server.is_of_profile) { /* flags are for every server, a profile is for its own */
+        named = shell->server;
+        named.authorization = STR_EMPTY;
+    }
     const struct server_options *server = url.len > 0 ? &named : &shell->server;
     CLEANUP(tls_context_unref) struct tls_context *tls = NULL;
     if (url.len > 0) {

@@ -42,6 +42,20 @@ def test_a_server_that_is_not_trusted(binary, tls_url):
     assert done.returncode == 0
 
 
+def test_what_a_profile_says_is_for_its_server_alone(binary, tls_url, server, tmp_path):
+    (tmp_path / "volley").mkdir()
+    (tmp_path / "volley" / "client.yaml").write_text(
+        f"servers: {{near: {{url: '{server.flight_url}', tls-insecure: true}}}}\n")
+    environment = {"XDG_CONFIG_HOME": str(tmp_path)}
+    done = run(binary, "sql", "--server", "near", "SELECT 1", f"\\c {tls_url}", "SELECT 42",
+               environment=environment)
+    assert (done.returncode, "42" in done.stdout) == (3, False)
+    assert "self-signed certificate" in done.stderr
+    done = run(binary, "sql", "--server", server.flight_url, "--tls-insecure", f"\\c {tls_url}",
+               "SELECT 42", environment=environment)
+    assert done.returncode == 0 and "42" in done.stdout
+
+
 def test_a_wrong_name(binary, tls_url, certificate):
     url = tls_url.replace("localhost", "127.0.0.2")
     done = run(binary, "sql", "--server", url, "--tls-ca", certificate[0], "SELECT 42")
