@@ -3,8 +3,8 @@
  *
  * While a line is edited the terminal makes no signals: Ctrl-C is a key like any other, which drops the
  * line. The history is a file of libedit's format that only its owner reads: entries are appended as they
- * come, so that several shells write into one file and a shell that is killed leaves all it was told; the file
- * is cut to its size when an editor begins.
+ * come, so that several shells write into one file and a shell that is killed leaves all it was told; the
+ * file is cut to its size when an editor begins.
  *
  * Runs on: the main thread. Owns: the history and libedit's state. Leaves out: what can be completed.
  * SPDX-License-Identifier: Apache-2.0

@@ -12,6 +12,7 @@
 #include "arrow/column.h"
 #include "arrow/ipc.h"
 #include "base/memory.h"
+#include "cli/layout.h"
 #include "proto/flight_sql.h"
 
 #define TYPE_TEXT_MAX ((size_t)4096)
@@ -207,18 +208,28 @@ static enum status print_table(void *context, const struct arrow_column *columns
     struct str bytes = arrow_column_bytes(&columns[4], row);
     TRY(ipc_decode_schema(slice_make(bytes.ptr, bytes.len, NULL), &table, error));
     struct str kind = arrow_column_bytes(&columns[3], row);
-    if (shell->session.format->for_people)
-        buf_printf(&shell->output.buf, "%.*s %.*s.%.*s\n", STR_ARGS(kind),
-                   STR_ARGS(arrow_column_bytes(&columns[1], row)),
-                   STR_ARGS(arrow_column_bytes(&columns[2], row)));
+    if (shell->session.format->for_people) {
+        struct buf *out = &shell->output.buf;
+        (void)layout_append(kind, false, out);
+        buf_append_byte(out, ' ');
+        (void)layout_append(arrow_column_bytes(&columns[1], row), false, out);
+        buf_append_byte(out, '.');
+        (void)layout_append(arrow_column_bytes(&columns[2], row), false, out);
+        buf_append_byte(out, '\n');
+    }
     return print_columns(shell, table, error);
 }
 
 static bool has_table_columns(const struct sql_query *query)
 {
     const struct arrow_schema *schema = sql_query_schema(query);
-    return schema && schema->field_count >= 5 && schema->fields[2].type == ARROW_UTF8 &&
-           schema->fields[4].type == ARROW_BINARY;
+    if (!schema || schema->field_count < 5 || schema->fields[4].type != ARROW_BINARY)
+        return false;
+    for (size_t i = 1; i < 4; i++) {
+        if (schema->fields[i].type != ARROW_UTF8)
+            return false;
+    }
+    return true;
 }
 
 static enum status print_tables(struct shell *shell, struct sql_query *query, uint64_t *out_count,

@@ -224,6 +224,9 @@ def test_bytes_that_are_no_text_fail_their_statement_alone(volley, server, tmp_p
 
 def test_nothing_of_a_server_commands_the_terminal(shell):
     terminal = shell(environment={"NO_COLOR": "1"})
+    name = '"evil\x16\x1b[31m"'  # Ctrl-V lets the editor take the next byte as it is
+    terminal.run(f"CREATE TEMP TABLE {name} (i INTEGER);")
+    assert "evil\\x1b[31m" in terminal.run(f"\\d {name}")
     evil = "'a' || chr(27) || '[31mred' || chr(155) || chr(7)"
     assert "a\\x1b[31mred" in terminal.run(f"SELECT error({evil});")
     for name in ("csv", "tsv", "json", "ndjson", "markdown", "table"):
