@@ -76,14 +76,13 @@ static enum status write_statement(struct rest_exchange *exchange, struct str da
     buf_append_text(sql,
                     " THEN schema ELSE catalog || '.' || schema END AS dataset_id, name, type, "
                     "list_transform(columns, lambda c: {'name': c.name, 'type': c.type}) AS "
-                    "columns FROM relations WHERE catalog <> 'volley' ORDER BY 1, 2");
-    buf_printf(sql, " LIMIT %d) ", TABLES_MAX);
+                    "columns FROM relations WHERE catalog <> 'volley'");
+    rest_append_condition(sql, "dataset_id", dataset);
+    buf_printf(sql, " ORDER BY 1, 2 LIMIT %d) ", TABLES_MAX);
     buf_append_text(sql,
                     "SELECT dataset_id, dataset_id AS dataset_name, list({'table_id': dataset_id "
                     "|| '.' || name, 'table_name': name, 'table_type': type, 'columns': columns} "
-                    "ORDER BY name) AS tables FROM shown WHERE true");
-    rest_append_condition(sql, "dataset_id", dataset);
-    buf_append_text(sql, " GROUP BY dataset_id ORDER BY dataset_id");
+                    "ORDER BY name) AS tables FROM shown GROUP BY dataset_id ORDER BY dataset_id");
     return buf_check(sql, "the statement", error);
 }
 

@@ -183,3 +183,15 @@ def test_names_that_no_table_can_have(server):
         assert refused.status == 422 and refused.json["errors"][0]["type"] == "string_unicode"
         unknown = server.request("GET", f"/schemas/{text}")
         assert unknown.status == 404 and unknown.json["error_code"] == "SCHEMA_NOT_FOUND"
+
+
+def test_a_dataset_behind_many_tables_is_found(start_server):
+    server = start_server()
+    def run(*statements):
+        assert server.query(";".join(statements)).status == 200
+
+    run("CREATE SCHEMA many", "CREATE SCHEMA zz", "CREATE TABLE zz.last (x INTEGER)")
+    for part in range(0, 2000, 100):
+        run(*(f"CREATE TABLE many.t{part + i} (x INTEGER)" for i in range(100)))
+    assert server.request("GET", "/schemas/zz").json["tables"][0]["table_name"] == "last"
+    assert server.request("GET", "/explorer").json["total_tables"] == 2000
