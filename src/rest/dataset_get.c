@@ -248,12 +248,15 @@ enum status rest_dataset_get(struct rest_exchange *exchange, struct error *error
     TRY(rest_dataset_find(exchange, &dataset, error));
     dataset_facts(dataset, &facts);
     bool wants_facts;
+    struct str format;
     TRY(read_facts(exchange, &wants_facts, error));
+    /* Facts are JSON whatever the client accepts, but what it spells wrong is told. */
+    if (!wants_facts || http_query_get(exchange->input, STR("format"), &format))
+        TRY(rest_negotiate_dataset(exchange, &reply->format, error));
+    TRY(rest_read_int64(exchange, error));
     if (wants_facts) {
         answer_facts(exchange, dataset, &facts);
         return STATUS_OK;
     }
-    TRY(rest_negotiate_dataset(exchange, &reply->format, error));
-    TRY(rest_read_int64(exchange, error));
     return rest_dataset_answer(exchange, dataset, &facts, error);
 }

@@ -177,6 +177,8 @@ def test_another_schema_is_refused_by_field(server, path):
     answer = put(server, path, stream_of(other), method="POST")
     assert answer.status == 422 and "'name'" in answer.json["detail"]
     assert server.request("GET", path + "?facts=true").json["rows"] == 1000
+    assert server.request("GET", path + "?facts=true&format=xml").status == server.request(
+        "GET", path + "?format=xml").status == 406
     drop(server, path)
 
 
