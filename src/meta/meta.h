@@ -27,13 +27,14 @@ struct log;
 struct meta;
 
 struct meta_options {
-    struct str path;       /* the file, made if needed; empty: in memory, gone with the process */
-    bool sync_full;        /* a commit also survives a loss of power */
-    unsigned readers_max;  /* read connections; at least 1 */
-    uint64_t history_ms;   /* how long a finished job is kept */
-    uint64_t lock_wait_ms; /* how long a change waits for another process's lock */
-    size_t size_bytes_max; /* the file does not grow beyond it; 0: no bound */
-    struct log *log;       /* NULL: none */
+    struct str path;      /* the file, made if needed; empty: in memory, gone with the process */
+    bool sync_full;       /* a commit also survives a loss of power */
+    unsigned readers_max; /* read connections; at least 1 */
+    uint64_t history_ms;  /* how long a finished job is kept */
+    uint64_t memory_pages_max; /* of a registry in memory, whose oldest jobs go then; 0: 128 MiB */
+    uint64_t lock_wait_ms;     /* how long a change waits for another process's lock */
+    size_t size_bytes_max;     /* the file does not grow beyond it; 0: no bound */
+    struct log *log;           /* NULL: none */
 };
 
 /* Opens and checks the file, brings its tables to this version and starts the writer. FAILED_PRECONDITION

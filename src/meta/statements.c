@@ -62,4 +62,6 @@ const char *const statement_texts[STATEMENT_COUNT] = {
     [STATEMENT_SWEEP_BLOBS] =
         "DELETE FROM blobs WHERE rowid IN (SELECT rowid FROM blobs"
         " WHERE expires_us > 0 AND expires_us <= ?1 ORDER BY expires_us LIMIT ?2)",
+    [STATEMENT_USED_PAGES] = "SELECT page_count - freelist_count FROM pragma_page_count,"
+                             " pragma_freelist_count",
 };

@@ -11,6 +11,8 @@
 #include "meta/meta_private.h"
 
 #define SWEEP_ROWS 200
+/* 128 MiB with pages of 4 KiB. */
+#define MEMORY_PAGES_MAX UINT64_C(32768)
 /* 16 MiB with pages of 4 KiB. */
 #define CHECKPOINT_PAGES 4096
 
@@ -26,11 +28,30 @@ static enum status sweep_some(struct connection *connection, enum statement name
     return STATUS_OK;
 }
 
+/* A registry in memory has no disk to grow on. */
+static enum status is_too_large(struct meta *meta, bool *out, struct error *error)
+{
+    sqlite3_stmt *statement;
+    bool has_row = false;
+    *out = false;
+    if (!meta->in_memory)
+        return STATUS_OK;
+    TRY(connection_statement(meta->writer, STATEMENT_USED_PAGES, &statement, error));
+    TRY(connection_step(meta->writer, statement, &has_row, error));
+    if (!has_row)
+        return STATUS_OK;
+    uint64_t bound = meta->options.memory_pages_max;
+    *out = (uint64_t)sqlite3_column_int64(statement, 0) > (bound > 0 ? bound : MEMORY_PAGES_MAX);
+    return connection_finish(meta->writer, statement, error);
+}
+
 enum status upkeep_sweep(struct meta *meta, int64_t now_us, uint64_t *out_removed,
                          struct error *error)
 {
     *out_removed = 0;
-    int64_t history_us = (int64_t)meta->options.history_ms * 1000;
+    bool has_too_much = false;
+    TRY(is_too_large(meta, &has_too_much, error));
+    int64_t history_us = has_too_much ? 0 : (int64_t)meta->options.history_ms * 1000;
     TRY(connection_do(meta->writer, STATEMENT_BEGIN_WRITE, error));
     enum status status =
         sweep_some(meta->writer, STATEMENT_SWEEP_JOBS, now_us - history_us, out_removed, error);

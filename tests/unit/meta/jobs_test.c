@@ -439,6 +439,33 @@ static void wait_until_swept(struct fixture *fixture, int64_t now_us)
     fail_msg("the sweep does not end");
 }
 
+static void a_registry_in_memory_keeps_the_latest(void **state)
+{
+    struct fixture *fixture = *state;
+    fixture->options.memory_pages_max = 200;
+    fixture_reopen(fixture);
+    char id[40];
+    for (unsigned i = 1; i <= 5000; i++) {
+        struct job_record job = fixture_job(fixture, i);
+        job.state = i == 1 ? JOB_QUEUED : JOB_SUCCEEDED;
+        job.completed_us = i == 1 ? 0 : job.created_us + 5;
+        if (i == 2)
+            (void)snprintf(id, sizeof(id), "%.*s", STR_ARGS(job.id));
+        meta_job_put_later(fixture->meta, &job);
+    }
+    assert_int_equal(meta_flush(fixture->meta, &fixture->error), STATUS_OK);
+    wait_until_swept(fixture, FIRST_US + 6000);
+    assert_in_range(fixture_count(fixture, (struct meta_job_filter){0}), 100, 4000);
+    assert_string_equal(fixture_list(fixture, (struct meta_job_filter){.limit = 2}, NULL),
+                        "5000 4999");
+    assert_string_equal(
+        fixture_list(fixture, (struct meta_job_filter){.states = 1U << JOB_QUEUED}, NULL), "1");
+    struct job_record found;
+    assert_int_equal(
+        meta_job_find(fixture->meta, str_of(id), &fixture->arena, &found, &fixture->error),
+        STATUS_NOT_FOUND);
+}
+
 static void the_sweep_takes_what_is_old_and_over(void **state)
 {
     struct fixture *fixture = *state;
@@ -533,6 +560,8 @@ int main(void)
         TWICE(blobs),
         TWICE(a_job_with_a_blob_is_put_whole_or_not_at_all),
         TWICE(the_sweep_takes_what_is_old_and_over),
+        cmocka_unit_test_setup_teardown(a_registry_in_memory_keeps_the_latest,
+                                        fixture_set_up_memory, fixture_tear_down),
         cmocka_unit_test_setup_teardown(all_of_it_outlives_a_restart, fixture_set_up,
                                         fixture_tear_down),
         cmocka_unit_test(names),
