@@ -150,9 +150,10 @@ def result_download(context):
         return sample
 
     return Measure(
-        "job-result", "The finished result of a job of 10,000,000 rows x 16 columns as Arrow to curl", ["volley"],
-        run, ("gb_per_second", "server_cpu_per_gb", "client_cpu", "above_mib"),
-        [("GB/s", "gb_per_second", None, ">=", 1.0), ("server CPU-s/GB", "server_cpu_per_gb", None, "<=", 0.2),
+        "job-result", "The finished result of a job of 10,000,000 rows x 16 columns as Arrow to curl",
+        ["volley"], run, ("gb_per_second", "server_cpu_per_gb", "client_cpu", "above_mib"),
+        [("GB/s", "gb_per_second", None, ">=", 1.0),
+         ("server CPU-s/GB", "server_cpu_per_gb", None, "<=", 0.2),
          ("peak RSS above the start, MiB", "above_mib", None, "<", 64)])
 
 

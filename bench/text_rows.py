@@ -1,4 +1,4 @@
-"""What it costs a server to write rows as text: a million rows of 16 columns over HTTP, and DuckDB's own COPY.
+"""What it costs to write rows as text: a million rows of 16 columns over HTTP, and by DuckDB's own COPY.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -65,7 +65,8 @@ def text_rows(context, name, goal):
         return watched(server, receive)
 
     return Measure(
-        f"rows-{name}", f"{rows:,} rows x 16 columns as {name.upper()} over HTTP; `in-process` is DuckDB's COPY",
+        f"rows-{name}",
+        f"{rows:,} rows x 16 columns as {name.upper()} over HTTP; `in-process` is DuckDB's COPY",
         ["volley", "in-process"], run, ("seconds", "mb_per_second", "mb_per_cpu_second", "peak_mib"),
         [("MB/s of one core, the engine's part included", "mb_per_cpu_second", None, ">=", goal),
          ("the same against DuckDB's COPY", "mb_per_cpu_second", "in-process", ">=", 1.0)])

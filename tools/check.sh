@@ -87,7 +87,8 @@ CC=clang configure build-fuzz --buildtype=debug -Doptimization=1 -Db_sanitize=ad
 for folder in build build-check build-asan build-fuzz; do
     build_targets "$folder"
 done
-build_targets build-tsan volley volley-server tests/wire/grpc/grpc_test_server tests/wire/http/http_test_server
+build_targets build-tsan volley volley-server \
+    tests/wire/grpc/grpc_test_server tests/wire/http/http_test_server
 
 tools/lint.sh
 say "unit and wire tests"

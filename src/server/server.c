@@ -2,7 +2,8 @@
  * server.c — builds the modules in order, waits for a signal, takes them down in reverse.
  *
  *      log -> data folder -> registry -> store -> engine -> workers, housekeeping -> queries -> jobs
- *          -> sessions -> doors (flight, rest) -> listeners -> I/O threads -> announce -> wait -> drain -> down
+ *          -> sessions -> doors (flight, rest) -> listeners -> I/O threads -> announce -> wait -> drain
+ *          -> down
  *
  * The calling thread waits for signals on a loop of its own. The first SIGTERM or SIGINT
  * drains: no new connections, calls in flight end; after `drain-timeout` what is left is cancelled. A

@@ -3,8 +3,8 @@
  *
  * Flags, environment variables, YAML keys, validation, `--help`, `volley config show` and
  * docs/settings.md all read this table. To add a setting, add a field to struct settings and a row here.
- * Rows are in the order in which people see them, grouped by section; they stand in rows_*.inc, a file for each
- * group, and the array is one: a row's place in it is its number.
+ * Rows are in the order in which people see them, grouped by section; they stand in rows_*.inc, a file for
+ * each group, and the array is one: a row's place in it is its number.
  *
  * Runs on: any thread; constant. Owns: nothing.
  * SPDX-License-Identifier: Apache-2.0

@@ -28,6 +28,7 @@ struct tls_records {
 bool tls_records_take(struct tls_records *records, struct tls_buffers *buffers, const void *key);
 /* Leaves the output to OpenSSL (again). */
 void tls_records_stop(struct tls_records *records, struct tls_buffers *buffers);
-/* Encrypts the bytes into records at the end of the block. False where they do not fit, or the library fails. */
+/* Encrypts the bytes into records at the end of the block. False where they do not fit, or the library
+ * fails. */
 bool tls_records_write(struct tls_records *records, struct tls_buffers *buffers,
                        struct tls_block *block, const uint8_t *bytes, size_t size);

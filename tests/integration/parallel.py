@@ -1,7 +1,7 @@
 """How the tests are dealt out when several processes run them (`pytest -n N`, of pytest-xdist).
 
-A file stays in one process, since its tests share servers; and the files of the client matrix stay together with
-the page that is compared with what they found.
+A file stays in one process, since its tests share servers; and the files of the client matrix stay together
+with the page that is compared with what they found.
 
 SPDX-License-Identifier: Apache-2.0
 """

@@ -76,7 +76,8 @@ def test_columns_that_only_a_run_tells_are_not_told(server):
         assert told["valid"] and told["plan"] is None and told["columns"] is None, sql
 
 
-@pytest.mark.parametrize("sql", ["SELECT $1", "SELECT * FROM trips WHERE id = ?", "INSERT INTO trips (id) VALUES ($1)"])
+@pytest.mark.parametrize(
+    "sql", ["SELECT $1", "SELECT * FROM trips WHERE id = ?", "INSERT INTO trips (id) VALUES ($1)"])
 def test_a_statement_with_parameters_has_no_plan_yet(server, sql):
     told = explain(server, sql)
     assert told["valid"] and told["plan"] is None and told["estimated"]["rows"] is None

@@ -1,4 +1,4 @@
-"""Many clients, cancels at any moment, and kill -9 again and again: every job that was acknowledged ends once.
+"""Many clients, cancels at any moment, kill -9 again and again: every job that was acknowledged ends once.
 
 The gate runs a small one; VOLLEY_PROOF=full has 50 clients submit 10,000 jobs through three restarts.
 

@@ -214,7 +214,8 @@ def test_scripts_are_of_their_shells(docs, name, check):
 def test_names_of_servers_are_told(binary, tmp_path):
     assert run(binary, "completion", "servers", environment={"HOME": str(tmp_path)}).stdout == ""
     write_servers(tmp_path)
-    assert run(binary, "completion", "servers", environment={"HOME": str(tmp_path)}).stdout == "staging\nstandby\n"
+    offered = run(binary, "completion", "servers", environment={"HOME": str(tmp_path)})
+    assert offered.stdout == "staging\nstandby\n"
 
 
 def test_fish_completes(binary, docs, tmp_path):
@@ -230,7 +231,8 @@ def test_fish_completes(binary, docs, tmp_path):
         check=True,
         env=clean_environment({"HOME": str(tmp_path), "PATH": f"{tmp_path}:{os.environ['PATH']}"}),
     )
-    assert {"csv", "arrow", "markdown", "staging", "standby"} <= {line.split("\t")[0] for line in result.stdout.splitlines()}
+    offered = {line.split("\t")[0] for line in result.stdout.splitlines()}
+    assert {"csv", "arrow", "markdown", "staging", "standby"} <= offered
 
 
 def test_zsh_completes(binary, docs, tmp_path):

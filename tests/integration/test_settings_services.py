@@ -115,7 +115,8 @@ def test_the_query_services_names_have_their_effects(start_server, tmp_path, reg
     assert [batch.num_rows for batch in stream] == [1000, 1000, 500]
     assert own.rows("SELECT * FROM registry.owners") == [{"owner": "ann", "jobs": 7}]
     asked = {"origin": "https://page.example"}
-    assert own.request("GET", "/health", headers=asked).headers["access-control-allow-origin"] == asked["origin"]
+    allowed = own.request("GET", "/health", headers=asked).headers["access-control-allow-origin"]
+    assert allowed == asked["origin"]
     own.rows("CREATE TABLE kept AS SELECT 5 AS n")
     names = own.rows("SELECT table_name FROM information_schema.tables WHERE table_catalog = 'own'")
     assert names == [{"table_name": "kept"}]  # a file of the user gets no samples
@@ -143,17 +144,20 @@ def test_the_analytics_services_names_have_their_effects(start_server, tmp_path)
         ENVIRONMENT="production")
     assert own.request("GET", "/status").json["total_slots"] == 5
     asked = {"origin": "https://ui.example"}
-    assert own.request("GET", "/health", headers=asked).headers["access-control-allow-origin"] == asked["origin"]
+    allowed = own.request("GET", "/health", headers=asked).headers["access-control-allow-origin"]
+    assert allowed == asked["origin"]
     began = time.monotonic()
     ids = [post(own, "/queries", {"sql": COMPUTING.format(mark=f"m{n}")})["job_id"] for n in range(2)]
     wait_until(lambda: own.request("GET", f"/jobs/{ids[0]}").json["status"] == "running")
     second = own.request("GET", f"/jobs/{ids[1]}").json
     assert second["status"] == "queued" and second["queue_position"] == 1
-    done = wait_until(lambda: (now := own.request("GET", f"/jobs/{ids[0]}").json)["status"] == "failed" and now)
+    done = wait_until(
+        lambda: (now := own.request("GET", f"/jobs/{ids[0]}").json)["status"] == "failed" and now)
     assert done["error_code"] == "QUERY_TIMEOUT" and 2 <= time.monotonic() - began < 15
     own.request("DELETE", f"/jobs/{ids[1]}")
     quick = post(own, "/queries", {"sql": "SELECT 1"})["job_id"]
-    now = wait_until(lambda: (now := own.request("GET", f"/jobs/{quick}").json)["status"] == "completed" and now)
+    now = wait_until(
+        lambda: (now := own.request("GET", f"/jobs/{quick}").json)["status"] == "completed" and now)
     kept = seconds(now["result_expires_at"]) - seconds(now["completed_at"])
     assert 99 <= kept <= 101
     own.stop()
