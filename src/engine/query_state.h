@@ -3,8 +3,8 @@
  *
  * Lock order: a query's lock, then the table's or the admission's. Under a query's lock only things that
  * never block and never call back are called: the queue of the query threads, the engine's interrupt and
- * progress, and the table below, and loops that are told of a schema. Datasets are ended, loops are told of the end and
- * statements are destroyed without a lock.
+ * progress, and the table below, and loops that are told of a schema. Datasets are ended, loops are told of
+ * the end and statements are destroyed without a lock.
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once

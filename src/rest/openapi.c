@@ -263,8 +263,10 @@ static void write_replies(struct openapi *document, const struct rest_route *rou
         {.http_status = 200, .media_type = "application/json"}, {0}};
     static const struct rest_reply_form socket[] = {
         {.http_status = 101, .help = "The conversation begins"},
-        {.http_status = 400, .help = "The client's part is faulty", .media_type = "text/plain"},
-        {.http_status = 426, .help = "This is a WebSocket", .media_type = "text/plain"},
+        {.http_status = 400,
+         .help = "The client's part is faulty",
+         .media_type = "application/json"},
+        {.http_status = 426, .help = "This is a WebSocket", .media_type = "application/json"},
         {0}};
     struct json_writer *json = &document->json;
     json_write_key(json, "responses");

@@ -24,20 +24,20 @@ struct rest_options {
     struct queries *queries;
     struct jobs *jobs;
     struct meta *registry; /* of jobs */
-    struct cache *cache; /* of results; NULL: none */
+    struct cache *cache;   /* of results; NULL: none */
     struct store *store;
     struct discovery *discovery;
-    uint64_t batch_ttl_ms;    /* of datasets whose sender names none */
-    struct str upload_folder; /* for bodies that the engine has to read; empty: none */
-    size_t message_bytes_max; /* of one Arrow message in a body */
+    uint64_t batch_ttl_ms;           /* of datasets whose sender names none */
+    struct str upload_folder;        /* for bodies that the engine has to read; empty: none */
+    size_t message_bytes_max;        /* of one Arrow message in a body */
     const struct str *allowed_paths; /* files and folders that SQL may read */
     size_t allowed_path_count;
-    struct workers *workers;  /* for handlers that block */
-    struct log *log;          /* may be NULL */
+    struct workers *workers; /* for handlers that block */
+    struct log *log;         /* may be NULL */
     struct metrics *metrics;
     const char *version;
     bool has_docs;                /* /docs, /redoc and /openapi.json */
-    bool has_samples; /* the sample data is there */
+    bool has_samples;             /* the sample data is there */
     const struct http_cors *cors; /* the pages that may use the door; NULL: none */
     /* Called by /readyz: false while the server drains. */
     bool (*is_ready)(void *context);

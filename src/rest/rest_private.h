@@ -53,7 +53,8 @@ struct rest_reply {
     struct buf text;
     struct query *query;      /* one reference: its rows are streamed in `format` */
     struct part_stream *part; /* rows that are there, on the heap: streamed in `format` */
-    struct dataset *followed; /* one reference: its rows, also those to come, are streamed in `format` */
+    struct dataset
+        *followed; /* one reference: its rows, also those to come, are streamed in `format` */
     struct dataset_part followed_part; /* of it; taken over */
     enum rest_format format;
     /* JSON in which the rows of `part` are a list: what stands before it and after it, in the arena; empty:
@@ -87,7 +88,8 @@ struct rest_route {
     /* What it takes and answers with (fields.h); NULL: nothing, or nothing that is told. */
     const struct rest_object *parameters;
     const struct rest_object *body;
-    const char *body_types; /* media types, separated by commas; NULL: JSON where there is a `body` */
+    const char
+        *body_types; /* media types, separated by commas; NULL: JSON where there is a `body` */
     const struct rest_reply_form *replies; /* when all goes well; ended by status 0 */
     enum status (*handle)(struct rest_exchange *exchange, struct error *error);
     /* Of a route whose body is not collected but taken while it comes (intake.c): `begin` looks at the
@@ -112,7 +114,7 @@ struct rest_exchange {
     struct buf body;
     struct json_document *document; /* what the body says, once it was read (fields.h) */
     struct rest_faults *faults;     /* found in the request, in the arena; NULL: none looked for */
-    enum status status; /* the handler's outcome */
+    enum status status;             /* the handler's outcome */
     struct error error;
     unsigned error_status; /* of the response to an error; 0: as the table of codes has it */
     /* What of the request is looked at, such as "query" or "query.header", for errors that tell the place of
@@ -120,15 +122,15 @@ struct rest_exchange {
     const char *looked_at;
     struct rest_reply reply;
     struct rest_stream *stream;
-    struct job *job; /* that the request is about; one reference, or NULL */
+    struct job *job;        /* that the request is about; one reference, or NULL */
     struct rest_wait *wait; /* for that job, before the answer (wait.h) */
     struct rest_intake *intake;
     struct rest_upload *upload;  /* of a dataset or table */
     struct rest_run *run_of_own; /* a statement of ours that runs before the answer (convert.c): */
     /* On a worker, when it has news. *out_is_done: the reply is made. */
     enum status (*resume)(struct rest_exchange *exchange, bool *out_is_done, struct error *error);
-    bool is_resumed; /* what it said */
-    struct rest_rows *rows_of_own; /* of that statement (own_rows.h) */
+    bool is_resumed;                      /* what it said */
+    struct rest_rows *rows_of_own;        /* of that statement (own_rows.h) */
     struct rest_explanation *explanation; /* of a statement (explain.h) */
     struct str validated; /* the statement that it explains, of POST /queries/validate */
     struct rest_export *export;
@@ -158,7 +160,7 @@ struct rest {
     struct arena arena;   /* their texts */
     atomic_uint watchers; /* of /v1/queries/events */
     atomic_uint job_sockets;
-    atomic_uint exports;  /* files of Parquet that are written or sent */
+    atomic_uint exports; /* files of Parquet that are written or sent */
     struct http_handler handler;
     struct http_handler exporter; /* the same, but for the routes that are exported alone */
     uint64_t started_ns;

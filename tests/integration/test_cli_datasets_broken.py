@@ -247,7 +247,7 @@ def file(content, tmp_path):
 
 def test_a_put_that_broke_off_begins_again(volley, server, proxy, file, content):
     name = f"again-{uuid.uuid4()}"
-    done = volley("put", file, name, "--server", proxy(6_000_000, 0, 9_000_000, upwards=True).url)
+    done = volley("put", file, name, "--server", proxy(3_000_000, 0, 4_000_000, upwards=True).url)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("nothing was kept") == 3
     with server.flight() as client:
@@ -256,7 +256,7 @@ def test_a_put_that_broke_off_begins_again(volley, server, proxy, file, content)
 
 def test_a_load_that_broke_off_begins_again(volley, server, proxy, file, content, tmp_path):
     name = f"again_{uuid.uuid4().hex}"
-    done = volley("load", file, name, "--server", proxy(6_000_000, 9_000_000, upwards=True).url)
+    done = volley("load", file, name, "--server", proxy(3_000_000, 4_000_000, upwards=True).url)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("loading it again") == 2
     assert server.value(f"SELECT count(*) FROM {name}") == ROWS

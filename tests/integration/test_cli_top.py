@@ -13,6 +13,12 @@ LONG = "SELECT count(*) AS watched_one FROM range(100000000000) a, range(10) b"
 
 
 @pytest.fixture
+def server(start_server):
+    """One of its own, whose lists hold nothing else."""
+    return start_server()
+
+
+@pytest.fixture
 def top(binary, server, tmp_path):
     terminals = []
 
