@@ -1,6 +1,9 @@
 /*
  * result_read.c — the rows of a result: from memory, or brought back; and as JSON.
  *
+ * What comes back is an open dataset until its end: nobody is given it before. One thread at a time brings
+ * back a result; others that want it wait, and find it.
+ *
  * Runs on: threads that may block. Owns: nothing; rendered text belongs to its result.
  * SPDX-License-Identifier: Apache-2.0
  */
@@ -13,13 +16,12 @@
 
 /* JSON of a result of RESULT_JSON_BYTES_MAX: names and digits take more than their values. */
 #define JSON_BYTES_MAX ((size_t)512 << 20)
-/* How often others may take away what was just brought back. */
-#define ATTEMPTS_MAX 100
 #define JSON_STEP_BYTES ((size_t)1 << 20)
 
 /* --- rows ---------------------------------------------------------------------------------------- */
 
-static enum status find_present(struct result *result, struct dataset **out_dataset)
+/* What is complete; an open one comes back just now, or another run of the job makes it. */
+static enum status find_complete(struct result *result, struct dataset **out_dataset)
 {
     char id[RESULT_ID_BYTES_MAX + 16];
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
@@ -27,7 +29,7 @@ static enum status find_present(struct result *result, struct dataset **out_data
     TRY(store_find(result->results->options.store, result_dataset_id(id, result->id), &dataset,
                    NULL));
     dataset_facts(dataset, &facts);
-    if (facts.state == DATASET_FAILED)
+    if (facts.state != DATASET_COMPLETE)
         return STATUS_NOT_FOUND;
     *out_dataset = STEAL(dataset);
     return STATUS_OK;
@@ -49,32 +51,51 @@ static enum status read_blob(struct result *result, struct dataset **out_dataset
     return result_return_end(&back, out_dataset, error);
 }
 
-static enum status bring_back_once(struct result *result, struct dataset **out_dataset,
-                                   struct error *error)
+/* By id: whoever found the result where the table had lost it has one for itself. */
+static void claim_return(struct result *result)
+{
+    struct results *results = result->results;
+    LOCKED(&results->locked.lock);
+    while (map_get(&results->locked.returning, str_of(result->id)))
+        condition_wait(&results->locked.returned, &results->locked.lock);
+    (void)map_set(&results->locked.returning, str_of(result->id), result);
+}
+
+static void end_return(struct result *result)
+{
+    struct results *results = result->results;
+    LOCKED(&results->locked.lock);
+    (void)map_remove(&results->locked.returning, str_of(result->id));
+    condition_broadcast(&results->locked.returned);
+}
+
+/* With the claim. */
+static enum status bring_back(struct result *result, struct dataset **out_dataset,
+                              struct error *error)
 {
     enum status status = STATUS_NOT_FOUND;
     if (result->where == RESULT_IN_REGISTRY && result->results->options.meta)
         status = read_blob(result, out_dataset, error);
     if (status == STATUS_NOT_FOUND && result->results->options.s3)
         status = result_download(result, out_dataset, error);
-    return status;
-}
-
-static enum status bring_back(struct result *result, struct dataset **out_dataset,
-                              struct error *error)
-{
-    enum status status = bring_back_once(result, out_dataset, error);
-    /* Another thread, which found the same result for itself, was faster; what it brought back may have been
-     * let go already. */
-    for (unsigned i = 0; status == STATUS_ALREADY_EXISTS && i < ATTEMPTS_MAX; i++) {
-        status = find_present(result, out_dataset);
-        if (status == STATUS_NOT_FOUND)
-            status = bring_back_once(result, out_dataset, error);
-    }
-    if (status == STATUS_NOT_FOUND)
+    /* Not complete and not ours: another run of the job has taken this one's place. */
+    if (status == STATUS_NOT_FOUND || status == STATUS_ALREADY_EXISTS)
         return result_refuse_expired(result->id, error);
     if (status == STATUS_OK && result->results->restores)
         metric_add(result->results->restores, 1);
+    return status;
+}
+
+static enum status find_rows(struct result *result, struct dataset **out_dataset,
+                             struct error *error)
+{
+    if (find_complete(result, out_dataset) == STATUS_OK)
+        return STATUS_OK;
+    claim_return(result);
+    enum status status = find_complete(result, out_dataset);
+    if (status != STATUS_OK)
+        status = bring_back(result, out_dataset, error);
+    end_return(result);
     return status;
 }
 
@@ -82,14 +103,7 @@ enum status result_dataset(struct result *result, struct dataset **out_dataset, 
 {
     if (result_is_over(result))
         return result_refuse_expired(result->id, error);
-    if (find_present(result, out_dataset) == STATUS_OK)
-        return STATUS_OK;
-    result_occupy(result);
-    enum status status = find_present(result, out_dataset);
-    if (status != STATUS_OK)
-        status = bring_back(result, out_dataset, error);
-    result_leave(result);
-    return status;
+    return find_rows(result, out_dataset, error);
 }
 
 /* --- JSON ---------------------------------------------------------------------------------------- */
@@ -138,8 +152,7 @@ static enum status render(struct result *result, struct buffer **out_plain, stru
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     CLEANUP(buf_finish) struct buf out;
     buf_init(&out, JSON_BYTES_MAX);
-    if (find_present(result, &dataset) != STATUS_OK)
-        TRY(bring_back(result, &dataset, error));
+    TRY(find_rows(result, &dataset, error));
     TRY(write_rows(dataset, &out, error));
     *out_plain = buffer_create_copy(out.ptr, out.len);
     return STATUS_OK;

@@ -167,6 +167,14 @@ static struct result *take_one(struct results *results)
     return NULL;
 }
 
+/* Somebody brings it back just now, and enters it in the table again. */
+static bool is_open(struct dataset *dataset)
+{
+    struct dataset_facts facts;
+    dataset_facts(dataset, &facts);
+    return facts.state == DATASET_OPEN;
+}
+
 /* Takes over the reference. The memory goes; elsewhere it may stay. */
 static void let_go(struct results *results, struct result *result)
 {
@@ -175,7 +183,8 @@ static void let_go(struct results *results, struct result *result)
     if (!is_restorable(result))
         atomic_store(&result->is_dropped, true);
     if (store_find(results->options.store, result_dataset_id(id, result->id), &dataset, NULL) ==
-        STATUS_OK)
+            STATUS_OK &&
+        !is_open(dataset))
         dataset_drop(dataset);
     result_unref(result);
 }
@@ -337,6 +346,8 @@ enum status results_create(const struct results_options *options, struct results
     map_init(&results->locked.table);
     list_init(&results->locked.all);
     list_init(&results->locked.rendered);
+    map_init(&results->locked.returning);
+    condition_init(&results->locked.returned);
     open_metrics(results);
     TRY(results_open_objects(results, error));
     results_enter_left(results);
@@ -355,6 +366,8 @@ void results_destroy(struct results *results)
         result_unref(result);
     }
     map_finish(&results->locked.table);
+    map_finish(&results->locked.returning);
+    condition_finish(&results->locked.returned);
     lock_finish(&results->locked.lock);
     free(results);
 }

@@ -39,6 +39,8 @@ struct results {
         size_t kept_bytes;       /* of the others */
         struct list rendered;    /* result.listed.json_link, last rendered last */
         size_t json_bytes;
+        struct map returning;      /* ids that a thread brings back just now */
+        struct condition returned; /* one of them is through */
     } locked;
 };
 
@@ -65,7 +67,7 @@ struct result {
     struct {
         struct lock lock;
         struct condition changed;
-        bool is_busy; /* one thread brings it back or renders it */
+        bool is_busy; /* one thread renders it */
         struct buffer *plain;
         struct buffer *gzip;
     } locked;
@@ -91,7 +93,7 @@ void results_enter_left(struct results *results);
 bool result_has_json_form(const struct results_options *options, const struct dataset_facts *facts);
 /* The rendered text has so many bytes from now on; others' may go. */
 void results_charge_json(struct result *result, size_t bytes);
-/* One thread at a time does what takes long for a result. */
+/* One thread at a time renders a result. */
 void result_occupy(struct result *result);
 void result_leave(struct result *result);
 /* NOT_FOUND, code RESULT_EXPIRED. */

@@ -159,18 +159,24 @@ static void ignore(struct loop_task *task)
 {
 }
 
-void scene_wait(struct job *job)
+enum status scene_await(struct job *job)
 {
     struct loop *loop = NULL;
     struct loop_task changed = LOOP_TASK_INIT(ignore);
     struct job_watch watch = {0};
-    assert_int_equal(loop_create(&loop, NULL), STATUS_OK);
+    TRY(loop_create(&loop, NULL));
     job_watch(job, &watch, loop, &changed);
     while (!job_state_is_over(scene_facts(job).state))
         loop_run_once(loop, -1);
     job_unwatch(job, &watch);
     loop_task_cancel(loop, &changed);
     loop_destroy(loop);
+    return STATUS_OK;
+}
+
+void scene_wait(struct job *job)
+{
+    assert_int_equal(scene_await(job), STATUS_OK);
 }
 
 void scene_wait_for(struct job *job, enum job_state state)

@@ -36,4 +36,6 @@ struct job *scene_submit_spec(struct jobs_scene *scene, const struct job_spec *s
 struct job_facts scene_facts(struct job *job);
 /* Waits, told by a watch. */
 void scene_wait(struct job *job);
+/* The same for any thread: asserts nothing. */
+MUST_CHECK enum status scene_await(struct job *job);
 void scene_wait_for(struct job *job, enum job_state state);
