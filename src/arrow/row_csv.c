@@ -56,8 +56,8 @@ static void append_quoted(struct buf *out, struct str text)
 
 void row_csv_field(struct buf *out, struct str text)
 {
-    uint8_t *at = row_room(out, text.len);
-    if (at && text.len > 0 && copy_plain(at, text) == text.len)
+    uint8_t *at = text.len > 0 ? row_room(out, text.len) : NULL;
+    if (at && copy_plain(at, text) == text.len)
         row_end_at(out, at + text.len);
     else
         append_quoted(out, text);
