@@ -44,9 +44,34 @@ static uint8_t *put_year(uint8_t *at, int64_t year)
     return text_padded(at, (uint64_t)year, 4);
 }
 
+/* Days of the years 0 to 9998, from 0000-03-01, by multiplications instead of divisions: Neri and Schneider,
+ * "Euclidean affine functions and their application to calendar algorithms" (2022), section 6. */
+#define DAYS_QUICK 3652000
+
+static uint8_t *quick_date(uint8_t *at, uint32_t shifted)
+{
+    uint32_t quarters = 4 * shifted + 3;
+    uint32_t century = quarters / DAYS_PER_ERA;
+    uint64_t product = UINT64_C(2939745) * (quarters % DAYS_PER_ERA | 3);
+    uint32_t year = 100 * century + (uint32_t)(product >> 32);
+    uint32_t day_of_year = (uint32_t)product / 2939745 / 4;
+    uint32_t months = 2141 * day_of_year + 197913;
+    bool is_next_year = day_of_year >= 306;
+    uint32_t month = (months >> 16) - (is_next_year ? 12 : 0);
+    year += is_next_year;
+    at = text_two(at, year / 100);
+    at = text_two(at, year % 100);
+    *at++ = '-';
+    at = text_two(at, month);
+    *at++ = '-';
+    return text_two(at, (months & 0xffff) / 2141 + 1);
+}
+
 uint8_t *text_date(uint8_t *at, int64_t days)
 {
     int64_t shifted = days + DAYS_BEFORE_1970;
+    if (shifted >= 0 && shifted < DAYS_QUICK)
+        return quick_date(at, (uint32_t)shifted);
     int64_t era = floor_divide(shifted, DAYS_PER_ERA);
     unsigned day_of_era = (unsigned)(shifted - era * DAYS_PER_ERA);
     unsigned year_of_era =

@@ -10,10 +10,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <cmocka.h>
 
 #include "arrow/text.h"
+#include "base/memory.h"
 
 /* The buffer is followed by a byte that must stay. */
 #define CHECK(expected, call)                                                                      \
@@ -205,14 +207,43 @@ static void bytes(void **state)
     CHECK("00112233-4455-6677-8899-aabbccddeeff", text_uuid(at, id));
 }
 
+/* Every day of an era, and the days around the years that have four digits. */
+static void every_day_as_the_library_tells_it(void **state)
+{
+    static const struct {
+        int64_t first;
+        int64_t count;
+    } spans[] = {{0, 146098}, {-719468, 1500}, {2932896 - 1500, 1500}};
+    for (size_t span = 0; span < ARRAY_COUNT(spans); span++) {
+        for (int64_t i = 0; i < spans[span].count; i++) {
+            int64_t day = spans[span].first + i;
+            time_t seconds = (time_t)(day * 86400);
+            struct tm parts;
+            char expected[32];
+            uint8_t found[32] = {0};
+            assert_non_null(gmtime_r(&seconds, &parts));
+            (void)snprintf(expected, sizeof(expected), "%04d-%02d-%02d", parts.tm_year + 1900,
+                           parts.tm_mon + 1, parts.tm_mday);
+            text_date(found, day);
+            assert_string_equal((char *)found, expected);
+        }
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(integers),  cmocka_unit_test(decimals),
-        cmocka_unit_test(doubles),   cmocka_unit_test(doubles_read_back),
-        cmocka_unit_test(floats),    cmocka_unit_test(dates),
-        cmocka_unit_test(times),     cmocka_unit_test(timestamps),
-        cmocka_unit_test(durations), cmocka_unit_test(intervals),
+        cmocka_unit_test(every_day_as_the_library_tells_it),
+        cmocka_unit_test(integers),
+        cmocka_unit_test(decimals),
+        cmocka_unit_test(doubles),
+        cmocka_unit_test(doubles_read_back),
+        cmocka_unit_test(floats),
+        cmocka_unit_test(dates),
+        cmocka_unit_test(times),
+        cmocka_unit_test(timestamps),
+        cmocka_unit_test(durations),
+        cmocka_unit_test(intervals),
         cmocka_unit_test(bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
