@@ -60,11 +60,15 @@ static bool is_null(const struct reader *reader)
            (text.len == 0 || str_equal(text, STR("~")) || str_equal_nocase(text, STR("null")));
 }
 
-static const struct setting *find_key(struct str key)
+/* *out_form: what of the setting the key gives. */
+static const struct setting *find_key(struct str key, enum setting_form *out_form)
 {
+    *out_form = SETTING_WHOLE;
     for (size_t i = 0; i < settings_yaml_key_count; i++) {
-        if (str_equal(str_of(settings_yaml_keys[i].key), key))
-            return setting_find(str_of(settings_yaml_keys[i].setting));
+        if (!str_equal(str_of(settings_yaml_keys[i].key), key))
+            continue;
+        *out_form = settings_yaml_keys[i].form;
+        return setting_find(str_of(settings_yaml_keys[i].setting));
     }
     const struct setting *setting = setting_find(key);
     return setting && str_equal(str_of(setting->name), STR("config")) ? NULL : setting;
@@ -105,7 +109,8 @@ static enum status refuse_key(struct reader *reader, struct str key, size_t line
                      line, STR_ARGS(key), STR_ARGS(nearest.best));
 }
 
-static void offer_scalar(struct reader *reader, const struct setting *setting, bool split)
+static void offer_scalar(struct reader *reader, const struct setting *setting,
+                         enum setting_form form, bool split)
 {
     struct offers *offers = reader->offers;
     struct offer_value value = {
@@ -113,7 +118,7 @@ static void offer_scalar(struct reader *reader, const struct setting *setting, b
         .origin = arena_printf(offers->arena, "%.*s:%zu", STR_ARGS(reader->path), line_of(reader)),
         .split = split,
     };
-    offers_add(offers, setting, SETTING_WHOLE, SOURCE_FILE, SOURCE_APPEND, value);
+    offers_add(offers, setting, form, SOURCE_FILE, SOURCE_APPEND, value);
 }
 
 static enum status read_sequence(struct reader *reader, const struct setting *setting)
@@ -129,27 +134,28 @@ static enum status read_sequence(struct reader *reader, const struct setting *se
             return error_set(reader->error, STATUS_INVALID_ARGUMENT,
                              "%.*s:%zu: items of %s are single values", STR_ARGS(reader->path),
                              line_of(reader), setting->name);
-        offer_scalar(reader, setting, false);
+        offer_scalar(reader, setting, SETTING_WHOLE, false);
     }
 }
 
 /* The event after a setting's key. */
-static enum status read_setting(struct reader *reader, const struct setting *setting, size_t line)
+static enum status read_setting(struct reader *reader, const struct setting *setting,
+                                enum setting_form form, size_t line)
 {
-    const struct offer *offer = offers_slot(reader->offers, setting, SETTING_WHOLE);
+    const struct offer *offer = offers_slot(reader->offers, setting, form);
     if (offer->count > 0 && offer->source == SOURCE_FILE)
         return error_set(reader->error, STATUS_INVALID_ARGUMENT,
                          "%.*s:%zu: %s is given twice, first at %.*s", STR_ARGS(reader->path), line,
                          setting->name, STR_ARGS(offer->values[0].origin));
     TRY(next_event(reader));
-    if (reader->event.type == YAML_SEQUENCE_START_EVENT)
+    if (reader->event.type == YAML_SEQUENCE_START_EVENT && form == SETTING_WHOLE)
         return read_sequence(reader, setting);
     if (reader->event.type != YAML_SCALAR_EVENT)
         return error_set(reader->error, STATUS_INVALID_ARGUMENT,
                          "%.*s:%zu: %s takes a value, not a section", STR_ARGS(reader->path), line,
                          setting->name);
     if (!is_null(reader))
-        offer_scalar(reader, setting, true);
+        offer_scalar(reader, setting, form, true);
     return STATUS_OK;
 }
 
@@ -201,9 +207,10 @@ static enum status read_key(struct reader *reader, struct str prefix, size_t dep
     struct str key = arena_copy(arena, scalar_of(reader));
     if (prefix.len > 0)
         key = arena_printf(arena, "%.*s.%.*s", STR_ARGS(prefix), STR_ARGS(key));
-    const struct setting *setting = find_key(key);
+    enum setting_form form;
+    const struct setting *setting = find_key(key, &form);
     if (setting)
-        return read_setting(reader, setting, line);
+        return read_setting(reader, setting, form, line);
     if (is_section(key))
         return read_section(reader, key, depth);
     if (is_foreign(key))

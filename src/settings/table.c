@@ -179,10 +179,11 @@ const struct setting settings_table[] = {
 const size_t settings_table_count = ARRAY_COUNT(settings_table);
 
 const struct setting_yaml_key settings_yaml_keys[] = {
-    {"flight.address", "flight-addr"},
-    {"flight.tls.cert_file", "tls-cert"},
-    {"flight.tls.key_file", "tls-key"},
-    {"monitoring.log_level", "log-level"},
+    {"flight.address", "flight-addr", SETTING_WHOLE},
+    {"flight.tls.cert_file", "tls-cert", SETTING_WHOLE},
+    {"flight.tls.key_file", "tls-key", SETTING_WHOLE},
+    {"monitoring.log_level", "log-level", SETTING_WHOLE},
+    {"monitoring.metrics_port", "metrics-addr", SETTING_PORT},
 };
 const size_t settings_yaml_key_count = ARRAY_COUNT(settings_yaml_keys);
 

@@ -63,6 +63,7 @@ extern const size_t settings_table_count;
 struct setting_yaml_key {
     const char *key;
     const char *setting;
+    enum setting_form form;
 };
 extern const struct setting_yaml_key settings_yaml_keys[];
 extern const size_t settings_yaml_key_count;

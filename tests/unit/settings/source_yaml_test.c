@@ -54,10 +54,12 @@ static void test_flat_keys(void **state)
 
 static void test_nested_keys_and_notices(void **state)
 {
-    LOAD_YAML("flight:\n  address: localhost:8080\nmonitoring: {log_level: error}\n"
-              "data_generation:\n  record_count: 1000000\n  more: [1, {a: b}]\noutput: x\n");
+    LOAD_YAML(
+        "flight:\n  address: localhost:8080\nmonitoring: {log_level: error, metrics_port: 2112}\n"
+        "data_generation:\n  record_count: 1000000\n  more: [1, {a: b}]\noutput: x\n");
     assert_text(settings->flight_addr.items[0], "localhost:8080");
     assert_int_equal(settings->log_level, LOG_ERROR);
+    assert_text(settings->metrics_addr.items[0], "127.0.0.1:2112");
     assert_int_equal(settings->warnings.count, 2);
     assert_non_null(strstr(settings->warnings.items[0].ptr, ":4: section 'data_generation'"));
     assert_non_null(strstr(settings->warnings.items[1].ptr, ":7: section 'output'"));
