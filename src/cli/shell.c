@@ -108,6 +108,7 @@ enum status shell_connect(struct shell *shell, struct str url, struct error *err
     shell->session.client_options = options;
     shell->session.server = *server;
     shell->session.transaction = TRANSACTION_NONE;
+    shell->connection = grpc_client_connections(client);
     shell->tls = STEAL(tls);
     shell->url = str_copy(options.server);
     shell->session.client_options.server = str_of(shell->url);
@@ -159,13 +160,32 @@ void shell_fail(struct shell *shell, enum exit_code code, const struct error *er
 
 /* --- statements ------------------------------------------------------------------------------- */
 
-static void note_loss(struct shell *shell)
+/* Tells once of each connection that has ended; true when this one has. */
+static bool note_loss(struct shell *shell)
 {
-    if (!shell->editor || grpc_client_is_connected(shell->session.client))
-        return;
+    struct grpc_client *client = shell->session.client;
+    /* Completion may have made the next one already. */
+    uint64_t next = grpc_client_is_connected(client) ? 0 : 1;
+    uint64_t connection = grpc_client_connections(client) + next;
+    if (connection == shell->connection)
+        return false;
+    shell->connection = connection;
     shell->session.transaction = TRANSACTION_NONE;
-    shell_say(shell, "The connection was lost, and with it temporary tables, settings and an open "
-                     "transaction.\nThe next statement connects again.");
+    if (shell->editor)
+        shell_say(shell,
+                  "The connection was lost, and with it temporary tables, settings and an open "
+                  "transaction.\nThe next statement connects again.");
+    return true;
+}
+
+/* A statement of a transaction must not run outside of it, on a connection that is made for it. */
+static enum status check_connection(struct shell *shell, struct error *error)
+{
+    bool is_in_transaction = shell->session.transaction != TRANSACTION_NONE;
+    if (!note_loss(shell) || !is_in_transaction)
+        return STATUS_OK;
+    return error_set(error, STATUS_ABORTED,
+                     "the statement was not run: its transaction ended with the connection");
 }
 
 static void fail_statement(struct shell *shell, bool is_broken, const struct error *error)
@@ -195,6 +215,8 @@ bool shell_run_statement(struct shell *shell, struct str sql)
     variables_expand(&shell->variables, sql, &shell->last);
     enum status status = buf_check(&shell->last, "the statement", &error);
     pager_watch(&shell->pager, &shell->output);
+    if (status == STATUS_OK)
+        status = check_connection(shell, &error);
     if (status == STATUS_OK)
         status = sql_session_run(&shell->session, buf_str(&shell->last), &error);
     bool is_broken = shell->output.broken;

@@ -34,6 +34,7 @@ struct shell {
     struct editor *editor; /* NULL: not at a terminal */
     char *url;             /* given to \c; else NULL */
     char *output_name;     /* of \o; NULL: standard output */
+    uint64_t connection;   /* the number of the one that the session is on, or will be */
     bool is_timed;         /* how long each statement took, on standard error */
     unsigned depth;        /* of \i */
     const char *source;    /* the file that is read; NULL: none by name */

@@ -106,9 +106,14 @@ void grpc_client_close(struct grpc_client *client)
     free(client);
 }
 
-bool grpc_client_is_connected(const struct grpc_client *client)
+bool grpc_client_is_connected(struct grpc_client *client)
 {
     return http_client_is_connected(client->http);
+}
+
+uint64_t grpc_client_connections(const struct grpc_client *client)
+{
+    return http_client_connections(client->http);
 }
 
 void grpc_client_interrupt(struct grpc_client *client)

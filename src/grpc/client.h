@@ -59,8 +59,10 @@ MUST_CHECK enum status grpc_client_unary(struct grpc_client *client, struct str 
                                          uint64_t timeout_ms, bool idempotent,
                                          struct slices *request, struct slice *out_response,
                                          struct error *error);
-/* Whether the next call needs no new connection. */
-bool grpc_client_is_connected(const struct grpc_client *client);
+/* Whether the next call needs no new connection, as far as what the server has said meanwhile tells. */
+bool grpc_client_is_connected(struct grpc_client *client);
+/* How many connections were made so far: what a server keeps for one (a session) is gone with it. */
+uint64_t grpc_client_connections(const struct grpc_client *client);
 /* Any thread or signal handler: the blocked call returns CANCELLED. */
 void grpc_client_interrupt(struct grpc_client *client);
 /* Forgets an interrupt that no call has seen. On the client's thread. */

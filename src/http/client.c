@@ -175,6 +175,7 @@ static enum status connect_again(struct http_client *client, struct error *error
         http_wire_finish(&client->wire);
         return status;
     }
+    client->connections++;
     client->protocol->start(client);
     http_client_touch(client);
     return STATUS_OK;
@@ -283,10 +284,19 @@ void http_client_resume(struct http_client *client)
     atomic_store(&client->interrupted, false);
 }
 
-bool http_client_is_connected(const struct http_client *client)
+bool http_client_is_connected(struct http_client *client)
 {
+    if (client->wire.loop) {
+        loop_adopt(client->loop);
+        loop_run_once(client->loop, 0);
+    }
     return client->wire.loop && !client->no_new_requests && !client->wire.ended &&
            !client->wire.broken;
+}
+
+uint64_t http_client_connections(const struct http_client *client)
+{
+    return client->connections;
 }
 
 enum status http_client_pause(struct http_client *client, uint64_t pause_ms, struct error *error)

@@ -70,8 +70,10 @@ bool http_client_was_refused(const struct http_client_request *request);
 /* Waits, on the calling thread. CANCELLED when interrupted. */
 MUST_CHECK enum status http_client_pause(struct http_client *client, uint64_t pause_ms,
                                          struct error *error);
-/* Whether the next request needs no new connection. */
-bool http_client_is_connected(const struct http_client *client);
+/* Whether the next request needs no new connection, as far as what the server has said meanwhile tells. */
+bool http_client_is_connected(struct http_client *client);
+/* How many connections were made so far. */
+uint64_t http_client_connections(const struct http_client *client);
 /* From a signal handler or another thread: makes the blocked call return CANCELLED. */
 void http_client_interrupt(struct http_client *client);
 /* Forgets an interrupt that no call has seen. */

@@ -42,6 +42,7 @@ extern const struct http_client_protocol http2_client_protocol;
 struct http_client {
     struct loop *loop;
     struct http_wire wire;  /* loop NULL while not connected */
+    uint64_t connections;   /* made so far */
     struct loop_watch wake; /* an eventfd: http_client_interrupt writes it */
     atomic_bool interrupted;
     const struct http_client_protocol *protocol;

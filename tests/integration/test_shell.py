@@ -311,6 +311,27 @@ def test_a_lost_connection_is_made_again(shell, start_server, tmp_path):
     assert "(1 row)" in terminal.run("SELECT 5 AS five;")
 
 
+def test_a_connection_that_ended_between_statements_is_told(shell, start_server):
+    server = start_server()
+    port = server.flight_address[1]
+    terminal = shell(url=server.flight_url)
+    terminal.line("BEGIN;")
+    terminal.expect("volley*> ")
+    server.stop()
+    server = start_server("--flight-addr", f"127.0.0.1:{port}")
+    terminal.line("CREATE TABLE outside AS SELECT 1 AS a;")
+    terminal.expect("The connection was lost")
+    terminal.expect("the statement was not run: its transaction ended with the connection")
+    terminal.expect("volley> ")
+    assert "(1 row)" in terminal.run("SELECT 5 AS five;")
+    assert server.value("SELECT count(*) FROM duckdb_tables() WHERE table_name = 'outside'") == 0
+    server.stop()
+    start_server("--flight-addr", f"127.0.0.1:{port}")
+    terminal.line("SELECT 6 AS six;")
+    terminal.expect("The connection was lost")
+    terminal.expect("(1 row)")
+
+
 def test_scripts_have_variables_and_may_go_on(volley, server, tmp_path):
     (tmp_path / "s.sql").write_text("SELECT :'who' AS w;\nSELECT nope;\nSELECT :n AS n;\n")
     arguments = ["sql", "--server", server.flight_url, "--format", "csv", "-f", tmp_path / "s.sql",
