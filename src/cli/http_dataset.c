@@ -9,7 +9,6 @@
 #include "base/buf.h"
 #include "base/memory.h"
 #include "http/url.h"
-#include "json/reader.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -80,21 +79,26 @@ static enum status status_of(unsigned http_status)
     return STATUS_UNKNOWN;
 }
 
+enum status http_exchange_read(struct http_exchange *exchange, struct json_document **out_document,
+                               struct error *error)
+{
+    CLEANUP(slices_finish) struct slices body;
+    slices_init(&body);
+    bool end = false;
+    while (!end && body.bytes < ANSWER_BYTES_MAX)
+        TRY(http_client_read(exchange->request, &body, &end, error));
+    CLEANUP(slice_finish) struct slice joined = slices_join(&body);
+    return json_parse(slice_str(joined), ANSWER_BYTES_MAX, out_document, error);
+}
+
 /* The sentence of a problem document. */
 static enum status explain(struct http_exchange *exchange, unsigned http_status,
                            struct error *error)
 {
-    CLEANUP(slices_finish) struct slices body;
     CLEANUP(json_document_destroy) struct json_document *document = NULL;
     struct error ignored = ERROR_NONE;
     struct str detail = STR_EMPTY;
-    bool end = false;
-    slices_init(&body);
-    while (!end && body.bytes < ANSWER_BYTES_MAX &&
-           http_client_read(exchange->request, &body, &end, &ignored) == STATUS_OK)
-        continue;
-    CLEANUP(slice_finish) struct slice joined = slices_join(&body);
-    if (json_parse(slice_str(joined), ANSWER_BYTES_MAX, &document, &ignored) == STATUS_OK &&
+    if (http_exchange_read(exchange, &document, &ignored) == STATUS_OK &&
         json_member_text(json_root(document), "detail", false, &detail, NULL, &ignored) ==
             STATUS_OK &&
         detail.len > 0)

@@ -73,6 +73,19 @@ static enum status send_body(struct http_put *put, struct http_exchange *exchang
     return http_client_end(exchange->request, error);
 }
 
+/* The rows are for people to see: the put stands without them. */
+static void count_rows(struct http_put *put, struct http_exchange *exchange)
+{
+    CLEANUP(json_document_destroy) struct json_document *document = NULL;
+    struct error ignored = ERROR_NONE;
+    int64_t rows = 0;
+    if (http_exchange_read(exchange, &document, &ignored) == STATUS_OK &&
+        json_member_integer(json_root(document), "rows", false, &rows, NULL, &ignored) ==
+            STATUS_OK &&
+        rows > 0)
+        put->state.rows += (uint64_t)rows;
+}
+
 enum status http_put_input(struct http_put *put, struct input *input, struct str name,
                            enum put_mode mode, struct error *error)
 {
@@ -86,6 +99,8 @@ enum status http_put_input(struct http_put *put, struct input *input, struct str
         status = send_body(put, &exchange, input, error);
     if (status == STATUS_OK)
         status = http_exchange_check(&exchange, error);
+    if (status == STATUS_OK)
+        count_rows(put, &exchange);
     interrupt_set_target(put->interrupt, NULL, NULL);
     return status;
 }

@@ -14,6 +14,7 @@ import pyarrow.flight as fl
 import pyarrow.ipc as ipc
 import pytest
 from harness import clean_environment, wait_until
+from terminal import Terminal
 
 
 def unique(prefix="cli"):
@@ -65,6 +66,16 @@ def stored(flight, name):
 
 
 # --- there and back ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("suffix", ["arrow", "csv", "parquet"])
+def test_a_terminal_is_told_how_much_it_was(cli, binary, server, tmp_path, suffix):
+    cli("sql", "-c", "SELECT i, i::VARCHAR AS s FROM range(2500) t(i)", "-o", f"many.{suffix}",
+        "--format", suffix)
+    terminal = Terminal([binary, "put", "--server", server.flight_url, f"many.{suffix}", f"told/{suffix}",
+                         "--mode", "replace"], tmp_path)
+    terminal.expect(f"told/{suffix}: 2,500 rows, ")
+    assert terminal.wait() == 0
 
 
 @pytest.mark.parametrize("kind", [ipc.new_file, ipc.new_stream])
