@@ -81,13 +81,17 @@ const struct command commands_table[] = {
     },
     {
         .name = "sql",
-        .synopsis = "[SQL...] [-f FILE] [-v NAME=VALUE] [--format FORMAT] [--server URL]",
+        .synopsis = "[SQL...] [-f FILE] [-o FILE] [-v NAME=VALUE] [--format FORMAT] [--server URL]",
         .summary = "run statements and print their results; a shell at a terminal",
         .about =
             "Statements come from the arguments, from a file or from standard input, separated by "
             "semicolons; they run in order until one fails. Results go to standard output. Without "
             "them, at a terminal, the shell begins: \\? tells its commands.",
-        .flags = FLAGS({.name = "file",
+        .flags = FLAGS({.name = "command",
+                        .letter = "c",
+                        .value = "SQL",
+                        .help = "the same as SQL without it; may be given again"},
+                       {.name = "file",
                         .letter = "f",
                         .value = "FILE",
                         .help = "read statements from FILE (- is standard input)"},
@@ -99,11 +103,16 @@ const struct command commands_table[] = {
                        {.name = "format",
                         .value = "FORMAT",
                         .choices = result_format_names,
-                        .fallback = "table"}),
+                        .fallback = "table"},
+                       {.name = "output",
+                        .letter = "o",
+                        .value = "FILE",
+                        .help = "results go to FILE, made anew"}),
         .takes_server = true,
         .notes = "Exit codes: 3 the server cannot be reached, 4 a statement failed, 130 Ctrl-C.",
         .examples = TEXTS("volley sql 'SELECT origin, count(*) FROM flights GROUP BY ALL'",
-                          "volley sql --format csv -f report.sql > report.csv"),
+                          "volley sql --format csv -f report.sql > report.csv",
+                          "volley sql -c 'FROM flights' --format parquet -o flights.parquet"),
         .run = cli_sql,
     },
     {

@@ -26,6 +26,7 @@
 struct sql_options {
     struct server_options server;
     struct str file;
+    struct str output;            /* a file for results; empty: standard output */
     struct positionals variables; /* NAME=VALUE */
     unsigned format;
 };
@@ -114,6 +115,8 @@ static enum exit_code run_shell(const struct sql_options *options,
             STATUS_OK)
             return cli_fail(CLI_USAGE, &error);
     }
+    if (shell_redirect(&shell, options->output, &error) != STATUS_OK)
+        return cli_fail(CLI_USAGE, &error);
     if (shell_connect(&shell, STR_EMPTY, &error) != STATUS_OK)
         return cli_fail(cli_connect_exit(&error), &error);
     if (!shell_options.is_terminal)
@@ -131,8 +134,14 @@ enum exit_code cli_sql(char *const *arguments, size_t count)
     };
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
+    struct positionals statements = {
+        .items = ARENA_NEW_ARRAY(&arena, const char *, count + 1),
+        .capacity = count,
+    };
     const struct option table[] = {
         SERVER_OPTIONS(&options.server, &arena),
+        {.name = "command", .letter = "c", .kind = OPTION_LIST, .target = &statements},
+        {.name = "output", .letter = "o", .kind = OPTION_TEXT, .target = &options.output},
         {.name = "file", .letter = "f", .kind = OPTION_TEXT, .target = &options.file},
         {.name = "variable", .letter = "v", .kind = OPTION_LIST, .target = &options.variables},
         {.name = "format",
@@ -140,14 +149,10 @@ enum exit_code cli_sql(char *const *arguments, size_t count)
          .target = &options.format,
          .choices = result_format_names},
     };
-    struct positionals statements = {
-        .items = ARENA_NEW_ARRAY(&arena, const char *, count + 1),
-        .capacity = count,
-    };
     struct error error = ERROR_NONE;
     if (options_read(table, ARRAY_COUNT(table), arguments, count, &statements, &error) != STATUS_OK)
         return cli_fail(CLI_USAGE, &error);
-    if (!standard_output_takes(options.format))
+    if (options.output.len == 0 && !standard_output_takes(options.format))
         return CLI_USAGE;
     CLEANUP(interrupt_stop) struct interrupt *interrupt = NULL;
     if (interrupt_start(&interrupt, &error) != STATUS_OK)
