@@ -5,6 +5,7 @@
 #include "engine/result_options.h"
 
 #include "base/memory.h"
+#include "engine/query.h"
 
 #include <assert.h>
 
@@ -147,4 +148,32 @@ enum status run_option_set(struct run_options *options, size_t index, struct str
     return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
                           "option %s takes %s, not '%.*s'", run_option_names[index],
                           run_rows[index].taken, STR_ARGS(text));
+}
+
+/* --- reading ------------------------------------------------------------------------------------ */
+
+enum status result_options_read(const struct option_source *source,
+                                struct engine_result_options *options, struct error *error)
+{
+    for (size_t i = 0; i < result_option_count; i++) {
+        struct str text = source->text(source->context, result_option_names[i]);
+        if (text.len > 0)
+            TRY(result_option_set(options, i, text, error));
+    }
+    return STATUS_OK;
+}
+
+enum status run_options_read(const struct option_source *source, struct query_spec *spec,
+                             struct error *error)
+{
+    struct run_options options = {0};
+    for (size_t i = 0; i < run_option_count; i++) {
+        struct str text = source->text(source->context, run_option_names[i]);
+        if (text.len > 0)
+            TRY(run_option_set(&options, i, text, error));
+    }
+    spec->timeout_ms = options.timeout_ms;
+    spec->priority = options.priority;
+    spec->slots = options.slots;
+    return STATUS_OK;
 }

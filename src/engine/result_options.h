@@ -15,6 +15,8 @@
 #include "base/str.h"
 #include "engine/engine.h"
 
+struct query_spec;
+
 /* The names: "max-message-bytes", ... */
 extern const char *const result_option_names[];
 extern const size_t result_option_count;
@@ -43,3 +45,16 @@ extern const size_t run_option_count;
 /* As result_option_set, of run_option_names. */
 MUST_CHECK enum status run_option_set(struct run_options *options, size_t index, struct str text,
                                       struct error *error);
+
+/* Where a door finds the text of an option; empty: it is not given. */
+struct option_source {
+    struct str (*text)(const void *context, const char *name);
+    const void *context;
+};
+/* Sets those options of the tables above that are given; the others stay. */
+MUST_CHECK enum status result_options_read(const struct option_source *source,
+                                           struct engine_result_options *options,
+                                           struct error *error);
+/* All three of them: what is not given is the default. */
+MUST_CHECK enum status run_options_read(const struct option_source *source, struct query_spec *spec,
+                                        struct error *error);

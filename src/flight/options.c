@@ -70,31 +70,18 @@ enum status flight_check_metadata(const struct flight_call *call, struct error *
     return STATUS_OK;
 }
 
+static struct str option_text(const void *context, const char *name)
+{
+    return flight_option(context, name);
+}
+
 enum status flight_result_options(struct flight_call *call,
                                   struct engine_result_options *out_options, struct error *error)
 {
+    const struct option_source source = {option_text, call};
     struct engine_result_options options = {.description = ENGINE_DESCRIBES_RESULTS};
-    for (size_t i = 0; i < result_option_count; i++) {
-        struct str text = flight_option(call, result_option_names[i]);
-        if (text.len > 0)
-            TRY(result_option_set(&options, i, text, error));
-    }
+    TRY(result_options_read(&source, &options, error));
     *out_options = options;
-    return STATUS_OK;
-}
-
-static enum status read_run_options(struct flight_call *call, struct query_spec *spec,
-                                    struct error *error)
-{
-    struct run_options options = {0};
-    for (size_t i = 0; i < run_option_count; i++) {
-        struct str text = flight_option(call, run_option_names[i]);
-        if (text.len > 0)
-            TRY(run_option_set(&options, i, text, error));
-    }
-    spec->timeout_ms = options.timeout_ms;
-    spec->priority = options.priority;
-    spec->slots = options.slots;
     return STATUS_OK;
 }
 
@@ -157,7 +144,7 @@ enum status flight_prepare(struct flight_call *call, struct str sql,
         .door = "flight",
     };
     TRY(flight_result_options(call, &spec.result, error));
-    TRY(read_run_options(call, &spec, error));
+    TRY(run_options_read(&(struct option_source){option_text, call}, &spec, error));
     return query_prepare(call->flight->options.queries, &spec, out_query, error);
 }
 

@@ -41,8 +41,6 @@ struct rest_condition {
 const struct put_condition *rest_condition_init(struct rest_condition *condition,
                                                 const struct http_request *input);
 
-/* The text of an option: a query parameter `<name>` or a header `volley-<name>`; empty: not given. */
-struct str rest_option(const struct rest_exchange *exchange, const char *name);
 /* {"id", "path", "rows", ...}; with its columns if `schema`. */
 void rest_write_dataset(struct rest_exchange *exchange, struct json_writer *json,
                         const struct dataset_facts *facts, const struct arrow_schema *schema);
@@ -61,4 +59,3 @@ MUST_CHECK enum status rest_export_check(const struct rest_exchange *exchange, s
 MUST_CHECK enum status rest_export_begin(struct rest_exchange *exchange, struct dataset *dataset,
                                          const struct dataset_part *part, uint64_t rows,
                                          struct error *error);
-void rest_write_time(struct json_writer *json, const char *key, int64_t time_us);

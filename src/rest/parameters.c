@@ -1,5 +1,7 @@
 /*
- * parameters.c — query parameters: those that a route does not read are refused, not passed over.
+ * parameters.c — query parameters and the headers that stand for them; those that a route does not read are
+ * refused, not passed over.
+ *
  * Runs on the loop or a worker. SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/rest_private.h"
@@ -41,6 +43,15 @@ enum status rest_check_parameters(const struct http_request *input, const char *
             return refuse(input->arena, name, names, count, error);
     }
     return STATUS_OK;
+}
+
+struct str rest_option(const struct rest_exchange *exchange, const char *name)
+{
+    struct str text;
+    if (http_query_get(exchange->input, str_of(name), &text))
+        return str_trim(text);
+    struct str header = arena_printf(exchange->input->arena, "volley-%s", name);
+    return str_trim(http_headers_get(&exchange->input->headers, header));
 }
 
 enum status rest_read_int64(struct rest_exchange *exchange, struct error *error)

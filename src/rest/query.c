@@ -55,21 +55,11 @@ static enum status check_parameters(const struct http_request *input, struct err
     return rest_check_parameters(input, names, count, error);
 }
 
-/* The text of an option: a query parameter `<name>` or a header `volley-<name>`; empty: not given. */
-static struct str option_text(const struct rest_exchange *exchange, const char *name)
-{
-    struct str text;
-    if (http_query_get(exchange->input, str_of(name), &text))
-        return str_trim(text);
-    struct str header = arena_printf(exchange->input->arena, "volley-%s", name);
-    return str_trim(http_headers_get(&exchange->input->headers, header));
-}
-
 /* Whether the result is to stay for GET /v1/queries/{id}/result. */
 static enum status read_keep(const struct rest_exchange *exchange, bool *out_keep,
                              struct error *error)
 {
-    struct str text = option_text(exchange, "keep");
+    struct str text = rest_option(exchange, "keep");
     *out_keep = str_equal_nocase(text, STR("true"));
     if (*out_keep || text.len == 0 || str_equal_nocase(text, STR("false")))
         return STATUS_OK;
@@ -77,30 +67,17 @@ static enum status read_keep(const struct rest_exchange *exchange, bool *out_kee
                           "option keep takes true or false, not '%.*s'", STR_ARGS(text));
 }
 
-static enum status read_run_options(const struct rest_exchange *exchange, struct query_spec *spec,
-                                    struct error *error)
+static struct str option_text(const void *exchange, const char *name)
 {
-    struct run_options options = {0};
-    for (size_t i = 0; i < run_option_count; i++) {
-        struct str text = option_text(exchange, run_option_names[i]);
-        if (text.len > 0)
-            TRY(run_option_set(&options, i, text, error));
-    }
-    spec->timeout_ms = options.timeout_ms;
-    spec->priority = options.priority;
-    spec->slots = options.slots;
-    return STATUS_OK;
+    return rest_option(exchange, name);
 }
 
 static enum status read_options(const struct rest_exchange *exchange, struct query_spec *spec,
                                 struct error *error)
 {
-    for (size_t i = 0; i < result_option_count; i++) {
-        struct str text = option_text(exchange, result_option_names[i]);
-        if (text.len > 0)
-            TRY(result_option_set(&spec->result, i, text, error));
-    }
-    return read_run_options(exchange, spec, error);
+    const struct option_source source = {option_text, exchange};
+    TRY(result_options_read(&source, &spec->result, error));
+    return run_options_read(&source, spec, error);
 }
 
 /* The fault of a JSON body is the caller's input, not SQL. */
@@ -152,7 +129,7 @@ static enum status prepare(struct rest_exchange *exchange, struct query_spec *sp
     CLEANUP(engine_session_unref)
     struct engine_session *session = engine_session_open(options->engine);
     for (size_t i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++) {
-        struct str text = option_text(exchange, session_option_names[i]);
+        struct str text = rest_option(exchange, session_option_names[i]);
         if (text.len > 0)
             TRY(engine_session_set(session, (enum engine_session_setting)i, text, error));
     }
