@@ -1,7 +1,7 @@
 /*
  * system_tables.c — the server's state as SQL tables: one row per query, per dataset, per metric.
  *
- * Each table is a row of column names and types, and a function that appends one row. A snapshot
+ * Each table is a list of columns and a function that appends one row (table_rows.h). A snapshot
  * visits what there is and seals one batch; it sees each object as it is at that moment, not all of
  * them at the same one.
  *
@@ -10,8 +10,8 @@
  */
 #include "engine/system_tables.h"
 
-#include "arrow/builder.h"
 #include "base/memory.h"
+#include "engine/table_rows.h"
 #include "store/name.h"
 
 #include <inttypes.h>
@@ -21,11 +21,6 @@
 /* A snapshot is one batch: as many rows as the tables may have, and their texts. */
 static const struct builder_limits snapshot_limits = {.rows_max = 1 << 20,
                                                       .bytes_max = (size_t)1 << 30};
-
-struct table_column {
-    const char *name;
-    enum arrow_type type; /* integers are 64 bits; timestamps microseconds in UTC */
-};
 
 static const struct table_column query_columns[] = {
     {"id", ARROW_UTF8},
@@ -81,31 +76,12 @@ struct system_tables {
     _Atomic(struct metrics *) metrics;
 };
 
-static struct arrow_schema *make_schema(const struct table_column *columns, size_t count)
-{
-    struct arrow_schema *schema = arrow_schema_create(count);
-    for (size_t i = 0; i < count; i++) {
-        struct arrow_field *field = &schema->fields[i];
-        enum arrow_type type = columns[i].type;
-        arrow_field_init(schema, field, str_of(columns[i].name), type);
-        if (type == ARROW_INT || type == ARROW_FLOAT || type == ARROW_TIMESTAMP)
-            field->bit_width = 64;
-        field->is_signed = type == ARROW_INT;
-        if (type == ARROW_TIMESTAMP) {
-            field->unit = ARROW_MICROSECOND;
-            field->timezone = STR("UTC");
-        }
-    }
-    arrow_schema_seal(schema, NULL);
-    return schema;
-}
-
 struct system_tables *system_tables_create(void)
 {
     struct system_tables *tables = NEW(struct system_tables);
-    tables->query_schema = make_schema(query_columns, ARRAY_COUNT(query_columns));
-    tables->dataset_schema = make_schema(dataset_columns, ARRAY_COUNT(dataset_columns));
-    tables->metric_schema = make_schema(metric_columns, ARRAY_COUNT(metric_columns));
+    tables->query_schema = table_schema_create(query_columns, ARRAY_COUNT(query_columns));
+    tables->dataset_schema = table_schema_create(dataset_columns, ARRAY_COUNT(dataset_columns));
+    tables->metric_schema = table_schema_create(metric_columns, ARRAY_COUNT(metric_columns));
     return tables;
 }
 
@@ -129,74 +105,28 @@ void system_tables_connect(struct system_tables *tables, struct queries *queries
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
-/* A row under construction: each append fills the next column. */
-struct row {
-    struct batch_builder *builder;
-    size_t column;
-};
-
-static struct row row_begin(struct batch_builder *builder)
-{
-    return (struct row){.builder = builder};
-}
-
-static struct builder_column *next_column(struct row *row)
-{
-    return batch_builder_column(row->builder, row->column++);
-}
-
-static void append_text(struct row *row, struct str text)
-{
-    builder_append_bytes(next_column(row), text);
-}
-
-static void append_integer(struct row *row, int64_t value)
-{
-    builder_append_integer(next_column(row), value);
-}
-
-static void append_text_or_null(struct row *row, struct str text)
-{
-    if (text.len == 0)
-        builder_append_null(next_column(row));
-    else
-        append_text(row, text);
-}
-
-/* A time that may not have come: 0. */
-static void append_time(struct row *row, int64_t time_us)
-{
-    if (time_us == 0)
-        builder_append_null(next_column(row));
-    else
-        append_integer(row, time_us);
-}
-
 static void append_query(void *context, struct query *query)
 {
     struct query_facts facts;
     query_facts(query, &facts);
     char fingerprint[17];
     (void)snprintf(fingerprint, sizeof(fingerprint), "%016" PRIx64, facts.fingerprint);
-    struct row row = row_begin(context);
-    append_text(&row, str_of(facts.id));
-    append_text(&row, str_of(query_state_name(facts.state)));
-    append_text(&row, str_of(statement_kind_name(facts.kind)));
-    append_text(&row, str_of(facts.door));
-    append_text(&row, facts.sql);
-    append_text(&row, facts.request_id);
-    append_text(&row, facts.peer);
-    append_text(&row, str_of(fingerprint));
-    append_time(&row, facts.created_us);
-    append_time(&row, facts.started_us);
-    append_time(&row, facts.ended_us);
-    if (facts.progress < 0)
-        builder_append_null(next_column(&row));
-    else
-        builder_append_double(next_column(&row), facts.progress);
-    append_integer(&row, facts.rows);
-    append_integer(&row, (int64_t)facts.bytes);
-    append_text_or_null(&row, facts.error);
+    struct table_row row = {.builder = context};
+    table_row_text(&row, str_of(facts.id));
+    table_row_text(&row, str_of(query_state_name(facts.state)));
+    table_row_text(&row, str_of(statement_kind_name(facts.kind)));
+    table_row_text(&row, str_of(facts.door));
+    table_row_text(&row, facts.sql);
+    table_row_text(&row, facts.request_id);
+    table_row_text(&row, facts.peer);
+    table_row_text(&row, str_of(fingerprint));
+    table_row_integer_or_null(&row, facts.created_us);
+    table_row_integer_or_null(&row, facts.started_us);
+    table_row_integer_or_null(&row, facts.ended_us);
+    table_row_progress(&row, facts.progress);
+    table_row_integer(&row, facts.rows);
+    table_row_integer(&row, (int64_t)facts.bytes);
+    table_row_text_or_null(&row, facts.error);
 }
 
 static void append_dataset(void *context, struct dataset *dataset)
@@ -205,35 +135,35 @@ static void append_dataset(void *context, struct dataset *dataset)
     dataset_facts(dataset, &facts);
     if (dataset_id_is_private(facts.id))
         return;
-    struct row row = row_begin(context);
-    append_text(&row, facts.id);
-    append_text_or_null(&row, facts.path);
-    append_text(&row, facts.is_kept ? STR("kept") : STR("result"));
-    append_text_or_null(&row, facts.owner);
-    append_text(&row, str_of(dataset_state_name(facts.state)));
-    append_text_or_null(&row, facts.is_kept ? str_of(dataset_durability_name(facts.durability))
-                                            : STR_EMPTY);
-    append_integer(&row, (int64_t)facts.batches);
-    append_integer(&row, facts.rows);
-    append_integer(&row, (int64_t)facts.bytes);
-    append_integer(&row, (int64_t)facts.memory_bytes);
-    append_integer(&row, (int64_t)facts.disk_bytes);
-    append_integer(&row, (int64_t)facts.readers);
-    append_integer(&row, facts.transient);
-    append_integer(&row, facts.read_to_end);
-    builder_append_double(next_column(&row), (double)facts.ttl_ms / 1000);
-    append_time(&row, facts.created_us);
-    append_time(&row, facts.expires_us);
+    struct table_row row = {.builder = context};
+    table_row_text(&row, facts.id);
+    table_row_text_or_null(&row, facts.path);
+    table_row_text(&row, facts.is_kept ? STR("kept") : STR("result"));
+    table_row_text_or_null(&row, facts.owner);
+    table_row_text(&row, str_of(dataset_state_name(facts.state)));
+    table_row_text_or_null(&row, facts.is_kept ? str_of(dataset_durability_name(facts.durability))
+                                               : STR_EMPTY);
+    table_row_integer(&row, (int64_t)facts.batches);
+    table_row_integer(&row, facts.rows);
+    table_row_integer(&row, (int64_t)facts.bytes);
+    table_row_integer(&row, (int64_t)facts.memory_bytes);
+    table_row_integer(&row, (int64_t)facts.disk_bytes);
+    table_row_integer(&row, (int64_t)facts.readers);
+    table_row_integer(&row, facts.transient);
+    table_row_integer(&row, facts.read_to_end);
+    table_row_double(&row, (double)facts.ttl_ms / 1000);
+    table_row_integer_or_null(&row, facts.created_us);
+    table_row_integer_or_null(&row, facts.expires_us);
 }
 
 static void append_metric(void *context, struct str name, const char *kind, struct str labels,
                           double value)
 {
-    struct row row = row_begin(context);
-    append_text(&row, name);
-    append_text(&row, str_of(kind));
-    append_text(&row, labels);
-    builder_append_double(next_column(&row), value);
+    struct table_row row = {.builder = context};
+    table_row_text(&row, name);
+    table_row_text(&row, str_of(kind));
+    table_row_text(&row, labels);
+    table_row_double(&row, value);
 }
 
 /* --- snapshots ------------------------------------------------------------------------------- */

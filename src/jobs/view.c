@@ -5,21 +5,17 @@
  */
 #include "jobs/view.h"
 
-#include "arrow/builder.h"
 #include "base/error_codes.h"
 #include "base/memory.h"
+#include "base/utf8.h"
+#include "engine/table_rows.h"
 #include "jobs/jobs_private.h"
 
 static const struct builder_limits limits = {.rows_max = 1 << 20, .bytes_max = (size_t)1 << 30};
 /* Of a statement's text. */
 #define SQL_SHOWN_MAX ((size_t)16 << 10)
 
-struct view_column {
-    const char *name;
-    enum arrow_type type; /* INT: int64; TIMESTAMP: microseconds in UTC */
-};
-
-static const struct view_column columns[] = {
+static const struct table_column columns[] = {
     {"id", ARROW_UTF8},
     {"state", ARROW_UTF8},
     {"door", ARROW_UTF8},
@@ -45,98 +41,40 @@ static const struct view_column columns[] = {
 
 static struct arrow_schema *make_schema(void)
 {
-    struct arrow_schema *schema = arrow_schema_create(ARRAY_COUNT(columns));
-    for (size_t i = 0; i < ARRAY_COUNT(columns); i++) {
-        struct arrow_field *field = &schema->fields[i];
-        arrow_field_init(schema, field, str_of(columns[i].name), columns[i].type);
-        field->bit_width = 64;
-        field->is_signed = true;
-        field->unit = ARROW_MICROSECOND;
-        if (columns[i].type == ARROW_TIMESTAMP)
-            field->timezone = STR("UTC");
-    }
-    arrow_schema_seal(schema, NULL);
-    return schema;
+    return table_schema_create(columns, ARRAY_COUNT(columns));
 }
 
-/* A row under construction: each append fills the next column. */
-struct row {
-    struct batch_builder *builder;
-    size_t column;
-};
-
-static struct builder_column *next_column(struct row *row)
+struct str job_sql_beginning(struct str sql)
 {
-    return batch_builder_column(row->builder, row->column++);
-}
-
-static void append_text(struct row *row, struct str text)
-{
-    if (text.len == 0)
-        builder_append_null(next_column(row));
-    else
-        builder_append_bytes(next_column(row), text);
-}
-
-static void append_integer(struct row *row, int64_t value)
-{
-    builder_append_integer(next_column(row), value);
-}
-
-/* 0: NULL. */
-static void append_known(struct row *row, int64_t value)
-{
-    if (value == 0)
-        builder_append_null(next_column(row));
-    else
-        append_integer(row, value);
-}
-
-static void append_progress(struct row *row, double progress)
-{
-    if (progress < 0)
-        builder_append_null(next_column(row));
-    else
-        builder_append_double(next_column(row), progress);
-}
-
-/* Cut between two characters. */
-static struct str beginning(struct str text)
-{
-    size_t size = SQL_SHOWN_MAX;
-    if (text.len <= size)
-        return text;
-    while (size > 0 && ((uint8_t)text.ptr[size] & 0xC0) == 0x80)
-        size--;
-    return str_slice(text, 0, size);
+    return sql.len <= SQL_SHOWN_MAX ? sql : str_slice(sql, 0, utf8_cut(sql.ptr, SQL_SHOWN_MAX));
 }
 
 static void append_job(struct batch_builder *builder, struct job *job)
 {
     struct job_facts facts;
     job_facts(job, &facts);
-    struct row row = {.builder = builder};
-    append_text(&row, facts.id);
-    append_text(&row, job_state_name(facts.state));
-    append_text(&row, job_door_name(facts.door));
-    append_text(&row, beginning(facts.sql));
-    append_text(&row, facts.engine);
-    append_text(&row, facts.owner);
-    append_integer(&row, facts.priority);
-    append_integer(&row, facts.slots);
-    append_text(&row, facts.tags);
-    append_text(&row, facts.batch_id);
-    append_text(&row, facts.request_id);
-    append_known(&row, facts.created_us);
-    append_known(&row, facts.started_us);
-    append_known(&row, facts.completed_us);
-    append_known(&row, (int64_t)facts.queue_position);
-    append_progress(&row, facts.progress);
-    append_integer(&row, facts.rows);
-    append_integer(&row, facts.bytes);
-    append_integer(&row, facts.from_cache);
-    append_text(&row, facts.error ? str_of(error_code_name(facts.error)) : STR_EMPTY);
-    append_text(&row, facts.error ? str_of(facts.error->message) : STR_EMPTY);
+    struct table_row row = {.builder = builder};
+    table_row_text_or_null(&row, facts.id);
+    table_row_text_or_null(&row, job_state_name(facts.state));
+    table_row_text_or_null(&row, job_door_name(facts.door));
+    table_row_text_or_null(&row, job_sql_beginning(facts.sql));
+    table_row_text_or_null(&row, facts.engine);
+    table_row_text_or_null(&row, facts.owner);
+    table_row_integer(&row, facts.priority);
+    table_row_integer(&row, facts.slots);
+    table_row_text_or_null(&row, facts.tags);
+    table_row_text_or_null(&row, facts.batch_id);
+    table_row_text_or_null(&row, facts.request_id);
+    table_row_integer_or_null(&row, facts.created_us);
+    table_row_integer_or_null(&row, facts.started_us);
+    table_row_integer_or_null(&row, facts.completed_us);
+    table_row_integer_or_null(&row, (int64_t)facts.queue_position);
+    table_row_progress(&row, facts.progress);
+    table_row_integer(&row, facts.rows);
+    table_row_integer(&row, facts.bytes);
+    table_row_integer(&row, facts.from_cache);
+    table_row_text_or_null(&row, facts.error ? str_of(error_code_name(facts.error)) : STR_EMPTY);
+    table_row_text_or_null(&row, facts.error ? str_of(facts.error->message) : STR_EMPTY);
 }
 
 static void append_jobs(struct batch_builder *builder, struct jobs *jobs)

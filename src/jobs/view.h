@@ -11,3 +11,7 @@
 /* For engine_options; the caller owns the schema reference. */
 struct engine_table jobs_view(struct jobs *_Atomic *jobs);
 struct engine_job_results jobs_view_results(struct jobs *_Atomic *jobs);
+
+/* What is told of a statement where it is written again and again and to many: its first characters. Any
+ * thread. */
+struct str job_sql_beginning(struct str sql);

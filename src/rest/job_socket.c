@@ -13,6 +13,7 @@
 
 #include "base/memory.h"
 #include "http/websocket.h"
+#include "jobs/view.h"
 
 #define SOCKETS_MAX 1000
 #define MESSAGE_BYTES_MAX ((size_t)64 << 10) /* of what a client sends */
@@ -37,7 +38,7 @@ static void tell(struct job_socket *socket)
     CLEANUP(buf_finish) struct buf text;
     buf_init(&text, REST_REPLY_BYTES_MAX);
     job_facts(socket->job, &facts);
-    facts.sql = rest_sql_beginning(facts.sql);
+    facts.sql = job_sql_beginning(facts.sql);
     json_writer_init(&json, &text);
     rest_write_job(&json, &facts);
     socket->is_over = job_state_is_over(facts.state);

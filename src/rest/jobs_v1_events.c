@@ -14,6 +14,7 @@
 
 #include "base/memory.h"
 #include "http/event_stream.h"
+#include "jobs/view.h"
 
 #include <stdio.h>
 
@@ -64,7 +65,7 @@ static void tell(struct job_events *events)
     CLEANUP(buf_finish) struct buf text;
     buf_init(&text, EVENT_BYTES_MAX);
     json_writer_init(&json, &text);
-    facts.sql = rest_sql_beginning(facts.sql);
+    facts.sql = job_sql_beginning(facts.sql);
     rest_write_v1_job(&json, &facts);
     if (!text.failed)
         event_stream_send(events->stream, str_of(id), str_of(event_name(events, &facts)),
