@@ -104,9 +104,9 @@ enum status rest_queries_submit(struct rest_exchange *exchange, struct error *er
     json_write_text(&json, STR("queued"));
     json_write_key(&json, "message");
     json_write_text(&json, STR(MESSAGE));
-    rest_write_time(&json, "estimated_completion_time",
-                    job_state_is_over(facts.state) ? facts.completed_us
-                                                   : facts.estimated_completion_us);
+    json_write_time_or_null(&json, "estimated_completion_time",
+                            job_state_is_over(facts.state) ? facts.completed_us
+                                                           : facts.estimated_completion_us);
     json_write_end_object(&json);
     return STATUS_OK;
 }

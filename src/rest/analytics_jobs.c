@@ -93,23 +93,24 @@ struct jobs_parameters {
     int64_t limit;
     int64_t offset;
 };
+#define PAGE_FIELDS                                                                                \
+    {.name = "limit",                                                                              \
+     .type = REST_INTEGER,                                                                         \
+     REST_INTO(struct jobs_parameters, limit),                                                     \
+     .fallback = "50",                                                                             \
+     .min = 1,                                                                                     \
+     .max = 1000},                                                                                 \
+    {                                                                                              \
+        .name = "offset", .type = REST_INTEGER, REST_INTO(struct jobs_parameters, offset),         \
+        .fallback = "0", .max = INT64_MAX                                                          \
+    }
 static const struct rest_field jobs_parameter_fields[] = {
     {.name = "status",
      .type = REST_CHOICE,
      REST_INTO(struct jobs_parameters, state),
      .choices = rest_job_state_words},
     {.name = "engine", .type = REST_TEXT, REST_INTO(struct jobs_parameters, engine), .max = 64},
-    {.name = "limit",
-     .type = REST_INTEGER,
-     REST_INTO(struct jobs_parameters, limit),
-     .fallback = "50",
-     .min = 1,
-     .max = 1000},
-    {.name = "offset",
-     .type = REST_INTEGER,
-     REST_INTO(struct jobs_parameters, offset),
-     .fallback = "0",
-     .max = INT64_MAX},
+    PAGE_FIELDS,
 };
 const struct rest_object rest_jobs_parameters = {.name = "JobsParameters",
                                                  REST_FIELDS(jobs_parameter_fields)};
@@ -158,17 +159,7 @@ enum status rest_jobs_list(struct rest_exchange *exchange, struct error *error)
 /* --- GET /history ------------------------------------------------------------------------------ */
 
 static const struct rest_field history_parameter_fields[] = {
-    {.name = "limit",
-     .type = REST_INTEGER,
-     REST_INTO(struct jobs_parameters, limit),
-     .fallback = "50",
-     .min = 1,
-     .max = 1000},
-    {.name = "offset",
-     .type = REST_INTEGER,
-     REST_INTO(struct jobs_parameters, offset),
-     .fallback = "0",
-     .max = INT64_MAX},
+    PAGE_FIELDS,
 };
 const struct rest_object rest_history_parameters = {.name = "HistoryParameters",
                                                     REST_FIELDS(history_parameter_fields)};

@@ -189,11 +189,7 @@ static void write_result(struct json_writer *json, const struct job_facts *facts
     rest_write_seconds(json, "execution_time", facts->started_us, facts->completed_us);
     json_write_key(json, "engine");
     json_write_text(json, facts->engine);
-    json_write_key(json, "query_plan");
-    if (plan.len > 0)
-        json_write_text(json, plan);
-    else
-        json_write_null(json);
+    json_write_text_or_null(json, "query_plan", plan);
     write_metrics(json, facts);
 }
 

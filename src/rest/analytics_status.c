@@ -57,11 +57,7 @@ static void write_registry(const struct rest *rest, struct json_writer *json)
     meta_facts(rest->options.registry, &facts);
     json_write_key(json, "registry");
     json_write_begin_object(json);
-    json_write_key(json, "path");
-    if (facts.path.len > 0)
-        json_write_text(json, facts.path);
-    else
-        json_write_null(json);
+    json_write_text_or_null(json, "path", facts.path);
     json_write_key(json, "durable");
     json_write_bool(json, facts.path.len > 0);
     json_write_key(json, "works");

@@ -228,11 +228,7 @@ static enum status answer(struct rest_exchange *exchange, const struct rest_expl
     write_tables(exchange, &json, told, &words);
     write_warnings(&json, &words, told->scanned_rows);
     write_faults(&json, &told->error);
-    json_write_key(&json, "suggestion");
-    if (suggestion.len > 0)
-        json_write_text(&json, suggestion);
-    else
-        json_write_null(&json);
+    json_write_text_or_null(&json, "suggestion", suggestion);
     json_write_end_object(&json);
     return STATUS_OK;
 }

@@ -173,27 +173,6 @@ const struct put_condition *rest_condition_init(struct rest_condition *condition
 
 /* --- options and objects ----------------------------------------------------------------------- */
 
-struct str rest_option(const struct rest_exchange *exchange, const char *name)
-{
-    struct str text;
-    if (http_query_get(exchange->input, str_of(name), &text))
-        return str_trim(text);
-    struct str header = arena_printf(exchange->input->arena, "volley-%s", name);
-    return str_trim(http_headers_get(&exchange->input->headers, header));
-}
-
-void rest_write_time(struct json_writer *json, const char *key, int64_t time_us)
-{
-    char text[CLOCK_TEXT_SIZE];
-    json_write_key(json, key);
-    if (time_us == 0) {
-        json_write_null(json);
-        return;
-    }
-    size_t size = clock_format(time_us, text);
-    json_write_text(json, str_make(text, size));
-}
-
 static void write_columns(struct json_writer *json, const struct arrow_schema *schema)
 {
     json_write_key(json, "columns");
@@ -221,11 +200,7 @@ void rest_write_dataset(struct rest_exchange *exchange, struct json_writer *json
     json_write_begin_object(json);
     json_write_key(json, "id");
     json_write_text(json, facts->id);
-    json_write_key(json, "path");
-    if (facts->path.len > 0)
-        json_write_text(json, facts->path);
-    else
-        json_write_null(json);
+    json_write_text_or_null(json, "path", facts->path);
     json_write_key(json, "url");
     json_write_text(json, rest_dataset_url(arena, facts->id, facts->path));
     json_write_key(json, "rows");
@@ -236,8 +211,8 @@ void rest_write_dataset(struct rest_exchange *exchange, struct json_writer *json
     json_write_unsigned(json, facts->bytes);
     json_write_key(json, "durability");
     json_write_text(json, str_of(dataset_durability_name(facts->durability)));
-    rest_write_time(json, "created_at", facts->created_us);
-    rest_write_time(json, "expires_at", facts->expires_us);
+    json_write_time_or_null(json, "created_at", facts->created_us);
+    json_write_time_or_null(json, "expires_at", facts->expires_us);
     json_write_key(json, "ttl_seconds");
     json_write_double(json, (double)facts->ttl_ms / 1000);
     json_write_key(json, "etag");

@@ -77,7 +77,7 @@ static void write_members(struct json_writer *json, const struct put_result *res
     json_write_unsigned(json, result->total_bytes);
     json_write_key(json, "durability");
     json_write_text(json, str_of(dataset_durability_name(result->durability)));
-    rest_write_time(json, "expires_at", result->expires_us);
+    json_write_time_or_null(json, "expires_at", result->expires_us);
 }
 
 static void write_answer(struct rest_exchange *exchange, const struct put_result *result)
@@ -90,11 +90,7 @@ static void write_answer(struct rest_exchange *exchange, const struct put_result
     json_write_begin_object(&json);
     json_write_key(&json, "id");
     json_write_text(&json, result->id);
-    json_write_key(&json, "path");
-    if (result->path.len > 0)
-        json_write_text(&json, result->path);
-    else
-        json_write_null(&json);
+    json_write_text_or_null(&json, "path", result->path);
     json_write_key(&json, "url");
     json_write_text(&json, url);
     write_members(&json, result);

@@ -45,26 +45,10 @@ void rest_explanation_destroy(struct rest_explanation *explanation)
 
 static size_t value_bytes(const struct arrow_field *field)
 {
-    switch (field->type) {
-    case ARROW_BOOL:
+    size_t width = arrow_field_width(field);
+    if (field->type == ARROW_BOOL)
         return 1;
-    case ARROW_INT:
-    case ARROW_FLOAT:
-    case ARROW_DECIMAL:
-    case ARROW_TIME:
-        return (size_t)field->bit_width / 8;
-    case ARROW_DATE:
-        return field->unit == ARROW_DAY ? 4 : 8;
-    case ARROW_TIMESTAMP:
-    case ARROW_DURATION:
-        return 8;
-    case ARROW_INTERVAL:
-        return 16;
-    case ARROW_FIXED_BINARY:
-        return (size_t)field->byte_width;
-    default:
-        return VALUE_BYTES_GUESS;
-    }
+    return width > 0 ? width : VALUE_BYTES_GUESS;
 }
 
 static void tell_columns(struct rest_exchange *exchange, const struct engine_statement *statement,
@@ -285,34 +269,17 @@ const struct rest_reply_form rest_explain_replies[] = {
     {0},
 };
 
-static void write_estimate(struct json_writer *json, const char *key, int64_t value, bool is_known)
-{
-    json_write_key(json, key);
-    if (is_known)
-        json_write_integer(json, value);
-    else
-        json_write_null(json);
-}
-
 static void write_estimates(struct json_writer *json, const struct rest_explanation *told)
 {
     bool knows_rows = told->has_plan && told->rows >= 0;
     json_write_key(json, "estimated");
     json_write_begin_object(json);
-    write_estimate(json, "rows", told->rows, knows_rows);
-    write_estimate(json, "bytes", product(told->rows, told->row_width_bytes), knows_rows);
-    write_estimate(json, "scanned_rows", told->scanned_rows, told->has_plan);
-    write_estimate(json, "scanned_bytes", told->scanned_bytes, told->has_plan);
+    json_write_integer_or_null(json, "rows", told->rows, knows_rows);
+    json_write_integer_or_null(json, "bytes", product(told->rows, told->row_width_bytes),
+                               knows_rows);
+    json_write_integer_or_null(json, "scanned_rows", told->scanned_rows, told->has_plan);
+    json_write_integer_or_null(json, "scanned_bytes", told->scanned_bytes, told->has_plan);
     json_write_end_object(json);
-}
-
-static void write_raw(struct json_writer *json, const char *key, struct str text)
-{
-    json_write_key(json, key);
-    if (text.len > 0)
-        json_write_raw(json, text);
-    else
-        json_write_null(json);
 }
 
 static enum status answer(struct rest_exchange *exchange, const struct rest_explanation *told,
@@ -329,8 +296,8 @@ static enum status answer(struct rest_exchange *exchange, const struct rest_expl
         json_write_text(&json, str_of(statement_kind_name(told->kind)));
     else
         json_write_null(&json);
-    write_raw(&json, "columns", told->columns);
-    write_raw(&json, "plan", told->has_plan ? str_of(told->plan) : STR_EMPTY);
+    json_write_raw_or_null(&json, "columns", told->columns);
+    json_write_raw_or_null(&json, "plan", told->has_plan ? str_of(told->plan) : STR_EMPTY);
     write_estimates(&json, told);
     json_write_key(&json, "tables");
     json_write_begin_array(&json);

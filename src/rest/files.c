@@ -74,32 +74,14 @@ const struct rest_reply_form rest_files_replies[] = {
     {0},
 };
 
-static void write_number(struct json_writer *json, const char *key, uint64_t number)
-{
-    json_write_key(json, key);
-    json_write_unsigned(json, number);
-}
-
-static void write_time(struct json_writer *json, const char *key, int64_t time_us)
-{
-    char text[CLOCK_TEXT_SIZE];
-    json_write_key(json, key);
-    if (time_us == 0) {
-        json_write_null(json);
-        return;
-    }
-    clock_format(time_us, text);
-    json_write_text(json, str_of(text));
-}
-
 static void write_file(struct json_writer *json, const struct meta_file *file)
 {
     json_write_begin_object(json);
     json_write_key(json, "path");
     json_write_text(json, file->path);
-    write_number(json, "size_bytes", file->size_bytes);
-    write_time(json, "last_modified", file->modified_us);
-    write_time(json, "registered_at", file->registered_us);
+    json_write_unsigned_member(json, "size_bytes", file->size_bytes);
+    json_write_time_or_null(json, "last_modified", file->modified_us);
+    json_write_time_or_null(json, "registered_at", file->registered_us);
     json_write_key(json, "file_type");
     json_write_text(json, file->type);
     json_write_end_object(json);
@@ -128,9 +110,9 @@ enum status rest_files_list(struct rest_exchange *exchange, struct error *error)
     for (size_t i = 0; i < count; i++)
         write_file(&json, &files[i]);
     json_write_end_array(&json);
-    write_number(&json, "total", total);
-    write_number(&json, "limit", filter.limit);
-    write_number(&json, "offset", filter.offset);
+    json_write_unsigned_member(&json, "total", total);
+    json_write_unsigned_member(&json, "limit", filter.limit);
+    json_write_unsigned_member(&json, "offset", filter.offset);
     json_write_end_object(&json);
     return STATUS_OK;
 }
@@ -167,11 +149,12 @@ enum status rest_files_count(struct rest_exchange *exchange, struct error *error
     struct json_writer json;
     json_writer_init(&json, &exchange->reply.text);
     json_write_begin_object(&json);
-    write_number(&json, "total", total);
+    json_write_unsigned_member(&json, "total", total);
     json_write_key(&json, "by_type");
     json_write_begin_object(&json);
     for (size_t i = 0; i < count; i++)
-        write_number(&json, arena_copy(&exchange->arena, types[i].type).ptr, types[i].files);
+        json_write_unsigned_member(&json, arena_copy(&exchange->arena, types[i].type).ptr,
+                                   types[i].files);
     json_write_end_object(&json);
     json_write_end_object(&json);
     return STATUS_OK;
@@ -250,15 +233,6 @@ const struct rest_reply_form rest_files_status_replies[] = {
     {0},
 };
 
-static void write_text(struct json_writer *json, const char *key, struct str text)
-{
-    json_write_key(json, key);
-    if (text.len > 0)
-        json_write_text(json, text);
-    else
-        json_write_null(json);
-}
-
 /* "2026-11-21 17:00:00 UTC" */
 static struct str human_time(struct arena *arena, int64_t time_us)
 {
@@ -273,15 +247,16 @@ static void write_status(struct rest_exchange *exchange, const struct discovery_
                          struct str database, struct json_writer *json)
 {
     json_write_begin_object(json);
-    write_text(json, "status", facts->is_configured ? STR("running") : STR("stopped"));
-    write_text(json, "bucket", facts->bucket);
-    write_text(json, "endpoint", facts->endpoint);
+    json_write_text_or_null(json, "status", facts->is_configured ? STR("running") : STR("stopped"));
+    json_write_text_or_null(json, "bucket", facts->bucket);
+    json_write_text_or_null(json, "endpoint", facts->endpoint);
     json_write_key(json, "scan_interval_seconds");
     json_write_double(json, (double)facts->interval_ms / 1000);
-    write_text(json, "database", database.len > 0 ? database : STR(":memory:"));
-    write_time(json, "last_updated", facts->scanned_us);
-    write_text(json, "last_updated_human", human_time(&exchange->arena, facts->scanned_us));
-    write_text(json, "timezone", STR("UTC"));
+    json_write_text_or_null(json, "database", database.len > 0 ? database : STR(":memory:"));
+    json_write_time_or_null(json, "last_updated", facts->scanned_us);
+    json_write_text_or_null(json, "last_updated_human",
+                            human_time(&exchange->arena, facts->scanned_us));
+    json_write_text_or_null(json, "timezone", STR("UTC"));
     json_write_key(json, "scanning");
     json_write_bool(json, facts->is_scanning);
     json_write_key(json, "files");
@@ -289,7 +264,7 @@ static void write_status(struct rest_exchange *exchange, const struct discovery_
         json_write_unsigned(json, facts->files);
     else
         json_write_null(json);
-    write_text(json, "error", str_of(facts->failure));
+    json_write_text_or_null(json, "error", str_of(facts->failure));
     json_write_end_object(json);
 }
 

@@ -12,7 +12,6 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "base/memory.h"
-#include "base/utf8.h"
 
 /* --- words ------------------------------------------------------------------------------------- */
 
@@ -63,12 +62,6 @@ enum status rest_job_submit(struct rest_exchange *exchange, const struct job_spe
     return job_submit(exchange->rest->options.jobs, &whole, &exchange->job, error);
 }
 
-struct str rest_sql_beginning(struct str sql)
-{
-    return sql.len <= REST_SQL_SHOWN_MAX ? sql
-                                         : str_slice(sql, 0, utf8_cut(sql.ptr, REST_SQL_SHOWN_MAX));
-}
-
 /* --- the job object ---------------------------------------------------------------------------- */
 
 void rest_write_seconds(struct json_writer *json, const char *key, int64_t from_us, int64_t to_us)
@@ -80,19 +73,10 @@ void rest_write_seconds(struct json_writer *json, const char *key, int64_t from_
         json_write_double(json, (double)(to_us - from_us) / 1e6);
 }
 
-static void write_text_or_null(struct json_writer *json, const char *key, struct str text)
-{
-    json_write_key(json, key);
-    if (text.len > 0)
-        json_write_text(json, text);
-    else
-        json_write_null(json);
-}
-
 void rest_write_job_error(struct json_writer *json, const struct error *error)
 {
-    write_text_or_null(json, "error", error ? str_of(error->message) : STR_EMPTY);
-    write_text_or_null(json, "error_code", error ? str_of(rest_error_code(error)) : STR_EMPTY);
+    json_write_text_or_null(json, "error", error ? str_of(error->message) : STR_EMPTY);
+    json_write_text_or_null(json, "error_code", error ? str_of(rest_error_code(error)) : STR_EMPTY);
 }
 
 /* A finished job is done whatever the engine last said. */
@@ -112,8 +96,8 @@ static void write_place(struct json_writer *json, const struct job_facts *facts)
         json_write_null(json);
     int64_t end_us = facts->completed_us > 0 ? facts->completed_us : clock_wall_us();
     rest_write_seconds(json, "elapsed_time", facts->created_us, end_us);
-    rest_write_time(json, "estimated_start_time", facts->estimated_start_us);
-    rest_write_time(json, "estimated_completion_time", facts->estimated_completion_us);
+    json_write_time_or_null(json, "estimated_start_time", facts->estimated_start_us);
+    json_write_time_or_null(json, "estimated_completion_time", facts->estimated_completion_us);
     json_write_key(json, "estimated_slots");
     json_write_unsigned(json, facts->slots);
     json_write_key(json, "slots_used");
@@ -132,21 +116,17 @@ static void write_members(struct json_writer *json, const struct job_facts *fact
     json_write_text(json, str_of(rest_job_state_name(facts->state)));
     json_write_key(json, "priority");
     json_write_unsigned(json, facts->priority);
-    rest_write_time(json, "created_at", facts->created_us);
-    rest_write_time(json, "started_at", facts->started_us);
-    rest_write_time(json, "completed_at", facts->completed_us);
+    json_write_time_or_null(json, "created_at", facts->created_us);
+    json_write_time_or_null(json, "started_at", facts->started_us);
+    json_write_time_or_null(json, "completed_at", facts->completed_us);
     rest_write_seconds(json, "execution_time", facts->started_us, facts->completed_us);
     json_write_key(json, "progress");
     json_write_double(json, progress_of(facts));
     write_place(json, facts);
-    json_write_key(json, "rows_returned");
-    if (facts->rows >= 0)
-        json_write_integer(json, facts->rows);
-    else
-        json_write_null(json);
+    json_write_integer_or_null(json, "rows_returned", facts->rows, facts->rows >= 0);
     json_write_key(json, "from_cache");
     json_write_bool(json, facts->from_cache);
-    rest_write_time(json, "result_expires_at", facts->result_expires_us);
+    json_write_time_or_null(json, "result_expires_at", facts->result_expires_us);
     rest_write_job_error(json, facts->error);
 }
 

@@ -27,11 +27,6 @@ const char *rest_job_state_name(enum job_state state);
 extern const char *const rest_job_state_words[];
 extern const unsigned rest_job_state_masks[];
 
-/* What is told of a statement where a loop writes it, again and again and to many: its first characters. Any
- * thread. */
-#define REST_SQL_SHOWN_MAX ((size_t)16 << 10)
-struct str rest_sql_beginning(struct str sql);
-
 /* The object of GET /jobs/{id}. Any thread. */
 void rest_write_job(struct json_writer *json, const struct job_facts *facts);
 /* The same with the member "source" of GET /jobs. */

@@ -68,11 +68,7 @@ static void answer_count(struct rest_exchange *exchange, const struct job_facts 
     struct json_writer json;
     json_writer_init(&json, &exchange->reply.text);
     json_write_begin_object(&json);
-    json_write_key(&json, "rows_changed");
-    if (facts->rows < 0)
-        json_write_null(&json);
-    else
-        json_write_integer(&json, facts->rows);
+    json_write_integer_or_null(&json, "rows_changed", facts->rows, facts->rows >= 0);
     json_write_end_object(&json);
 }
 

@@ -112,33 +112,6 @@ const struct rest_reply_form rest_v1_events_replies[] = {
 
 /* --- writing ----------------------------------------------------------------------------------- */
 
-static void write_text(struct json_writer *json, const char *key, struct str text)
-{
-    json_write_key(json, key);
-    if (text.len > 0)
-        json_write_text(json, text);
-    else
-        json_write_null(json);
-}
-
-static void write_raw(struct json_writer *json, const char *key, struct str text)
-{
-    json_write_key(json, key);
-    if (text.len > 0)
-        json_write_raw(json, text);
-    else
-        json_write_null(json);
-}
-
-static void write_number(struct json_writer *json, const char *key, int64_t number, bool is_known)
-{
-    json_write_key(json, key);
-    if (is_known)
-        json_write_integer(json, number);
-    else
-        json_write_null(json);
-}
-
 static void write_links(struct json_writer *json, struct str id)
 {
     static const char *const ends[][2] = {
@@ -156,30 +129,27 @@ static void write_links(struct json_writer *json, struct str id)
 
 static void write_times(struct json_writer *json, const struct job_facts *facts)
 {
-    rest_write_time(json, "created_at", facts->created_us);
-    rest_write_time(json, "started_at", facts->started_us);
-    rest_write_time(json, "completed_at", facts->completed_us);
+    json_write_time_or_null(json, "created_at", facts->created_us);
+    json_write_time_or_null(json, "started_at", facts->started_us);
+    json_write_time_or_null(json, "completed_at", facts->completed_us);
     json_write_key(json, "elapsed_seconds");
     json_write_double(json, (double)facts->elapsed_us / 1e6);
-    json_write_key(json, "progress");
-    if (facts->progress < 0)
-        json_write_null(json);
-    else
-        json_write_double(json, facts->progress);
-    write_number(json, "queue_position", (int64_t)facts->queue_position, facts->queue_position > 0);
-    rest_write_time(json, "estimated_start_at", facts->estimated_start_us);
-    rest_write_time(json, "estimated_completion_at", facts->estimated_completion_us);
+    json_write_progress(json, "progress", facts->progress);
+    json_write_integer_or_null(json, "queue_position", (int64_t)facts->queue_position,
+                               facts->queue_position > 0);
+    json_write_time_or_null(json, "estimated_start_at", facts->estimated_start_us);
+    json_write_time_or_null(json, "estimated_completion_at", facts->estimated_completion_us);
 }
 
 static void write_result(struct json_writer *json, const struct job_facts *facts)
 {
-    write_number(json, "rows", facts->rows, facts->rows >= 0);
+    json_write_integer_or_null(json, "rows", facts->rows, facts->rows >= 0);
     json_write_key(json, "bytes");
     json_write_integer(json, facts->bytes);
-    write_raw(json, "columns", facts->columns);
+    json_write_raw_or_null(json, "columns", facts->columns);
     json_write_key(json, "from_cache");
     json_write_bool(json, facts->from_cache);
-    rest_write_time(json, "result_expires_at", facts->result_expires_us);
+    json_write_time_or_null(json, "result_expires_at", facts->result_expires_us);
 }
 
 void rest_write_v1_job(struct json_writer *json, const struct job_facts *facts)
@@ -201,10 +171,10 @@ void rest_write_v1_job(struct json_writer *json, const struct job_facts *facts)
     json_write_unsigned(json, facts->timeout_ms);
     write_times(json, facts);
     write_result(json, facts);
-    write_raw(json, "tags", facts->tags);
-    write_text(json, "batch_id", facts->batch_id);
-    write_text(json, "idempotency_key", facts->idempotency_key);
-    write_text(json, "request_id", facts->request_id);
+    json_write_raw_or_null(json, "tags", facts->tags);
+    json_write_text_or_null(json, "batch_id", facts->batch_id);
+    json_write_text_or_null(json, "idempotency_key", facts->idempotency_key);
+    json_write_text_or_null(json, "request_id", facts->request_id);
     rest_write_error_object(json, "error", facts->error);
     write_links(json, facts->id);
     json_write_end_object(json);

@@ -156,7 +156,7 @@ static void write_page(struct json_writer *json, const struct walk *walk, size_t
         json_write_text(json, str_of(file->format));
         json_write_key(json, "size_bytes");
         json_write_integer(json, file->size);
-        rest_write_time(json, "modified_at", file->modified_us);
+        json_write_time_or_null(json, "modified_at", file->modified_us);
         json_write_end_object(json);
     }
     json_write_end_array(json);

@@ -6,18 +6,6 @@
 
 #include "base/clock.h"
 
-static void write_time(struct json_writer *json, const char *key, int64_t time_us)
-{
-    char text[CLOCK_TEXT_SIZE];
-    json_write_key(json, key);
-    if (time_us == 0) {
-        json_write_null(json);
-        return;
-    }
-    size_t size = clock_format(time_us, text);
-    json_write_text(json, str_make(text, size));
-}
-
 void rest_write_query(struct json_writer *json, struct query *query)
 {
     struct query_facts facts;
@@ -37,23 +25,15 @@ void rest_write_query(struct json_writer *json, struct query *query)
     json_write_text(json, facts.request_id);
     json_write_key(json, "peer");
     json_write_text(json, facts.peer);
-    write_time(json, "created_at", facts.created_us);
-    write_time(json, "started_at", facts.started_us);
-    write_time(json, "ended_at", facts.ended_us);
-    json_write_key(json, "progress");
-    if (facts.progress < 0)
-        json_write_null(json);
-    else
-        json_write_double(json, facts.progress);
+    json_write_time_or_null(json, "created_at", facts.created_us);
+    json_write_time_or_null(json, "started_at", facts.started_us);
+    json_write_time_or_null(json, "ended_at", facts.ended_us);
+    json_write_progress(json, "progress", facts.progress);
     json_write_key(json, "rows");
     json_write_integer(json, facts.rows);
     json_write_key(json, "bytes");
     json_write_unsigned(json, facts.bytes);
-    json_write_key(json, "error");
-    if (facts.error.len == 0)
-        json_write_null(json);
-    else
-        json_write_text(json, facts.error);
+    json_write_text_or_null(json, "error", facts.error);
     json_write_end_object(json);
 }
 

@@ -75,15 +75,6 @@ enum status rest_query_schema(struct rest_exchange *exchange, struct error *erro
 
 /* --- POST /query/metadata ---------------------------------------------------------------------- */
 
-static void write_number(struct json_writer *json, const char *key, bool is_known, int64_t number)
-{
-    json_write_key(json, key);
-    if (is_known)
-        json_write_integer(json, number);
-    else
-        json_write_null(json);
-}
-
 enum status rest_query_metadata(struct rest_exchange *exchange, struct error *error)
 {
     static const struct engine_result_options options = {0};
@@ -102,13 +93,13 @@ enum status rest_query_metadata(struct rest_exchange *exchange, struct error *er
     json_write_begin_object(&json);
     json_write_key(&json, "columns");
     rest_write_columns(&json, schema);
-    write_number(&json, "num_rows", result, facts.rows);
+    json_write_integer_or_null(&json, "num_rows", facts.rows, result);
     json_write_key(&json, "num_columns");
     json_write_unsigned(&json, schema->field_count);
     json_write_key(&json, "cached");
     json_write_bool(&json, result);
-    write_number(&json, "file_size", result, facts.bytes);
-    rest_write_time(&json, "last_modified", facts.completed_us);
+    json_write_integer_or_null(&json, "file_size", facts.bytes, result);
+    json_write_time_or_null(&json, "last_modified", facts.completed_us);
     json_write_key(&json, "key");
     json_write_text(&json, cache_object_name(&exchange->arena, &key, facts.format));
     json_write_end_object(&json);

@@ -84,11 +84,8 @@ bool rest_result_is_small(const struct job_facts *facts)
 /* A statement without rows has none. */
 static void write_form(struct json_writer *json, const struct job_facts *facts)
 {
-    json_write_key(json, "format");
-    if (facts->state == JOB_SUCCEEDED && facts->format.len > 0)
-        json_write_text(json, facts->format);
-    else
-        json_write_null(json);
+    struct str format = facts->state == JOB_SUCCEEDED ? facts->format : STR_EMPTY;
+    json_write_text_or_null(json, "format", format);
 }
 
 /* The later name of the route. */
@@ -97,15 +94,20 @@ static bool is_later_name(const struct rest_exchange *exchange)
     return strcmp(exchange->route->pattern, "/query") == 0;
 }
 
+static void write_head(struct json_writer *json, const struct job_facts *facts)
+{
+    json_write_key(json, "job_id");
+    json_write_text(json, facts->id);
+    json_write_key(json, "status");
+    json_write_text(json, str_of(rest_query_state_name(facts->state)));
+}
+
 static void write_submitted(struct rest_exchange *exchange, struct json_writer *json,
                             const struct job_facts *facts)
 {
     bool is_ready = facts->state == JOB_SUCCEEDED;
     json_write_begin_object(json);
-    json_write_key(json, "job_id");
-    json_write_text(json, facts->id);
-    json_write_key(json, "status");
-    json_write_text(json, str_of(rest_query_state_name(facts->state)));
+    write_head(json, facts);
     json_write_key(json, "ready");
     json_write_bool(json, is_ready);
     json_write_key(json, "source");
@@ -229,21 +231,14 @@ static void write_status(struct json_writer *json, const struct job_facts *facts
 {
     bool is_ready = facts->state == JOB_SUCCEEDED;
     json_write_begin_object(json);
-    json_write_key(json, "job_id");
-    json_write_text(json, facts->id);
-    json_write_key(json, "status");
-    json_write_text(json, str_of(rest_query_state_name(facts->state)));
+    write_head(json, facts);
     write_form(json, facts);
-    json_write_key(json, "row_count");
-    if (is_ready)
-        json_write_integer(json, facts->rows < 0 ? 0 : facts->rows);
-    else
-        json_write_null(json);
+    json_write_integer_or_null(json, "row_count", facts->rows < 0 ? 0 : facts->rows, is_ready);
     rest_write_job_error(json, facts->error);
     json_write_key(json, "progress");
     json_write_double(json, is_ready ? 1 : facts->progress < 0 ? 0 : facts->progress);
-    rest_write_time(json, "created_at", facts->created_us);
-    rest_write_time(json, "completed_at", facts->completed_us);
+    json_write_time_or_null(json, "created_at", facts->created_us);
+    json_write_time_or_null(json, "completed_at", facts->completed_us);
     json_write_end_object(json);
 }
 

@@ -19,6 +19,7 @@
 #include "compress/format.h"
 #include "http/content.h"
 #include "store/part_stream.h"
+#include "json/members.h"
 #include "json/reader.h"
 #include "json/writer.h"
 
@@ -244,6 +245,10 @@ void rest_part_destroy(struct part_stream *part);
 MUST_CHECK enum status rest_check_parameters(const struct http_request *input,
                                              const char *const *names, size_t count,
                                              struct error *error);
+
+/* parameters.c: the text of an option: a query parameter `<name>` or a header `volley-<name>`; empty: not
+ * given. */
+struct str rest_option(const struct rest_exchange *exchange, const char *name);
 
 /* parameters.c: in what form JSON has 64-bit integers; sets it in the reply. */
 MUST_CHECK enum status rest_read_int64(struct rest_exchange *exchange, struct error *error);

@@ -176,11 +176,7 @@ static void respond_count(struct rest_stream *stream)
     json_write_begin_object(&json);
     json_write_key(&json, "statement");
     json_write_text(&json, str_of(statement_kind_name(query_kind(stream->query))));
-    json_write_key(&json, "rows_changed");
-    if (rows < 0)
-        json_write_null(&json);
-    else
-        json_write_integer(&json, rows);
+    json_write_integer_or_null(&json, "rows_changed", rows, rows >= 0);
     json_write_end_object(&json);
     stream->over = true;
     exchange->rows = rows < 0 ? 0 : rows;
