@@ -1,8 +1,8 @@
 /*
  * jobs_list.c — pages of jobs, how many there are, and those that a restart finds unfinished.
  *
- * A page is read in one transaction. It ends early when its texts would be more than a bound; its cursor,
- * the place of its last job, then continues where it ended.
+ * A page is read in one transaction. It ends early before a job whose texts would exceed a bound, unless it
+ * is the page's first; its cursor, the place of its last job, then continues where it ended.
  *
  * Runs on: threads that may block. Owns: nothing. Not done here: the order (job_walk.c).
  * SPDX-License-Identifier: Apache-2.0
@@ -13,9 +13,10 @@
 
 #include <stdio.h>
 
+#include "base/checked.h"
 #include "base/memory.h"
 
-#define PAGE_BYTES_MAX ((size_t)32 << 20)
+#define PAGE_BYTES_MAX ((size_t)8 << 20)
 
 /* --- cursors ------------------------------------------------------------------------------------ */
 
@@ -48,17 +49,29 @@ struct page {
     bool more; /* there are jobs after it */
 };
 
+static bool has_room(const struct page *page, size_t bytes)
+{
+    return page->count == 0 || bytes <= PAGE_BYTES_MAX - page->bytes;
+}
+
+/* *out_is_full: it has no room for this one. */
 static enum status read_job(struct connection *connection, struct job_place place,
-                            struct page *page, struct error *error)
+                            struct page *page, bool *out_is_full, struct error *error)
 {
     sqlite3_stmt *statement;
     TRY(connection_statement(connection, STATEMENT_JOB_BY_SEQUENCE, &statement, error));
     sqlite3_bind_int64(statement, 1, place.sequence);
     bool found;
     TRY(connection_step(connection, statement, &found, error));
-    if (found && job_columns_read(statement, page->arena, &page->records[page->count]))
-        page->bytes += job_record_text_bytes(&page->records[page->count++]);
+    struct job_record *record = &page->records[page->count];
+    bool is_known = found && job_columns_read(statement, page->arena, record);
+    size_t bytes = is_known ? job_record_text_bytes(record) : 0;
     sqlite3_reset(statement);
+    *out_is_full = !has_room(page, bytes);
+    if (*out_is_full)
+        return STATUS_OK;
+    page->count += is_known;
+    page->bytes += size_min(bytes, PAGE_BYTES_MAX - page->bytes);
     page->last = place;
     return STATUS_OK;
 }
@@ -71,15 +84,15 @@ static enum status read_page(struct connection *connection, const struct meta_jo
     enum status status = job_walks_open(connection, filter, from, page->arena, &walks, error);
     struct job_place place;
     bool found = true;
+    bool is_full = false;
     for (size_t i = 0; status == STATUS_OK && found && i < filter->offset; i++)
         status = job_walks_next(connection, &walks, &place, &found, error);
-    while (status == STATUS_OK && found) {
+    while (status == STATUS_OK && found && !is_full) {
         status = job_walks_next(connection, &walks, &place, &found, error);
         page->more = found;
-        if (status != STATUS_OK || !found || page->count == filter->limit ||
-            page->bytes >= PAGE_BYTES_MAX)
+        if (status != STATUS_OK || !found || page->count == filter->limit)
             break;
-        status = read_job(connection, place, page, error);
+        status = read_job(connection, place, page, &is_full, error);
     }
     return status;
 }

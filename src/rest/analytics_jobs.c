@@ -6,6 +6,7 @@
 #include "rest/analytics.h"
 
 #include "base/memory.h"
+#include "rest/paging.h"
 #include "rest/wait.h"
 
 /* How long a stop waits for the statement to notice it; afterwards the client is told that it is stopped. */
@@ -92,6 +93,7 @@ struct jobs_parameters {
     struct str engine;
     int64_t limit;
     int64_t offset;
+    struct str page_token;
 };
 #define PAGE_FIELDS                                                                                \
     {.name = "limit",                                                                              \
@@ -100,9 +102,14 @@ struct jobs_parameters {
      .fallback = "50",                                                                             \
      .min = 1,                                                                                     \
      .max = 1000},                                                                                 \
+        {.name = "offset",                                                                         \
+         .type = REST_INTEGER,                                                                     \
+         REST_INTO(struct jobs_parameters, offset),                                                \
+         .fallback = "0",                                                                          \
+         .max = INT64_MAX},                                                                        \
     {                                                                                              \
-        .name = "offset", .type = REST_INTEGER, REST_INTO(struct jobs_parameters, offset),         \
-        .fallback = "0", .max = INT64_MAX                                                          \
+        .name = "page_token", .type = REST_TEXT, REST_INTO(struct jobs_parameters, page_token),    \
+        .help = "next_page_token of the page before"                                               \
     }
 static const struct rest_field jobs_parameter_fields[] = {
     {.name = "status",
@@ -124,12 +131,13 @@ static void write_job(void *context, const struct job_facts *facts)
     rest_write_listed_job(context, facts);
 }
 
-/* {`name`: the jobs, "total"} */
+/* {`name`: the jobs, "total", "next_page_token"} */
 static enum status answer_list(struct rest_exchange *exchange, const struct meta_job_filter *filter,
                                const char *name, struct error *error)
 {
     struct json_writer json;
     struct jobs_page page;
+    exchange->looked_at = "query.page_token";
     json_writer_init(&json, &exchange->reply.text);
     json_write_begin_object(&json);
     json_write_key(&json, name);
@@ -139,6 +147,7 @@ static enum status answer_list(struct rest_exchange *exchange, const struct meta
     json_write_end_array(&json);
     json_write_key(&json, "total");
     json_write_unsigned(&json, page.total);
+    rest_write_next_page(exchange, &json, page.cursor);
     json_write_end_object(&json);
     return STATUS_OK;
 }
@@ -152,6 +161,7 @@ enum status rest_jobs_list(struct rest_exchange *exchange, struct error *error)
         .engine = parameters.engine,
         .limit = (size_t)parameters.limit,
         .offset = (size_t)parameters.offset,
+        .cursor = parameters.page_token,
     };
     return answer_list(exchange, &filter, "jobs", error);
 }
@@ -166,6 +176,7 @@ const struct rest_object rest_history_parameters = {.name = "HistoryParameters",
 static const struct rest_field history_fields[] = {
     {.name = "history", .type = REST_LIST, .required = true, .object = &rest_job_object},
     {.name = "total", .type = REST_INTEGER, .required = true},
+    {.name = "next_page_token", .type = REST_TEXT, .required = true, .nullable = true},
 };
 static const struct rest_object history = {.name = "History", REST_FIELDS(history_fields)};
 const struct rest_reply_form rest_history_replies[] = {
@@ -181,6 +192,7 @@ enum status rest_history(struct rest_exchange *exchange, struct error *error)
         .states = JOB_STATES_ALL & ~JOB_STATES_UNFINISHED,
         .limit = (size_t)parameters.limit,
         .offset = (size_t)parameters.offset,
+        .cursor = parameters.page_token,
     };
     return answer_list(exchange, &filter, "history", error);
 }

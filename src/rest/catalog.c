@@ -8,6 +8,7 @@
 #include "rest/catalog.h"
 
 #include "base/memory.h"
+#include "rest/paging.h"
 
 #include <stdlib.h>
 
@@ -115,35 +116,13 @@ void rest_append_condition(struct buf *sql, const char *column, struct str text)
     engine_append_quoted(sql, text, '\'');
 }
 
-/* Tokens are the parts of a name in hexadecimal digits, with dots between them. */
-static bool read_token(struct arena *arena, struct str token, struct str parts[TOKEN_PARTS])
-{
-    for (size_t i = 0; i < TOKEN_PARTS; i++) {
-        struct str digits = str_split(&token, '.');
-        char *text = ARENA_NEW_ARRAY(arena, char, digits.len / 2 + 1);
-        if (digits.len == 0 || digits.len % 2 != 0)
-            return false;
-        for (size_t at = 0; at < digits.len / 2; at++) {
-            char pair[3] = {digits.ptr[2 * at], digits.ptr[2 * at + 1], '\0'};
-            char *end;
-            text[at] = (char)strtoul(pair, &end, 16);
-            if (*end != '\0' || text[at] == '\0')
-                return false;
-        }
-        parts[i] = str_make(text, digits.len / 2);
-        if (!str_is_utf8(parts[i]))
-            return false;
-    }
-    return token.len == 0;
-}
-
 static enum status append_begin(struct rest_exchange *exchange, struct str token, struct buf *sql,
                                 struct error *error)
 {
     struct str parts[TOKEN_PARTS];
     if (token.len == 0)
         return STATUS_OK;
-    if (!read_token(&exchange->arena, token, parts))
+    if (!rest_page_token_read(&exchange->arena, token, parts, TOKEN_PARTS))
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
                               "parameter page_token takes the next_page_token of an earlier page");
     buf_append_text(sql, " AND (catalog, schema, name) > (");

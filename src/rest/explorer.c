@@ -1,28 +1,45 @@
 /*
  * explorer.c — GET /explorer, GET /schemas?engine= and GET /schemas/{dataset}: the tables of an engine by
- * dataset, which is a schema of the database.
+ * dataset, which is a schema of the database; page by page.
  *
- * A dataset of another catalog than the database's own is called `catalog.schema`. Runs on workers
- * (own_rows.c). Owns nothing. Contracts section 4. SPDX-License-Identifier: Apache-2.0
+ * A page holds so many tables, and a dataset may go on in the next one. A dataset of another catalog than
+ * the database's own is called `catalog.schema`. Runs on workers (own_rows.c). Owns nothing. Contracts section 4. SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/catalog.h"
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "rest/paging.h"
 
 #include <stdlib.h>
 
 #define TABLES_MAX 2000
+#define TABLES_DEFAULT "2000"
+/* dataset, name, catalog */
+#define TOKEN_PARTS 3
 #define SQL_BYTES_MAX ((size_t)64 << 10)
 
 struct explorer_wishes {
     struct str engine;
+    int64_t limit;
+    struct str page_token;
 };
 static const struct rest_field wish_fields[] = {
     {.name = "engine",
      .type = REST_TEXT,
      REST_INTO(struct explorer_wishes, engine),
      .fallback = "duckdb"},
+    {.name = "limit",
+     .type = REST_INTEGER,
+     REST_INTO(struct explorer_wishes, limit),
+     .min = 1,
+     .max = TABLES_MAX,
+     .fallback = TABLES_DEFAULT,
+     .help = "Tables on one page"},
+    {.name = "page_token",
+     .type = REST_TEXT,
+     REST_INTO(struct explorer_wishes, page_token),
+     .help = "next_page_token of the page before"},
 };
 const struct rest_object rest_explorer_parameters = {NULL, REST_FIELDS(wish_fields)};
 
@@ -48,11 +65,20 @@ static const struct rest_field dataset_fields[] = {
     {.name = "tables", .type = REST_LIST, .required = true, .object = &table_object},
 };
 static const struct rest_object dataset_object = {"ExplorerDataset", REST_FIELDS(dataset_fields)};
+static const struct rest_field dataset_page_fields[] = {
+    {.name = "dataset_id", .type = REST_TEXT, .required = true},
+    {.name = "dataset_name", .type = REST_TEXT, .required = true},
+    {.name = "tables", .type = REST_LIST, .required = true, .object = &table_object},
+    {.name = "next_page_token", .type = REST_TEXT, .required = true, .nullable = true},
+};
+static const struct rest_object dataset_page_object = {"ExplorerDatasetPage",
+                                                       REST_FIELDS(dataset_page_fields)};
 static const struct rest_field explorer_fields[] = {
     {.name = "engine", .type = REST_TEXT, .required = true},
     {.name = "datasets", .type = REST_LIST, .required = true, .object = &dataset_object},
-    {.name = "total_datasets", .type = REST_INTEGER, .required = true},
-    {.name = "total_tables", .type = REST_INTEGER, .required = true},
+    {.name = "total_datasets", .type = REST_INTEGER, .required = true, .help = "On all pages"},
+    {.name = "total_tables", .type = REST_INTEGER, .required = true, .help = "On all pages"},
+    {.name = "next_page_token", .type = REST_TEXT, .required = true, .nullable = true},
     {.name = "timestamp", .type = REST_TIME, .required = true},
 };
 static const struct rest_object explorer_object = {"Explorer", REST_FIELDS(explorer_fields)};
@@ -61,41 +87,79 @@ const struct rest_reply_form rest_explorer_replies[] = {
     {0},
 };
 const struct rest_reply_form rest_explorer_dataset_replies[] = {
-    {.http_status = 200, .object = &dataset_object, .help = "The dataset's tables"},
+    {.http_status = 200, .object = &dataset_page_object, .help = "The dataset's tables"},
     {0},
 };
 
-/* The rows are datasets in the order of their ids, each with the list of its tables. */
-static enum status write_statement(struct rest_exchange *exchange, struct str dataset,
+static enum status append_begin(struct rest_exchange *exchange, struct str token, struct buf *sql,
+                                struct error *error)
+{
+    struct str parts[TOKEN_PARTS];
+    if (token.len == 0)
+        return STATUS_OK;
+    if (!rest_page_token_read(&exchange->arena, token, parts, TOKEN_PARTS))
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                              "parameter page_token takes the next_page_token of an earlier page");
+    buf_append_text(sql, " WHERE (dataset_id, name, catalog) > (");
+    for (size_t i = 0; i < TOKEN_PARTS; i++) {
+        buf_append_text(sql, i > 0 ? ", " : "");
+        engine_append_quoted(sql, parts[i], '\'');
+    }
+    buf_append_text(sql, ")");
+    return STATUS_OK;
+}
+
+/* One row: the page's datasets in the order of their ids, each with the list of its tables; what all pages
+ * hold; where the next one begins. */
+static enum status write_statement(struct rest_exchange *exchange,
+                                   const struct explorer_wishes *wishes, struct str dataset,
                                    struct buf *sql, struct error *error)
 {
+    long long limit = (long long)wishes->limit;
     buf_append_text(sql, "WITH ");
     rest_append_relations(sql);
-    buf_append_text(sql, ", shown AS (SELECT CASE WHEN catalog = ");
+    buf_append_text(sql, ", visible AS MATERIALIZED (SELECT CASE WHEN catalog = ");
     engine_append_quoted(sql, engine_catalog(exchange->rest->options.engine), '\'');
     buf_append_text(sql,
-                    " THEN schema ELSE catalog || '.' || schema END AS dataset_id, name, type, "
-                    "list_transform(columns, lambda c: {'name': c.name, 'type': c.type}) AS "
-                    "columns FROM relations WHERE catalog <> 'volley'");
+                    " THEN schema ELSE catalog || '.' || schema END AS dataset_id, catalog, name, "
+                    "type, columns FROM relations WHERE catalog <> 'volley'");
     rest_append_condition(sql, "dataset_id", dataset);
-    buf_printf(sql, " ORDER BY 1, 2 LIMIT %d) ", TABLES_MAX);
+    buf_append_text(sql, "), page AS MATERIALIZED (SELECT * FROM visible");
+    TRY(append_begin(exchange, wishes->page_token, sql, error));
+    buf_printf(sql,
+               " ORDER BY dataset_id, name, catalog LIMIT %lld), shown AS MATERIALIZED (SELECT * "
+               "FROM page ORDER BY dataset_id, name, catalog LIMIT %lld), ",
+               limit + 1, limit);
     buf_append_text(sql,
-                    "SELECT dataset_id, dataset_id AS dataset_name, list({'table_id': dataset_id "
-                    "|| '.' || name, 'table_name': name, 'table_type': type, 'columns': columns} "
-                    "ORDER BY name) AS tables FROM shown GROUP BY dataset_id ORDER BY dataset_id");
+                    "datasets AS (SELECT dataset_id, dataset_id AS dataset_name, "
+                    "list({'table_id': dataset_id || '.' || name, 'table_name': name, "
+                    "'table_type': type, 'columns': list_transform(columns, lambda c: {'name': "
+                    "c.name, 'type': c.type})} ORDER BY name, catalog) AS tables "
+                    "FROM shown GROUP BY dataset_id) "
+                    "SELECT (SELECT list(datasets ORDER BY dataset_id) FROM datasets) AS datasets, "
+                    "(SELECT count(*) FROM visible) AS total_tables, "
+                    "(SELECT count(DISTINCT dataset_id) FROM visible) AS total_datasets, ");
+    buf_printf(sql,
+               "CASE WHEN (SELECT count(*) FROM page) > %lld THEN (SELECT hex(dataset_id) || '.' "
+               "|| hex(name) || '.' || hex(catalog) FROM shown ORDER BY dataset_id DESC, name "
+               "DESC, catalog DESC LIMIT 1) END AS next_page_token",
+               limit);
     return buf_check(sql, "the statement", error);
 }
 
-static enum status check_engine(struct rest_exchange *exchange, struct error *error)
+static enum status read_wishes(struct rest_exchange *exchange, struct explorer_wishes *out_wishes,
+                               struct error *error)
 {
-    struct explorer_wishes wishes = {0};
-    TRY(rest_request_read(exchange, &wishes, NULL, error));
+    *out_wishes = (struct explorer_wishes){0};
+    TRY(rest_request_read(exchange, out_wishes, NULL, error));
+    struct str wish = out_wishes->engine;
     const char *known = engine_name(exchange->rest->options.engine);
-    if (str_equal(wishes.engine, str_of(known)))
+    exchange->looked_at = "query.page_token";
+    if (str_equal(wish, str_of(known)))
         return STATUS_OK;
     return error_set_code(error, STATUS_INVALID_ARGUMENT, "UNKNOWN_ENGINE",
                           "there is no engine '%.*s'; the engines are %s",
-                          STR_ARGS(str_slice(wishes.engine, 0, 64)), known);
+                          STR_ARGS(str_slice(wish, 0, 64)), known);
 }
 
 static void write_value(struct json_writer *json, const struct json_value *value)
@@ -105,12 +169,26 @@ static void write_value(struct json_writer *json, const struct json_value *value
     free(text);
 }
 
+static void write_member(struct json_writer *json, const struct json_value *row, const char *name)
+{
+    json_write_key(json, name);
+    write_value(json, json_member(row, name));
+}
+
+static void write_next(struct rest_exchange *exchange, struct json_writer *json,
+                       const struct json_value *row)
+{
+    struct str token = STR_EMPTY;
+    (void)json_value_text(json_member(row, "next_page_token"), &token);
+    rest_write_next_page(exchange, json, token);
+}
+
 static enum status answer_all(struct rest_exchange *exchange, const struct json_value *rows,
                               struct error *error)
 {
     char now[CLOCK_TEXT_SIZE];
-    size_t tables = 0;
-    size_t count = json_value_count(rows);
+    const struct json_value *row = json_value_at(rows, 0);
+    const struct json_value *datasets = json_member(row, "datasets");
     struct json_writer json;
     json_writer_init(&json, &exchange->reply.text);
     json_write_begin_object(&json);
@@ -118,16 +196,12 @@ static enum status answer_all(struct rest_exchange *exchange, const struct json_
     json_write_text(&json, str_of(engine_name(exchange->rest->options.engine)));
     json_write_key(&json, "datasets");
     json_write_begin_array(&json);
-    for (size_t i = 0; i < count; i++) {
-        const struct json_value *dataset = json_value_at(rows, i);
-        tables += json_value_count(json_member(dataset, "tables"));
-        write_value(&json, dataset);
-    }
+    for (size_t i = 0; i < json_value_count(datasets); i++)
+        write_value(&json, json_value_at(datasets, i));
     json_write_end_array(&json);
-    json_write_key(&json, "total_datasets");
-    json_write_unsigned(&json, count);
-    json_write_key(&json, "total_tables");
-    json_write_unsigned(&json, tables);
+    write_member(&json, row, "total_datasets");
+    write_member(&json, row, "total_tables");
+    write_next(exchange, &json, row);
     clock_format(clock_wall_us(), now);
     json_write_key(&json, "timestamp");
     json_write_text(&json, str_of(now));
@@ -145,30 +219,39 @@ static enum status refuse_unknown(const struct rest_exchange *exchange, struct e
 static enum status answer_dataset(struct rest_exchange *exchange, const struct json_value *rows,
                                   struct error *error)
 {
-    if (json_value_count(rows) == 0)
+    const struct json_value *row = json_value_at(rows, 0);
+    const struct json_value *dataset = json_value_at(json_member(row, "datasets"), 0);
+    if (!dataset)
         return refuse_unknown(exchange, error);
     struct json_writer json;
     json_writer_init(&json, &exchange->reply.text);
-    write_value(&json, json_value_at(rows, 0));
+    json_write_begin_object(&json);
+    write_member(&json, dataset, "dataset_id");
+    write_member(&json, dataset, "dataset_name");
+    write_member(&json, dataset, "tables");
+    write_next(exchange, &json, row);
+    json_write_end_object(&json);
     return STATUS_OK;
 }
 
 enum status rest_explorer(struct rest_exchange *exchange, struct error *error)
 {
     CLEANUP(buf_finish) struct buf sql;
+    struct explorer_wishes wishes;
     buf_init(&sql, SQL_BYTES_MAX);
-    TRY(check_engine(exchange, error));
-    TRY(write_statement(exchange, STR_EMPTY, &sql, error));
+    TRY(read_wishes(exchange, &wishes, error));
+    TRY(write_statement(exchange, &wishes, STR_EMPTY, &sql, error));
     return rest_rows_of_own(exchange, buf_str(&sql), STR("-- explorer"), answer_all, error);
 }
 
 enum status rest_explorer_dataset(struct rest_exchange *exchange, struct error *error)
 {
     CLEANUP(buf_finish) struct buf sql;
+    struct explorer_wishes wishes;
     buf_init(&sql, SQL_BYTES_MAX);
-    TRY(check_engine(exchange, error));
+    TRY(read_wishes(exchange, &wishes, error));
     if (!str_is_utf8(exchange->parameter) || str_find(exchange->parameter, '\0') >= 0)
         return refuse_unknown(exchange, error);
-    TRY(write_statement(exchange, exchange->parameter, &sql, error));
+    TRY(write_statement(exchange, &wishes, exchange->parameter, &sql, error));
     return rest_rows_of_own(exchange, buf_str(&sql), STR("-- explorer"), answer_dataset, error);
 }

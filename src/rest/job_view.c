@@ -202,6 +202,7 @@ static const struct rest_object listed_job = {.name = "ListedJob", REST_FIELDS(l
 static const struct rest_field job_list_fields[] = {
     {.name = "jobs", .type = REST_LIST, .required = true, .object = &listed_job},
     {.name = "total", .type = REST_INTEGER, .required = true, .help = "without limit and offset"},
+    {.name = "next_page_token", .type = REST_TEXT, .required = true, .nullable = true},
 };
 const struct rest_object rest_job_list_object = {.name = "JobList", REST_FIELDS(job_list_fields)};
 

@@ -13,6 +13,7 @@
 #include "base/checked.h"
 #include "base/memory.h"
 #include "engine/result_options.h"
+#include "rest/paging.h"
 #include "rest/wait.h"
 
 #include <assert.h>
@@ -256,27 +257,6 @@ static enum status read_states(struct str text, unsigned *out_mask, struct error
     return STATUS_OK;
 }
 
-/* The same list from where this page ends, for those who follow links. */
-static void add_link(struct rest_exchange *exchange, struct str cursor)
-{
-    struct arena *arena = &exchange->arena;
-    struct str query = exchange->input->query;
-    CLEANUP(buf_finish) struct buf url;
-    buf_init(&url, (size_t)64 << 10);
-    buf_append_text(&url, "</v1/jobs?");
-    while (query.len > 0) {
-        struct str pair = str_split(&query, '&');
-        if (!str_starts_with(pair, STR("page_token=")))
-            buf_printf(&url, "%.*s&", STR_ARGS(pair));
-    }
-    buf_append_text(&url, "page_token=");
-    for (size_t i = 0; i < cursor.len; i++)
-        buf_printf(&url, "%%%02X", (unsigned char)cursor.ptr[i]);
-    buf_append_text(&url, ">; rel=\"next\"");
-    if (!url.failed)
-        rest_add_header(exchange, STR("link"), arena_copy(arena, buf_str(&url)));
-}
-
 static void write_listed(void *context, const struct job_facts *facts)
 {
     rest_write_v1_job(context, facts);
@@ -299,6 +279,7 @@ enum status rest_v1_jobs_list(struct rest_exchange *exchange, struct error *erro
     };
     struct jobs_page page;
     struct json_writer json;
+    exchange->looked_at = "query.page_token";
     json_writer_init(&json, &exchange->reply.text);
     json_write_begin_object(&json);
     json_write_key(&json, "jobs");
@@ -308,13 +289,7 @@ enum status rest_v1_jobs_list(struct rest_exchange *exchange, struct error *erro
     json_write_end_array(&json);
     json_write_key(&json, "total");
     json_write_unsigned(&json, page.total);
-    json_write_key(&json, "next_page_token");
-    if (page.cursor.len > 0) {
-        json_write_text(&json, page.cursor);
-        add_link(exchange, page.cursor);
-    } else {
-        json_write_null(&json);
-    }
+    rest_write_next_page(exchange, &json, page.cursor);
     json_write_end_object(&json);
     return STATUS_OK;
 }

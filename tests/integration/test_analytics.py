@@ -6,6 +6,7 @@ import datetime
 import json
 import re
 import subprocess
+import urllib.parse
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -391,7 +392,40 @@ def test_jobs_are_listed_newest_first_with_their_total(server):
     second = server.request("GET", "/jobs?limit=1&offset=1").json
     assert [row["job_id"] for row in second["jobs"]] == [ids[1]]
     assert server.request("GET", "/jobs?engine=duckdb&limit=1").json["total"] == answer["total"]
-    assert server.request("GET", "/jobs?engine=other").json == {"jobs": [], "total": 0}
+    assert server.request("GET", "/jobs?engine=other").json == {
+        "jobs": [], "total": 0, "next_page_token": None}
+
+
+@pytest.mark.parametrize("path, name", [("/jobs", "jobs"), ("/history", "history")])
+def test_a_list_of_jobs_leads_on(server, path, name):
+    ids = [submit(server, f"SELECT {n} AS led_on") for n in range(5)]
+    for job_id in ids:
+        finished(server, job_id)
+    seen, link = [], f"{path}?limit=2"
+    while len(seen) < 5:
+        page = server.request("GET", link)
+        seen += [row["job_id"] for row in page.json[name]]
+        link = re.fullmatch(r'<(.*)>; rel="next"', page.headers["link"]).group(1)
+        assert f"page_token={page.json['next_page_token']}" in urllib.parse.unquote(link)
+        finished(server, submit(server, "SELECT 'it pushes none of them over to the next page'"))
+    assert seen[:5] == ids[::-1]
+    refused = expect_error(server.request("GET", f"{path}?page_token=zz"), 422, "VALIDATION_ERROR")
+    assert refused["errors"][0]["loc"] == ["query", "page_token"]
+
+
+def test_a_page_of_long_statements_ends_early_and_leads_on(start_server):
+    server = start_server()
+    size = 3 << 20
+    ids = [submit(server, f"SELECT {n} /*{'x' * size}*/") for n in range(4)]
+    for job_id in ids:
+        finished(server, job_id)
+    seen, token = [], ""
+    while token is not None:
+        page = server.request("GET", f"/jobs?limit=100{token and '&page_token=' + token}").json
+        assert 0 < len(page["jobs"]) < 4 and page["total"] == 4
+        seen += [row["job_id"] for row in page["jobs"]]
+        token = page["next_page_token"]
+    assert seen == ids[::-1]
 
 
 def test_jobs_by_state(server, endless):

@@ -4,6 +4,7 @@ files, system views, examples.
 SPDX-License-Identifier: Apache-2.0
 """
 import json
+import re
 
 import pytest
 
@@ -137,7 +138,7 @@ def test_explorer(server):
         "columns": [{"name": "id", "type": "BIGINT"}, {"name": "fare", "type": "DOUBLE"},
                     {"name": "note", "type": "VARCHAR"}]}
     assert server.request("GET", "/schemas?engine=duckdb").json["datasets"] == told["datasets"]
-    assert server.request("GET", "/schemas/main").json == main
+    assert server.request("GET", "/schemas/main").json == {**main, "next_page_token": None}
     assert server.request("GET", "/schemas/other.one").json["tables"][0]["table_name"] == "a table"
     missing = server.request("GET", "/schemas/nothing")
     assert missing.status == 404 and missing.json["error_code"] == "SCHEMA_NOT_FOUND"
@@ -195,4 +196,29 @@ def test_a_dataset_behind_many_tables_is_found(start_server):
     for part in range(0, 2000, 100):
         run(*(f"CREATE TABLE many.t{part + i} (x INTEGER)" for i in range(100)))
     assert server.request("GET", "/schemas/zz").json["tables"][0]["table_name"] == "last"
-    assert server.request("GET", "/explorer").json["total_tables"] == 2000
+    first = server.request("GET", "/explorer")
+    assert [first.json[total] for total in ("total_datasets", "total_tables")] == [2, 2001]
+    assert [len(dataset["tables"]) for dataset in first.json["datasets"]] == [2000]
+    link = re.fullmatch(r'<(.*)>; rel="next"', first.headers["link"]).group(1)
+    rest = server.request("GET", link)
+    assert rest.json["next_page_token"] is None and "link" not in rest.headers
+    assert [dataset["dataset_id"] for dataset in rest.json["datasets"]] == ["zz"]
+
+
+@pytest.mark.parametrize("path", ["/explorer", "/schemas/main"])
+def test_the_explorer_page_by_page(server, path):
+    def tables(page):
+        return [table["table_id"] for dataset in page.get("datasets", [page]) for table in dataset["tables"]]
+
+    whole = server.request("GET", path).json
+    assert whole["next_page_token"] is None
+    seen, token = [], ""
+    while token is not None:
+        page = server.request("GET", f"{path}?limit=1{token and '&page_token=' + token}").json
+        assert len(tables(page)) == 1
+        seen += tables(page)
+        token = page["next_page_token"]
+    assert seen == tables(whole) and len(seen) >= 2
+    for wrong in ("limit=0", "limit=2001", "page_token=zz", "page_token=61.62"):
+        refused = server.request("GET", f"{path}?{wrong}")
+        assert refused.status == 422 and refused.json["errors"][0]["loc"] == ["query", wrong.split("=")[0]]
