@@ -134,7 +134,7 @@ struct http_stream {
     size_t header_bytes;     /* names + values + 32 each, also of refused fields */
     size_t header_seen;      /* fields, also refused ones */
     unsigned refuse_status;  /* 0, or what the head is answered with instead of a handler */
-    struct str refuse_text;  /* said with it; empty: nothing */
+    struct str refuse_text;  /* said with it; empty: the usual of that status */
     size_t unconsumed_bytes; /* given to the handler, not yet consumed */
     size_t held_bytes;       /* what the handler keeps of the body */
     /* How fast the body comes (connection_time.c). */
@@ -246,6 +246,9 @@ bool http_stream_count_header(struct http_stream *stream, size_t name_bytes, siz
 void http_stream_set_target(struct http_stream *stream, struct str target);
 /* The head is complete: names the request and calls its handler, or answers refuse_status. */
 void http_stream_dispatch(struct http_stream *stream);
+/* refusal.c: answers with refuse_status. */
+void http_stream_refuse(struct http_stream *stream);
+bool http_request_is_grpc(const struct http_request *request);
 /* As http_handler's body_place. */
 size_t http_stream_body_place(struct http_stream *stream, uint8_t **out_place);
 /* Body bytes for the handler; false when nobody wants them any more. */

@@ -179,16 +179,7 @@ static void set_expectation(struct http1_server *server)
         server->wants_continue = true;
     } else if (stream->refuse_status == 0) {
         stream->refuse_status = 417;
-        stream->refuse_text = STR("Expect may only be 100-continue");
     }
-}
-
-static void explain_limit(struct http_stream *stream)
-{
-    const struct http_limits *limits = http_connection_limits(stream->connection);
-    stream->refuse_text = arena_printf(
-        &stream->arena, "a request may have %zu headers, of %zu bytes together with 32 for each",
-        limits->header_count_max, limits->header_bytes_max);
 }
 
 /* Parses a checked head into the current stream; false when llhttp does not take it. */
@@ -207,8 +198,6 @@ static bool parse_head(struct http1_server *server, struct str head)
     stream->request.method = str_of(llhttp_method_name(server->parser.method));
     stream->request.version = server->parser.http_minor == 0 ? HTTP_1_0 : HTTP_1_1;
     set_target(stream, server->target);
-    if (stream->refuse_status == 431)
-        explain_limit(stream);
     set_expectation(server);
     server->keep_alive = llhttp_should_keep_alive(&server->parser) && stream->refuse_status == 0;
     return true;

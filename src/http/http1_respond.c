@@ -24,63 +24,6 @@
 /* x-request-id, date, server and those of the framing. */
 #define OWN_FIELDS_MAX 6
 
-struct reason {
-    unsigned status;
-    const char *text;
-};
-
-static const struct reason reasons[] = {
-    {101, "Switching Protocols"},
-    {200, "OK"},
-    {201, "Created"},
-    {202, "Accepted"},
-    {204, "No Content"},
-    {206, "Partial Content"},
-    {301, "Moved Permanently"},
-    {302, "Found"},
-    {304, "Not Modified"},
-    {307, "Temporary Redirect"},
-    {308, "Permanent Redirect"},
-    {400, "Bad Request"},
-    {401, "Unauthorized"},
-    {403, "Forbidden"},
-    {404, "Not Found"},
-    {405, "Method Not Allowed"},
-    {406, "Not Acceptable"},
-    {408, "Request Timeout"},
-    {409, "Conflict"},
-    {410, "Gone"},
-    {411, "Length Required"},
-    {412, "Precondition Failed"},
-    {413, "Content Too Large"},
-    {414, "URI Too Long"},
-    {415, "Unsupported Media Type"},
-    {416, "Range Not Satisfiable"},
-    {417, "Expectation Failed"},
-    {422, "Unprocessable Content"},
-    {425, "Too Early"},
-    {426, "Upgrade Required"},
-    {429, "Too Many Requests"},
-    {431, "Request Header Fields Too Large"},
-    {499, "Client Closed Request"},
-    {500, "Internal Server Error"},
-    {501, "Not Implemented"},
-    {502, "Bad Gateway"},
-    {503, "Service Unavailable"},
-    {504, "Gateway Timeout"},
-    {505, "HTTP Version Not Supported"},
-    {507, "Insufficient Storage"},
-};
-
-static struct str reason_of(unsigned status)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(reasons); i++) {
-        if (reasons[i].status == status)
-            return str_of(reasons[i].text);
-    }
-    return STR("Status");
-}
-
 static void put_field(struct http_output *output, struct str name, struct str value)
 {
     http_output_copy_str(output, name);
@@ -174,7 +117,7 @@ static uint8_t *write_status_line(uint8_t *end, unsigned status)
     *end++ = (uint8_t)('0' + status / 10 % 10);
     *end++ = (uint8_t)('0' + status % 10);
     *end++ = ' ';
-    end = write_text(end, reason_of(status));
+    end = write_text(end, http_status_reason(status));
     return write_text(end, STR("\r\n"));
 }
 
@@ -182,7 +125,7 @@ static uint8_t *write_status_line(uint8_t *end, unsigned status)
 static void put_head(struct http_output *output, unsigned status, const struct http_header *headers,
                      size_t count, const struct own_fields *own)
 {
-    size_t size = STATUS_LINE_BYTES + reason_of(status).len + fields_size(headers, count) +
+    size_t size = STATUS_LINE_BYTES + http_status_reason(status).len + fields_size(headers, count) +
                   fields_size(own->items, own->count) + LINE_END_BYTES;
     uint8_t *start = http_output_reserve(output, size);
     uint8_t *end = write_status_line(start, status);

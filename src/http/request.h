@@ -138,6 +138,8 @@ void http_cancel(struct http_request *request);
 size_t http_writable_bytes(const struct http_request *request);
 /* How many bytes that were written still wait to be framed. */
 size_t http_unsent_bytes(const struct http_request *request);
+/* What follows a status code in a status line; "Status" for one that is never sent. */
+struct str http_status_reason(unsigned status);
 /* Logs and counts a request that the handler answers with a `status` because it is none of its own. */
 void http_note_refusal(const struct http_request *request, unsigned status);
 /* Gives the sender's flow-control window back for `size` bytes of request body. */

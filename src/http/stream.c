@@ -3,7 +3,7 @@
  *
  * A version fills the head (bounded in count and bytes), then dispatches: the request gets its id, the
  * first handler that accepts it is called, and from then on the handler is told about body, room and
- * end. A refused head is answered here and no handler sees it.
+ * end. No handler sees a refused head (refusal.c).
  *
  * Runs on the connection's loop. Owns the request's arena and response queue.
  * Leaves out: what handlers call (request.c), framing. SPDX-License-Identifier: Apache-2.0
@@ -117,52 +117,6 @@ static void name_request(struct http_stream *stream)
     }
 }
 
-static bool is_grpc(const struct http_request *request)
-{
-    return str_starts_with_nocase(http_headers_get(&request->headers, STR("content-type")),
-                                  STR("application/grpc"));
-}
-
-/* A head that is too large, in words that gRPC clients understand. */
-static const struct http_header grpc_refusal[] = {
-    {STR("content-type"), STR("application/grpc")},
-    {STR("grpc-status"), STR("8")},
-    {STR("grpc-message"), STR("the request's metadata is larger than the server takes")},
-};
-
-static void refuse_in_text(struct http_stream *stream)
-{
-    struct str text = arena_printf(&stream->arena, "%.*s\n", STR_ARGS(stream->refuse_text));
-    const struct http_header headers[] = {
-        {STR("content-type"), STR("text/plain; charset=utf-8")},
-        {STR("content-length"), arena_number(&stream->arena, text.len)},
-    };
-    stream->request.responded = true;
-    stream->request.response_status = stream->refuse_status;
-    stream->body.ended = true;
-    stream->connection->protocol->respond(stream, stream->refuse_status, headers, 2, false);
-    if (!str_equal(stream->request.method, STR("HEAD")))
-        slices_append_copy(&stream->body.queue, text.ptr, text.len);
-    http_connection_touch(stream->connection);
-}
-
-static void refuse(struct http_stream *stream, unsigned status)
-{
-    http_note_refusal(&stream->request, status);
-    if (stream->refuse_text.len > 0) {
-        refuse_in_text(stream);
-        return;
-    }
-    bool in_grpc = status == 431 && stream->request.version == HTTP_2 && is_grpc(&stream->request);
-    stream->request.responded = true;
-    stream->request.response_status = in_grpc ? 200 : status;
-    stream->body.ended = true;
-    stream->connection->protocol->respond(stream, stream->request.response_status,
-                                          in_grpc ? grpc_refusal : NULL,
-                                          in_grpc ? ARRAY_COUNT(grpc_refusal) : 0, true);
-    http_connection_touch(stream->connection);
-}
-
 static const struct http_handler *choose_handler(const struct http_server *server,
                                                  const struct http_request *request)
 {
@@ -185,11 +139,11 @@ void http_stream_dispatch(struct http_stream *stream)
     if (stream->refuse_status == 0 && !has_path)
         stream->refuse_status = 400;
     if (stream->refuse_status > 0) {
-        refuse(stream, stream->refuse_status);
+        http_stream_refuse(stream);
         return;
     }
     request->handler = choose_handler(server, request);
-    request->body_may_pause = is_grpc(request);
+    request->body_may_pause = http_request_is_grpc(request);
     http_stream_watch_body(stream);
     stream->handled = true;
     atomic_fetch_add_explicit(&server->request_count, 1, memory_order_relaxed);

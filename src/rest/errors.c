@@ -21,39 +21,6 @@ unsigned rest_error_status(const struct error *error)
     return error_code_of(error)->http_status;
 }
 
-static const char *http_status_title(unsigned status)
-{
-    static const struct {
-        unsigned status;
-        const char *title;
-    } titles[] = {
-        {400, "Bad Request"},
-        {401, "Unauthorized"},
-        {403, "Forbidden"},
-        {404, "Not Found"},
-        {405, "Method Not Allowed"},
-        {406, "Not Acceptable"},
-        {409, "Conflict"},
-        {410, "Gone"},
-        {412, "Precondition Failed"},
-        {413, "Content Too Large"},
-        {415, "Unsupported Media Type"},
-        {416, "Range Not Satisfiable"},
-        {422, "Unprocessable Content"},
-        {429, "Too Many Requests"},
-        {500, "Internal Server Error"},
-        {501, "Not Implemented"},
-        {503, "Service Unavailable"},
-        {504, "Gateway Timeout"},
-        {507, "Insufficient Storage"},
-    };
-    for (size_t i = 0; i < ARRAY_COUNT(titles); i++) {
-        if (titles[i].status == status)
-            return titles[i].title;
-    }
-    return "Error";
-}
-
 /* What SQL knows of the error, for programs. */
 void rest_write_error_place(struct json_writer *json, const struct error *error)
 {
@@ -108,7 +75,7 @@ static void write_problem(struct rest_exchange *exchange, const struct error *er
     json_write_key(&json, "type");
     json_write_text(&json, STR("about:blank"));
     json_write_key(&json, "title");
-    json_write_text(&json, str_of(http_status_title(http_status)));
+    json_write_text(&json, http_status_reason(http_status));
     json_write_key(&json, "status");
     json_write_unsigned(&json, http_status);
     json_write_key(&json, "detail");

@@ -3,7 +3,8 @@
  * dataset, which is a schema of the database; page by page.
  *
  * A page holds so many tables, and a dataset may go on in the next one. A dataset of another catalog than
- * the database's own is called `catalog.schema`. Runs on workers (own_rows.c). Owns nothing. Contracts section 4. SPDX-License-Identifier: Apache-2.0
+ * the database's own is called `catalog.schema`. Runs on workers (own_rows.c). Owns nothing.
+ * Contracts section 4. SPDX-License-Identifier: Apache-2.0
  */
 #include "rest/catalog.h"
 

@@ -128,6 +128,14 @@ static const struct refusal refusals[] = {
     {"PRI * HTTP/2.0\r\n", "HTTP/1.1 400"},
 };
 
+/* JSON with a sentence in it. */
+static bool is_problem(const char *text)
+{
+    const char *detail = strstr(text, "\"detail\":\"");
+    return strstr(text, "\r\ncontent-type: application/problem+json\r\n") && detail &&
+           strlen(detail) > 20 && strstr(text, "\"code\":\"") && strstr(text, "\"status\":");
+}
+
 static void refuses_ambiguous_and_foreign_heads(void **state)
 {
     (void)state;
@@ -139,8 +147,7 @@ static void refuses_ambiguous_and_foreign_heads(void **state)
         const char *text = peer_take_text(&peer);
         if (strncmp(text, refusals[i].status_line, strlen(refusals[i].status_line)) != 0)
             fail_msg("case %zu: %s -> %s", i, refusals[i].input, text);
-        const char *sentence = strstr(text, "\r\n\r\n");
-        if (!sentence || strlen(sentence) < 20)
+        if (!is_problem(text))
             fail_msg("case %zu: %s is not told why: %s", i, refusals[i].input, text);
         if (peer_is_open(&peer))
             fail_msg("case %zu stays open: %s", i, refusals[i].input);
@@ -200,6 +207,8 @@ static void refuses_broken_chunks(void **state)
         peer_send_text(&peer, "GET /text HTTP/1.1\r\nHost: smuggled\r\n\r\n");
         if (peer_is_open(&peer))
             fail_msg("case %zu was taken: %s", i, broken_chunks[i]);
+        if (!is_problem(peer_take_text(&peer)))
+            fail_msg("case %zu is not told why: %s", i, broken_chunks[i]);
         buf_append_byte(&peer.events, 0);
         const char *events = (const char *)peer.events.ptr;
         if (!strstr(events, "close disconnected") || strstr(events, "/text"))

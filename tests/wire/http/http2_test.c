@@ -476,7 +476,8 @@ static void takes_a_socket_path_for_an_authority(void **state)
         block.len = kept;
         frames_send(&talk.frames, &talk.peer);
         char expected[64];
-        (void)snprintf(expected, sizeof(expected), "HEADERS %zu 400 end", 3 + 2 * i);
+        (void)snprintf(expected, sizeof(expected), "HEADERS %zu 400; DATA %zu 272 end", 3 + 2 * i,
+                       3 + 2 * i);
         FRAMES_EXPECT(&talk.peer, expected);
         PEER_EXPECT_EVENTS(&talk.peer, "");
     }
