@@ -17,6 +17,8 @@ import grpc
 import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
+from dataset_calls import get, path
+from flight_calls import options
 from flight_sql import field
 from harness import clean_environment, wait_until
 from http2_frames import (
@@ -35,15 +37,6 @@ def block(megabytes, batch_rows=131072):
     return pa.table({"i": pa.chunked_array([values] * megabytes)})
 
 
-def path(*elements):
-    return fl.FlightDescriptor.for_path(*elements)
-
-
-def options(**metadata):
-    return fl.FlightCallOptions(headers=[
-        (f"volley-{key}".encode(), str(value).encode()) for key, value in metadata.items()])
-
-
 def put(client, descriptor, table, rows=131072, **wishes):
     writer, reader = client.do_put(descriptor, table.schema, options=options(**wishes))
     with writer:
@@ -51,10 +44,6 @@ def put(client, descriptor, table, rows=131072, **wishes):
         writer.done_writing()
         answer = reader.read()
     return answer.to_pybytes()
-
-
-def get(client, ticket):
-    return client.do_get(fl.Ticket(ticket)).read_all()
 
 
 def listed(client):

@@ -15,6 +15,8 @@ import time
 import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
+from dataset_calls import get, path
+from flight_calls import options
 from harness import wait_until
 
 MIB = 1 << 20
@@ -35,15 +37,6 @@ def rows(first, count):
 SCHEMA = rows(0, 0).schema
 
 
-def path(*elements):
-    return fl.FlightDescriptor.for_path(*elements)
-
-
-def options(**metadata):
-    return fl.FlightCallOptions(headers=[
-        (f"volley-{key}".encode(), str(value).encode()) for key, value in metadata.items()])
-
-
 def put(client, name, batches, **wishes):
     writer, reader = client.do_put(path(name), SCHEMA, options=options(**wishes))
     with writer:
@@ -56,10 +49,6 @@ def put(client, name, batches, **wishes):
 
 def put_table(client, name, table, **wishes):
     return put(client, name, table.to_batches(), **wishes)
-
-
-def get(client, name):
-    return client.do_get(fl.Ticket(name.encode())).read_all()
 
 
 def expect_blocks(client, name, count, first=0):
