@@ -13,11 +13,10 @@ import threading
 import uuid
 
 import pyarrow as pa
-
 import pyarrow.parquet
 import pytest
+from dataset_http import drop, path, put, read_stream, stream_of  # noqa: F401
 from harness import COMPUTING, wait_until
-from test_datasets_http import drop, path, put, read_stream, stream_of, url  # noqa: F401
 
 CSV, JSON, NDJSON = "text/csv", "application/json", "application/x-ndjson"
 PARQUET = "application/vnd.apache.parquet"

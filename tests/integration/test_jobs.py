@@ -2,37 +2,11 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
-import json
-import uuid
-
 import pytest
-from harness import COMPUTING, wait_until
+from harness import wait_until
+from job_calls import endless_sql, finished, job, post, submit
 
 pytestmark = pytest.mark.timeout(60)
-
-
-def post(server, path, body):
-    return server.request("POST", path, json.dumps(body), {"content-type": "application/json"})
-
-
-def submit(server, sql, **fields):
-    answer = post(server, "/queries", {"sql": sql, **fields})
-    assert answer.status == 200, answer.text
-    return answer.json["job_id"]
-
-
-def job(server, job_id):
-    answer = server.request("GET", f"/jobs/{job_id}")
-    assert answer.status == 200, answer.text
-    return answer.json
-
-
-def finished(server, job_id):
-    return wait_until(lambda: (now := job(server, job_id))["status"] not in ("queued", "running") and now)
-
-
-def endless():
-    return COMPUTING.format(mark="m_" + uuid.uuid4().hex)
 
 
 def test_sql_reads_the_result_of_a_job(server):
@@ -50,7 +24,7 @@ def test_sql_does_not_read_what_is_no_result(server):
     finished(server, failed)
     answer = server.query(f"SELECT * FROM job('{failed}')")
     assert answer.json["code"] == "TABLE_NOT_FOUND"
-    running = submit(server, endless())
+    running = submit(server, endless_sql())
     wait_until(lambda: job(server, running)["status"] == "running")
     answer = server.query(f"SELECT * FROM job('{running}')")
     assert answer.json["code"] == "RESULT_NOT_READY"
@@ -76,7 +50,7 @@ def test_a_result_tells_the_plan(server):
 
 def test_the_order_is_that_of_the_priorities(start_server):
     server = start_server("--max-concurrent-jobs", "1")
-    blocker = submit(server, endless())
+    blocker = submit(server, endless_sql())
     wait_until(lambda: job(server, blocker)["status"] == "running")
     waiting = [submit(server, f"SELECT {i}", priority=priority) for i, priority in enumerate((5, 3, 1, 1))]
     assert [job(server, job_id)["queue_position"] for job_id in waiting] == [4, 3, 1, 2]
@@ -89,7 +63,7 @@ def test_the_order_is_that_of_the_priorities(start_server):
 
 def test_a_full_queue_is_told_and_statements_get_their_turn(start_server):
     server = start_server("--query-slots", "2", "--job-queue", "2")
-    blockers = [submit(server, endless()) for _ in range(2)]
+    blockers = [submit(server, endless_sql()) for _ in range(2)]
     for job_id in blockers:
         wait_until(lambda: job(server, job_id)["status"] == "running")
     waiting = [submit(server, f"SELECT {i}") for i in range(2)]
@@ -107,7 +81,7 @@ def test_a_full_queue_is_told_and_statements_get_their_turn(start_server):
 
 def test_a_wide_job_runs_alone(start_server):
     server = start_server("--query-slots", "2")
-    wide = submit(server, endless(), estimated_slots=8)
+    wide = submit(server, endless_sql(), estimated_slots=8)
     wait_until(lambda: job(server, wide)["status"] == "running")
     assert server.request("GET", "/status").json["available_slots"] == 0
     narrow = submit(server, "SELECT 1")

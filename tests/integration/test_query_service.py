@@ -5,7 +5,6 @@ SPDX-License-Identifier: Apache-2.0
 import http.client
 import io
 import json
-import re
 import subprocess
 import time
 import uuid
@@ -18,15 +17,10 @@ import pyarrow.ipc
 import pyarrow.parquet
 import pytest
 from harness import COMPUTING, wait_until
+from job_calls import TIME, expect_error, post
 
 pytestmark = pytest.mark.timeout(60)
-TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 LARGE = "SELECT i, 'row ' || i AS name FROM range(20000) t(i)"
-
-
-def post(server, path, body, headers=None):
-    text = body if isinstance(body, (bytes, str)) else json.dumps(body)
-    return server.request("POST", path, text, {"content-type": "application/json", **(headers or {})})
 
 
 def submit(server, sql, wait=10, **options):
@@ -39,16 +33,6 @@ def submit(server, sql, wait=10, **options):
 def status(server, job_id):
     answer = server.request("GET", f"/query/status/{job_id}")
     assert answer.status == 200, answer.text
-    return answer.json
-
-
-def expect_error(answer, http_status, code, detail=None):
-    assert answer.status == http_status, answer.text
-    assert answer.media_type == "application/json"
-    assert answer.json["error_code"] == code
-    assert TIME.fullmatch(answer.json["timestamp"])
-    if detail is not None:
-        assert answer.json["detail"] == detail
     return answer.json
 
 

@@ -10,8 +10,9 @@ import uuid
 import pyarrow.ipc
 import pytest
 from harness import wait_until
+from job_calls import TIME, expect_error, post
 from s3_service import ACCESS_KEY, BUCKET, SECRET_KEY, S3Service, fetch_url
-from test_query_service import TIME, expect_error, post, status, submit
+from test_query_service import status, submit
 
 pytestmark = pytest.mark.timeout(60)
 
