@@ -6,6 +6,7 @@
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/command.h"
+#include "cli/colour.h"
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/layout.h"
@@ -17,6 +18,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* A byte takes at most four when it is made harmless. */
 #define COMPLAINT_BYTES_MAX ((size_t)8 * ERROR_MESSAGE_MAX)
@@ -31,7 +33,9 @@ void cli_complain(const char *format, ...)
     CLEANUP(buf_finish) struct buf text;
     buf_init(&text, COMPLAINT_BYTES_MAX);
     layout_append_lines(str_of(message), &text); /* some of it are words of a server */
-    (void)fprintf(stderr, "volley: %.*s\n", STR_ARGS(buf_str(&text)));
+    bool is_coloured = colour_is_on(STDERR_FILENO);
+    (void)fprintf(stderr, "%svolley:%s %.*s\n", is_coloured ? COLOUR_ERROR : "",
+                  is_coloured ? COLOUR_END : "", STR_ARGS(buf_str(&text)));
 }
 
 enum exit_code cli_connect_exit(const struct error *error)

@@ -200,6 +200,16 @@ def test_colours_are_for_terminals_and_those_who_want_them(shell, volley, server
     assert "\x1b" not in result.stdout + result.stderr
 
 
+def test_colours_of_errors_outside_of_the_shell(binary, server, tmp_path):
+    command = [binary, "sql", "--server", server.flight_url, "SELEC 1"]
+    for environment, begins in (({}, "\x1b[1;31mvolley:\x1b[0m "), ({"NO_COLOR": "1"}, "volley: ")):
+        terminal = Terminal(command, tmp_path, environment)
+        terminal.expect("LINE 1: SELEC 1")
+        assert terminal.wait() == 4
+        assert terminal.raw.startswith(begins)
+        terminal.close()
+
+
 def test_errors_in_files_name_the_line(volley, server, tmp_path):
     (tmp_path / "inner.sql").write_text("SELECT 2;\nSELECT nope;\n")
     (tmp_path / "outer.sql").write_text("SELECT 1;\n\n-- a comment\nSELECT\n  wrong;\n\\i inner.sql\n"
