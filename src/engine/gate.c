@@ -8,7 +8,7 @@
  * interrupt reaches, short. Unicode-escaped names are refused, since the tables could not see them.
  *
  * Any thread; owns nothing. Leaves out paths of files, which the engine's own check knows
- * (duckdb/file_gate.c), and the engine's statement types (duckdb/statement.c).
+ * (duckdb/file_gate.c), and the engine's statement types (duckdb/statement_kind.c).
  * SPDX-License-Identifier: Apache-2.0
  */
 #include "engine/gate.h"
@@ -27,7 +27,7 @@
 #define NAME_BYTES_MAX 64
 
 /* All that the setting allow-statements takes: those of the tables here, and those that
- * duckdb/statement.c and duckdb/parts.c check. */
+ * duckdb/statement_kind.c and duckdb/parts.c check. */
 static const char *const rules[] = {
     "attach",     "call",    "copy-from",      "copy-to",          "dynamic-sql", "export",
     "extensions", "logging", "maintenance",    "other-statements", "pointers",    "pragma",

@@ -322,6 +322,11 @@ struct engine_statement {
     } locked;
 };
 
+/* The part that counts. */
+static inline const struct part *statement_last_part(const struct engine_statement *statement)
+{
+    return &statement->parts.items[statement->parts.count - 1];
+}
 /* Refuses a type whose rule is not switched off (statement_kind.c). */
 MUST_CHECK enum status statement_check_type(const struct engine *engine, duckdb_statement_type type,
                                             struct error *error);
@@ -330,6 +335,9 @@ enum statement_kind statement_kind_of(const struct engine_statement *statement,
                                       duckdb_statement_type type);
 /* The same by its words, where the last statement cannot be prepared yet. */
 enum statement_kind statement_kind_by_words(const struct engine_statement *statement);
+
+/* --- what is extracted (statement_steps.c) ------------------------------------------------------ */
+
 /* Puts before an error which statement of the text it is about, where there are several. */
 enum status statement_number_error(const struct engine_statement *statement,
                                    const struct part *part, struct error *error);
@@ -338,10 +346,24 @@ MUST_CHECK enum status statement_prepare_step(struct engine_statement *statement
                                               const struct step *step,
                                               duckdb_prepared_statement *out_prepared,
                                               struct error *error);
+/* Has the engine parse the text, and sorts out its steps. */
+MUST_CHECK enum status statement_extract(struct engine_statement *statement, struct error *error);
+
+/* --- preparing (statement_prepare.c) ------------------------------------------------------------ */
+
 /* Extracts, and prepares what can be prepared; the connection is entered. */
 MUST_CHECK enum status statement_prepare(struct engine_statement *statement, struct error *error);
 /* Prepares the last statement again when its plan was made at another epoch; the connection is entered. */
 MUST_CHECK enum status statement_refresh(struct engine_statement *statement, struct error *error);
+/* Prepares the last statement of a deferred one, and makes its plan if that is not known. */
+MUST_CHECK enum status statement_describe(struct engine_statement *statement, struct error *error);
+/* Drops what statement_prepare made, except the plan. */
+void statement_forget(struct engine_statement *statement);
+
+/* --- life (statement.c) ------------------------------------------------------------------------- */
+
+/* After a failure: moves the error to the client's text. */
+void statement_complete_error(const struct engine_statement *statement, struct error *error);
 /* Frees a statement; `session` may be NULL (one from the cache); NULL is allowed. */
 void statement_free(struct engine_statement *statement);
 
@@ -356,17 +378,6 @@ bool statement_cache_has(struct engine *engine, struct str sql,
 /* Keeps the statement instead of its being freed; false: it is not worth it, or not safe. */
 bool statement_cache_put(struct engine_statement *statement);
 void statement_cache_clear(struct engine *engine);
-
-/* Has the engine parse the text, and sorts out its steps. */
-MUST_CHECK enum status statement_extract(struct engine_statement *statement, struct error *error);
-/* Drops what statement_prepare made, except the plan. */
-/* After a failure: moves the error to the client's text. */
-void statement_complete_error(const struct engine_statement *statement, struct error *error);
-void statement_forget(struct engine_statement *statement);
-/* Prepares the last statement of a deferred one, and makes its plan if that is not known. */
-MUST_CHECK enum status statement_describe(struct engine_statement *statement, struct error *error);
-/* Gives up a run that was begun by engine_statement_advance alone. */
-void statement_abandon(struct engine_statement *statement);
 
 /* --- results (writer.c) ------------------------------------------------------------------------- */
 
@@ -415,6 +426,8 @@ struct run {
     uint64_t started_ns;          /* of the engine's work for it */
     bool wants_threads;           /* it has the task threads serve */
 };
+/* Gives up a run that was begun by engine_statement_advance alone. */
+void statement_abandon(struct engine_statement *statement);
 /* DuckDB's message about this run as an error of ours. */
 enum status run_error(const struct run *run, const char *message, struct error *error);
 
