@@ -1,11 +1,10 @@
 /*
- * run.c — runs statements: the order of several, the transaction around them, what they leave behind.
+ * run.c — runs statements: the order of several, the one whose rows count, stop and progress.
  *
  *      enter the connection -> [BEGIN] -> statements before the last  | engine_statement_advance
  *          -> the last, by COPY or stream -> [COMMIT | ROLLBACK] -> the session's state -> leave
  *
- * Of a text that fails nothing remains: what it changed is rolled back, and so is a transaction that it
- * began itself, for nobody would know that it is still open.
+ * What a text leaves behind, and that nothing remains of one that failed, is run_transaction.c's.
  *
  * Stop is a flag that every step looks at, and an interrupt of the engine for the step that runs: the
  * engine forgets an interrupt that comes just before it starts, the flag does not.
@@ -14,10 +13,8 @@
  */
 #include "base/checked.h"
 #include "base/memory.h"
-#include "engine/duckdb/state.h"
-
+#include "engine/duckdb/run_transaction.h"
 #include "engine/error_place.h"
-#include <string.h>
 
 enum status run_error(const struct run *run, const char *message, struct error *error)
 {
@@ -41,125 +38,7 @@ static enum status check_not_interrupted(const struct engine_statement *statemen
                           "the statement was cancelled");
 }
 
-/* --- what a statement leaves behind ------------------------------------------------------------- */
-
-/* The path of a client leads into the server's catalog, however it was spelled: it goes back to what it
- * was on a new connection. */
-static enum status refuse_path(struct connection *connection, struct error *error)
-{
-    const char *setup = connection->engine->connection_setup;
-    TRY(connection_execute(connection, setup ? setup : "RESET search_path", error));
-    return error_set_code(error, STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED",
-                          "catalog '" CATALOG_NAME "' belongs to the server and cannot be on the "
-                          "search path; the path was reset");
-}
-
-/* True when the path names the server's catalog outside of the tail that every path has. */
-static bool path_is_forbidden(struct str path, struct str tail)
-{
-    ptrdiff_t own = tail.len > 0 ? str_find_str(path, tail) : -1;
-    struct str before = own < 0 ? path : str_slice(path, 0, (size_t)own);
-    struct str after = own < 0 ? STR_EMPTY : str_slice(path, (size_t)own + tail.len, path.len);
-    struct str name = STR(CATALOG_NAME);
-    for (size_t i = 0; i < before.len; i++)
-        if (str_starts_with_nocase(str_slice(before, i, before.len), name))
-            return true;
-    for (size_t i = 0; i < after.len; i++)
-        if (str_starts_with_nocase(str_slice(after, i, after.len), name))
-            return true;
-    return false;
-}
-
-enum status connection_mend_path(struct connection *connection, struct error *error)
-{
-    const char *tail = connection->engine->search_path_tail;
-    duckdb_result result;
-    enum status status = STATUS_OK;
-    bool is_forbidden = false;
-    CLEANUP(buf_finish) struct buf sql;
-    buf_init(&sql, (size_t)64 << 10);
-    if (duckdb_query(connection->handle,
-                     "SELECT replace(current_setting('search_path'), '''', '''''')",
-                     &result) == DuckDBSuccess) {
-        char *path = duckdb_value_varchar(&result, 0, 0);
-        is_forbidden = !path || path_is_forbidden(str_of(path), str_of(tail));
-        if (path && tail && str_find_str(str_of(path), str_of(tail)) < 0)
-            buf_printf(&sql, "SET search_path='%s%s%s'", path, *path ? "," : "", tail);
-        duckdb_free(path);
-    }
-    duckdb_destroy_result(&result);
-    if (is_forbidden)
-        return refuse_path(connection, error);
-    if (sql.len > 0 && !sql.failed)
-        status = connection_execute(connection, (const char *)sql.ptr, error);
-    return status;
-}
-
-/* A COMMIT that failed has rolled back; one that was refused or interrupted may not have. */
-static void make_sure_it_ended(struct connection *connection)
-{
-    if (connection_execute(connection, "ROLLBACK", NULL) == STATUS_OK)
-        atomic_fetch_add(&connection->engine->write_epoch, 1);
-}
-
-static enum status session_apply(struct engine_statement *statement, const struct part *part,
-                                 enum status status, struct error *error)
-{
-    struct engine_session *session = statement->session;
-    struct connection *connection = statement->connection;
-    if (part->class == PART_END) {
-        if (status != STATUS_OK)
-            make_sure_it_ended(connection);
-        session_end_transaction(session, connection);
-        statement->began = false;
-    }
-    if (status != STATUS_OK)
-        return status;
-    if (part->class == PART_BEGIN) {
-        session_begin(session, connection);
-        statement->began = true;
-    }
-    if (part->makes_state)
-        session_pin(session, connection, true);
-    if (part->resets_zone)
-        TRY(connection_execute(connection, "SET TimeZone='" TIME_ZONE_DEFAULT "'", error));
-    if (part->sets_path)
-        status = connection_mend_path(connection, error);
-    if (part->sets_path || part->sets_zone)
-        session_note_settings(session, connection);
-    return status;
-}
-
 /* --- several statements ------------------------------------------------------------------------- */
-
-static bool controls_transaction(const struct engine_statement *statement)
-{
-    for (size_t i = 0; i < statement->parts.count; i++)
-        if (statement->parts.items[i].class == PART_BEGIN ||
-            statement->parts.items[i].class == PART_END)
-            return true;
-    return false;
-}
-
-static enum status end_transaction(struct engine_statement *statement, bool commit,
-                                   struct error *error)
-{
-    statement->owns_transaction = false;
-    return connection_execute(statement->connection, commit ? "COMMIT" : "ROLLBACK", error);
-}
-
-/* Rolls back what is still open of this text; a connection that cannot is not used again. */
-static void roll_back(struct engine_statement *statement)
-{
-    bool began = statement->began;
-    if (!began && !statement->owns_transaction)
-        return;
-    if (end_transaction(statement, false, NULL) != STATUS_OK)
-        atomic_store(&statement->connection->is_spent, true);
-    statement->began = false;
-    if (began)
-        session_end_transaction(statement->session, statement->connection);
-}
 
 static struct run run_of(struct engine_statement *statement, const struct part *part,
                          struct result_writer *writer)
@@ -171,121 +50,34 @@ static struct run run_of(struct engine_statement *statement, const struct part *
                         .text = part->source};
 }
 
-/* What is written inside a transaction is seen when that ends. */
-static void note_targets(struct engine_statement *statement, const struct part *part)
-{
-    struct write_versions *versions = &statement->session->engine->versions;
-    struct connection *connection = statement->connection;
-    if (!connection->writes)
-        connection->writes = NEW(struct write_set);
-    if (part->class == PART_BEGIN) {
-        *connection->writes = (struct write_set){0};
-    } else if (part->class == PART_END) {
-        write_versions_bump(versions, connection->writes);
-    } else {
-        struct write_set set = {0};
-        write_set_add(&set, part->text, part->class == PART_DEFINITION);
-        write_set_join(connection->writes, &set);
-        write_versions_bump(versions, &set);
-    }
-}
-
-/* Plans that others made before a change, or while it goes on, must not be run after it, and results must not
- * be taken for what another run would give. */
-static void note_write(struct engine_statement *statement, const struct part *part)
-{
-    if (part->class == PART_QUERY)
-        return;
-    atomic_fetch_add(&statement->session->engine->write_epoch, 1);
-    note_targets(statement, part);
-}
-
-/* The engine gives a transaction up for a BEGIN inside it; and the COMMIT of one that was given up it takes
- * for a ROLLBACK, and tells nobody. */
-static enum status check_control(struct engine_statement *statement, const struct part *part,
-                                 struct error *error)
-{
-    struct engine_session *session = statement->session;
-    if (part->class == PART_BEGIN && atomic_load(&session->in_transaction)) {
-        error_set_sqlstate(error, "25001",
-                           "this session is within a transaction already; end that first");
-        return statement_number_error(statement, part, error);
-    }
-    if (!part->is_commit || session_check_transaction(session, true, error) == STATUS_OK)
-        return STATUS_OK;
-    return session_apply(statement, part, statement_number_error(statement, part, error), error);
-}
-
-/* A part that went well. */
-static void note_change(struct engine_statement *statement, const struct part *part)
-{
-    bool is_setting = part->sets_path || part->sets_zone;
-    if (part->class == PART_BEGIN || part->class == PART_END)
-        statement->has_changed = false;
-    else if (part->class != PART_QUERY && !is_setting)
-        statement->has_changed = true;
-}
-
-static bool transaction_is_given_up(struct connection *connection)
-{
-    struct error error = ERROR_NONE;
-    return connection_execute(connection, "SELECT 1", &error) != STATUS_OK &&
-           strstr(error.message, "ransaction is aborted");
-}
-
-/* After a failure inside a client's transaction: some leave it usable, as long as nothing was done that only
- * the end of the transaction takes back. */
-static void note_failed_transaction(struct engine_statement *statement, const struct error *error)
-{
-    if (!atomic_load(&statement->session->in_transaction) ||
-        (!statement->has_changed && !transaction_is_given_up(statement->connection)))
-        return;
-    struct error failure = *error;
-    error_set(&failure, error->status, "a statement of it failed: %s", error->message);
-    failure.retry_after_ms = error->retry_after_ms;
-    session_fail_transaction(statement->session, &failure);
-}
-
 static enum status run_predecessor(struct engine_statement *statement, const struct step *step,
                                    struct error *error)
 {
     duckdb_prepared_statement prepared = NULL;
     const struct part *part = step->part;
     TRY(check_not_interrupted(statement, error));
-    TRY(check_control(statement, part, error));
+    TRY(statement_check_control(statement, part, error));
     TRY(statement_prepare_step(statement, step, &prepared, error));
     struct run run = run_of(statement, part, NULL);
-    note_write(statement, part);
+    statement_note_write(statement, part);
     enum status status = run_stream(&run, prepared, error);
-    note_write(statement, part);
+    statement_note_write(statement, part);
     duckdb_destroy_prepare(&prepared);
     if (status != STATUS_OK)
         (void)statement_number_error(statement, part, error);
     else
-        note_change(statement, part);
+        statement_note_change(statement, part);
     if (step->is_last)
-        return session_apply(statement, part, status, error);
+        return statement_apply_to_session(statement, part, status, error);
     atomic_store(&statement->connection->is_spent, true);
     return status;
-}
-
-/* Has all that the statement runs take place together. */
-static enum status begin_transaction(struct engine_statement *statement, struct error *error)
-{
-    if (controls_transaction(statement) || atomic_load(&statement->session->in_transaction))
-        return STATUS_OK;
-    TRY(connection_execute(statement->connection, "BEGIN TRANSACTION", error));
-    static const struct part begin = {.class = PART_BEGIN};
-    note_targets(statement, &begin);
-    statement->owns_transaction = true;
-    return STATUS_OK;
 }
 
 static enum status run_predecessors(struct engine_statement *statement, struct error *error)
 {
     const struct bound_rows *rows = statement->parameters.rows;
     if (statement->step_count > 1 || (rows && bound_rows_count(rows) > 1))
-        TRY(begin_transaction(statement, error));
+        TRY(statement_begin_transaction(statement, error));
     for (size_t i = 0; i + 1 < statement->step_count; i++)
         TRY(run_predecessor(statement, &statement->steps[i], error));
     return STATUS_OK;
@@ -304,7 +96,7 @@ static enum status run_row(void *context, struct error *error)
     struct row_run *rows = context;
     TRY(check_not_interrupted(rows->run->statement, error));
     TRY(run_stream(rows->run, rows->run->statement->prepared, error));
-    note_change(rows->run->statement, rows->part);
+    statement_note_change(rows->run->statement, rows->part);
     rows->changed += rows->run->changed > 0 ? rows->run->changed : 0;
     return STATUS_OK;
 }
@@ -313,7 +105,7 @@ static enum status run_row(void *context, struct error *error)
 static enum status run_rows(struct run *run, struct error *error)
 {
     struct engine_statement *statement = run->statement;
-    const struct part *part = &statement->parts.items[statement->parts.count - 1];
+    const struct part *part = statement_last_part(statement);
     struct row_run rows = {.run = run, .part = part};
     const struct row_visit visit = {
         .prepared = statement->prepared, .rows_max = INT64_MAX, .row = run_row, .context = &rows};
@@ -345,10 +137,10 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
     bool keeps_rows = has_rows && dataset;
     if (keeps_rows)
         result_writer_init(&writer, statement, dataset);
-    const struct part *last = &statement->parts.items[statement->parts.count - 1];
-    TRY(check_control(statement, last, error));
+    const struct part *last = statement_last_part(statement);
+    TRY(statement_check_control(statement, last, error));
     TRY(statement_refresh(statement, error));
-    note_write(statement, last);
+    statement_note_write(statement, last);
     struct run run = run_of(statement, last, keeps_rows ? &writer : NULL);
     dataset_uses_pin(&statement->uses, run.connection);
     enum status status = run_prepared(&run, error);
@@ -357,10 +149,10 @@ static enum status run_last(struct engine_statement *statement, struct dataset *
     /* CREATE TABLE .. AS over what a client sends tells how many rows those were. */
     if (statement->kind == STATEMENT_UPDATE || (!has_rows && statement->uses.input.len > 0))
         *out_rows = run.changed;
-    note_write(statement, last);
+    statement_note_write(statement, last);
     if (status != STATUS_OK)
         (void)statement_number_error(statement, last, error);
-    return session_apply(statement, last, status, error);
+    return statement_apply_to_session(statement, last, status, error);
 }
 
 static enum status run_rest(struct engine_statement *statement, struct dataset *dataset,
@@ -370,9 +162,9 @@ static enum status run_rest(struct engine_statement *statement, struct dataset *
     TRY(run_last(statement, dataset, out_rows, error));
     if (!statement->owns_transaction)
         return STATUS_OK;
-    enum status status = end_transaction(statement, true, error);
+    enum status status = statement_end_transaction(statement, true, error);
     static const struct part commit = {.class = PART_END};
-    note_write(statement, &commit);
+    statement_note_write(statement, &commit);
     return status;
 }
 
@@ -380,7 +172,7 @@ static enum status run_rest(struct engine_statement *statement, struct dataset *
 static enum status run_measured(struct engine_statement *statement, struct dataset *dataset,
                                 int64_t *out_rows, struct error *error)
 {
-    if (!statement->parts.items[statement->parts.count - 1].is_measured)
+    if (!statement_last_part(statement)->is_measured)
         return run_rest(statement, dataset, out_rows, error);
     TRY(connection_execute(statement->connection, METRICS_ALL, error));
     enum status status = run_rest(statement, dataset, out_rows, error);
@@ -412,7 +204,7 @@ static bool changes_session(const struct engine_statement *statement)
     for (size_t i = 0; i < statement->parts.count; i++)
         if (statement->parts.items[i].makes_state)
             return true;
-    return controls_transaction(statement);
+    return statement_controls_transaction(statement);
 }
 
 /* While one waits for its session's connection the session may get another. */
@@ -449,8 +241,8 @@ static enum status leave(struct engine_statement *statement, enum status status,
     statement_set_running(statement, NULL);
     statement->has_run = status == STATUS_OK;
     if (status != STATUS_OK) {
-        roll_back(statement);
-        note_failed_transaction(statement, error);
+        statement_roll_back(statement);
+        statement_note_failure(statement, error);
     }
     statement->began = false;
     statement->has_changed = false;

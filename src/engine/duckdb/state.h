@@ -189,7 +189,7 @@ MUST_CHECK enum status session_check_transaction(struct engine_session *session,
 /* Keeps what the session's connection has set now; the connection is entered (session_settings.c). */
 void session_note_settings(struct engine_session *session, struct connection *connection);
 /* A search path that a client set still has to find the server's types; one that leads into the server's
- * catalog is refused and reset (run.c). */
+ * catalog is refused and reset (search_path.c). */
 MUST_CHECK enum status connection_mend_path(struct connection *connection, struct error *error);
 
 /* --- statements (statement.c, parts.c) ---------------------------------------------------------- */
