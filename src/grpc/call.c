@@ -95,14 +95,21 @@ static bool hold(struct call *call)
            http_hold(call->request, inbox_held_bytes(&call->inbox) + call->worker_bytes);
 }
 
-/* Gives the window of bytes back that nobody will read. */
+static void return_window(struct call *call)
+{
+    size_t closed = inbox_closed_bytes(&call->inbox);
+    assert(closed <= call->window_bytes);
+    size_t opened = call->window_bytes - closed;
+    call->window_bytes = closed;
+    if (call->request && opened > 0)
+        http_consume(call->request, opened);
+}
+
 static void discard_input(struct call *call)
 {
-    size_t deferred_bytes = call->inbox.backlog.bytes;
     inbox_finish(&call->inbox);
     (void)hold(call); /* less is never too much */
-    if (call->request && deferred_bytes > 0)
-        http_consume(call->request, deferred_bytes);
+    return_window(call);
 }
 
 /* Takes work back that no worker has begun. */
@@ -244,13 +251,15 @@ static enum status submit(struct call *call, struct slice message, bool has_mess
     return status;
 }
 
-/* Messages of a stream look alike: where the method found its bytes they will be in the next one. */
+/* Messages of a stream look alike: where the method found its bytes they will be in the next one. Once
+ * that is known, what comes while a worker is busy can go to its place at once. */
 static void align_messages(struct call *call)
 {
     call->inbox.reader.aligned_offset =
         atomic_load_explicit(&call->public.aligned_offset, memory_order_relaxed);
     call->inbox.reader.are_kept =
         atomic_load_explicit(&call->public.keeps_messages, memory_order_relaxed);
+    call->inbox.reads_ahead = call->inbox.reader.aligned_offset > 0;
 }
 
 static bool is_quick(struct call *call, struct slice message)
@@ -262,12 +271,9 @@ static bool is_quick(struct call *call, struct slice message)
 static enum status deliver_message(struct call *call, struct error *error)
 {
     CLEANUP(slice_finish) struct slice message = SLICE_EMPTY;
-    size_t consumed_bytes;
     align_messages(call);
-    enum status status = inbox_take(&call->inbox, &message, &consumed_bytes, error);
-    if (consumed_bytes > 0)
-        http_consume(call->request, consumed_bytes);
-    TRY(status);
+    TRY(inbox_take(&call->inbox, &message, error));
+    return_window(call);
     if (call->worker && !is_quick(call, message)) {
         struct slice taken = message;
         message = SLICE_EMPTY;
@@ -466,7 +472,10 @@ static enum status read_body(struct call *call, struct str *bytes, struct error 
     for (unsigned step = 0;
          bytes->len > 0 && call->state == CALL_LIVE && inbox_has_room(&call->inbox); step++) {
         align_messages(call);
-        TRY(inbox_read(&call->inbox, bytes, error));
+        size_t offered = bytes->len;
+        enum status status = inbox_read(&call->inbox, bytes, error);
+        call->window_bytes += offered - bytes->len;
+        TRY(status);
         if (step < STEPS_MAX)
             call_advance(call);
         else
@@ -483,16 +492,14 @@ void call_on_body(struct call *call, struct str bytes)
 {
     struct error error;
     error_clear(&error);
-    size_t size = bytes.len;
     enum status status = read_body(call, &bytes, &error);
     if (status != STATUS_OK)
         call_end(call, status, &error);
-    if (call->state == CALL_LIVE && bytes.len > 0) {
+    call->window_bytes += bytes.len;
+    if (call->state == CALL_LIVE && bytes.len > 0)
         inbox_defer(&call->inbox, bytes);
-        size -= bytes.len;
-    }
     settle_input(call);
-    http_consume(call->request, size);
+    return_window(call);
 }
 
 size_t call_body_place(struct call *call, uint8_t **out_place)

@@ -51,6 +51,7 @@ struct call {
     uint64_t bytes_received; /* as of the end of the request */
     uint64_t bytes_sent;
     struct inbox inbox;
+    size_t window_bytes; /* came and were not given back yet */
     size_t worker_bytes; /* of the message that a worker has */
     struct packer packer;
     bool may_compress; /* response messages, as the client compresses its own: */

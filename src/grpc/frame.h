@@ -62,6 +62,13 @@ static inline size_t frame_reader_held_bytes(const struct frame_reader *reader)
     return reader->message ? reader->filled : 0;
 }
 
+/* How many bytes of the message in the making and its prefix were taken. */
+static inline size_t frame_reader_taken(const struct frame_reader *reader)
+{
+    return reader->prefix_len < FRAME_PREFIX_BYTES ? reader->prefix_len
+                                                   : reader->prefix_len + reader->filled;
+}
+
 /* How many bytes the message in the making takes next: of its prefix, or of itself. */
 size_t frame_reader_wanted(const struct frame_reader *reader);
 

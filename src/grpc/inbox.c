@@ -1,10 +1,10 @@
 /*
- * inbox.c — the request messages of one call: one complete, the next in the making.
+ * inbox.c — the request messages of one call: those that are complete, the next in the making.
  *
  * Of a body in base64 no more is decoded than the message in the making takes, but for the one or two
  * bytes that a group of characters may hold of the next (`spill`).
  *
- * Runs on the call's loop. Owns the waiting message, the one in the making and the deferred bytes.
+ * Runs on the call's loop. Owns the messages, the one in the making and the deferred bytes.
  * Leaves out: giving the window back, which is the call's.
  *
  * Source: grpc/doc/PROTOCOL-HTTP2.md, "Requests"; PROTOCOL-WEB.md.
@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/memory.h"
 #include "grpc/encoding.h"
 
 #define TEXT_PIECE_BYTES ((size_t)12 << 10)
@@ -34,16 +35,34 @@ void inbox_finish(struct inbox *inbox)
     unpacker_finish(&inbox->unpacker);
     slice_finish(&inbox->message);
     inbox->has_message = false;
+    for (size_t i = 0; i < inbox->ahead_count; i++)
+        slice_finish(&inbox->ahead[i]);
+    inbox->ahead_count = 0;
+    free(STEAL(inbox->ahead));
     slices_finish(&inbox->backlog);
+}
+
+bool inbox_has_room(const struct inbox *inbox)
+{
+    if (inbox_is_busy(inbox))
+        return false;
+    return !inbox->has_message || (inbox->reads_ahead && inbox->ahead_count < INBOX_AHEAD_MAX &&
+                                   !inbox->is_text && !inbox->reader.may_be_compressed);
 }
 
 /* --- assembling ------------------------------------------------------------------------------- */
 
 static void complete(struct inbox *inbox, struct slice message)
 {
+    inbox->message_count++;
+    if (inbox->has_message) {
+        if (!inbox->ahead)
+            inbox->ahead = NEW_ARRAY(struct slice, INBOX_AHEAD_MAX);
+        inbox->ahead[inbox->ahead_count++] = message;
+        return;
+    }
     inbox->message = message;
     inbox->has_message = true;
-    inbox->message_count++;
 }
 
 enum status inbox_step(struct inbox *inbox, struct error *error)
@@ -125,13 +144,31 @@ void inbox_defer(struct inbox *inbox, struct str bytes)
 
 bool inbox_is_midway(const struct inbox *inbox)
 {
-    return frame_reader_is_midway(&inbox->reader) || base64_is_midway(&inbox->base64);
+    return !inbox->has_message &&
+           (frame_reader_is_midway(&inbox->reader) || base64_is_midway(&inbox->base64));
+}
+
+static size_t count_ahead_bytes(const struct inbox *inbox)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < inbox->ahead_count; i++)
+        bytes += inbox->ahead[i].len;
+    return bytes;
 }
 
 size_t inbox_held_bytes(const struct inbox *inbox)
 {
     return frame_reader_held_bytes(&inbox->reader) + unpacker_held_bytes(&inbox->unpacker) +
-           inbox->message.len + inbox->backlog.bytes;
+           inbox->message.len + count_ahead_bytes(inbox) + inbox->backlog.bytes;
+}
+
+/* What is assembled ahead is as long as it was on its way: neither base64 nor compressed. */
+size_t inbox_closed_bytes(const struct inbox *inbox)
+{
+    if (!inbox->has_message)
+        return inbox->backlog.bytes;
+    return inbox->ahead_count * FRAME_PREFIX_BYTES + count_ahead_bytes(inbox) +
+           frame_reader_taken(&inbox->reader) + inbox->backlog.bytes;
 }
 
 static enum status check_end(const struct inbox *inbox, struct error *error)
@@ -142,30 +179,37 @@ static enum status check_end(const struct inbox *inbox, struct error *error)
     return STATUS_OK;
 }
 
-static enum status read_backlog(struct inbox *inbox, size_t *out_consumed, struct error *error)
+static enum status read_backlog(struct inbox *inbox, struct error *error)
 {
     struct str bytes = slice_str(*slices_at(&inbox->backlog, 0));
     size_t offered = bytes.len;
     enum status status = inbox_read(inbox, &bytes, error);
     slices_consume(&inbox->backlog, offered - bytes.len);
-    *out_consumed += offered - bytes.len;
     return status;
 }
 
-enum status inbox_take(struct inbox *inbox, struct slice *out_message, size_t *out_consumed,
-                       struct error *error)
+static void advance_ahead(struct inbox *inbox)
+{
+    inbox->message = SLICE_EMPTY;
+    inbox->has_message = inbox->ahead_count > 0;
+    if (!inbox->has_message)
+        return;
+    inbox->message = inbox->ahead[0];
+    inbox->ahead_count--;
+    memmove(inbox->ahead, inbox->ahead + 1, inbox->ahead_count * sizeof(*inbox->ahead));
+}
+
+enum status inbox_take(struct inbox *inbox, struct slice *out_message, struct error *error)
 {
     assert(inbox->has_message);
     *out_message = inbox->message;
-    inbox->message = SLICE_EMPTY;
-    inbox->has_message = false;
-    *out_consumed = 0;
+    advance_ahead(inbox);
     if (inbox->spill_len > 0) {
         struct str none = STR_EMPTY;
         TRY(inbox_read(inbox, &none, error));
     }
     while (inbox->backlog.bytes > 0 && inbox_has_room(inbox))
-        TRY(read_backlog(inbox, out_consumed, error));
+        TRY(read_backlog(inbox, error));
     return check_end(inbox, error);
 }
 
