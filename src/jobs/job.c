@@ -305,6 +305,21 @@ static enum status take_at_hand(struct job *job, struct dataset **out_dataset,
     return STATUS_OK;
 }
 
+bool job_result_is_far(struct job *job)
+{
+    CLEANUP(result_unref) struct result *result = NULL;
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    lock_take(&job->locked.lock);
+    enum status status = take_at_hand(job, &dataset, &result, NULL);
+    lock_give(&job->locked.lock);
+    if (status != STATUS_OK || dataset || has_no_rows(job))
+        return false;
+    struct job_record record = job_record_of(job);
+    if (!result)
+        status = results_find(job->jobs->options.results, &record, &result, NULL);
+    return status == STATUS_OK && result_is_far(result);
+}
+
 enum status job_result(struct job *job, struct dataset **out_dataset, struct error *error)
 {
     CLEANUP(result_unref) struct result *result = NULL;

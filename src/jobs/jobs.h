@@ -165,6 +165,8 @@ void job_unwatch(struct job *job, struct job_watch *watch);
  * moment later; one with an effect when its engine is back, which alone knows whether it took place. */
 bool job_cancel(struct job *job, const struct error *reason);
 
+/* Whether job_result would wait for S3, which may take long. Never blocks for long. */
+bool job_result_is_far(struct job *job);
 /* One reference to its result, of a running job to what there is so far (its schema may be late).
  * FAILED_PRECONDITION, code RESULT_NOT_READY, while it is queued; its own error when it failed; NOT_FOUND,
  * code RESULT_EXPIRED, when the result has gone. Blocks: on a worker. */

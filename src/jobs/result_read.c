@@ -99,6 +99,13 @@ static enum status find_rows(struct result *result, struct dataset **out_dataset
     return status;
 }
 
+bool result_is_far(struct result *result)
+{
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    return result->results->options.s3 && result->where != RESULT_IN_REGISTRY &&
+           !result_is_over(result) && find_complete(result, &dataset) != STATUS_OK;
+}
+
 enum status result_dataset(struct result *result, struct dataset **out_dataset, struct error *error)
 {
     if (result_is_over(result))

@@ -245,6 +245,8 @@ enum status rest_job_rows(struct rest_exchange *exchange, struct error *error)
         answer_failed(exchange, &facts);
         return STATUS_OK;
     }
+    if (job_result_is_far(exchange->job) && rest_goes_far(exchange))
+        return STATUS_OK;
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     TRY(job_result(exchange->job, &dataset, error));
     bool is_rows;

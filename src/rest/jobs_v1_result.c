@@ -77,6 +77,8 @@ static enum status answer_over(struct rest_exchange *exchange, const struct job_
 {
     struct dataset_facts rows;
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    if (job_result_is_far(exchange->job) && rest_goes_far(exchange))
+        return STATUS_OK;
     TRY(job_result(exchange->job, &dataset, error));
     if (dataset_schema(dataset)->field_count == 0) {
         answer_count(exchange, facts);

@@ -107,7 +107,10 @@ static enum status answer_file(struct rest_exchange *exchange, const struct job_
     TRY(rest_read_int64(exchange, error));
     bool is_redirect;
     TRY(wants_redirect(exchange, &is_redirect, error));
-    if (is_redirect && reply->format == REST_ARROW && redirect(exchange, facts))
+    is_redirect = is_redirect && reply->format == REST_ARROW;
+    if ((is_redirect || job_result_is_far(exchange->job)) && rest_goes_far(exchange))
+        return STATUS_OK;
+    if (is_redirect && redirect(exchange, facts))
         return STATUS_OK;
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     TRY(job_result(exchange->job, &dataset, error));
@@ -167,7 +170,7 @@ const struct rest_reply_form rest_query_rows_replies[] = {
     {0},
 };
 
-/* The result of a job that is ready, for the later names. */
+/* The result of a job that is ready, for the later names; NULL: it is far. */
 static enum status open_result(struct rest_exchange *exchange, struct dataset **out_dataset,
                                struct error *error)
 {
@@ -176,6 +179,8 @@ static enum status open_result(struct rest_exchange *exchange, struct dataset **
     job_facts(exchange->job, &facts);
     if (facts.state != JOB_SUCCEEDED)
         return refuse(exchange, &facts, true, error);
+    if (job_result_is_far(exchange->job) && rest_goes_far(exchange))
+        return STATUS_OK;
     return job_result(exchange->job, out_dataset, error);
 }
 
@@ -183,6 +188,8 @@ enum status rest_query_job_schema(struct rest_exchange *exchange, struct error *
 {
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     TRY(open_result(exchange, &dataset, error));
+    if (!dataset)
+        return STATUS_OK;
     struct json_writer json;
     json_writer_init(&json, &exchange->reply.text);
     json_write_begin_object(&json);
@@ -198,6 +205,8 @@ enum status rest_query_job_rows(struct rest_exchange *exchange, struct error *er
     TRY(rest_request_read(exchange, &page, NULL, error));
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     TRY(open_result(exchange, &dataset, error));
+    if (!dataset)
+        return STATUS_OK;
     struct dataset_facts facts;
     dataset_facts(dataset, &facts);
     CLEANUP(buf_finish) struct buf before;

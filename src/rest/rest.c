@@ -85,8 +85,45 @@ static void fail(struct rest_exchange *exchange)
     rest_respond_error(exchange, &exchange->error);
 }
 
+static enum status decode_and_handle(struct rest_exchange *exchange)
+{
+    if (exchange->route->takes_body)
+        TRY(rest_body_decode(exchange, &exchange->error));
+    return exchange->route->handle(exchange, &exchange->error);
+}
+
+static void run_handler(struct rest_exchange *exchange)
+{
+    exchange->status = decode_and_handle(exchange);
+}
+
+static void worker_run(struct work *work)
+{
+    run_handler(CONTAINER_OF(work, struct rest_exchange, work));
+}
+
+bool rest_goes_far(struct rest_exchange *exchange)
+{
+    exchange->goes_far = exchange->rest->options.s3_workers && !exchange->is_far;
+    return exchange->goes_far;
+}
+
+/* As if the request had just come. */
+static void go_far(struct rest_exchange *exchange)
+{
+    exchange->goes_far = false;
+    exchange->is_far = true;
+    job_unref(STEAL(exchange->job));
+    exchange->reply.header_count = 0;
+    (void)rest_work(exchange, worker_run, rest_answer);
+}
+
 void rest_answer(struct rest_exchange *exchange)
 {
+    if (exchange->status == STATUS_OK && exchange->goes_far) {
+        go_far(exchange);
+        return;
+    }
     if (exchange->status == STATUS_OK && exchange->run_of_own && !exchange->is_resumed) {
         rest_run_begin(exchange->run_of_own);
         return;
@@ -111,23 +148,6 @@ void rest_answer(struct rest_exchange *exchange)
         respond_text(exchange);
 }
 
-static enum status decode_and_handle(struct rest_exchange *exchange)
-{
-    if (exchange->route->takes_body)
-        TRY(rest_body_decode(exchange, &exchange->error));
-    return exchange->route->handle(exchange, &exchange->error);
-}
-
-static void run_handler(struct rest_exchange *exchange)
-{
-    exchange->status = decode_and_handle(exchange);
-}
-
-static void worker_run(struct work *work)
-{
-    run_handler(CONTAINER_OF(work, struct rest_exchange, work));
-}
-
 static void run_work(struct work *work)
 {
     struct rest_exchange *exchange = CONTAINER_OF(work, struct rest_exchange, work);
@@ -149,6 +169,7 @@ static void worker_done(struct loop_task *task)
 {
     struct rest_exchange *exchange = CONTAINER_OF(task, struct rest_exchange, worked);
     exchange->working = false;
+    exchange->is_far = false;
     if (exchange->request)
         exchange->done(exchange);
     else
@@ -201,6 +222,12 @@ static void start_handler(struct rest_exchange *exchange)
     (void)rest_work(exchange, worker_run, rest_answer);
 }
 
+static struct workers *workers_of(const struct rest_exchange *exchange)
+{
+    const struct rest_options *options = &exchange->rest->options;
+    return exchange->is_far ? options->s3_workers : options->workers;
+}
+
 bool rest_work(struct rest_exchange *exchange, void (*run)(struct work *work),
                void (*done)(struct rest_exchange *exchange))
 {
@@ -208,8 +235,7 @@ bool rest_work(struct rest_exchange *exchange, void (*run)(struct work *work),
     exchange->run = run;
     exchange->done = done;
     exchange->working = true;
-    if (workers_submit(exchange->rest->options.workers, &exchange->work, &exchange->error) ==
-        STATUS_OK)
+    if (workers_submit(workers_of(exchange), &exchange->work, &exchange->error) == STATUS_OK)
         return true;
     exchange->working = false;
     fail(exchange);
@@ -400,7 +426,7 @@ static void rest_on_writable(struct http_request *request)
 static bool take_back(struct rest_exchange *exchange)
 {
     return !atomic_load(&exchange->worked.posted) &&
-           workers_cancel(exchange->rest->options.workers, &exchange->work);
+           workers_cancel(workers_of(exchange), &exchange->work);
 }
 
 static void rest_on_close(struct http_request *request, enum http_close why)

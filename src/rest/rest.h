@@ -32,8 +32,9 @@ struct rest_options {
     size_t message_bytes_max;        /* of one Arrow message in a body */
     const struct str *allowed_paths; /* files and folders that SQL may read */
     size_t allowed_path_count;
-    struct workers *workers; /* for handlers that block */
-    struct log *log;         /* may be NULL */
+    struct workers *workers;    /* for handlers that block */
+    struct workers *s3_workers; /* for those that wait for S3; NULL: there is none */
+    struct log *log;            /* may be NULL */
     struct metrics *metrics;
     const char *version;
     bool has_docs;                /* /docs, /redoc and /openapi.json */

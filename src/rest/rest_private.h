@@ -141,6 +141,8 @@ struct rest_exchange {
     struct loop_task worked; /* back on the loop: */
     void (*done)(struct rest_exchange *exchange);
     bool working;           /* the worker has the exchange; on_loop */
+    bool goes_far;          /* the handler is to be called again, and then */
+    bool is_far;            /* runs where it may wait for S3 */
     struct http_work *left; /* that work, once the request is over */
     bool is_tunnel;         /* a CONNECT: its body begins with the answer */
     int64_t rows;           /* for the log line */
@@ -205,6 +207,10 @@ void rest_intake_add(struct rest_intake *intake, const uint8_t *bytes, size_t si
 void rest_intake_end(struct rest_intake *intake);
 /* NULL is allowed. */
 void rest_intake_destroy(struct rest_intake *intake);
+
+/* rest.c: true when S3 is needed, and the handler not where it may wait for it: it returns at once, and is
+ * called again there. Who waits for S3 so holds none of those that serve everybody. */
+bool rest_goes_far(struct rest_exchange *exchange);
 
 /* rest.c: hands the exchange to a worker, which runs `run`; `done` comes back on the loop unless the client
  * left meanwhile. False: the workers take no more, and the exchange was answered with that. */

@@ -92,6 +92,7 @@ void server_open_rest(struct server *server)
         .upload_folder = data_folder_temporary(server->folder),
         .message_bytes_max = (size_t)settings->max_receive_message_bytes,
         .workers = server->workers,
+        .s3_workers = server->s3_workers,
         .log = server->log,
         .metrics = server->metrics,
         .version = VOLLEY_VERSION,

@@ -19,6 +19,9 @@
 
 #define FINISHED_QUERIES_MAX 1000
 #define WORKER_QUEUE_MAX 10000
+/* Requests that need a result from S3: so many wait for it, and so many behind them. */
+#define S3_WORKERS 8
+#define S3_WORKER_QUEUE_MAX 1000
 /* Planning deeply nested SQL recurses. */
 #define WORKER_STACK_BYTES ((size_t)16 << 20)
 /* What FlightData, the IPC header and gRPC add to a body stays below this. */
@@ -123,6 +126,9 @@ enum status server_open_jobs(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
     struct jobs *jobs = NULL;
+    if (server->buckets.results)
+        TRY(workers_create("s3-worker", S3_WORKERS, S3_WORKER_QUEUE_MAX, WORKER_STACK_BYTES,
+                           &server->s3_workers, error));
     TRY(job_results_open(&server->job_results, settings,
                          &(struct job_results_parts){
                              .engine = server->engine,

@@ -53,6 +53,8 @@ static void take_down(struct server *server)
     buckets_stop(&server->buckets);
     if (server->workers)
         workers_stop(server->workers);
+    if (server->s3_workers)
+        workers_stop(server->s3_workers);
     if (server->io)
         io_threads_stop(server->io);
     http_server_destroy(server->exporter);
@@ -64,6 +66,7 @@ static void take_down(struct server *server)
     if (server->store)
         store_use_workers(server->store, NULL);
     workers_destroy(server->workers);
+    workers_destroy(server->s3_workers);
     jobs_destroy(atomic_exchange(&server->jobs, NULL));
     queries_destroy(server->queries);
     if (server->housekeeping) {

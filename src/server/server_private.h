@@ -49,6 +49,7 @@ struct server {
     bool has_samples;
     struct engine *engine;
     struct workers *workers;
+    struct workers *s3_workers; /* NULL: results have no bucket */
     struct io_threads *housekeeping;
     struct io_threads *io;
     struct queries *queries;

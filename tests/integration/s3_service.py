@@ -102,8 +102,17 @@ class FaultyProxy:
     def close(self):
         self.is_open = False
         self.listener.close()
+        self.hang_up()
+
+    def hang_up(self):
+        """Ends the connections there are."""
         for each in self.sockets:
+            try:
+                each.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
             each.close()
+        self.sockets = []
 
     def _accept(self):
         while self.is_open:

@@ -7,6 +7,7 @@ import hashlib
 import io
 import json
 import os
+import select
 import time
 import uuid
 
@@ -15,7 +16,7 @@ import pyarrow
 import pyarrow.ipc
 import pytest
 from harness import wait_until
-from s3_service import ACCESS_KEY, BUCKET, SECRET_KEY, S3Service
+from s3_service import ACCESS_KEY, BUCKET, SECRET_KEY, Fault, FaultyProxy, S3Service
 from test_query_service import submit
 
 pytestmark = pytest.mark.timeout(60)
@@ -284,6 +285,38 @@ def test_results_are_put_into_the_bucket_and_come_back(start_server, s3, tmp_pat
     of(LARGE, ".arrow").write_bytes(b"something else")
     server = start_server(env=s3_environment(s3.url), folder=folder)
     assert server.request("GET", f"/query/download/{job}").status in (404, 410)
+
+
+def test_readers_that_wait_for_s3_hold_up_no_others(start_server, s3, tmp_path):
+    folder = tmp_path / "server"
+    folder.mkdir()
+    server = start_server(env=s3_environment(s3.url), folder=folder)
+    job = submit(server, LARGE)["job_id"]
+    wait_until(lambda: server.metrics().get('volley_result_uploads_total{outcome="done"}', 0) >= 1)
+    server.stop()
+    proxy = FaultyProxy(s3.port)
+    server = start_server("--worker-threads", "2", env=s3_environment(proxy.url), folder=folder)
+    wait_until(lambda: server.request("GET", "/files/discovery/status").json["last_updated"],
+               what="the first scan")
+    proxy.faults = [Fault(hang=True)] * 20
+    proxy.hang_up()
+    before = proxy.connections
+    paths = [f"/query/download/{job}", f"/jobs/{job}/result", f"/v1/jobs/{job}/result", f"/query/{job}/schema"]
+    readers = [server.socket() for _ in paths * 2]
+    for reader, path in zip(readers, paths * 2):
+        reader.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
+    wait_until(lambda: proxy.connections > before, what="a reader at S3")
+    for _ in range(5):
+        assert server.value("SELECT 1") == 1 and server.request("GET", "/jobs").status == 200
+    assert not select.select(readers, [], [], 0)[0]
+    for reader in readers[1:]:
+        reader.close()
+    proxy.faults = []
+    proxy.hang_up()
+    assert readers[0].recv(15) == b"HTTP/1.1 200 OK"
+    readers[0].close()
+    for path in paths:
+        assert server.request("GET", path).status == 200, path
 
 
 def test_without_an_answer_of_s3_jobs_go_on(start_server):
