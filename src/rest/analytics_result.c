@@ -17,7 +17,6 @@ static const char *const int64_words[] = {"number", "string", NULL};
 struct result_parameters {
     int64_t limit;
     int64_t offset;
-    unsigned format;
     unsigned int64_form;
 };
 static const struct rest_field parameter_fields[] = {
@@ -32,8 +31,7 @@ static const struct rest_field parameter_fields[] = {
      .max = INT64_MAX,
      .help = "rows to pass over"},
     {.name = "format",
-     .type = REST_CHOICE,
-     REST_INTO(struct result_parameters, format),
+     .type = REST_FORMAT,
      .choices = format_words,
      .help = "the rows alone, in this format"},
     {.name = "int64",
@@ -233,7 +231,9 @@ enum status rest_job_rows(struct rest_exchange *exchange, struct error *error)
 {
     struct result_parameters parameters = {.limit = -1};
     struct job_facts facts;
+    bool is_rows;
     TRY(rest_request_read(exchange, &parameters, NULL, error));
+    TRY(find_form(exchange, &is_rows, error));
     TRY(rest_job_find(exchange, error));
     job_facts(exchange->job, &facts);
     exchange->reply.integers_as_text = parameters.int64_form == 1;
@@ -249,8 +249,6 @@ enum status rest_job_rows(struct rest_exchange *exchange, struct error *error)
         return STATUS_OK;
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     TRY(job_result(exchange->job, &dataset, error));
-    bool is_rows;
-    TRY(find_form(exchange, &is_rows, error));
     if (!is_rows)
         return answer_page(exchange, &facts, dataset, &parameters, error);
     struct dataset_facts stored;

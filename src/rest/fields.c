@@ -166,6 +166,8 @@ static void take_from_text(const struct place *place, struct str text)
     case REST_CHOICE:
         take_choice(place, text);
         break;
+    case REST_FORMAT:
+        break;
     default:
         assert(false && "a field of this type is not read");
     }

@@ -25,11 +25,12 @@ enum rest_field_type {
     REST_NUMBER,  /* double */
     REST_BOOL,    /* bool */
     REST_CHOICE,  /* unsigned: the index in `choices` */
-    REST_VALUE,   /* const struct json_value *: an object or array, of a body only */
-    REST_TIME,    /* written: RFC 3339 */
-    REST_OBJECT,  /* written: `object`; without one, any */
-    REST_LIST,    /* written: of `object`s; without one, of anything */
-    REST_ANY,     /* written */
+    REST_FORMAT, /* not read: rest_negotiate does that, and refuses what is none of the `choices` (406) */
+    REST_VALUE,  /* const struct json_value *: an object or array, of a body only */
+    REST_TIME,   /* written: RFC 3339 */
+    REST_OBJECT, /* written: `object`; without one, any */
+    REST_LIST,   /* written: of `object`s; without one, of anything */
+    REST_ANY,    /* written */
 };
 
 struct rest_object;

@@ -128,7 +128,46 @@ static enum status set_options(const struct submit_options *options, struct job_
     return STATUS_OK;
 }
 
-/* What tags may be is checked where jobs are taken. */
+/* --- tags -------------------------------------------------------------------------------------- */
+
+struct tag_check {
+    struct rest_exchange *exchange;
+    const struct json_value *tags;
+};
+
+static void check_tag(struct rest_exchange *exchange, struct str name,
+                      const struct json_value *value)
+{
+    struct str text;
+    double number;
+    bool truth;
+    if (json_value_text(value, &text) || json_value_number(value, &number) ||
+        json_value_bool(value, &truth))
+        return;
+    rest_fault_add(rest_exchange_faults(exchange), "body", -1, "tags", "string_type",
+                   "field 'tags' has texts, numbers and truth values, and '%.*s' is none of them",
+                   STR_ARGS(str_slice(name, 0, 64)));
+}
+
+static void check_named_tag(void *context, struct str name)
+{
+    const struct tag_check *check = context;
+    struct str key = arena_copy(&check->exchange->arena, name);
+    check_tag(check->exchange, name, json_member(check->tags, key.ptr));
+}
+
+static enum status check_tags(struct rest_exchange *exchange, const struct json_value *tags,
+                              struct error *error)
+{
+    struct tag_check check = {exchange, tags};
+    for (size_t i = 0; i < json_value_count(tags); i++)
+        check_tag(exchange, arena_printf(&exchange->arena, "tags[%zu]", i), json_value_at(tags, i));
+    if (tags && json_value_is_object(tags))
+        json_visit_members(tags, check_named_tag, &check);
+    return rest_faults_check(rest_exchange_faults(exchange), error);
+}
+
+/* How many and how long they may be is checked where jobs are taken. */
 static struct str tags_text(struct rest_exchange *exchange, const struct json_value *tags)
 {
     if (!tags)
@@ -188,6 +227,7 @@ enum status rest_v1_jobs_submit(struct rest_exchange *exchange, struct error *er
     struct submit_body body = {0};
     struct job_spec spec = {.door = JOB_DOOR_V1};
     TRY(rest_request_read(exchange, &options, &body, error));
+    TRY(check_tags(exchange, body.tags, error));
     TRY(set_options(&options, &spec, error));
     TRY(read_key(exchange, &spec.idempotency_key, error));
     spec.sql = body.sql;

@@ -22,14 +22,12 @@ struct result_wishes {
     double wait_seconds;
     int64_t offset;
     int64_t limit;
-    unsigned format; /* read by negotiation; checked here */
     unsigned int64_form;
     struct str columns;
 };
 static const struct rest_field result_fields[] = {
     {.name = "format",
-     .type = REST_CHOICE,
-     REST_INTO(struct result_wishes, format),
+     .type = REST_FORMAT,
      .choices = formats,
      .help = "The form of the rows; wins over Accept"},
     {.name = "int64",

@@ -53,9 +53,9 @@ void openapi_write_schema(struct openapi *document, const struct rest_object *ob
 static const char *type_name(enum rest_field_type type)
 {
     static const char *const names[] = {
-        [REST_TEXT] = "string",   [REST_INTEGER] = "integer", [REST_NUMBER] = "number",
-        [REST_BOOL] = "boolean",  [REST_CHOICE] = "string",   [REST_TIME] = "string",
-        [REST_OBJECT] = "object", [REST_LIST] = "array",
+        [REST_TEXT] = "string",  [REST_INTEGER] = "integer", [REST_NUMBER] = "number",
+        [REST_BOOL] = "boolean", [REST_CHOICE] = "string",   [REST_FORMAT] = "string",
+        [REST_TIME] = "string",  [REST_OBJECT] = "object",   [REST_LIST] = "array",
     };
     return type < ARRAY_COUNT(names) ? names[type] : NULL;
 }

@@ -21,7 +21,7 @@ static const char *const int64_words[] = {"number", "string", NULL};
 
 /* They are read where a dataset is answered with. */
 static const struct rest_field download_fields[] = {
-    {.name = "format", .type = REST_CHOICE, .choices = format_words, .help = "wins over Accept"},
+    {.name = "format", .type = REST_FORMAT, .choices = format_words, .help = "wins over Accept"},
     {.name = "int64",
      .type = REST_CHOICE,
      .choices = int64_words,

@@ -14,14 +14,12 @@ static const char *const formats[] = {"json", "arrow", "arrow-file", "ndjson", "
 static const char *const int64_forms[] = {"string", "number", NULL};
 
 struct system_wishes {
-    unsigned format;
     unsigned int64_form;
     int64_t limit;
 };
 static const struct rest_field wish_fields[] = {
     {.name = "format",
-     .type = REST_CHOICE,
-     REST_INTO(struct system_wishes, format),
+     .type = REST_FORMAT,
      .choices = formats,
      .help = "The form of the rows; wins over Accept"},
     {.name = "int64",

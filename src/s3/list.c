@@ -2,8 +2,9 @@
  * list.c — the objects of a bucket, page after page (ListObjectsV2).
  *
  * Keys are asked for in URL encoding, because XML cannot hold every key. A page is read while it is in memory
- * as a whole, within a bound; the token of the next one comes with it, and one that comes again ends the
- * list with an error instead of a loop.
+ * as a whole, within a bound; the token of the next one comes with it. A service could hand out tokens for
+ * ever: the list ends with an error where one is the one before, where many pages in a row have no key, and
+ * behind so many pages in all.
  *
  * Runs on: any thread that may block. Owns: nothing beyond the call.
  * Source: Amazon S3 API, ListObjectsV2. SPDX-License-Identifier: Apache-2.0
@@ -16,6 +17,9 @@
 #include <string.h>
 
 #define PAGE_SIZE_MAX 1000
+#define PAGES_MAX 100000
+/* In a row. */
+#define EMPTY_PAGES_MAX 100
 #define TOKEN_BYTES_MAX ((size_t)8 << 10)
 
 struct list_call {
@@ -31,6 +35,8 @@ struct list_call {
     bool is_truncated;
     struct buf token;    /* of the next page */
     struct buf previous; /* of this one */
+    uint64_t pages;
+    unsigned empty_pages; /* in a row */
 };
 
 static int hex_value(char digit)
@@ -163,21 +169,39 @@ static enum status run_page(struct list_call *list, struct error *error)
     return status == STATUS_OK ? STATUS_OK : s3_error_wrap(&call, &reason, error);
 }
 
+static enum status refuse_to_go_on(const struct list_call *list, const char *why,
+                                   struct error *error)
+{
+    return error_set(error, STATUS_INTERNAL, "the list of the bucket '%s' at %s does not go on: %s",
+                     list->s3->bucket, list->s3->endpoint, why);
+}
+
+/* After a page that is not the last one. */
+static enum status check_progress(struct list_call *list, uint64_t count_before,
+                                  struct error *error)
+{
+    uint64_t pages_max = list->options->pages_max > 0 ? list->options->pages_max : PAGES_MAX;
+    list->empty_pages = list->count > count_before ? 0 : list->empty_pages + 1;
+    if (list->token.len == 0 || str_equal(buf_str(&list->token), buf_str(&list->previous)))
+        return refuse_to_go_on(list, "the next page is the same", error);
+    if (list->empty_pages >= EMPTY_PAGES_MAX)
+        return refuse_to_go_on(list, "page after page is empty", error);
+    if (++list->pages >= pages_max)
+        return refuse_to_go_on(list, "there are too many pages", error);
+    return STATUS_OK;
+}
+
 static enum status run_pages(struct list_call *list, struct error *error)
 {
-    do {
+    for (;;) {
+        uint64_t count_before = list->count;
         TRY(run_page(list, error));
         if (!list->is_truncated || has_all(list))
             return STATUS_OK;
-        bool is_new =
-            list->token.len > 0 && !str_equal(buf_str(&list->token), buf_str(&list->previous));
+        TRY(check_progress(list, count_before, error));
         buf_clear(&list->previous);
         buf_append_str(&list->previous, buf_str(&list->token));
-        if (!is_new)
-            return error_set(error, STATUS_INTERNAL,
-                             "the list of the bucket '%s' at %s does not go on", list->s3->bucket,
-                             list->s3->endpoint);
-    } while (true);
+    }
 }
 
 enum status s3_list(struct s3 *s3, const struct s3_list_options *options,

@@ -128,6 +128,7 @@ struct s3_list_options {
     struct str prefix;
     unsigned page_size;          /* 0: 1,000, which is also the most */
     uint64_t count_max;          /* 0: none; the list ends there */
+    uint64_t pages_max;          /* 0: 100,000; more are an error */
     struct fetch_cancel *cancel; /* may be NULL */
 };
 

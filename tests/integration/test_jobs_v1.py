@@ -123,6 +123,22 @@ def test_pages(server):
     assert server.request("GET", "/v1/jobs?page_token=nonsense").status in (200, 422)
 
 
+@pytest.mark.parametrize("tags", [{"a": {"b": "c"}}, {"a": ["b"]}, ["a", ["b"]], [{"a": "b"}], {"a": None}, [None]])
+def test_tags_that_are_nested_are_refused(server, tags):
+    answer = submit(server, "SELECT 1", tags=tags)
+    assert answer.status == 422 and answer.json["code"] == "VALIDATION_ERROR"
+    assert [fault["loc"] for fault in answer.json["errors"]] == [["body", "tags"]]
+
+
+def test_tags_of_each_plain_kind(server):
+    tags = {"round": "plain", "number": 1.5, "whole": 3, "truth": True}
+    job = submit(server, "SELECT 1", "?wait=20", tags=tags).json
+    assert job["tags"] == tags
+    for tag in ("round%3Dplain", "whole%3D3"):
+        listed = server.request("GET", f"/v1/jobs?tag={tag}").json["jobs"]
+        assert [each["id"] for each in listed] == [job["id"]], tag
+
+
 def test_cancel(server):
     running = started(server, COMPUTING.format(mark="cancelled"))
     answer = server.request("DELETE", running["links"]["self"])
@@ -153,7 +169,7 @@ def test_all_formats_and_ranges(server):
     tag = whole.headers["etag"]
     same = server.request("GET", f"{url}?format=arrow", headers={"if-none-match": tag})
     assert same.status == 304
-    assert server.request("GET", f"{url}?format=doc").status == 422
+    assert server.request("GET", f"{url}?format=doc").status == 406
 
 
 def test_a_statement_without_rows_tells_what_it_changed(server):
@@ -237,6 +253,26 @@ def test_events_of_a_job_that_succeeded(server):
     job = submit(server, "SELECT 1", "?wait=20").json
     (event,) = events_of(io.BytesIO(server.request("GET", job["links"]["events"]).body))
     assert event[1] == "result" and event[2]["rows"] == 1
+
+
+def test_an_unknown_format_is_the_same_error_at_all_doors(server):
+    job = submit(server, "SELECT 1", "?wait=20").json["id"]
+    failed = submit(server, "SELECT error('not now')", "?wait=20").json["id"]
+    paths = [f"/v1/jobs/{job}/result", f"/jobs/{job}/result", f"/jobs/{failed}/result", f"/query/download/{job}",
+             f"/query/{job}/result", "/v1/system/queries"]
+    for path in paths:
+        answer = server.request("GET", f"{path}?format=xml")
+        told = answer.json
+        assert (answer.status, told.get("code", told.get("error_code"))) == (406, "NOT_ACCEPTABLE"), path
+        assert "'xml'" in told["detail"] and "csv" in told["detail"]
+
+
+def test_what_is_over_is_not_stopped_at_any_door(server):
+    job = submit(server, "SELECT 'it is over'", "?wait=20").json["id"]
+    for path in (f"/v1/jobs/{job}", f"/jobs/{job}", f"/v1/queries/{job}"):
+        answer = server.request("DELETE", path)
+        told = answer.json
+        assert (answer.status, told.get("code", told.get("error_code"))) == (409, "FAILED_PRECONDITION"), path
 
 
 @pytest.mark.parametrize("path", ["/v1/jobs/{}/result?format=csv", "/v1/jobs/{}/result?format=json",

@@ -13,7 +13,7 @@
 #include "base/buf.h"
 #include "base/cleanup.h"
 
-#define SCRIPT_STEPS_MAX 16
+#define SCRIPT_STEPS_MAX 128
 
 struct script_step {
     const char *answer; /* NULL: none, until the server stops */

@@ -583,6 +583,35 @@ static void a_list_does_not_go_round(void **state)
     end(&fixture);
 }
 
+/* Two tokens that alternate are new each time. */
+static void list_for_ever(const char *contents, uint64_t pages_max, uint64_t pages)
+{
+    static const char *const tokens[] = {"t", "u"};
+    char answers[2][512];
+    struct script_step steps[SCRIPT_STEPS_MAX];
+    for (size_t i = 0; i < 2; i++)
+        snprintf(answers[i], sizeof(answers[i]),
+                 LIST("%s<IsTruncated>true</IsTruncated>"
+                      "<NextContinuationToken>%s</NextContinuationToken>"),
+                 contents, tokens[i]);
+    for (size_t i = 0; i < SCRIPT_STEPS_MAX; i++)
+        steps[i] = (struct script_step){answers[i % 2], 0, true};
+    struct fixture fixture;
+    begin(&fixture, steps, SCRIPT_STEPS_MAX);
+    CLEANUP(buf_finish) struct buf seen;
+    buf_init(&seen, 10000);
+    struct s3_list_options options = {.pages_max = pages_max};
+    assert_int_equal(s3_list(fixture.s3, &options, note, &seen, &fixture.error), STATUS_INTERNAL);
+    assert_int_equal(atomic_load(&fixture.server.requests_seen), pages);
+    end(&fixture);
+}
+
+static void a_list_does_not_go_on_for_ever(void **state)
+{
+    list_for_ever("", 0, 100);
+    list_for_ever(CONTENTS("a"), 7, 7);
+}
+
 static void a_list_ends_where_it_is_to(void **state)
 {
     static const struct script_step steps[] = {
@@ -647,6 +676,7 @@ int main(void)
         cmocka_unit_test(pages_follow_each_other),
         cmocka_unit_test(lists_that_cannot_be_are_errors),
         cmocka_unit_test(a_list_does_not_go_round),
+        cmocka_unit_test(a_list_does_not_go_on_for_ever),
         cmocka_unit_test(a_list_ends_where_it_is_to),
         cmocka_unit_test(keys_and_times_of_urls_are_checked),
     };
