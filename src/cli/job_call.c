@@ -55,6 +55,11 @@ static enum status start(struct http_exchange *exchange, struct str method, stru
     return body.len > 0 ? send_body(exchange, body, error) : STATUS_OK;
 }
 
+struct str job_path(struct arena *arena, struct str id, const char *query)
+{
+    return arena_printf(arena, "/v1/jobs/%.*s%s", STR_ARGS(id), query);
+}
+
 enum status job_call(struct http_exchange *exchange, struct str method, struct str path,
                      struct str idempotency_key, struct str body,
                      struct json_document **out_document, struct error *error)

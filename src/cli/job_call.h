@@ -4,7 +4,9 @@
  */
 #pragma once
 
+#include "cli/command.h"
 #include "cli/http_dataset.h"
+#include "cli/job_options.h"
 #include "cli/result.h"
 #include "json/reader.h"
 
@@ -13,6 +15,8 @@
 
 /* What can stand in a path as it is. */
 bool job_is_id(struct str id);
+/* "/v1/jobs/ID" and a query, in the arena. */
+struct str job_path(struct arena *arena, struct str id, const char *query);
 /* Sends a request with a JSON body (empty: none) and reads the JSON that answers it. A refusal is an error
  * with the server's sentence. */
 MUST_CHECK enum status job_call(struct http_exchange *exchange, struct str method, struct str path,
@@ -24,3 +28,5 @@ MUST_CHECK enum status job_print(const struct json_value *const *jobs, size_t co
                                  const struct server_options *server,
                                  const struct result_format *format, struct output *output,
                                  struct error *error);
+/* job_show.c: the answer to a word that prints rows; `context` is its struct job_options. */
+enum exit_code job_show(const void *context, struct output *output);

@@ -2,8 +2,8 @@
  * statement_prepare.c — prepares the statement that counts, the last one, and plans its columns.
  *
  * It is prepared first where it can be. Where a definition stands before it (CREATE TABLE t ...; SELECT *
- * FROM t), and where it is a PIVOT that has to find its values, it cannot: then it is prepared by the run, and
- * its columns are known late. A plan that was made before others wrote is made again before it runs.
+ * FROM t), and where it is a PIVOT that has to find its values, it cannot: then the run prepares it, and its
+ * columns are known late. A plan that was made before others wrote is made again before it runs.
  *
  * Runs on a worker, and what is late on a query thread; the connection is entered. Owns the prepared
  * statement. SPDX-License-Identifier: Apache-2.0
