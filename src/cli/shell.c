@@ -1,14 +1,13 @@
 /*
- * shell.c — what `volley sql` reads, line by line: statements and commands, from wherever they come.
+ * shell.c — `volley sql`: its connection, its output, and each statement that runs.
  *
- * One statement may span lines and one line may hold several statements. At a terminal a failure is told
- * and the next line awaited; elsewhere it ends the shell, unless the variable ON_ERROR_STOP is off. The
- * connection is kept from statement to statement, since the server's session goes with it; when it is lost,
- * the next statement makes a new one and says so.
+ * At a terminal a failure is told and the next line awaited; elsewhere it ends the shell, unless the variable
+ * ON_ERROR_STOP is off. The connection is kept from statement to statement, since the server's session goes
+ * with it; when it is lost, the next statement makes a new one and says so.
  *
  * Runs on: the main thread. Owns: the connection, the output, the texts under way.
- * Leaves out: commands (shell_commands.c), the printing of results (sql_session.c).
- * SPDX-License-Identifier: Apache-2.0
+ * Leaves out: where statements come from (shell_lines.c, shell_terminal.c), commands (shell_commands.c), the
+ * printing of results (sql_session.c). SPDX-License-Identifier: Apache-2.0
  */
 #include "cli/shell.h"
 
@@ -22,7 +21,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define READ_BYTES ((size_t)64 << 10)
 #define ROWS_SHOWN_MAX 10000
 #define STOP_VARIABLE STR("ON_ERROR_STOP")
 
@@ -158,6 +156,26 @@ void shell_fail(struct shell *shell, enum exit_code code, const struct error *er
         shell->is_over = !shell->editor;
 }
 
+enum status shell_redirect(struct shell *shell, struct str target, struct error *error)
+{
+    int fd = STDOUT_FILENO;
+    char *name = target.len > 0 ? str_copy(target) : NULL;
+    if (name)
+        fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        (void)error_set_errno(error, errno, "%s", name);
+        free(name);
+        return error->status;
+    }
+    close_output(shell);
+    shell->output.fd = fd;
+    shell->output_name = name;
+    shell->output.name = name;
+    shell->session.footer = !name && isatty(STDOUT_FILENO);
+    shell->session.is_coloured = !name && colour_is_on(STDOUT_FILENO);
+    return STATUS_OK;
+}
+
 /* --- statements ------------------------------------------------------------------------------- */
 
 /* Tells once of each connection that has ended; true when this one has. */
@@ -228,251 +246,4 @@ bool shell_run_statement(struct shell *shell, struct str sql)
     if (shell->is_timed)
         (void)fprintf(stderr, "Time: %.3f ms\n", (double)shell->session.elapsed_ns / 1e6);
     return went_well;
-}
-
-static void run_complete(struct shell *shell, bool ended)
-{
-    struct str statement;
-    while (!shell->is_over && script_next(&shell->script, ended, &statement)) {
-        bool went_well = shell_run_statement(shell, statement);
-        shell->statement_line = shell->line_number;
-        if (went_well || !interrupt_happened(shell->session.interrupt))
-            continue;
-        shell_reset(shell); /* Ctrl-C means what follows on the line too */
-        return;
-    }
-}
-
-/* --- lines ------------------------------------------------------------------------------------ */
-
-static bool is_between_statements(const struct shell *shell)
-{
-    return shell->script.content == SIZE_MAX && shell->script.state == SCRIPT_PLAIN;
-}
-
-static bool is_command(const struct shell *shell, struct str line)
-{
-    if (line.len < 2 || shell->script.state != SCRIPT_PLAIN)
-        return false;
-    return line.ptr[0] == '\\' ||
-           (line.ptr[0] == '.' && is_between_statements(shell) && line.ptr[1] >= 'a');
-}
-
-/* Where a command begins behind a statement, as in "SELECT 1 \\gx"; the line's size: nowhere. */
-static size_t find_command(struct str line)
-{
-    for (size_t at = line.len; at-- > 1;) {
-        if (line.ptr[at] == '\\' && line.ptr[at - 1] == ' ' && at + 1 < line.len &&
-            line.ptr[at + 1] >= 'a' && line.ptr[at + 1] <= 'z')
-            return at;
-    }
-    return line.len;
-}
-
-static bool feed_script(struct shell *shell, struct str text)
-{
-    struct error error = ERROR_NONE;
-    if (script_feed(&shell->script, text, &error) == STATUS_OK) {
-        run_complete(shell, false);
-        return !shell->is_over;
-    }
-    shell_reset(shell);
-    shell_fail(shell, CLI_USAGE, &error);
-    return false;
-}
-
-static void take_line(struct shell *shell, struct str line)
-{
-    shell->line_number++;
-    if (is_between_statements(shell))
-        shell->statement_line = shell->line_number;
-    if (is_command(shell, str_trim(line))) {
-        shell_command(shell, str_trim(line));
-        return;
-    }
-    size_t at = find_command(line);
-    struct str rest = str_slice(line, at, line.len);
-    if (!feed_script(shell, str_slice(line, 0, at)) || rest.len == 0)
-        return;
-    if (shell->script.state == SCRIPT_PLAIN)
-        shell_command(shell, str_trim(rest));
-    else
-        (void)feed_script(shell, rest);
-}
-
-void shell_reset(struct shell *shell)
-{
-    script_finish(&shell->script);
-    script_init(&shell->script);
-    buf_clear(&shell->typed);
-}
-
-static void take_kept_line(struct shell *shell)
-{
-    struct error error = ERROR_NONE;
-    if (buf_check(&shell->line, "a line", &error) != STATUS_OK) {
-        shell->is_over = true;
-        shell_fail(shell, CLI_USAGE, &error);
-        return;
-    }
-    size_t size = shell->line.len;
-    char *line = buf_steal(&shell->line); /* a command may read lines itself */
-    take_line(shell, str_make(line, size));
-    free(line);
-}
-
-void shell_feed(struct shell *shell, struct str text)
-{
-    while (text.len > 0 && !shell->is_over) {
-        ptrdiff_t end = str_find(text, '\n');
-        size_t size = end < 0 ? text.len : (size_t)end + 1;
-        buf_append(&shell->line, text.ptr, size);
-        text = str_slice(text, size, text.len);
-        if (end >= 0)
-            take_kept_line(shell);
-        if (shell->depth > 0 && interrupt_happened(shell->session.interrupt))
-            return;
-    }
-}
-
-void shell_feed_end(struct shell *shell)
-{
-    if (!shell->is_over && shell->line.len > 0)
-        take_kept_line(shell);
-    if (!shell->is_over)
-        run_complete(shell, true);
-    shell_reset(shell);
-}
-
-/* --- files ------------------------------------------------------------------------------------ */
-
-static void feed_descriptor(struct shell *shell, int fd, const char *name)
-{
-    while (!shell->is_over) {
-        char bytes[READ_BYTES];
-        struct error error = ERROR_NONE;
-        ssize_t size = read(fd, bytes, sizeof(bytes));
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size < 0) {
-            (void)error_set_errno(&error, errno, "cannot read %s", name);
-            shell->statement_line = 0; /* it is the file that is at fault */
-            shell_fail(shell, CLI_FAILED, &error);
-            return;
-        }
-        if (size == 0)
-            break;
-        shell_feed(shell, str_make(bytes, (size_t)size));
-        if (interrupt_happened(shell->session.interrupt))
-            return;
-    }
-    shell_feed_end(shell);
-}
-
-void shell_feed_file(struct shell *shell, const char *name)
-{
-    struct error error = ERROR_NONE;
-    if (str_equal(str_of(name), STR("-"))) {
-        feed_descriptor(shell, STDIN_FILENO, "standard input");
-        return;
-    }
-    if (shell->depth == SHELL_DEPTH_MAX) {
-        (void)error_set(&error, STATUS_INVALID_ARGUMENT, "%s: files read one another %d deep", name,
-                        SHELL_DEPTH_MAX);
-        shell_fail(shell, CLI_USAGE, &error);
-        return;
-    }
-    int fd = open(name, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        (void)error_set_errno(&error, errno, "%s", name);
-        shell_fail(shell, CLI_USAGE, &error);
-        return;
-    }
-    const char *source = shell->source;
-    size_t line_number = shell->line_number;
-    shell->depth++;
-    shell->source = name;
-    shell->line_number = 0;
-    feed_descriptor(shell, fd, name);
-    shell->line_number = line_number;
-    shell->source = source;
-    shell->depth--;
-    (void)close(fd);
-}
-
-enum status shell_redirect(struct shell *shell, struct str target, struct error *error)
-{
-    int fd = STDOUT_FILENO;
-    char *name = target.len > 0 ? str_copy(target) : NULL;
-    if (name)
-        fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0) {
-        (void)error_set_errno(error, errno, "%s", name);
-        free(name);
-        return error->status;
-    }
-    close_output(shell);
-    shell->output.fd = fd;
-    shell->output_name = name;
-    shell->output.name = name;
-    shell->session.footer = !name && isatty(STDOUT_FILENO);
-    shell->session.is_coloured = !name && colour_is_on(STDOUT_FILENO);
-    return STATUS_OK;
-}
-
-/* --- at a terminal ---------------------------------------------------------------------------- */
-
-static const char *prompt_of(const struct shell *shell)
-{
-    static const char *const first[] = {
-        [TRANSACTION_NONE] = "volley> ",
-        [TRANSACTION_OPEN] = "volley*> ",
-        [TRANSACTION_FAILED] = "volley!> ",
-    };
-    if (is_between_statements(shell))
-        return first[shell->session.transaction];
-    switch (shell->script.state) {
-    case SCRIPT_QUOTED:
-    case SCRIPT_ESCAPED:
-        return shell->script.quote == '"' ? "     \"> " : "     '> ";
-    case SCRIPT_DOLLAR:
-        return "     $> ";
-    case SCRIPT_BLOCK_COMMENT:
-        return "     *> ";
-    default:
-        return "     -> ";
-    }
-}
-
-static void remember(struct shell *shell, struct str line)
-{
-    buf_append_str(&shell->typed, line);
-    if (!is_between_statements(shell) || shell->line.len > 0)
-        return;
-    struct str entry = str_trim(buf_str(&shell->typed));
-    if (entry.len > 0 && !shell->typed.failed)
-        editor_remember(shell->editor, entry);
-    buf_finish(&shell->typed);
-}
-
-void shell_converse(struct shell *shell)
-{
-    while (!shell->is_over) {
-        struct str line;
-        switch (editor_read(shell->editor, prompt_of(shell), &line)) {
-        case EDITOR_INTERRUPTED:
-            shell_reset(shell);
-            break;
-        case EDITOR_END:
-            (void)fputc('\n', stdout);
-            return;
-        case EDITOR_LINE: {
-            char *copy = str_copy(line);
-            shell_feed(shell, str_of(copy));
-            remember(shell, str_of(copy));
-            free(copy);
-            break;
-        }
-        }
-    }
 }

@@ -58,13 +58,19 @@ CLEANUP_IN_PLACE(struct shell, shell_finish)
 /* Connects, or connects anew, to the server of `url` (empty: that of the options). */
 MUST_CHECK enum status shell_connect(struct shell *shell, struct str url, struct error *error);
 
+/* --- shell_lines.c ---------------------------------------------------------------------------- */
+
+/* No statement is under way. */
+bool shell_is_between_statements(const struct shell *shell);
 /* Takes text as it comes, runs what is complete; sets is_over and code when it is to end. */
 void shell_feed(struct shell *shell, struct str text);
 /* The same at the end of a source: what has no semicolon is run too. */
 void shell_feed_end(struct shell *shell);
+/* Drops the statement under way. */
+void shell_reset(struct shell *shell);
 /* A whole file; "-" is standard input. */
 void shell_feed_file(struct shell *shell, const char *name);
-/* Prompts until the user leaves. */
+/* shell_terminal.c: prompts until the user leaves. */
 void shell_converse(struct shell *shell);
 
 /* --- for the commands ------------------------------------------------------------------------- */
@@ -77,8 +83,6 @@ void shell_fail(struct shell *shell, enum exit_code code, const struct error *er
 void shell_say(struct shell *shell, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Sends results to a file, made anew, or, when empty, to standard output. */
 MUST_CHECK enum status shell_redirect(struct shell *shell, struct str target, struct error *error);
-/* Drops the statement under way. */
-void shell_reset(struct shell *shell);
 
 /* shell_commands.c: runs a line that begins with \ or a point; without either, with its newline or not. */
 void shell_command(struct shell *shell, struct str line);
