@@ -37,7 +37,7 @@ static char **prepare_arguments(struct arena *arena, const char *command, char *
                                 size_t count)
 {
     char **all = ARENA_NEW_ARRAY(arena, char *, count + 3);
-    all[0] = (char *)(uintptr_t)arena_copy(arena, STR("volley")).ptr;
+    all[0] = program_invocation_name; /* what the server tells people to type */
     all[1] = (char *)(uintptr_t)arena_copy(arena, str_of(command)).ptr;
     for (size_t i = 0; i < count; i++)
         all[2 + i] = arguments[i];
