@@ -108,6 +108,10 @@ static enum status write_body(const struct job_options *options, struct buf *bod
         json_write_key(&json, "timeout_ms");
         json_write_unsigned(&json, options->timeout_ms);
     }
+    if (options->engine.len > 0) {
+        json_write_key(&json, "engine");
+        json_write_text(&json, options->engine);
+    }
     if (options->tags.count > 0)
         write_tags(&options->tags, &json);
     json_write_end_object(&json);

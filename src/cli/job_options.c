@@ -91,6 +91,7 @@ static void add_flags(struct job_options *options, struct option *table, size_t 
          .kind = OPTION_CHOICE,
          .target = &options->cache,
          .choices = job_cache_names},
+        {.name = "engine", .kind = OPTION_TEXT, .target = &options->engine},
         {.name = "add-tag", .kind = OPTION_LIST, .target = &options->tags},
         {.name = "key", .kind = OPTION_TEXT, .target = &options->key},
         {.name = "wait", .kind = OPTION_SWITCH, .target = &options->waits},

@@ -29,6 +29,7 @@ struct job_options {
     uint64_t slots;
     uint64_t timeout_ms; /* of running; 0: the server's */
     unsigned cache;
+    struct str engine; /* empty: the server's own */
     struct positionals tags;
     struct str key;
     bool waits;

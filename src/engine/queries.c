@@ -47,8 +47,11 @@ enum status queries_create(const struct queries_options *options, struct queries
     queries->timeout_ms = options->timeout_ms;
     queries->result_ttl_ms = options->result_ttl_ms;
     queries->finished_max = options->finished_max;
+    queries->remote = options->remote;
     if (options->metrics)
         query_metrics_open(&queries->metrics, options->metrics, engine_name(options->engine));
+    if (options->metrics && options->remote)
+        query_metrics_open(&queries->remote_metrics, options->metrics, options->remote->name);
     queries->attend = LOOP_TASK_INIT(on_attend);
     queries->retire = LOOP_TASK_INIT(on_retire);
     queries->on_loop.alarm = LOOP_TIMER_INIT(on_alarm);

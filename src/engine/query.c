@@ -96,7 +96,7 @@ struct query *query_ref(struct query *query)
 static void destroy(struct query *query)
 {
     struct queries *queries = query->queries;
-    engine_statement_destroy(query->locked.statement);
+    query_statement_destroy(query->locked.statement);
     dataset_unref(query->dataset);
     arrow_schema_unref(query->prepared_schema);
     free(query->locked.stop);
@@ -119,15 +119,33 @@ void query_unref(struct query *query)
         destroy(query);
 }
 
+static enum status prepare_remote(struct query *query, const struct query_spec *spec,
+                                  struct remote_statement **out, struct error *error)
+{
+    const struct remote_spec remote = {
+        .id = query_id(query),
+        .sql = spec->sql,
+        .result = &spec->result,
+        .timeout_ms = query->timeout_ms,
+        .parameters = spec->parameters,
+        .parameter_count = spec->parameter_count,
+    };
+    return spec->remote->methods->prepare(spec->remote, &remote, out, error);
+}
+
 /* Gives the query its statement: the caller's, or one of its own. */
 static enum status take_statement(struct query *query, const struct query_spec *spec,
                                   struct error *error)
 {
-    struct engine_statement *statement = spec->statement;
-    if (!statement)
-        TRY(engine_prepare(spec->session, spec->sql, &spec->result, &statement, error));
-    query->locked.statement = statement;
-    query->kind = engine_statement_kind(statement);
+    struct query_statement *statement = &query->locked.statement;
+    query->is_remote = spec->remote != NULL;
+    if (spec->remote)
+        TRY(prepare_remote(query, spec, &statement->remote, error));
+    else if (spec->statement)
+        statement->own = spec->statement;
+    else
+        TRY(engine_prepare(spec->session, spec->sql, &spec->result, &statement->own, error));
+    query->kind = query_statement_kind(statement);
     return STATUS_OK;
 }
 
@@ -135,8 +153,8 @@ static enum status take_statement(struct query *query, const struct query_spec *
 static enum status enter_prepared(struct queries *queries, struct query *query,
                                   const struct query_spec *spec, struct error *error)
 {
-    bool is_late = engine_statement_is_late(query->locked.statement);
-    query->prepared_schema = arrow_schema_ref(engine_statement_schema(query->locked.statement));
+    bool is_late = query_statement_is_late(&query->locked.statement);
+    query->prepared_schema = query_statement_schema(&query->locked.statement);
     if (spec->dataset) {
         query->dataset = dataset_ref(spec->dataset);
         if (!is_late || spec->discard_rows)
@@ -167,7 +185,7 @@ enum status query_prepare(struct queries *queries, const struct query_spec *spec
     enum status status = enter_prepared(queries, query, spec, error);
     if (status != STATUS_OK) {
         if (spec->statement) /* still the caller's */
-            query->locked.statement = NULL;
+            query->locked.statement.own = NULL;
         return status;
     }
     *out_query = STEAL(query);
@@ -242,7 +260,7 @@ static double progress(const struct query *query)
     case QUERY_QUEUED:
         return 0;
     case QUERY_RUNNING:
-        return query->locked.statement ? engine_statement_progress(query->locked.statement) : -1;
+        return query_statement_progress(&query->locked.statement);
     case QUERY_DONE:
         return 1;
     case QUERY_FAILED:

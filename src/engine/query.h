@@ -27,9 +27,12 @@
 
 struct queries;
 struct query;
+struct remote_engine;
+struct remote_parameter;
 
 struct queries_options {
     struct engine *engine;
+    struct remote_engine *remote; /* beside it; NULL: none */
     struct store *store;
     unsigned slots;      /* units that running statements and jobs share */
     size_t queue_max;    /* waiting for a slot; more: RESOURCE_EXHAUSTED, code QUEUE_FULL, with
@@ -64,6 +67,9 @@ const char *query_state_name(enum query_state state);
 struct query_spec {
     struct str id; /* a UUID that no other has; empty: a new one */
     struct engine_session *session;
+    struct remote_engine *remote; /* that runs `sql` instead of the session's; NULL: none */
+    const struct remote_parameter *parameters; /* of its statement */
+    size_t parameter_count;
     struct engine_statement *statement; /* prepared before (a handle's): taken over on success;
                                            NULL: `sql` is prepared now */
     struct str sql;

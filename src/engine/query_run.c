@@ -133,17 +133,24 @@ static void end_dataset(struct query *query)
         dataset_fail(query->dataset, query->locked.error);
 }
 
-static struct engine_statement *take_back_statement(struct query *query)
+static struct query_statement take_back_statement(struct query *query)
 {
     LOCKED(&query->locked.lock);
-    return STEAL(query->locked.statement);
+    struct query_statement statement = query->locked.statement;
+    query->locked.statement = (struct query_statement){NULL, NULL};
+    return statement;
+}
+
+static const struct query_metrics *metrics_of(const struct query *query)
+{
+    return query->is_remote ? &query->queries->remote_metrics : &query->queries->metrics;
 }
 
 /* Statements without columns have no result. Without the lock, once it is over. */
 static void observe_size(struct query *query)
 {
     struct metric *size = query->queries->metrics.size;
-    if (!size || query->locked.state != QUERY_DONE || query->prepared_schema->field_count == 0)
+    if (!size || query->locked.state != QUERY_DONE || query_schema(query)->field_count == 0)
         return;
     struct dataset_facts facts;
     dataset_facts(query->dataset, &facts);
@@ -155,13 +162,13 @@ static void conclude(struct query *query, enum status status, int64_t rows,
                      const struct error *error)
 {
     struct queries *queries = query->queries;
-    engine_statement_destroy(take_back_statement(query));
+    query_statement_destroy(take_back_statement(query));
     lock_take(&query->locked.lock);
     bool has_ended = enter_end_of_run(query, status, rows, error);
     uint64_t started_ns = query->locked.started_ns;
     lock_give(&query->locked.lock);
     if (started_ns > 0)
-        observe_since(queries->metrics.duration[query->kind], started_ns);
+        observe_since(metrics_of(query)->duration[query->kind], started_ns);
     atomic_fetch_sub(&queries->running, 1);
     add_metric(queries->metrics.running, -1);
     if (has_ended) {
@@ -172,8 +179,8 @@ static void conclude(struct query *query, enum status status, int64_t rows,
     queries_retire(queries, query);
 }
 
-/* Leaves the queue for a thread; the statement to run, or NULL when a stop came first. */
-static struct engine_statement *begin(struct query *query)
+/* Leaves the queue for a thread; the statement to run, or none when a stop came first. */
+static struct query_statement begin(struct query *query)
 {
     struct queries *queries = query->queries;
     LOCKED(&query->locked.lock);
@@ -183,21 +190,18 @@ static struct engine_statement *begin(struct query *query)
     add_metric(queries->metrics.running, 1);
     observe_since(queries->metrics.wait, query->locked.queued_ns);
     if (query->locked.stop)
-        return NULL;
+        return (struct query_statement){NULL, NULL};
     query->locked.state = QUERY_RUNNING;
     query->locked.started_us = clock_wall_us();
     query->locked.started_ns = clock_now_ns();
     return query->locked.statement;
 }
 
-/* Has a statement whose columns are not known find them, and tells who waits for them. */
-static enum status advance(struct query *query, struct engine_statement *statement,
-                           struct error *error)
+/* The columns are known now: tells who waits for them. */
+static enum status tell_schema(void *context, struct arrow_schema *schema, struct error *error)
 {
-    if (query_schema_is_known(query))
-        return STATUS_OK;
-    TRY(engine_statement_advance(statement, error));
-    dataset_set_schema(query->dataset, engine_statement_schema(statement));
+    struct query *query = context;
+    dataset_set_schema(query->dataset, schema);
     LOCKED(&query->locked.lock);
     if (query_state_is_over(query->locked.state))
         return error_set(error, STATUS_CANCELLED, "the statement was stopped");
@@ -206,12 +210,26 @@ static enum status advance(struct query *query, struct engine_statement *stateme
     return STATUS_OK;
 }
 
-static enum status run(struct query *query, struct engine_statement *statement, int64_t *out_rows,
-                       struct error *error)
+/* Has a statement whose columns are not known find them. */
+static enum status advance(struct query *query, struct engine_statement *statement,
+                           struct error *error)
 {
-    TRY(advance(query, statement, error));
-    return engine_statement_run(statement, query->discards_rows ? NULL : query->dataset, out_rows,
-                                error);
+    if (query_schema_is_known(query))
+        return STATUS_OK;
+    TRY(engine_statement_advance(statement, error));
+    return tell_schema(query, engine_statement_schema(statement), error);
+}
+
+static enum status run(struct query *query, const struct query_statement *statement,
+                       int64_t *out_rows, struct error *error)
+{
+    struct dataset *dataset = query->discards_rows ? NULL : query->dataset;
+    if (statement->remote) {
+        const struct remote_sink sink = {dataset, tell_schema, query};
+        return statement->remote->methods->run(statement->remote, &sink, out_rows, error);
+    }
+    TRY(advance(query, statement->own, error));
+    return engine_statement_run(statement->own, dataset, out_rows, error);
 }
 
 /* On a query thread, from the end of its waiting to its end. */
@@ -223,12 +241,13 @@ static void run_admitted(struct query *query)
         query_deadline_reason(query, &error);
         query_cancel(query, &error);
     }
-    struct engine_statement *statement = begin(query);
+    struct query_statement statement = begin(query);
+    bool is_there = query_statement_is_there(&statement);
     enum status status = STATUS_CANCELLED;
     int64_t rows = 0;
-    if (statement)
-        status = run(query, statement, &rows, &error);
-    assert(status == STATUS_OK || !statement || error.status != STATUS_OK);
+    if (is_there)
+        status = run(query, &statement, &rows, &error);
+    assert(status == STATUS_OK || !is_there || error.status != STATUS_OK);
     conclude(query, status, rows, &error);
 }
 
@@ -294,7 +313,7 @@ static enum status enter_queue(struct query *query, struct error *error)
 static void end_unrun(struct query *query, const struct error *reason)
 {
     dataset_cancel(query->dataset, reason);
-    engine_statement_destroy(take_back_statement(query));
+    query_statement_destroy(take_back_statement(query));
     post_notifications(query);
     queries_retire(query->queries, query);
 }
@@ -352,15 +371,15 @@ enum status query_run(struct query *query, uint64_t queued_ns, struct error *err
 /* Has the engine stop, now and until it is back. With the lock, which keeps the statement alive. */
 static void interrupt_engine(struct query *query)
 {
-    engine_statement_interrupt(query->locked.statement);
+    query_statement_interrupt(&query->locked.statement);
     queries_keep_interrupting(query->queries, query);
 }
 
 void query_interrupt_again(struct query *query)
 {
     LOCKED(&query->locked.lock);
-    if (query->locked.statement && query->locked.state != QUERY_PREPARED)
-        engine_statement_interrupt(query->locked.statement);
+    if (query->locked.state != QUERY_PREPARED)
+        query_statement_interrupt(&query->locked.statement);
 }
 
 /* What a stop finds. */
@@ -386,7 +405,7 @@ static enum stop_case mark_stopped(struct query *query, const struct error *reas
     bool is_unrun = state == QUERY_PREPARED ||
                     (state == QUERY_QUEUED && queries_withdraw(query->queries, query, out_units));
     bool ends_now = is_unrun || (state == QUERY_RUNNING && !statement_kind_has_effect(query->kind));
-    if (!is_unrun && state == QUERY_RUNNING && query->locked.statement)
+    if (!is_unrun && state == QUERY_RUNNING && query_statement_is_there(&query->locked.statement))
         interrupt_engine(query);
     if (ends_now)
         (void)enter_end(query, QUERY_CANCELLED, 0, reason);

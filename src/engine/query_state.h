@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "base/random.h"
 #include "engine/query.h"
+#include "engine/remote.h"
 #include "engine/slots.h"
 #include "event/lock.h"
 
@@ -41,6 +42,12 @@ struct query_metrics { /* all NULL without metrics */
 };
 void query_metrics_open(struct query_metrics *own, struct metrics *metrics, const char *engine);
 
+/* What a query runs: a statement of the embedded engine or one of a remote engine; none once it is over. */
+struct query_statement {
+    struct engine_statement *own;
+    struct remote_statement *remote;
+};
+
 /* Where a query stands. */
 enum query_phase {
     QUERY_UNLISTED,  /* not yet, or no longer, in the table */
@@ -64,6 +71,8 @@ struct queries {
     uint64_t result_ttl_ms;
     size_t finished_max;
     struct query_metrics metrics;
+    const struct remote_engine *remote; /* the one whose metrics follow; NULL: none */
+    struct query_metrics remote_metrics;
 
     atomic_size_t running; /* query threads inside a query */
     atomic_size_t queued;
@@ -105,6 +114,7 @@ struct query {
     struct slot_entry entry; /* its link and what follows of it: the admission's lock */
     char id[RANDOM_UUID_SIZE];
     enum statement_kind kind;
+    bool is_remote;
     bool discards_rows;
     const char *door;
     struct str sql; /* these three texts stand behind the struct */
@@ -121,9 +131,9 @@ struct query {
         struct lock lock;
         struct condition changed; /* over, or no longer posting */
         enum query_state state;
-        struct engine_statement *statement; /* NULL once the engine is done with it */
-        struct error *stop;                 /* why it shall stop; set once */
-        struct error *error;                /* of QUERY_FAILED and QUERY_CANCELLED; set once */
+        struct query_statement statement; /* none once the engine is done with it */
+        struct error *stop;               /* why it shall stop; set once */
+        struct error *error;              /* of QUERY_FAILED and QUERY_CANCELLED; set once */
         int64_t rows;
         int64_t started_us;
         int64_t ended_us;
@@ -145,6 +155,16 @@ struct query {
         bool is_stopping;     /* the engine is to be interrupted until it returns */
     } listed;
 };
+
+/* query_statement.c */
+bool query_statement_is_there(const struct query_statement *statement);
+void query_statement_destroy(struct query_statement statement);
+enum statement_kind query_statement_kind(const struct query_statement *statement);
+bool query_statement_is_late(const struct query_statement *statement);
+/* One reference. */
+struct arrow_schema *query_statement_schema(const struct query_statement *statement);
+void query_statement_interrupt(const struct query_statement *statement);
+double query_statement_progress(const struct query_statement *statement);
 
 /* query.c */
 bool query_state_is_over(enum query_state state);

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "engine/query.h"
+#include "engine/remote.h"
 #include "event/loop.h"
 #include "event/workers.h"
 #include "jobs/cache.h"
@@ -35,6 +36,7 @@ struct job;
 
 struct jobs_options {
     struct engine *engine;
+    struct remote_engine *remote; /* beside it; NULL: none */
     struct queries *queries;
     struct store *store;
     struct meta *meta; /* where jobs are kept */
@@ -90,12 +92,17 @@ struct job_spec {
 };
 
 /* Enters a job; acknowledged once its record is safe. Blocks: on a worker. A reference for the caller.
- * INVALID_ARGUMENT for fields out of bounds (VALIDATION_ERROR), a syntax error (QUERY_SYNTAX_ERROR), another
- * engine (UNKNOWN_ENGINE), or an idempotency key that was used with another body (VALIDATION_ERROR; with the
- * same one the job it made is given); RESOURCE_EXHAUSTED, code QUEUE_FULL, with retry advice. A cached
- * result: the job has succeeded already. */
+ * INVALID_ARGUMENT for fields out of bounds (VALIDATION_ERROR), a syntax error (QUERY_SYNTAX_ERROR), an
+ * unknown engine (UNKNOWN_ENGINE), or an idempotency key that was used with another body (VALIDATION_ERROR;
+ * with the same one the job it made is given); UNAVAILABLE, code ENGINE_UNAVAILABLE, for an engine that does
+ * not answer; RESOURCE_EXHAUSTED, code QUEUE_FULL, with retry advice. A cached result: the job has succeeded
+ * already. */
 MUST_CHECK enum status job_submit(struct jobs *jobs, const struct job_spec *spec,
                                   struct job **out_job, struct error *error);
+/* The engine of that name: *out_remote NULL for the embedded one, which an empty name stands for, too.
+ * INVALID_ARGUMENT, code UNKNOWN_ENGINE, when there is none. */
+MUST_CHECK enum status jobs_find_engine(const struct jobs *jobs, struct str name,
+                                        struct remote_engine **out_remote, struct error *error);
 /* The job of that id, one reference. NOT_FOUND, code JOB_NOT_FOUND. Blocks: may read its record. */
 MUST_CHECK enum status jobs_find(struct jobs *jobs, struct str id, struct job **out_job,
                                  struct error *error);

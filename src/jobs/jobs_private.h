@@ -145,6 +145,10 @@ struct job {
     _Alignas(16) uint8_t texts_memory[JOB_TEXTS_BYTES];
 };
 
+/* submit.c */
+/* The remote engine of that name; NULL: it is the embedded one's, or nobody's. */
+struct remote_engine *jobs_remote_engine(const struct jobs *jobs, struct str name);
+
 /* job.c */
 /* An empty job with that id; empty: a new one. */
 struct job *job_new(struct jobs *jobs, struct str id);

@@ -137,10 +137,12 @@ static void set_hash(struct job *job)
     memcpy(job->hash, hex.ptr, hex.len);
 }
 
-/* Only what reads may serve others, and only who wants it shares. */
+/* Only what reads may serve others, and only who wants it shares; nobody knows who writes to what a remote
+ * engine reads. */
 static void set_key(struct job *job)
 {
-    if (!job->jobs->options.cache || !job->is_read || job->cache == JOB_CACHE_BYPASS)
+    if (!job->jobs->options.cache || !job->is_read || job->cache == JOB_CACHE_BYPASS ||
+        jobs_remote_engine(job->jobs, job->engine))
         return;
     cache_key_make(job->sql, STR_EMPTY, &job->result, job->session, &job->key);
     job->locked.cache_key = cache_object_name(&job->texts, &job->key, STR("arrow"));
@@ -150,7 +152,8 @@ struct job *job_of_spec(struct jobs *jobs, const struct job_spec *spec, bool is_
 {
     struct job *job = job_new(jobs, STR_EMPTY);
     job->sql = arena_copy(&job->texts, spec->sql);
-    job->engine = str_of(engine_name(jobs->options.engine));
+    struct str own = str_of(engine_name(jobs->options.engine));
+    job->engine = spec->engine.len > 0 ? arena_copy(&job->texts, spec->engine) : own;
     job->owner = arena_copy(&job->texts, spec->owner);
     job->tags = arena_copy(&job->texts, spec->tags);
     job->idempotency_key = arena_copy(&job->texts, spec->idempotency_key);

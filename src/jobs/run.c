@@ -288,11 +288,15 @@ static enum status prepare(struct job *job, struct run *run, struct error *error
     const struct jobs_options *options = &job->jobs->options;
     struct str id = str_make(job->id, RANDOM_UUID_SIZE - 1);
     CLEANUP(engine_session_unref) struct engine_session *session = NULL;
-    TRY(job_open_session(job, &session, error));
+    struct remote_engine *remote = NULL;
+    TRY(jobs_find_engine(job->jobs, job->engine, &remote, error));
+    if (!remote)
+        TRY(job_open_session(job, &session, error));
     TRY(result_intake_begin(options->results, id, NULL, &run->intake, error));
     struct query_spec spec = {
         .id = id,
         .session = session,
+        .remote = remote,
         .sql = job->sql,
         .result = job->result,
         .dataset = result_intake_dataset(run->intake),

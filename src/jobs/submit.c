@@ -34,6 +34,27 @@ static enum status check_texts(const struct job_spec *spec, struct error *error)
     return check_text("peer", spec->peer, JOB_TEXT_BYTES_MAX, error);
 }
 
+struct remote_engine *jobs_remote_engine(const struct jobs *jobs, struct str name)
+{
+    struct remote_engine *remote = jobs->options.remote;
+    return remote && str_equal(name, str_of(remote->name)) ? remote : NULL;
+}
+
+enum status jobs_find_engine(const struct jobs *jobs, struct str name,
+                             struct remote_engine **out_remote, struct error *error)
+{
+    const struct remote_engine *remote = jobs->options.remote;
+    const char *own = engine_name(jobs->options.engine);
+    *out_remote = jobs_remote_engine(jobs, name);
+    if (name.len == 0 || str_equal(name, str_of(own)) || *out_remote)
+        return STATUS_OK;
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "UNKNOWN_ENGINE",
+                          "there is no engine '%.*s'; there is %s%s%s",
+                          STR_ARGS(str_slice(name, 0, 64)), own,
+                          remote ? ", and " : " (clickhouse with the setting clickhouse-host)",
+                          remote ? remote->name : "");
+}
+
 static enum status check_spec(const struct jobs *jobs, const struct job_spec *spec,
                               struct error *error)
 {
@@ -44,18 +65,31 @@ static enum status check_spec(const struct jobs *jobs, const struct job_spec *sp
     if (spec->slots > JOB_SLOTS_MAX)
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
                               "slots is 1 to %d, not %u", JOB_SLOTS_MAX, spec->slots);
-    struct str own = str_of(engine_name(jobs->options.engine));
-    if (spec->engine.len > 0 && !str_equal(spec->engine, own))
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "UNKNOWN_ENGINE",
-                              "there is no engine '%.*s'; there is %.*s", STR_ARGS(spec->engine),
-                              STR_ARGS(own));
-    return STATUS_OK;
+    struct remote_engine *ignored;
+    return jobs_find_engine(jobs, spec->engine, &ignored, error);
+}
+
+/* What it says is wrong is told when it runs. */
+static enum status read_remote(struct remote_engine *remote, const struct job_spec *spec,
+                               bool *out_is_read, struct error *error)
+{
+    for (size_t i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++)
+        if (spec->session[i].len > 0)
+            return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                                  "the engine %s has no session: name catalogs, schemas and time "
+                                  "zones in the statement",
+                                  remote->name);
+    TRY(remote->methods->read(remote, spec->sql, &spec->result, out_is_read, error));
+    return remote->methods->check(remote, error);
 }
 
 /* A job is a session: what it leaves open would be lost. */
 static enum status parse(struct jobs *jobs, const struct job_spec *spec, bool *out_is_read,
                          struct error *error)
 {
+    struct remote_engine *remote = jobs_remote_engine(jobs, spec->engine);
+    if (remote)
+        return read_remote(remote, spec, out_is_read, error);
     CLEANUP(engine_session_unref)
     struct engine_session *session = engine_session_open(jobs->options.engine);
     struct engine_reading reading;

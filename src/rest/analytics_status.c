@@ -26,7 +26,7 @@ static const struct rest_field status_fields[] = {
     {.name = "engines",
      .type = REST_OBJECT,
      .required = true,
-     .help = "\"available\", \"error\" or \"not_initialized\" by name"},
+     .help = "\"available\" or \"error\" by name"},
     {.name = "registry", .type = REST_OBJECT, .required = true, .object = &registry_object},
 };
 static const struct rest_object status_object = {.name = "Status", REST_FIELDS(status_fields)};
@@ -43,11 +43,17 @@ static void write_count(struct json_writer *json, const char *key, size_t count)
 
 static void write_engines(const struct rest *rest, struct json_writer *json)
 {
+    struct remote_engine *remote = rest->options.remote;
     bool works = engine_check(rest->options.engine, NULL) == STATUS_OK;
     json_write_key(json, "engines");
     json_write_begin_object(json);
     json_write_key(json, engine_name(rest->options.engine));
     json_write_text(json, works ? STR("available") : STR("error"));
+    if (remote) {
+        works = remote->methods->check(remote, NULL) == STATUS_OK;
+        json_write_key(json, remote->name);
+        json_write_text(json, works ? STR("available") : STR("error"));
+    }
     json_write_end_object(json);
 }
 

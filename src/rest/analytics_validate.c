@@ -237,12 +237,10 @@ enum status rest_queries_validate(struct rest_exchange *exchange, struct error *
 {
     struct validate_request request = {0};
     TRY(rest_request_read(exchange, NULL, &request, error));
-    struct str own = str_of(engine_name(exchange->rest->options.engine));
-    if (!str_equal(request.engine, own))
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "UNKNOWN_ENGINE",
-                              "there is no engine '%.*s'; there is %.*s", STR_ARGS(request.engine),
-                              STR_ARGS(own));
+    struct remote_engine *remote = NULL;
+    TRY(jobs_find_engine(exchange->rest->options.jobs, request.engine, &remote, error));
     /* The document that it stands in makes room for the plan. */
     exchange->validated = arena_copy(&exchange->arena, request.sql);
-    return rest_explain(exchange, exchange->validated, answer, error);
+    return remote ? rest_explain_remote(exchange, remote, exchange->validated, answer, error)
+                  : rest_explain(exchange, exchange->validated, answer, error);
 }

@@ -25,30 +25,50 @@ struct rest_run {
 
 /* --- on a worker ------------------------------------------------------------------------------- */
 
+static enum status enter_run(struct rest_exchange *exchange, struct query_spec *spec,
+                             struct error *error)
+{
+    struct query *query;
+    spec->transient = true;
+    spec->deadline_ns = CLOCK_NEVER;
+    spec->request_id = exchange->input->id;
+    spec->peer = exchange->input->peer;
+    spec->door = "http";
+    TRY(query_prepare(exchange->rest->options.queries, spec, &query, error));
+    exchange->run_of_own = NEW(struct rest_run);
+    exchange->run_of_own->exchange = exchange;
+    exchange->run_of_own->query = query;
+    return STATUS_OK;
+}
+
 /* Takes the statement over on success. */
 static enum status make_run(struct rest_exchange *exchange, struct engine_session *session,
                             struct engine_statement **statement, struct str shown, bool has_rows,
                             struct error *error)
 {
-    const struct rest_options *options = &exchange->rest->options;
-    const struct query_spec spec = {
+    struct query_spec spec = {
         .session = session,
         .statement = *statement,
         .sql = shown,
-        .transient = true,
         .discard_rows = !has_rows,
-        .deadline_ns = CLOCK_NEVER,
-        .request_id = exchange->input->id,
-        .peer = exchange->input->peer,
-        .door = "http",
     };
-    struct query *query;
-    TRY(query_prepare(options->queries, &spec, &query, error));
+    TRY(enter_run(exchange, &spec, error));
     *statement = NULL;
-    exchange->run_of_own = NEW(struct rest_run);
-    exchange->run_of_own->exchange = exchange;
-    exchange->run_of_own->query = query;
     return STATUS_OK;
+}
+
+enum status rest_run_prepare_remote(struct rest_exchange *exchange, struct remote_engine *remote,
+                                    struct str sql, const struct remote_parameter *parameters,
+                                    size_t parameter_count, struct error *error)
+{
+    struct query_spec spec = {
+        .remote = remote,
+        .sql = sql,
+        .parameters = parameters,
+        .parameter_count = parameter_count,
+    };
+    TRY(remote->methods->check(remote, error));
+    return enter_run(exchange, &spec, error);
 }
 
 enum status rest_run_prepare(struct rest_exchange *exchange, struct str sql, struct str shown,
@@ -126,7 +146,7 @@ static enum status start(struct rest_run *run, bool has_rows, struct error *erro
 void rest_run_begin(struct rest_run *run)
 {
     struct rest_exchange *exchange = run->exchange;
-    bool has_rows = query_schema(run->query)->field_count > 0;
+    bool has_rows = !query_schema_is_known(run->query) || query_schema(run->query)->field_count > 0;
     run->wake = LOOP_TASK_INIT(on_wake);
     run->has_begun = true;
     exchange->status = start(run, has_rows, &exchange->error);

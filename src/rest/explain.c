@@ -14,6 +14,7 @@
 #include "base/checked.h"
 #include "base/memory.h"
 #include "engine/gate.h"
+#include "engine/tokens.h"
 #include "rest/job_view.h"
 
 /* Of a text or a nested value, where only the type is known. */
@@ -197,6 +198,19 @@ static bool ask_for_plan(struct rest_exchange *exchange, struct engine_session *
            STATUS_OK;
 }
 
+static struct told *begin_telling(struct rest_exchange *exchange,
+                                  enum status (*answer)(struct rest_exchange *exchange,
+                                                        const struct rest_explanation *told,
+                                                        struct error *error))
+{
+    struct told *told = NEW(struct told);
+    told->answer = answer;
+    told->explanation.rows = -1;
+    told->explanation.error = ERROR_NONE;
+    exchange->explanation = &told->explanation;
+    return told;
+}
+
 enum status rest_explain(struct rest_exchange *exchange, struct str sql,
                          enum status (*answer)(struct rest_exchange *exchange,
                                                const struct rest_explanation *told,
@@ -204,21 +218,87 @@ enum status rest_explain(struct rest_exchange *exchange, struct str sql,
                          struct error *error)
 {
     static const struct engine_result_options options = {0};
-    struct told *told = NEW(struct told);
-    struct rest_explanation *out = &told->explanation;
+    struct rest_explanation *out = &begin_telling(exchange, answer)->explanation;
     CLEANUP(engine_session_unref)
     struct engine_session *session = engine_session_open(exchange->rest->options.engine);
     CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
-    exchange->explanation = out;
-    told->answer = answer;
-    out->rows = -1;
-    out->error = ERROR_NONE;
     if (engine_prepare(session, sql, &options, &statement, &out->error) != STATUS_OK)
         return answer(exchange, out, error);
     out->kind = engine_statement_kind(statement);
     tell_columns(exchange, statement, out);
     engine_statement_destroy(STEAL(statement));
     return ask_for_plan(exchange, session, sql) ? STATUS_OK : answer(exchange, out, error);
+}
+
+/* --- a remote engine's --------------------------------------------------------------------------- */
+
+/* What a plan of estimates has: database, table, rows, for each table whose engine can tell. */
+static enum status take_estimates(struct rest_exchange *exchange, const struct json_value *rows,
+                                  struct error *error)
+{
+    struct told *told = told_of(exchange);
+    struct rest_explanation *out = &told->explanation;
+    for (size_t i = 0; i < json_value_count(rows); i++) {
+        const struct json_value *row = json_value_at(rows, i);
+        int64_t count = 0;
+        struct str database = STR_EMPTY;
+        struct str table = STR_EMPTY;
+        if (!json_value_text(json_member(row, "database"), &database) ||
+            !json_value_text(json_member(row, "table"), &table))
+            continue;
+        TRY(json_member_integer(row, "rows", false, &count, NULL, error));
+        add_to(&out->scanned_rows, count);
+        add_to(&out->scanned_bytes, product(count, SCANNED_VALUE_BYTES_GUESS));
+        if (out->table_count < REST_EXPLAINED_TABLES_MAX)
+            out->tables[out->table_count++] =
+                arena_printf(&exchange->arena, "%.*s.%.*s", STR_ARGS(database), STR_ARGS(table));
+    }
+    return told->answer(exchange, out, error);
+}
+
+/* What is wrong with the statement is the answer; what is wrong with the engine is not. */
+static enum status take_failure(struct rest_exchange *exchange, const struct error *failure,
+                                struct error *error)
+{
+    struct told *told = told_of(exchange);
+    if (failure->status == STATUS_UNAVAILABLE || failure->status == STATUS_CANCELLED ||
+        failure->status == STATUS_DEADLINE_EXCEEDED)
+        return error_copy(error, failure);
+    told->explanation.error = *failure;
+    /* It counts from the beginning of another text. */
+    told->explanation.error.position = -1;
+    return told->answer(exchange, &told->explanation, error);
+}
+
+/* Of what does not select there are no estimates, but a tree. */
+static const char *explain_words(struct str sql)
+{
+    struct sql_tokenizer tokenizer;
+    sql_tokenizer_init(&tokenizer, sql);
+    struct sql_token token = sql_tokenizer_next(&tokenizer);
+    while (token_is_symbol(&token, '('))
+        token = sql_tokenizer_next(&tokenizer);
+    bool selects = token_is_word(&token, "select") || token_is_word(&token, "with");
+    return selects ? "EXPLAIN ESTIMATE " : "EXPLAIN AST ";
+}
+
+enum status
+rest_explain_remote(struct rest_exchange *exchange, struct remote_engine *remote, struct str sql,
+                    enum status (*answer)(struct rest_exchange *exchange,
+                                          const struct rest_explanation *told, struct error *error),
+                    struct error *error)
+{
+    static const struct engine_result_options options = {0};
+    bool is_read = false;
+    struct rest_explanation *out = &begin_telling(exchange, answer)->explanation;
+    if (remote->methods->read(remote, sql, &options, &is_read, &out->error) != STATUS_OK)
+        return answer(exchange, out, error);
+    const struct rest_remote_rows wish = {
+        .sql = arena_printf(&exchange->arena, "%s%.*s", explain_words(sql), STR_ARGS(sql)),
+        .take = take_estimates,
+        .fail = take_failure,
+    };
+    return rest_rows_of_remote(exchange, remote, &wish, error);
 }
 
 /* --- POST /v1/query/explain -------------------------------------------------------------------- */

@@ -31,5 +31,13 @@ MUST_CHECK enum status rest_explain(struct rest_exchange *exchange, struct str s
                                                           struct error *error),
                                     struct error *error);
 
+/* The same of a statement for a remote engine: it is asked what it would read. An engine that does not answer
+ * is an error of the request. */
+MUST_CHECK enum status
+rest_explain_remote(struct rest_exchange *exchange, struct remote_engine *remote, struct str sql,
+                    enum status (*answer)(struct rest_exchange *exchange,
+                                          const struct rest_explanation *told, struct error *error),
+                    struct error *error);
+
 extern const struct rest_object rest_explain_body;
 extern const struct rest_reply_form rest_explain_replies[];

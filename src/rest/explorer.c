@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "rest/explorer.h"
 #include "rest/paging.h"
 
 #include <stdlib.h>
@@ -148,19 +149,14 @@ static enum status write_statement(struct rest_exchange *exchange,
     return buf_check(sql, "the statement", error);
 }
 
+/* *out_remote NULL: the embedded engine's. */
 static enum status read_wishes(struct rest_exchange *exchange, struct explorer_wishes *out_wishes,
-                               struct error *error)
+                               struct remote_engine **out_remote, struct error *error)
 {
     *out_wishes = (struct explorer_wishes){0};
     TRY(rest_request_read(exchange, out_wishes, NULL, error));
-    struct str wish = out_wishes->engine;
-    const char *known = engine_name(exchange->rest->options.engine);
     exchange->looked_at = "query.page_token";
-    if (str_equal(wish, str_of(known)))
-        return STATUS_OK;
-    return error_set_code(error, STATUS_INVALID_ARGUMENT, "UNKNOWN_ENGINE",
-                          "there is no engine '%.*s'; the engines are %s",
-                          STR_ARGS(str_slice(wish, 0, 64)), known);
+    return jobs_find_engine(exchange->rest->options.jobs, out_wishes->engine, out_remote, error);
 }
 
 static void write_value(struct json_writer *json, const struct json_value *value)
@@ -184,8 +180,8 @@ static void write_next(struct rest_exchange *exchange, struct json_writer *json,
     rest_write_next_page(exchange, json, token);
 }
 
-static enum status answer_all(struct rest_exchange *exchange, const struct json_value *rows,
-                              struct error *error)
+static void answer_of(struct rest_exchange *exchange, const char *engine,
+                      const struct json_value *rows)
 {
     char now[CLOCK_TEXT_SIZE];
     const struct json_value *row = json_value_at(rows, 0);
@@ -194,7 +190,7 @@ static enum status answer_all(struct rest_exchange *exchange, const struct json_
     json_writer_init(&json, &exchange->reply.text);
     json_write_begin_object(&json);
     json_write_key(&json, "engine");
-    json_write_text(&json, str_of(engine_name(exchange->rest->options.engine)));
+    json_write_text(&json, str_of(engine));
     json_write_key(&json, "datasets");
     json_write_begin_array(&json);
     for (size_t i = 0; i < json_value_count(datasets); i++)
@@ -207,6 +203,19 @@ static enum status answer_all(struct rest_exchange *exchange, const struct json_
     json_write_key(&json, "timestamp");
     json_write_text(&json, str_of(now));
     json_write_end_object(&json);
+}
+
+static enum status answer_all(struct rest_exchange *exchange, const struct json_value *rows,
+                              struct error *error)
+{
+    answer_of(exchange, engine_name(exchange->rest->options.engine), rows);
+    return STATUS_OK;
+}
+
+static enum status answer_all_remote(struct rest_exchange *exchange, const struct json_value *rows,
+                                     struct error *error)
+{
+    answer_of(exchange, exchange->rest->options.remote->name, rows);
     return STATUS_OK;
 }
 
@@ -235,12 +244,21 @@ static enum status answer_dataset(struct rest_exchange *exchange, const struct j
     return STATUS_OK;
 }
 
+static struct rest_explorer_page page_of(const struct explorer_wishes *wishes, struct str dataset)
+{
+    return (struct rest_explorer_page){dataset, wishes->page_token, (uint64_t)wishes->limit};
+}
+
 enum status rest_explorer(struct rest_exchange *exchange, struct error *error)
 {
     CLEANUP(buf_finish) struct buf sql;
     struct explorer_wishes wishes;
+    struct remote_engine *remote = NULL;
     buf_init(&sql, SQL_BYTES_MAX);
-    TRY(read_wishes(exchange, &wishes, error));
+    TRY(read_wishes(exchange, &wishes, &remote, error));
+    struct rest_explorer_page page = page_of(&wishes, STR_EMPTY);
+    if (remote)
+        return rest_explorer_ask_remote(exchange, remote, &page, answer_all_remote, error);
     TRY(write_statement(exchange, &wishes, STR_EMPTY, &sql, error));
     return rest_rows_of_own(exchange, buf_str(&sql), STR("-- explorer"), answer_all, error);
 }
@@ -249,10 +267,14 @@ enum status rest_explorer_dataset(struct rest_exchange *exchange, struct error *
 {
     CLEANUP(buf_finish) struct buf sql;
     struct explorer_wishes wishes;
+    struct remote_engine *remote = NULL;
     buf_init(&sql, SQL_BYTES_MAX);
-    TRY(read_wishes(exchange, &wishes, error));
+    TRY(read_wishes(exchange, &wishes, &remote, error));
     if (!str_is_utf8(exchange->parameter) || str_find(exchange->parameter, '\0') >= 0)
         return refuse_unknown(exchange, error);
+    struct rest_explorer_page page = page_of(&wishes, exchange->parameter);
+    if (remote)
+        return rest_explorer_ask_remote(exchange, remote, &page, answer_dataset, error);
     TRY(write_statement(exchange, &wishes, exchange->parameter, &sql, error));
     return rest_rows_of_own(exchange, buf_str(&sql), STR("-- explorer"), answer_dataset, error);
 }

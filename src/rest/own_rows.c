@@ -10,6 +10,9 @@
 struct rest_rows {
     enum status (*take)(struct rest_exchange *exchange, const struct json_value *rows,
                         struct error *error);
+    /* Makes the reply of a statement that failed; NULL: its error is the reply. */
+    enum status (*fail)(struct rest_exchange *exchange, const struct error *failure,
+                        struct error *error);
     struct row_writer *writer; /* NULL before the first look */
     struct buf text;
 };
@@ -47,13 +50,20 @@ static enum status resume(struct rest_exchange *exchange, bool *out_is_done, str
 {
     struct rest_rows *rows = exchange->rows_of_own;
     *out_is_done = false;
-    begin_text(exchange);
     for (;;) {
         enum dataset_step step;
         CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
-        TRY(rest_run_next(exchange->run_of_own, &step, &batch, error));
+        struct error own = ERROR_NONE;
+        enum status status = rest_run_next(exchange->run_of_own, &step, &batch, &own);
+        if (status != STATUS_OK && rows->fail) {
+            *out_is_done = true;
+            return rows->fail(exchange, &own, error);
+        }
+        if (status != STATUS_OK)
+            return error_copy(error, &own);
         if (step == DATASET_WAIT)
             return STATUS_OK;
+        begin_text(exchange);
         if (step == DATASET_END)
             break;
         TRY(append(rows, batch, error));
@@ -92,6 +102,15 @@ enum status rest_rows_of_client(struct rest_exchange *exchange, struct engine_se
 {
     expect_rows(exchange, take);
     return rest_run_prepare_client(exchange, session, statement, shown, error);
+}
+
+enum status rest_rows_of_remote(struct rest_exchange *exchange, struct remote_engine *remote,
+                                const struct rest_remote_rows *wish, struct error *error)
+{
+    expect_rows(exchange, wish->take);
+    exchange->rows_of_own->fail = wish->fail;
+    return rest_run_prepare_remote(exchange, remote, wish->sql, wish->parameters,
+                                   wish->parameter_count, error);
 }
 
 void rest_rows_destroy(struct rest_rows *rows)

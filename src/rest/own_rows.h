@@ -25,3 +25,19 @@ rest_rows_of_client(struct rest_exchange *exchange, struct engine_session *sessi
                     enum status (*take)(struct rest_exchange *exchange,
                                         const struct json_value *rows, struct error *error),
                     struct error *error);
+
+/* The same of a remote engine, which is told the text as it is. */
+struct rest_remote_rows {
+    struct str sql;
+    const struct remote_parameter *parameters;
+    size_t parameter_count;
+    enum status (*take)(struct rest_exchange *exchange, const struct json_value *rows,
+                        struct error *error);
+    /* Makes the reply of one that failed; NULL: its error is the reply. */
+    enum status (*fail)(struct rest_exchange *exchange, const struct error *failure,
+                        struct error *error);
+};
+MUST_CHECK enum status rest_rows_of_remote(struct rest_exchange *exchange,
+                                           struct remote_engine *remote,
+                                           const struct rest_remote_rows *wish,
+                                           struct error *error);

@@ -32,7 +32,7 @@ static enum status check_content_type(const struct rest_exchange *exchange, stru
 }
 
 /* Query parameters beside the options of runs, results and sessions. */
-static const char *const parameter_names[] = {"format", "int64", "keep"};
+static const char *const parameter_names[] = {"engine", "format", "int64", "keep"};
 
 static enum status check_parameters(const struct http_request *input, struct error *error)
 {
@@ -89,15 +89,20 @@ static enum status validation_error(enum status status, struct error *error)
 }
 
 static enum status read_object(const struct json_value *object, struct query_spec *spec,
-                               struct str *out_format, struct error *error)
+                               struct str *out_format, struct str *out_engine, struct error *error)
 {
-    static const char *const known[] = {"sql", "format", "timeout_ms", NULL};
+    static const char *const known[] = {"sql", "format", "timeout_ms", "engine", NULL};
     if (!json_value_is_object(object))
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "the body must be an object {\"sql\": ...}");
     TRY(json_check_keys(object, known, error));
     TRY(json_member_text(object, "sql", true, &spec->sql, NULL, error));
     TRY(json_member_text(object, "format", false, out_format, NULL, error));
+    bool has_engine = false;
+    struct str engine = STR_EMPTY;
+    TRY(json_member_text(object, "engine", false, &engine, &has_engine, error));
+    if (has_engine)
+        *out_engine = engine;
     int64_t timeout_ms = 0;
     bool present = false;
     TRY(json_member_integer(object, "timeout_ms", false, &timeout_ms, &present, error));
@@ -119,6 +124,21 @@ static enum status check_transaction(const struct engine_statement *statement, s
         "longer than its request; add COMMIT, or use Flight SQL");
 }
 
+static enum status prepare_remote(struct rest_exchange *exchange, struct query_spec *spec,
+                                  struct error *error)
+{
+    for (size_t i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++)
+        if (option_text(exchange, session_option_names[i]).len > 0)
+            return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                                  "option %s is not one of the engine %s", session_option_names[i],
+                                  spec->remote->name);
+    TRY(spec->remote->methods->check(spec->remote, error));
+    TRY(query_prepare(exchange->rest->options.queries, spec, &exchange->reply.query, error));
+    if (query_kind(exchange->reply.query) != STATEMENT_QUERY)
+        exchange->reply.keep_result = false;
+    return STATUS_OK;
+}
+
 static enum status prepare(struct rest_exchange *exchange, struct query_spec *spec,
                            struct error *error)
 {
@@ -126,6 +146,8 @@ static enum status prepare(struct rest_exchange *exchange, struct query_spec *sp
     if (str_trim(spec->sql).len == 0)
         return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
                               "the statement is empty; send SQL text or {\"sql\": ...}");
+    if (spec->remote)
+        return prepare_remote(exchange, spec, error);
     CLEANUP(engine_session_unref)
     struct engine_session *session = engine_session_open(options->engine);
     for (size_t i = 0; i < ENGINE_SESSION_SETTING_COUNT; i++) {
@@ -165,12 +187,14 @@ enum status rest_query(struct rest_exchange *exchange, struct error *error)
     spec.transient = !exchange->reply.keep_result;
     TRY(read_options(exchange, &spec, error));
     struct str format = STR_EMPTY;
+    struct str engine = option_text(exchange, "engine");
     CLEANUP(json_document_destroy) struct json_document *document = NULL;
     if (str_starts_with(str_trim(spec.sql), STR("{"))) {
         TRY(validation_error(json_parse(spec.sql, REST_BODY_BYTES_MAX, &document, error), error));
         const struct json_value *object = json_root(document);
-        TRY(validation_error(read_object(object, &spec, &format, error), error));
+        TRY(validation_error(read_object(object, &spec, &format, &engine, error), error));
     }
+    TRY(jobs_find_engine(exchange->rest->options.jobs, engine, &spec.remote, error));
     TRY(rest_negotiate(exchange, format, &exchange->reply.format, error));
     /* A dictionary of text may begin anew on the way, which has no place in a file. */
     if (exchange->reply.format == REST_ARROW_FILE &&

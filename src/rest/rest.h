@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/metric.h"
 #include "engine/query.h"
+#include "engine/remote.h"
 #include "event/workers.h"
 #include "http/cors.h"
 #include "jobs/jobs.h"
@@ -21,6 +22,7 @@ struct rest;
 
 struct rest_options {
     struct engine *engine;
+    struct remote_engine *remote; /* beside it; NULL: none */
     struct queries *queries;
     struct jobs *jobs;
     struct meta *registry; /* of jobs */

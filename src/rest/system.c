@@ -51,6 +51,8 @@ static void write_root(struct rest_exchange *exchange)
     json_write_key(&json, "available_engines");
     json_write_begin_array(&json);
     json_write_text(&json, str_of(engine_name(exchange->rest->options.engine)));
+    if (exchange->rest->options.remote)
+        json_write_text(&json, str_of(exchange->rest->options.remote->name));
     json_write_end_array(&json);
     json_write_key(&json, "addresses");
     write_addresses(exchange->rest, &json);
@@ -106,6 +108,12 @@ static void write_host(struct json_writer *json)
     json_write_text(json, known ? str_of(names.sysname) : STR("unknown"));
 }
 
+/* Without it the server is as healthy as it was: it serves all but its statements. */
+static bool remote_works(struct remote_engine *remote)
+{
+    return remote && remote->methods->check(remote, NULL) == STATUS_OK;
+}
+
 enum status rest_health(struct rest_exchange *exchange, struct error *error)
 {
     const struct rest_options *options = &exchange->rest->options;
@@ -132,7 +140,7 @@ enum status rest_health(struct rest_exchange *exchange, struct error *error)
     json_write_key(&json, engine_name(options->engine));
     json_write_bool(&json, engine_works);
     json_write_key(&json, "clickhouse");
-    json_write_bool(&json, false);
+    json_write_bool(&json, remote_works(options->remote));
     json_write_end_object(&json);
     json_write_key(&json, "version");
     json_write_text(&json, str_of(options->version));

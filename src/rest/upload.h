@@ -125,6 +125,11 @@ MUST_CHECK enum status rest_run_prepare_client(struct rest_exchange *exchange,
                                                struct engine_session *session,
                                                struct engine_statement **statement,
                                                struct str shown, struct error *error);
+/* The same for a text that a remote engine runs. */
+MUST_CHECK enum status rest_run_prepare_remote(struct rest_exchange *exchange,
+                                               struct remote_engine *remote, struct str sql,
+                                               const struct remote_parameter *parameters,
+                                               size_t parameter_count, struct error *error);
 struct query *rest_run_query(struct rest_run *run);
 /* On a worker, called again and again as rows come: the next batch, or WAIT, or END. */
 MUST_CHECK enum status rest_run_next(struct rest_run *run, enum dataset_step *out_step,

@@ -82,6 +82,7 @@ void server_open_rest(struct server *server)
     const struct settings *settings = server->settings;
     server->rest = rest_create(&(struct rest_options){
         .engine = server->engine,
+        .remote = server->remote,
         .queries = server->queries,
         .jobs = server->jobs,
         .cache = server->job_results.cache,

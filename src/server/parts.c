@@ -14,6 +14,7 @@
 #include "server/arrow_files.h"
 #include "server/datasets.h"
 #include "server/process_metrics.h"
+#include "server/remote_engines.h"
 #include "server/samples.h"
 #include "server/views.h"
 
@@ -100,6 +101,10 @@ enum status server_open_engine(struct server *server, struct error *error)
 enum status server_open_queries(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
+    TRY(remote_engines_open(settings, server_body_bytes_max(settings), server->log, server->metrics,
+                            &server->clickhouse, error));
+    if (server->clickhouse)
+        server->remote = clickhouse_engine(server->clickhouse);
     TRY(workers_create("worker", (unsigned)settings->worker_threads, WORKER_QUEUE_MAX,
                        WORKER_STACK_BYTES, &server->workers, error));
     store_use_workers(server->store, server->workers);
@@ -107,6 +112,7 @@ enum status server_open_queries(struct server *server, struct error *error)
     TRY(io_threads_start(server->housekeeping, "housekeeping", error));
     struct queries_options options = {
         .engine = server->engine,
+        .remote = server->remote,
         .store = server->store,
         .slots = (unsigned)settings->query_slots,
         .queue_max = (size_t)settings->query_queue,
@@ -142,6 +148,7 @@ enum status server_open_jobs(struct server *server, struct error *error)
     TRY(jobs_create(
         &(struct jobs_options){
             .engine = server->engine,
+            .remote = server->remote,
             .queries = server->queries,
             .store = server->store,
             .meta = server->registry,

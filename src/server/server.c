@@ -51,6 +51,8 @@ static void take_down(struct server *server)
     if (server->queries)
         queries_close(server->queries);
     buckets_stop(&server->buckets);
+    if (server->clickhouse)
+        clickhouse_close(server->clickhouse);
     if (server->workers)
         workers_stop(server->workers);
     if (server->s3_workers)
@@ -76,6 +78,7 @@ static void take_down(struct server *server)
     }
     job_results_close(&server->job_results); /* which are swept until then */
     sessions_destroy(server->sessions);
+    clickhouse_destroy(server->clickhouse);
     engine_close(server->engine);
     for (size_t i = 0; i < TABLE_COUNT; i++)
         arrow_schema_unref(server->tables[i].schema);

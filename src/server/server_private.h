@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "base/metric.h"
+#include "clickhouse/clickhouse.h"
 #include "discovery/discovery.h"
 #include "engine/engine.h"
 #include "engine/query.h"
@@ -48,6 +49,8 @@ struct server {
     struct engine_table tables[TABLE_COUNT];
     bool has_samples;
     struct engine *engine;
+    struct clickhouse *clickhouse; /* NULL: there is none */
+    struct remote_engine *remote;  /* it */
     struct workers *workers;
     struct workers *s3_workers; /* NULL: results have no bucket */
     struct io_threads *housekeeping;

@@ -162,6 +162,15 @@ struct settings {
     struct str files_secret_key;
     uint64_t files_scan_interval_ms; /* 0: only when asked for */
 
+    struct str clickhouse_host; /* empty: there is no such engine */
+    uint64_t clickhouse_port;
+    struct str clickhouse_user;
+    struct str clickhouse_password;
+    struct str clickhouse_password_file; /* empty: clickhouse_password */
+    struct str clickhouse_database;      /* empty: the user's */
+    bool clickhouse_tls;
+    struct str clickhouse_ca_file; /* empty: the system's */
+
     uint64_t query_memory_bytes;
     uint64_t dataset_memory_bytes;
     uint64_t result_memory_bytes;
