@@ -47,6 +47,7 @@ struct jobs {
     struct loop_task retire;
     struct work upkeep;
     atomic_bool upkeep_is_queued;
+    atomic_uint_fast64_t records_due_ns; /* when old records are looked for again */
     struct {
         struct loop_timer tick;
     } on_loop;
@@ -162,6 +163,8 @@ void job_tell_progress(struct job *job);
 /* record.c */
 struct job *job_of_spec(struct jobs *jobs, const struct job_spec *spec, bool is_read);
 /* One as it was written down, in no table. INVALID_ARGUMENT when its options are no JSON of ours. */
+/* Its state, or JOB_EXPIRED when its result has gone. */
+enum job_state job_state_of_record(struct jobs *jobs, const struct job_record *record);
 MUST_CHECK enum status job_of_record(struct jobs *jobs, const struct job_record *record,
                                      struct job **out_job, struct error *error);
 /* The statement without white space around it and the ';' behind it. */
@@ -242,6 +245,9 @@ void jobs_abandon(struct jobs *jobs, struct job *job);
 /* The job went from one state to another. */
 void jobs_count_step(struct jobs *jobs, struct job *job, enum job_state from, enum job_state to);
 void jobs_leave_run(struct jobs *jobs);
+bool jobs_are_in_memory(struct jobs *jobs, struct str id);
+/* One that is not in memory. */
+void jobs_count_expired(struct jobs *jobs);
 struct job **jobs_references(struct jobs *jobs, size_t *out_count);
 
 /* upkeep.c */

@@ -197,10 +197,22 @@ void job_error_of_record(const struct job_record *record, struct error *out_erro
     out_error->position = record->error_position;
 }
 
+/* A record says so some time after the result has gone. */
+enum job_state job_state_of_record(struct jobs *jobs, const struct job_record *record)
+{
+    int64_t age_us = clock_wall_us() - record->completed_us;
+    bool is_old = age_us >= (int64_t)jobs->options.result_ttl_ms * 1000;
+    bool has_rows = !str_equal(record->columns, STR("[]"));
+    if (record->state != JOB_SUCCEEDED || (!is_old && !has_rows) ||
+        results_have(jobs->options.results, record))
+        return record->state;
+    return JOB_EXPIRED;
+}
+
 /* What a run has left. */
 static void set_end(struct job *job, const struct job_record *record)
 {
-    job->locked.state = record->state;
+    job->locked.state = job_state_of_record(job->jobs, record);
     job->locked.attempts = record->attempts;
     job->locked.started_us = record->started_us;
     job->locked.completed_us = record->completed_us;

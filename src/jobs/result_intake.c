@@ -14,6 +14,8 @@
 #define TYPE_BYTES_MAX ((size_t)64 << 10)
 /* Of the datasets of results. */
 #define OWNER ".results"
+/* That are dropped for one run. */
+#define LEFTOVERS_MAX 10
 
 struct result_intake {
     struct results *results;
@@ -23,14 +25,29 @@ struct result_intake {
 
 /* --- begin --------------------------------------------------------------------------------------- */
 
-/* Of a run that a crash interrupted, or whose record it lost. */
+/* Of a run that a crash interrupted, or whose record it lost. What the table has of it goes even where its
+ * rows have gone already, or the new run's result could not be entered. */
 static void drop_leftover(struct results *results, struct str job_id, struct str id)
 {
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
-    if (store_find(results->options.store, id, &dataset, NULL) != STATUS_OK)
-        return;
     results_leave(results, job_id);
-    dataset_drop(dataset);
+    if (store_find(results->options.store, id, &dataset, NULL) == STATUS_OK)
+        dataset_drop(dataset);
+}
+
+/* A reader of the earlier run's result may just bring its rows back under this id: it finds out that they
+ * are nobody's now. */
+static enum status begin_put(struct results *results, struct str job_id,
+                             const struct put_options *options, struct put **out_put,
+                             struct error *error)
+{
+    enum status status = STATUS_ALREADY_EXISTS;
+    for (unsigned i = 0; i < LEFTOVERS_MAX && status == STATUS_ALREADY_EXISTS; i++) {
+        error_clear(error);
+        drop_leftover(results, job_id, options->id);
+        status = put_begin(results->options.store, options, out_put, error);
+    }
+    return status;
 }
 
 enum status result_intake_begin(struct results *results, struct str job_id,
@@ -56,8 +73,7 @@ enum status result_intake_begin(struct results *results, struct str job_id,
         .is_result = true,
         .durable_from_bytes = RESULT_BLOB_BYTES_MAX + 1,
     };
-    drop_leftover(results, job_id, options.id);
-    TRY(put_begin(results->options.store, &options, &intake->put, error));
+    TRY(begin_put(results, job_id, &options, &intake->put, error));
     *out_intake = STEAL(intake);
     return STATUS_OK;
 }

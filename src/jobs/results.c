@@ -288,6 +288,39 @@ enum status results_find(struct results *results, const struct job_record *recor
     return STATUS_OK;
 }
 
+/* What the registry remembers of an upload; a registry that cannot be read remembers all. */
+static bool may_be_in_s3(struct results *results, struct str id)
+{
+    char key[RESULT_ID_BYTES_MAX + 16];
+    char text[RESULT_ID_BYTES_MAX + 1];
+    struct str unused;
+    CLEANUP(arena_finish) struct arena arena;
+    arena_init(&arena);
+    if (!results->options.s3 || !results->options.meta)
+        return false;
+    (void)snprintf(text, sizeof(text), "%.*s", STR_ARGS(id));
+    return meta_blob_get(results->options.meta, result_blob_key(key, RESULT_OBJECT_PREFIX, text),
+                         clock_wall_us(), &arena, &unused, NULL) != STATUS_NOT_FOUND;
+}
+
+bool results_have(struct results *results, const struct job_record *record)
+{
+    enum result_where where;
+    struct str id;
+    if (!parse_where(record->result, &where, &id))
+        return false;
+    {
+        LOCKED(&results->locked.lock);
+        struct result *result = map_get(&results->locked.table, id);
+        if (result)
+            return !result_is_over(result);
+    }
+    int64_t age_us = clock_wall_us() - record->completed_us;
+    if (age_us >= (int64_t)results->options.ttl_ms * 1000)
+        return false;
+    return where == RESULT_IN_REGISTRY || may_be_in_s3(results, id);
+}
+
 /* A clone of its time: renewing what has most of it left is not worth the disk. */
 void result_renew(struct result *result)
 {

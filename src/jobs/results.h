@@ -102,6 +102,9 @@ void result_facts(struct result *result, struct result_facts *out_facts);
 bool result_is_over(struct result *result);
 /* Has it live for another ttl_ms from now; another job gives it as its own. Blocks for the disk. */
 void result_renew(struct result *result);
+/* Whether the result that a record names is still to be had, as far as that is known without fetching it.
+ * Reads the registry where S3 may have it. */
+bool results_have(struct results *results, const struct job_record *record);
 /* Whether its rows have to come from S3. Never blocks for long. */
 bool result_is_far(struct result *result);
 /* Its rows, one reference to a complete dataset. NOT_FOUND, code RESULT_EXPIRED. Blocks when it comes from

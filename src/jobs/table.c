@@ -127,6 +127,15 @@ void jobs_count_step(struct jobs *jobs, struct job *job, enum job_state from, en
     jobs->locked.finished_count++;
 }
 
+void jobs_count_expired(struct jobs *jobs)
+{
+    LOCKED(&jobs->locked.lock);
+    if (jobs->locked.count[JOB_SUCCEEDED] == 0)
+        return;
+    count(jobs, JOB_SUCCEEDED, -1);
+    count(jobs, JOB_EXPIRED, 1);
+}
+
 void jobs_leave_run(struct jobs *jobs)
 {
     LOCKED(&jobs->locked.lock);
@@ -170,6 +179,12 @@ enum status jobs_find(struct jobs *jobs, struct str id, struct job **out_job, st
         return STATUS_OK;
     TRY(meta_job_find(jobs->options.meta, id, &arena, &record, error));
     return job_of_record(jobs, &record, out_job, error);
+}
+
+bool jobs_are_in_memory(struct jobs *jobs, struct str id)
+{
+    LOCKED(&jobs->locked.lock);
+    return map_get(&jobs->locked.table, id) != NULL;
 }
 
 struct job **jobs_references(struct jobs *jobs, size_t *out_count)

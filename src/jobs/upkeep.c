@@ -1,5 +1,5 @@
 /*
- * upkeep.c — what is done all the time: watches are told of progress, old jobs go.
+ * upkeep.c — what is done all the time: watches are told of progress, old jobs go, old records are marked.
  *
  * A timer of the housekeeping loop ticks. What writes records runs as one piece of work on the workers.
  *
@@ -13,6 +13,9 @@
 #define TICK_NS (250 * NANOSECONDS_PER_MILLISECOND)
 /* Jobs that one piece of work lets go. */
 #define FORGOTTEN_MAX 1000
+/* Records that one piece of work expires, and how long none are looked for when there were none. */
+#define RECORDS_MAX 500
+#define RECORDS_PAUSE_NS (2000 * NANOSECONDS_PER_MILLISECOND)
 
 /* --- progress ----------------------------------------------------------------------------------- */
 
@@ -71,10 +74,17 @@ static struct job *take_old(struct jobs *jobs, uint64_t now_ns)
     return job;
 }
 
+/* Others may have used it since. */
+static bool has_result(struct job *job)
+{
+    LOCKED(&job->locked.lock);
+    return job->locked.result && !result_is_over(job->locked.result);
+}
+
 /* Its result goes when its time is over; one that only has to make place keeps it. */
 static void forget(struct jobs *jobs, struct job *job, uint64_t now_ns)
 {
-    if (job->listed.expires_ns <= now_ns) {
+    if (job->listed.expires_ns <= now_ns && !has_result(job)) {
         lock_take(&job->locked.lock);
         struct result *result = STEAL(job->locked.result);
         bool was_there = job_step(job, JOB_EXPIRED);
@@ -85,6 +95,52 @@ static void forget(struct jobs *jobs, struct job *job, uint64_t now_ns)
             meta_job_put_later(jobs->options.meta, &record);
     }
     job_unref(job);
+}
+
+/* --- old records -------------------------------------------------------------------------------- */
+
+/* Of a job that nobody has in memory any more. */
+static bool expire_record(struct jobs *jobs, const struct job_record *record)
+{
+    struct job_record expired = *record;
+    if (jobs_are_in_memory(jobs, record->id) || job_state_of_record(jobs, record) != JOB_EXPIRED)
+        return false;
+    expired.state = JOB_EXPIRED;
+    meta_job_put_later(jobs->options.meta, &expired);
+    jobs_count_expired(jobs);
+    return true;
+}
+
+/* One page of those that succeeded so long ago that their results may have gone; true when more may be to
+ * be done at once. */
+static bool expire_records(struct jobs *jobs)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    struct job_record *records;
+    size_t count = 0;
+    size_t expired = 0;
+    arena_init(&arena);
+    const struct meta_job_filter filter = {
+        .states = 1U << JOB_SUCCEEDED,
+        .created_before_us = clock_wall_us() - (int64_t)jobs->options.result_ttl_ms * 1000,
+        .limit = RECORDS_MAX,
+    };
+    /* What was put before is in what is read. */
+    if (meta_flush(jobs->options.meta, NULL) != STATUS_OK ||
+        meta_jobs_list(jobs->options.meta, &filter, &arena, &records, &count, NULL, NULL) !=
+            STATUS_OK)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        expired += expire_record(jobs, &records[i]);
+    return expired > 0;
+}
+
+static void look_at_records(struct jobs *jobs, uint64_t now_ns)
+{
+    if (now_ns < atomic_load(&jobs->records_due_ns))
+        return;
+    bool has_more = expire_records(jobs);
+    atomic_store(&jobs->records_due_ns, now_ns + (has_more ? 0 : RECORDS_PAUSE_NS));
 }
 
 static void end_late_followers(struct jobs *jobs)
@@ -109,16 +165,19 @@ static void do_upkeep(struct work *work)
     for (int i = 0; i < FORGOTTEN_MAX && (old = take_old(jobs, now_ns)); i++)
         forget(jobs, old, now_ns);
     end_late_followers(jobs);
+    look_at_records(jobs, now_ns);
     atomic_store(&jobs->upkeep_is_queued, false);
     jobs_leave_run(jobs);
 }
 
 static bool has_old(struct jobs *jobs)
 {
+    uint64_t now_ns = clock_now_ns();
     LOCKED(&jobs->locked.lock);
     bool is_needed =
         !jobs->locked.is_closing && !atomic_load(&jobs->upkeep_is_queued) &&
-        (jobs->locked.leaders.count > 0 || is_due(jobs, oldest_finished(jobs), clock_now_ns()));
+        (jobs->locked.leaders.count > 0 || is_due(jobs, oldest_finished(jobs), now_ns) ||
+         now_ns >= atomic_load(&jobs->records_due_ns));
     jobs->locked.busy += is_needed;
     return is_needed;
 }

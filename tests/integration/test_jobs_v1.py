@@ -267,6 +267,33 @@ def test_an_unknown_format_is_the_same_error_at_all_doors(server):
         assert "'xml'" in told["detail"] and "csv" in told["detail"]
 
 
+def listed(server, state):
+    return {each["id"] for each in server.request("GET", f"/v1/jobs?state={state}&limit=1000").json["jobs"]}
+
+
+def test_a_job_whose_result_is_gone_is_expired_after_a_restart(start_server, tmp_path):
+    folder = tmp_path / "server"
+    folder.mkdir()
+    own = start_server("--result-store", "memory", folder=folder)
+    small = submit(own, "SELECT 1 AS a", "?wait=20").json["id"]
+    large = submit(own, "SELECT i, 'row ' || i FROM range(40000) t(i)", "?wait=20").json["id"]
+    change = submit(own, "CREATE TABLE kept (x INTEGER)", "?wait=20").json["id"]
+    assert listed(own, "succeeded") == {small, large, change}
+    own.stop()
+    own = start_server("--result-store", "memory", folder=folder)
+    states = {each: own.request("GET", f"/v1/jobs/{each}").json["state"] for each in (small, large, change)}
+    assert states == {small: "succeeded", large: "expired", change: "succeeded"}
+    assert own.request("GET", f"/v1/jobs/{large}/result").status == 410
+    assert own.request("GET", f"/query/status/{large}").json["status"] == "error"
+    assert own.request("GET", f"/jobs/{large}").json["status"] == "completed"
+    own.stop()
+    own = start_server("--result-store", "memory", "--result-ttl", "1ms", folder=folder)
+    wait_until(lambda: listed(own, "expired") == {small, large, change} and listed(own, "succeeded") == set())
+    assert own.request("GET", f"/v1/jobs/{small}").json["state"] == "expired"
+    assert own.metrics()['volley_jobs{state="expired"}'] == 3
+    assert own.metrics()['volley_jobs{state="succeeded"}'] == 0
+
+
 def test_what_is_over_is_not_stopped_at_any_door(server):
     job = submit(server, "SELECT 'it is over'", "?wait=20").json["id"]
     for path in (f"/v1/jobs/{job}", f"/jobs/{job}", f"/v1/queries/{job}"):

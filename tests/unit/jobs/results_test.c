@@ -237,6 +237,67 @@ static void leftovers_give_way(void **state)
     expect_result(world, result, 5);
 }
 
+/* What the table still knows of an earlier run does not stand in for the new one. */
+static void the_new_run_counts(void **state)
+{
+    struct results_world *world = *state;
+    struct job_record record;
+    CLEANUP(dataset_unref) struct dataset *rows = NULL;
+    CLEANUP(result_unref) struct result *old = keep(world, "again", LARGE_ROWS, &record);
+    assert_int_equal(result_dataset(old, &rows, &world->error), STATUS_OK);
+    dataset_drop(rows);
+    result_unref(keep(world, "again", 5, &record));
+    CLEANUP(result_unref) struct result *found = NULL;
+    struct result_facts facts;
+    assert_int_equal(results_find(world->results, &record, &found, &world->error), STATUS_OK);
+    result_facts(found, &facts);
+    assert_int_equal(facts.rows, 5);
+    assert_true(results_have(world->results, &record));
+}
+
+struct returning {
+    struct results_world *world;
+    struct job_record record;
+    atomic_bool is_over;
+};
+
+static void bring_back_again_and_again(void *context)
+{
+    struct returning *returning = context;
+    while (!atomic_load(&returning->is_over)) {
+        struct dataset *rows = NULL;
+        struct result *result = NULL;
+        if (results_find(returning->world->results, &returning->record, &result, NULL) ==
+                STATUS_OK &&
+            result_dataset(result, &rows, NULL) == STATUS_OK)
+            dataset_drop(rows);
+        dataset_unref(rows);
+        result_unref(result);
+    }
+}
+
+/* A job that a crash interrupted runs again while a client reads what its first run left. */
+static void a_run_begins_beside_readers_of_the_one_before(void **state)
+{
+    struct results_world *world = *state;
+    struct returning returning = {.world = world};
+    struct thread *thread = NULL;
+    result_unref(keep(world, "again", 3, &returning.record));
+    world_restart(world);
+    assert_int_equal(
+        thread_start("reader", 0, bring_back_again_and_again, &returning, &thread, NULL),
+        STATUS_OK);
+    for (int i = 0; i < 5000; i++) {
+        struct result_intake *intake = NULL;
+        if (result_intake_begin(world->results, STR("again"), NULL, &intake, &world->error) !=
+            STATUS_OK)
+            fail_msg("%s", world->error.message);
+        result_intake_destroy(intake);
+    }
+    atomic_store(&returning.is_over, true);
+    thread_join(thread);
+}
+
 static void bad_records_have_no_result(void **state)
 {
     struct results_world *world = *state;
@@ -353,6 +414,8 @@ int main(void)
         TEST(small_ones_leave_memory_and_come_back),
         TEST(what_cannot_be_recorded_now_stays_in_memory),
         TEST(leftovers_give_way),
+        TEST(the_new_run_counts),
+        TEST(a_run_begins_beside_readers_of_the_one_before),
         TEST(bad_records_have_no_result),
         TEST(what_is_not_complete_is_not_read),
         TEST(many_may_read_one_that_comes_and_goes),
