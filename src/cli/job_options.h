@@ -44,6 +44,6 @@ struct job_options {
 
 /* Whether the word's answer is rows, in a format. */
 bool job_word_prints_rows(enum job_word word);
-/* Reads a word and what belongs to it; what is wrong has been told when it is false. Lists are the arena's. */
+/* Reads a word and what belongs to it; false: what is wrong has been told. Lists are the arena's. */
 bool job_options_read(struct job_options *options, char *const *arguments, size_t count,
                       struct arena *arena);

@@ -1,8 +1,8 @@
 /*
  * job_show.c — what `volley job` prints as rows: status, list, history, result.
  *
- * The first three are calls of /v1/jobs, whose objects become rows; a result is a statement over job('ID'), so
- * that it comes in every format of results.
+ * The first three are calls of /v1/jobs, whose objects become rows; a result is a statement over job('ID'),
+ * so that it comes in every format of results.
  *
  * Runs on: the main thread. Owns: the connections while it runs. SPDX-License-Identifier: Apache-2.0
  */

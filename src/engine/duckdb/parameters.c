@@ -2,8 +2,8 @@
  * parameters.c — what a prepared statement's parameters are: names, and the types the engine resolved.
  *
  * The engine numbers them: `?` and $1 by their number, $name by its first place in the text. A type that
- * only a value can tell is the Arrow type Null; the columns of the result are then open too, until rows are
- * bound (bound_rows.c).
+ * only a value can tell, neither the engine nor a cast in the text (parameter_casts.c), is the Arrow type
+ * Null; the columns of the result are then open too, until rows are bound (bound_rows.c).
  *
  * Runs where statements are prepared; owned by the statement. Source: FlightSql.proto,
  * "ActionCreatePreparedStatementResult". SPDX-License-Identifier: Apache-2.0
@@ -36,6 +36,20 @@ static void columns_take(duckdb_prepared_statement prepared, struct result_colum
         duckdb_destroy_logical_type(&columns[i].type);
         columns[i].type = duckdb_create_logical_type(DUCKDB_TYPE_SQLNULL);
     }
+}
+
+static void resolve_casts(const struct engine_statement *statement, struct result_column *columns,
+                          size_t count)
+{
+    struct result_column **open = NEW_ARRAY(struct result_column *, count);
+    size_t open_count = 0;
+    for (size_t i = 0; i < count; i++)
+        if (duckdb_param_type(statement->prepared, i + 1) == DUCKDB_TYPE_INVALID)
+            open[open_count++] = &columns[i];
+    if (open_count > 0)
+        parameter_casts_resolve(statement->connection, statement_last_part(statement)->text, open,
+                                open_count);
+    free(open);
 }
 
 static void columns_give(struct result_column *columns, size_t count)
@@ -79,6 +93,8 @@ static enum status make_first(struct engine_statement *statement, struct error *
     struct result_column *columns = NEW_ARRAY(struct result_column, count);
     columns_take(statement->prepared, columns, count);
     enum status status = check_names(columns, count, error);
+    if (status == STATUS_OK)
+        resolve_casts(statement, columns, count);
     if (status == STATUS_OK)
         status = make_schema(statement, columns, count, &statement->parameters.schema, error);
     columns_give(columns, count);

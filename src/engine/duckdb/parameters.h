@@ -8,6 +8,8 @@
 #include "engine/engine.h"
 
 struct bound_rows;
+struct connection;
+struct result_column;
 
 struct statement_parameters {
     struct arrow_schema *schema; /* a field each; NULL: there are none */
@@ -18,6 +20,9 @@ struct statement_parameters {
 /* Counts the parameters of what was prepared, and describes them. */
 MUST_CHECK enum status statement_describe_parameters(struct engine_statement *statement,
                                                      struct error *error);
+/* parameter_casts.c: the types of those parameters of the text that are open and cast in it. */
+void parameter_casts_resolve(struct connection *connection, struct str sql,
+                             struct result_column *const *open, size_t count);
 void statement_parameters_finish(struct statement_parameters *parameters);
 
 void bound_rows_destroy(struct bound_rows *rows);

@@ -69,6 +69,47 @@ static void test_tells_names_and_types(void **state)
     check_parameters(test, "UPDATE t SET s = ? WHERE i = ?", "1: string, 2: int32");
 }
 
+/* The engine leaves open what is cast twice; the text tells. */
+static void test_tells_the_type_of_what_is_cast_twice(void **state)
+{
+    struct test_engine *test = *state;
+    check_parameters(test, "SELECT ?::VARCHAR::TIME", "1: string");
+    check_parameters(test, "SELECT CAST(CAST(? AS VARCHAR) AS DATE), ?::INTEGER",
+                     "1: string, 2: int32");
+    check_parameters(test, "SELECT TRY_CAST(?::BIGINT AS VARCHAR), (?::DATE)::VARCHAR",
+                     "1: int64, 2: date32[day]");
+    check_parameters(test, "SELECT $b::DECIMAL(10, 2)::VARCHAR, $a::INTEGER[]::VARCHAR",
+                     "b: decimal128(10, 2), a: list<item: int32>");
+    check_parameters(test,
+                     "SELECT $2::TIMESTAMP WITH TIME ZONE::VARCHAR, $1 /* ? */::VARCHAR::DATE",
+                     "1: string, 2: timestamp[us, tz=UTC]");
+    check_parameters(test, "SELECT ?2::VARCHAR::DATE, ?1::BIGINT::VARCHAR", "1: int64, 2: string");
+    /* No cast of its own, or a type of which there is no Arrow type. */
+    check_parameters(test, "SELECT abs(?)::VARCHAR::DATE, ?::VARCHAR::DATE", "1: null, 2: string");
+}
+
+static void test_binds_what_is_cast_twice(void **state)
+{
+    test_bound_rows(*state, "SELECT ?::VARCHAR::TIME", "SELECT '12:34:56' AS v", "12:34:56.000000");
+    test_bound_rows(*state, "SELECT CAST(CAST($a AS BIGINT) AS VARCHAR)", "SELECT 7 AS a", "7");
+}
+
+static void test_many_that_are_cast_twice_are_told_apart(void **state)
+{
+    CLEANUP(buf_finish) struct buf sql;
+    CLEANUP(buf_finish) struct buf expected;
+    buf_init(&sql, 1 << 20);
+    buf_init(&expected, 1 << 20);
+    buf_append_text(&sql, "SELECT 1");
+    for (unsigned i = 1; i <= 1000; i++) {
+        buf_append_text(&sql, ", ?::VARCHAR::TIME");
+        buf_printf(&expected, "%s%u: %s", i > 1 ? ", " : "", i, i <= 256 ? "string" : "null");
+    }
+    buf_append_byte(&sql, '\0');
+    buf_append_byte(&expected, '\0');
+    check_parameters(*state, (const char *)sql.ptr, (const char *)expected.ptr);
+}
+
 static void test_refuses_gaps_in_numbers(void **state)
 {
     test_fails(*state, "SELECT $2::INTEGER", STATUS_INVALID_ARGUMENT, "none is $1");
@@ -310,6 +351,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_tells_names_and_types, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_tells_the_type_of_what_is_cast_twice, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_binds_what_is_cast_twice, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_many_that_are_cast_twice_are_told_apart, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_refuses_gaps_in_numbers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_binds_every_type, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_columns_follow_what_is_bound, set_up, tear_down),
