@@ -170,7 +170,8 @@ enum status listing_read(struct listing *listing, struct grpc_client *client, st
 
 void listing_suggest(struct grpc_client *client, struct str name, struct error *error)
 {
-    if (error->status != STATUS_NOT_FOUND)
+    /* A server of Volley asks itself. */
+    if (error->status != STATUS_NOT_FOUND || strstr(error->message, "did you mean"))
         return;
     CLEANUP(listing_finish) struct listing listing;
     listing_init(&listing);

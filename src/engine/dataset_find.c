@@ -64,20 +64,37 @@ static void offer(void *context, struct dataset *dataset)
         search->nearest.best = arena_copy(search->arena, facts.path);
 }
 
+/* In the arena; empty: none is like it. */
+static struct str find_like(struct arena *arena, struct store *store, struct str name)
+{
+    struct search search = {.arena = arena};
+    nearest_init(&search.nearest, name);
+    if (store)
+        store_visit(store, offer, &search);
+    return search.nearest.best;
+}
+
 enum status dataset_refuse_unknown(struct store *store, struct str name, struct error *error)
 {
-    CLEANUP(arena_finish) struct arena arena;
-    arena_init(&arena);
-    struct search search = {.arena = &arena};
-    nearest_init(&search.nearest, name);
-    if (store && error)
-        store_visit(store, offer, &search);
-    struct str best = search.nearest.best;
-    (void)error_set_code(
-        error, STATUS_NOT_FOUND, "NOT_FOUND",
-        "there is no dataset '%.*s': it expired, was dropped or never existed%s%.*s%s",
-        STR_ARGS(name), best.len ? "; did you mean '" : "", STR_ARGS(best), best.len ? "'?" : "");
-    if (error)
-        error_nearest_set(error, best);
+    if (!error)
+        return STATUS_NOT_FOUND;
+    (void)error_set_code(error, STATUS_NOT_FOUND, "NOT_FOUND",
+                         "there is no dataset '%.*s': it expired, was dropped or never existed",
+                         STR_ARGS(name));
+    dataset_suggest(store, name, error);
     return STATUS_NOT_FOUND;
+}
+
+void dataset_suggest(struct store *store, struct str name, struct error *error)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    CLEANUP(buf_finish) struct buf question;
+    arena_init(&arena);
+    buf_init(&question, ERROR_MESSAGE_MAX);
+    struct str like = find_like(&arena, store, name);
+    if (like.len == 0)
+        return;
+    buf_printf(&question, "; did you mean '%.*s'?", STR_ARGS(like));
+    error_place_insert(error, buf_str(&question));
+    error_nearest_set(error, like);
 }

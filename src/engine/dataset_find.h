@@ -14,3 +14,6 @@ struct str dataset_find_path(struct arena *arena, struct store *store, struct st
                              bool is_exact);
 /* NOT_FOUND for a name, id or path, that nothing has; names a path like it. */
 enum status dataset_refuse_unknown(struct store *store, struct str name, struct error *error);
+/* Has an error about such a name, of whatever words, ask for a path like it, where there is one. Looks at all
+ * datasets: on a worker. */
+void dataset_suggest(struct store *store, struct str name, struct error *error);

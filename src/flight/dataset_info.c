@@ -13,6 +13,7 @@
 #include "base/checked.h"
 #include "base/clock.h"
 #include "base/memory.h"
+#include "engine/dataset_find.h"
 #include "flight/ticket.h"
 #include "store/name.h"
 
@@ -34,8 +35,11 @@ enum status flight_find_dataset(const struct flight *flight, const struct target
     struct str name = name_of(target);
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     assert(target->kind == TARGET_DATASET);
-    TRY(target->id.len > 0 ? store_find(store, target->id, &dataset, error)
-                           : store_find_name(store, name, &dataset, error));
+    enum status status = target->id.len > 0 ? store_find(store, target->id, &dataset, error)
+                                            : store_find_name(store, name, &dataset, error);
+    if (status != STATUS_OK && error && target->id.len == 0)
+        dataset_suggest(store, name, error);
+    TRY(status);
     if (dataset_id_is_private(dataset_id(dataset)))
         return error_set(error, STATUS_NOT_FOUND, "dataset '%.*s' expired or never existed",
                          STR_ARGS(str_slice(name, 0, 256)));

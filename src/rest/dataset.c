@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "engine/dataset_find.h"
 #include "http/content.h"
 #include "store/name.h"
 
@@ -72,9 +73,13 @@ enum status rest_dataset_find(struct rest_exchange *exchange, struct dataset **o
                                          : store_find_name(store, name.path, &dataset, error);
     if (status == STATUS_OK)
         dataset_facts(dataset, &facts);
-    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && rest_dataset_is_hidden(&facts)))
-        return error_set(error, STATUS_NOT_FOUND, "dataset '%.*s' expired or never existed",
-                         STR_ARGS(str_slice(text, 0, 256)));
+    if (status == STATUS_NOT_FOUND || (status == STATUS_OK && rest_dataset_is_hidden(&facts))) {
+        (void)error_set(error, STATUS_NOT_FOUND, "dataset '%.*s' expired or never existed",
+                        STR_ARGS(str_slice(text, 0, 256)));
+        if (error && name.id.len == 0)
+            dataset_suggest(store, name.path, error);
+        return STATUS_NOT_FOUND;
+    }
     TRY(status);
     *out_dataset = STEAL(dataset);
     return STATUS_OK;

@@ -140,9 +140,8 @@ static struct dataset *find_present(struct rest_exchange *exchange)
 {
     enum put_mode mode = exchange->upload->options.mode;
     struct dataset *present = NULL;
-    struct error ignored = ERROR_NONE;
     bool appends = mode == PUT_UPSERT || mode == PUT_APPEND;
-    if (!appends || rest_dataset_find(exchange, &present, &ignored) != STATUS_OK)
+    if (!appends || rest_dataset_find(exchange, &present, NULL) != STATUS_OK)
         return NULL;
     return present;
 }

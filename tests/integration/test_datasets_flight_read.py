@@ -7,7 +7,7 @@ import uuid
 import pyarrow as pa
 import pyarrow.flight as fl
 import pytest
-from dataset_calls import command, get, name, numbers, path, put
+from dataset_calls import act, command, get, name, numbers, path, put
 from flight_calls import options, raw
 from flight_sql import field
 
@@ -57,6 +57,21 @@ def test_unknown_names(flight, ticket, message):
         flight.get_flight_info(command(ticket))
     with pytest.raises(pa.ArrowKeyError, match=message):
         flight.get_schema(command(ticket))
+
+
+def test_a_name_like_it_is_asked_for(flight):
+    place = name("sales")
+    put(flight, path("regions", place), numbers(0, 10))
+    wrong = f"regions/{place}x"
+    question = f"dataset '{wrong}' expired or never existed; did you mean 'regions/{place}'"
+    with pytest.raises(pa.ArrowKeyError, match=question):
+        get(flight, wrong)
+    with pytest.raises(pa.ArrowKeyError, match=question):
+        get(flight, {"path": wrong.split("/")})
+    with pytest.raises(pa.ArrowKeyError, match=question):
+        flight.get_flight_info(path(*wrong.split("/")))
+    with pytest.raises(pa.ArrowKeyError, match=question):
+        act(flight, "drop", wrong.encode())
 
 
 def test_unknown_paths(flight):

@@ -109,6 +109,17 @@ def test_by_id(server, path):
     assert server.request("DELETE", named.headers["location"]).status == 204
 
 
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+def test_a_name_like_it_is_asked_for(server, path, method):
+    put(server, path, stream_of(ROWS))
+    place = path.removeprefix("/v1/datasets/")
+    answer = server.request(method, path + "x")
+    assert answer.status == 404
+    assert answer.json["detail"].endswith(f"x' expired or never existed; did you mean '{place}'?")
+    assert answer.json["nearest"] == place
+    drop(server, path)
+
+
 def test_modes(server, path):
     assert put(server, path + "?mode=append", stream_of(ROWS), method="POST").status == 404
     assert put(server, path, stream_of(ROWS), method="POST").status == 201
