@@ -3,6 +3,7 @@
  */
 #include "flight/parameter_rows.h"
 
+#include "base/checked.h"
 #include "base/memory.h"
 
 struct parameter_rows *parameter_rows_create(struct arrow_schema *schema)
@@ -33,7 +34,9 @@ void parameter_rows_unref(struct parameter_rows *rows)
 enum status parameter_rows_add(struct parameter_rows *rows, struct arrow_batch *batch,
                                struct error *error)
 {
-    if (batch->memory_bytes > PARAMETER_BYTES_MAX - rows->bytes) {
+    /* Rows of a column that is Null have no bytes, and the statement runs for each. */
+    size_t bytes = size_max(batch->memory_bytes, (size_t)batch->rows);
+    if (bytes > PARAMETER_BYTES_MAX - rows->bytes) {
         arrow_batch_unref(batch);
         return error_set(error, STATUS_RESOURCE_EXHAUSTED,
                          "more than %zu MiB of parameters were bound to one statement: bind them "
@@ -45,7 +48,7 @@ enum status parameter_rows_add(struct parameter_rows *rows, struct arrow_batch *
         rows->batches = memory_resize(rows->batches, rows->batch_capacity, sizeof(*rows->batches));
     }
     rows->batches[rows->batch_count++] = batch;
-    rows->bytes += batch->memory_bytes;
+    rows->bytes += bytes;
     rows->rows += batch->rows;
     return STATUS_OK;
 }

@@ -12,7 +12,8 @@
 
 #include <stdatomic.h>
 
-/* What one client may bind at once, and what the handles of a session may keep together. */
+/* What one client may bind at once, and what the handles of a session may keep together; a row counts for one
+ * byte at least. */
 #define PARAMETER_BYTES_MAX ((size_t)64 << 20)
 
 struct parameter_rows {
