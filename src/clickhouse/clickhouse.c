@@ -44,6 +44,7 @@ static void copy_options(struct clickhouse *clickhouse, const struct clickhouse_
     clickhouse->user = arena_copy(texts, options->user);
     clickhouse->password = arena_copy(texts, options->password);
     clickhouse->database = arena_copy(texts, options->database);
+    clickhouse->read_only = options->read_only;
     clickhouse->batch_bytes_max = options->batch_bytes_max;
     clickhouse->log = options->log;
     if (!options->metrics)

@@ -21,6 +21,7 @@ struct clickhouse_options { /* texts are copied */
     struct str user;
     struct str password;
     struct str database; /* for names without one; empty: the user's */
+    bool read_only;      /* nothing that changes something is sent */
     bool uses_tls;
     struct str ca_file;      /* PEM; empty: the system's */
     size_t runs_max;         /* statements at once */

@@ -42,6 +42,7 @@ struct clickhouse {
     struct str user;
     struct str password;
     struct str database;
+    bool read_only;
     size_t batch_bytes_max;
     struct fetch_pool *fetch;
     struct fetch_cancel *cancel; /* of the thread's requests */

@@ -112,6 +112,10 @@ static enum status read(struct remote_engine *engine, struct str sql,
                               "the statement has %zu bytes; %zu are the limit", sql.len,
                               SQL_BYTES_MAX);
     *out_is_read = kind_of(sql) == STATEMENT_QUERY;
+    if (!*out_is_read && CONTAINER_OF(engine, struct clickhouse, engine)->read_only)
+        return error_set_code(error, STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED",
+                              "the server is read-only: what changes something in ClickHouse is "
+                              "not sent there");
     return check_options(options, error);
 }
 

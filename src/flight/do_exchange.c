@@ -70,6 +70,7 @@ static enum status prepare(struct flight_call *call, struct error *error)
     struct error failure = ERROR_NONE;
     struct engine_result_options options;
     CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
+    TRY(flight_check_own_engine(call, "an exchange", error));
     TRY(flight_result_options(call, &options, error));
     if (engine_prepare_over(session_engine(call->session), buf_str(&exchange->sql),
                             input_id(call->input), &options, &statement, &failure) != STATUS_OK)

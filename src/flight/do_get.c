@@ -115,7 +115,7 @@ static enum status open_command(struct flight_call *call, struct slice any, stru
 
 static enum status open_sql(struct flight_call *call, struct str sql, struct error *error)
 {
-    TRY(flight_prepare(call, sql, NULL, &call->query, error));
+    TRY(flight_prepare_text(call, sql, &call->query, error));
     call->dataset = dataset_ref(query_dataset(call->query));
     return STATUS_OK;
 }

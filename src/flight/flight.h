@@ -87,6 +87,7 @@ struct flight_action_table {
 
 struct flight_options {
     struct engine *engine;
+    struct remote_engine *remote; /* beside it; NULL: none */
     struct queries *queries;
     struct store *store;
     struct sessions *sessions;
@@ -128,6 +129,13 @@ bool flight_client_is_java(const struct flight_call *call);
 MUST_CHECK enum status flight_prepare(struct flight_call *call, struct str sql,
                                       struct engine_statement *statement, struct query **out_query,
                                       struct error *error);
+/* The same for a client's text, which the engine runs that the call or its session names. */
+MUST_CHECK enum status flight_prepare_text(struct flight_call *call, struct str sql,
+                                           struct query **out_query, struct error *error);
+/* UNIMPLEMENTED, telling `what`, when the call or its session names a remote engine: for what only the
+ * embedded one does with a client's text. */
+MUST_CHECK enum status flight_check_own_engine(const struct flight_call *call, const char *what,
+                                               struct error *error);
 /* The same for `put_rows`: a text of one statement or several that reads the rows which the client sends. */
 MUST_CHECK enum status flight_prepare_over(struct flight_call *call, struct str sql,
                                            struct str input_id, struct query **out_query,

@@ -58,7 +58,7 @@ static enum status set_part(struct flight_call *call, const struct target_part *
 static enum status plan_sql(struct flight_call *call, const struct target *target,
                             struct error *error)
 {
-    TRY(flight_prepare(call, target->sql, NULL, &call->query, error));
+    TRY(flight_prepare_text(call, target->sql, &call->query, error));
     if (target->part.columns)
         TRY(flight_check_columns_known(call, error));
     TRY(set_part(call, &target->part, query_schema(call->query), error));

@@ -53,6 +53,12 @@ static enum status read_choice(const char *option, const char *const values[2], 
                           STR_ARGS(text));
 }
 
+enum status option_read_engine(struct str text, bool *out_is_remote, struct error *error)
+{
+    static const char *const values[] = {"duckdb", "clickhouse"};
+    return read_choice("engine", values, text, out_is_remote, error);
+}
+
 enum status option_read_ingest_order(struct str text, bool *out_keeps_order, struct error *error)
 {
     static const char *const values[] = {"any", "kept"};
@@ -77,6 +83,12 @@ static enum status check_ingest_match(struct str value, struct error *error)
     return option_read_ingest_match(value, &by_position, error);
 }
 
+static enum status check_engine(struct str value, struct error *error)
+{
+    bool is_remote;
+    return option_read_engine(value, &is_remote, error);
+}
+
 static enum status check_endpoints(struct str value, struct error *error)
 {
     size_t count;
@@ -93,9 +105,8 @@ static const struct {
     const char *name;
     enum status (*check)(struct str value, struct error *error);
 } call_options[] = {
-    {"compression", check_compression},
-    {"ingest-match", check_ingest_match},
-    {"ingest-order", check_ingest_order},
+    {"compression", check_compression},      {"engine", check_engine},
+    {"ingest-match", check_ingest_match},    {"ingest-order", check_ingest_order},
     {"parallel-endpoints", check_endpoints},
 };
 

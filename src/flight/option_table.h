@@ -36,6 +36,9 @@ enum compression_option {
 };
 MUST_CHECK enum status option_read_compression(struct str text, enum compression_option *out,
                                                struct error *error);
+/* The engine that runs statements. */
+MUST_CHECK enum status option_read_engine(struct str text, bool *out_is_remote,
+                                          struct error *error);
 /* Of an ingest (docs/flight-sql.md): whether rows keep their order; whether columns go by position. */
 MUST_CHECK enum status option_read_ingest_order(struct str text, bool *out_keeps_order,
                                                 struct error *error);

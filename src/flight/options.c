@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/nearest.h"
+#include "engine/remote.h"
 #include "engine/result_options.h"
 #include "flight/option_table.h"
 
@@ -129,13 +130,14 @@ enum status flight_body_bytes_max(struct flight_call *call, size_t *out_bytes, s
     return STATUS_OK;
 }
 
-enum status flight_prepare(struct flight_call *call, struct str sql,
-                           struct engine_statement *statement, struct query **out_query,
-                           struct error *error)
+static enum status prepare(struct flight_call *call, struct str sql,
+                           struct engine_statement *statement, struct remote_engine *remote,
+                           struct query **out_query, struct error *error)
 {
     struct query_spec spec = {
         .session = session_engine(call->session),
         .statement = statement,
+        .remote = remote,
         .sql = sql,
         .discard_rows = call->discards_rows,
         .deadline_ns = CLOCK_NEVER,
@@ -148,11 +150,56 @@ enum status flight_prepare(struct flight_call *call, struct str sql,
     return query_prepare(call->flight->options.queries, &spec, out_query, error);
 }
 
+enum status flight_prepare(struct flight_call *call, struct str sql,
+                           struct engine_statement *statement, struct query **out_query,
+                           struct error *error)
+{
+    return prepare(call, sql, statement, NULL, out_query, error);
+}
+
+enum status flight_check_own_engine(const struct flight_call *call, const char *what,
+                                    struct error *error)
+{
+    bool is_remote = false;
+    TRY(option_read_engine(flight_option(call, "engine"), &is_remote, error));
+    if (!is_remote)
+        return STATUS_OK;
+    return error_set(error, STATUS_UNIMPLEMENTED,
+                     "%s is not for the engine clickhouse (option engine): send the text of the "
+                     "statement, with its values in it",
+                     what);
+}
+
+static enum status check_remote(const struct flight_call *call, struct error *error)
+{
+    struct remote_engine *remote = call->flight->options.remote;
+    if (!remote)
+        return error_set_code(error, STATUS_INVALID_ARGUMENT, "UNKNOWN_ENGINE",
+                              "there is no engine 'clickhouse' (setting clickhouse-host)");
+    if (engine_session_in_transaction(session_engine(call->session)))
+        return error_set(error, STATUS_FAILED_PRECONDITION,
+                         "a transaction is open, in which the engine clickhouse has no part: end "
+                         "it first");
+    return remote->methods->check(remote, error);
+}
+
+enum status flight_prepare_text(struct flight_call *call, struct str sql, struct query **out_query,
+                                struct error *error)
+{
+    bool is_remote = false;
+    TRY(option_read_engine(flight_option(call, "engine"), &is_remote, error));
+    if (!is_remote)
+        return prepare(call, sql, NULL, NULL, out_query, error);
+    TRY(check_remote(call, error));
+    return prepare(call, sql, NULL, call->flight->options.remote, out_query, error);
+}
+
 enum status flight_prepare_over(struct flight_call *call, struct str sql, struct str input_id,
                                 struct query **out_query, struct error *error)
 {
     CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
     struct engine_result_options options;
+    TRY(flight_check_own_engine(call, "a statement over rows that are sent", error));
     TRY(flight_result_options(call, &options, error));
     TRY(engine_prepare_over(session_engine(call->session), sql, input_id, &options, &statement,
                             error));

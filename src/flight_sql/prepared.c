@@ -81,6 +81,7 @@ enum status flight_sql_create_prepared(struct flight_call *call, struct slice bo
                                      request->transaction_id, error));
     struct session *session = flight_call_session(call);
     struct engine_result_options options;
+    TRY(flight_check_own_engine(call, "a prepared statement", error));
     TRY(flight_result_options(call, &options, error));
     CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
     TRY(engine_prepare(session_engine(session), str_of(request->query), &options, &statement,

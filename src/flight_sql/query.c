@@ -17,5 +17,5 @@ enum status flight_sql_plan_query(struct flight_call *call, struct slice value,
     TRY(proto_unpack(&arena, &sql__command_statement_query__descriptor, value, &command, error));
     TRY(flight_sql_check_transaction(call, command->transaction_id_presence_case != 0,
                                      command->transaction_id, error));
-    return flight_prepare(call, str_of(command->query), NULL, &out_plan->query, error);
+    return flight_prepare_text(call, str_of(command->query), &out_plan->query, error);
 }

@@ -15,5 +15,5 @@ enum status flight_sql_put_update(struct flight_call *call, struct slice value,
     TRY(proto_unpack(&arena, &sql__command_statement_update__descriptor, value, &command, error));
     TRY(flight_sql_check_transaction(call, command->transaction_id_presence_case != 0,
                                      command->transaction_id, error));
-    return flight_prepare(call, str_of(command->query), NULL, out_query, error);
+    return flight_prepare_text(call, str_of(command->query), out_query, error);
 }

@@ -34,6 +34,7 @@ void server_open_flight(struct server *server)
     });
     server->flight = flight_create(&(struct flight_options){
         .engine = server->engine,
+        .remote = server->remote,
         .queries = server->queries,
         .store = server->store,
         .sessions = server->sessions,

@@ -53,6 +53,7 @@ enum status remote_engines_open(const struct settings *settings, size_t batch_by
             .user = settings->clickhouse_user,
             .password = buf_str(&password),
             .database = settings->clickhouse_database,
+            .read_only = settings->read_only,
             .uses_tls = settings->clickhouse_tls,
             .ca_file = settings->clickhouse_ca_file,
             .runs_max = (size_t)settings->query_slots,

@@ -13,6 +13,7 @@ import random
 import subprocess
 
 import pyarrow
+import pyarrow.flight
 import pyarrow.ipc
 import pytest
 from clickhouse_service import PASSWORD, USER, ClickHouse, arrow_stream, exception
@@ -245,6 +246,49 @@ def test_the_command_line_submits_to_it(server, clickhouse, volley):
     assert shown.stdout.splitlines() == ["n,s", "0,row 0", "1,row 1"]
     refused = volley("job", "submit", "--server", server.http_url, "--engine", "oracle", "SELECT 1")
     assert refused.returncode == 4 and "there is no engine 'oracle'" in refused.stderr
+
+
+def flight_table(client, sql, engine=b"clickhouse"):
+    options = pyarrow.flight.FlightCallOptions(headers=[(b"volley-engine", engine)])
+    descriptor = pyarrow.flight.FlightDescriptor.for_command(json.dumps({"sql": sql}).encode())
+    flight_info = client.get_flight_info(descriptor, options)
+    return client.do_get(flight_info.endpoints[0].ticket, options).read_all()
+
+
+def test_flight_runs_statements_on_it(server, clickhouse):
+    clickhouse.on("flown", NUMBERS)
+    clickhouse.on("FROM nowhere", lambda request: request.refuse(60, "no table (UNKNOWN_TABLE)", 404))
+    with server.flight() as client:
+        assert flight_table(client, "SELECT * FROM flown").equals(NUMBERS)
+        ticket = pyarrow.flight.Ticket(json.dumps({"sql": "SELECT * FROM flown"}).encode())
+        options = pyarrow.flight.FlightCallOptions(headers=[(b"volley-engine", b"clickhouse")])
+        assert client.do_get(ticket, options).read_all().equals(NUMBERS)
+        with pytest.raises(pyarrow.ArrowKeyError, match="no table"):
+            flight_table(client, "SELECT * FROM nowhere")
+        with pytest.raises(pyarrow.ArrowInvalid, match="engine takes duckdb or clickhouse"):
+            flight_table(client, "SELECT 1", b"oracle")
+
+
+def test_flight_sql_runs_statements_on_it(server, clickhouse):
+    summary = '{"written_rows":"7"}'
+    clickhouse.on("by_sql", NUMBERS)
+    clickhouse.on("INSERT", lambda request: request.answer(
+        b"", headers=[("X-ClickHouse-Summary", summary)]))
+    header = "adbc.flight.sql.rpc.call_header.volley-engine"
+    with server.adbc(db_kwargs={header: "clickhouse"}) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT * FROM by_sql")
+        assert cursor.fetch_arrow_table().equals(NUMBERS)
+        assert cursor.adbc_statement.set_sql_query("INSERT INTO t SELECT * FROM by_sql") is None
+        assert cursor.adbc_statement.execute_update() == 7
+        cursor.adbc_statement.set_sql_query("SELECT * FROM by_sql")
+        with pytest.raises(Exception, match="a prepared statement is not for the engine clickhouse"):
+            cursor.adbc_statement.prepare()
+    assert len(clickhouse.asked("INSERT INTO t SELECT * FROM by_sql")) == 1
+    with server.adbc(db_kwargs={header: "clickhouse"}, autocommit=False) as connection:
+        with connection.cursor() as cursor:
+            with pytest.raises(Exception, match="a transaction is open"):
+                cursor.execute("SELECT * FROM by_sql")
+        connection.rollback()
 
 
 # --- statements that change something ---------------------------------------------------------------
@@ -554,6 +598,17 @@ def test_a_host_is_no_url(volley, host):
     refused = volley("serve", "--data-dir", "none", "--flight-addr", "127.0.0.1:0", "--http-addr",
                      "127.0.0.1:0", "--clickhouse-host", host)
     assert refused.returncode != 0 and "clickhouse-host takes a name" in refused.stderr
+
+
+def test_a_read_only_server_sends_no_effects(own_clickhouse, start_server, tmp_path, volley):
+    clickhouse = own_clickhouse()
+    clickhouse.on("plain", NUMBERS)
+    database = tmp_path / "own.db"
+    start_server("--database", str(database)).stop()
+    server = start_server(*clickhouse.flags, "--read-only", "--database", str(database))
+    assert run_job(server, "SELECT * FROM plain")["rows"] == 1000
+    refused = submit(server, "INSERT INTO plain VALUES (1)")
+    assert refused.status == 403 and refused.json["code"] == "STATEMENT_NOT_ALLOWED"
 
 
 # --- what is told of it -----------------------------------------------------------------------------

@@ -58,12 +58,12 @@ def test_a_name_of_digits_is_told_as_a_text(flight):
 
 def test_what_cannot_be_set_is_told_by_name_and_the_rest_is_set(flight):
     wanted = {
-        "compression": "lz4", "no-such-option": "1", "priority": 6, "engine": "duckdb",
+        "compression": "lz4", "no-such-option": "1", "priority": 6, "engine": "oracle",
         "max-message-bytes": "many", "timeout-ms": 0, "parallel-endpoints": 65,
         "dictionaries": ["off"], "catalog": "nowhere", "schema": "main", "time-zone": "+02:00",
     }
     assert set_options(flight, wanted) == {
-        "no-such-option": "INVALID_NAME", "priority": "INVALID_VALUE", "engine": "INVALID_NAME",
+        "no-such-option": "INVALID_NAME", "priority": "INVALID_VALUE", "engine": "INVALID_VALUE",
         "max-message-bytes": "INVALID_VALUE", "timeout-ms": "INVALID_VALUE",
         "parallel-endpoints": "INVALID_VALUE", "dictionaries": "INVALID_VALUE",
         "catalog": "INVALID_VALUE", "time-zone": "INVALID_VALUE",

@@ -15,7 +15,7 @@
 
 #include <string.h>
 
-static const struct clickhouse nobody = {.user = {"ann", 3}};
+static struct clickhouse nobody = {.user = {"ann", 3}};
 
 /* --- exceptions --------------------------------------------------------------------------------- */
 
@@ -99,8 +99,9 @@ static void reads_are_told_from_effects(void **state)
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
         bool is_read = !cases[i].is_read;
-        assert_int_equal(clickhouse_methods.read(NULL, str_of(cases[i].sql), NULL, &is_read, NULL),
-                         STATUS_OK);
+        assert_int_equal(
+            clickhouse_methods.read(&nobody.engine, str_of(cases[i].sql), NULL, &is_read, NULL),
+            STATUS_OK);
         assert_int_equal(is_read, cases[i].is_read);
     }
 }
@@ -112,12 +113,14 @@ static void what_is_no_statement_is_refused(void **state)
     bool is_read = false;
     struct error error = ERROR_NONE;
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
-        assert_int_equal(clickhouse_methods.read(NULL, str_of(texts[i]), NULL, &is_read, &error),
-                         STATUS_INVALID_ARGUMENT);
+        assert_int_equal(
+            clickhouse_methods.read(&nobody.engine, str_of(texts[i]), NULL, &is_read, &error),
+            STATUS_INVALID_ARGUMENT);
         assert_string_equal(error.code, "QUERY_SYNTAX_ERROR");
     }
-    assert_int_equal(clickhouse_methods.read(NULL, STR("SELECT 1"), &views, &is_read, &error),
-                     STATUS_INVALID_ARGUMENT);
+    assert_int_equal(
+        clickhouse_methods.read(&nobody.engine, STR("SELECT 1"), &views, &is_read, &error),
+        STATUS_INVALID_ARGUMENT);
     assert_string_equal(error.code, "VALIDATION_ERROR");
 }
 

@@ -36,7 +36,7 @@ static void names_are_taken_as_clients_spell_them(void **state)
     assert_int_equal(found("TIME_ZONE"), SESSION_TIME_ZONE);
     assert_int_equal(found("Max_Message-Bytes"), found("max-message-bytes"));
     static const char *const unknown[] = {"",           "-",           "cataloG ", "volley-catalog",
-                                          "engine",     "slot",        "no-such",  "result-cache",
+                                          "engines",    "slot",        "no-such",  "result-cache",
                                           "compressio", "compressionn"};
     size_t option;
     for (size_t i = 0; i < ARRAY_COUNT(unknown); i++)
