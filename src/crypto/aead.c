@@ -6,10 +6,16 @@
  */
 #include "crypto/aead.h"
 
+#include "base/checked.h"
 #include "base/memory.h"
 
 #include <limits.h>
 #include <openssl/evp.h>
+
+#define CACHE_LINE_BYTES 64
+/* What libcrypto's fastest code for GCM takes at a time, some times; and how much of it is on its way. */
+#define STEP_BYTES ((size_t)12 * 96)
+#define AHEAD_BYTES (4 * STEP_BYTES)
 
 static const struct {
     const char *name;
@@ -63,19 +69,50 @@ bool crypto_aead_use(struct crypto_aead *aead, enum crypto_aead_kind kind, const
     return is_taken;
 }
 
+static bool update(EVP_CIPHER_CTX *context, uint8_t *out, const void *bytes, size_t size)
+{
+    int written = 0;
+    return size <= INT_MAX && EVP_EncryptUpdate(context, out, &written, bytes, (int)size) == 1;
+}
+
+/* Memory is read while what came before is encrypted: neither waits for the other. */
+static void fetch(const uint8_t *bytes, size_t size)
+{
+    uintptr_t ahead = (uintptr_t)bytes + AHEAD_BYTES;
+    for (size_t i = 0; i < size; i += CACHE_LINE_BYTES)
+        __builtin_prefetch((const void *)(ahead + i), 0, 3);
+}
+
+/* Steps end at multiples of STEP_BYTES of the message, whatever its pieces are. */
+static bool seal_pieces(EVP_CIPHER_CTX *context, const struct crypto_aead_message *message,
+                        uint8_t **out)
+{
+    size_t done = 0;
+    for (size_t i = 0; i < message->plain_count; i++) {
+        const uint8_t *bytes = message->plain[i].iov_base;
+        size_t size = message->plain[i].iov_len;
+        for (size_t at = 0, step; at < size; at += step, done += step) {
+            step = size_min(size - at, STEP_BYTES - done % STEP_BYTES);
+            if (size >= AHEAD_BYTES)
+                fetch(bytes + at, step);
+            if (!update(context, *out + done, bytes + at, step))
+                return false;
+        }
+    }
+    *out += done;
+    return true;
+}
+
 bool crypto_aead_seal(struct crypto_aead *aead, const struct crypto_aead_message *message,
                       uint8_t *out)
 {
     EVP_CIPHER_CTX *context = aead->context;
     int size = 0;
-    if (message->plain_bytes > INT_MAX || message->associated_bytes > INT_MAX)
+    if (EVP_EncryptInit_ex2(context, NULL, NULL, message->nonce, NULL) != 1 ||
+        !update(context, NULL, message->associated, message->associated_bytes) ||
+        !seal_pieces(context, message, &out) || !update(context, out, &message->last, 1))
         return false;
-    uint8_t *tag = out + message->plain_bytes + 1;
-    return EVP_EncryptInit_ex2(context, NULL, NULL, message->nonce, NULL) == 1 &&
-           EVP_EncryptUpdate(context, NULL, &size, message->associated,
-                             (int)message->associated_bytes) == 1 &&
-           EVP_EncryptUpdate(context, out, &size, message->plain, (int)message->plain_bytes) == 1 &&
-           EVP_EncryptUpdate(context, out + message->plain_bytes, &size, &message->last, 1) == 1 &&
-           EVP_EncryptFinal_ex(context, tag, &size) == 1 &&
+    uint8_t *tag = out + 1;
+    return EVP_EncryptFinal_ex(context, tag, &size) == 1 &&
            EVP_CIPHER_CTX_ctrl(context, EVP_CTRL_AEAD_GET_TAG, CRYPTO_AEAD_TAG_BYTES, tag) == 1;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "base/cleanup.h"
 
@@ -36,11 +37,11 @@ struct crypto_aead_message {
     const uint8_t *nonce; /* CRYPTO_AEAD_NONCE_BYTES, never twice with one key */
     const uint8_t *associated;
     size_t associated_bytes;
-    const uint8_t *plain;
-    size_t plain_bytes;
+    const struct iovec *plain; /* pieces, one after the other */
+    size_t plain_count;
     uint8_t last; /* one more byte of plaintext, behind those */
 };
-/* Writes plain_bytes + 1 bytes and the tag to `out`, which may not overlap `plain`. After a successful
- * crypto_aead_use. False: the library failed. */
+/* Writes as many bytes as all pieces have, one more, and the tag to `out`, which may not overlap any piece.
+ * After a successful crypto_aead_use. False: the library failed. */
 bool crypto_aead_seal(struct crypto_aead *aead, const struct crypto_aead_message *message,
                       uint8_t *out);

@@ -5,7 +5,8 @@
  * of every byte, a third of what TLS costs. It can leave the encryption to the kernel, and asks the BIO
  * whether that is wanted (SSL_OP_ENABLE_KTLS); ours says yes and does it itself, in user space, so that this
  * works on every machine. OpenSSL then hands over plaintext, a fragment at a time, and tells the type of what
- * is not payload.
+ * is not payload. Payload comes here without it wherever it has nothing to say itself: for OpenSSL it would
+ * have to be in one piece.
  *
  * A session keeps its key and no more; the cipher's state is the loop's (buffers.h), since an idle connection
  * must not hold one, and setting a key up costs less than a record.
@@ -21,6 +22,7 @@
 #include "base/checked.h"
 #include "base/memory.h"
 
+#include <assert.h>
 #include <linux/tls.h>
 #include <openssl/ssl.h>
 #include <stddef.h>
@@ -114,9 +116,11 @@ static void make_nonce(struct tls_records *records, uint8_t nonce[CRYPTO_AEAD_NO
 }
 
 static bool write_record(struct tls_records *records, struct tls_buffers *buffers,
-                         struct tls_block *block, const uint8_t *bytes, size_t size)
+                         struct tls_block *block, const struct iovec *pieces, size_t count)
 {
-    size_t length = size + 1 + CRYPTO_AEAD_TAG_BYTES;
+    size_t length = 1 + CRYPTO_AEAD_TAG_BYTES;
+    for (size_t i = 0; i < count; i++)
+        length += pieces[i].iov_len;
     if (HEADER_BYTES + length > sizeof(block->bytes) - block->used)
         return false;
     uint8_t nonce[CRYPTO_AEAD_NONCE_BYTES];
@@ -131,8 +135,8 @@ static bool write_record(struct tls_records *records, struct tls_buffers *buffer
         .nonce = nonce,
         .associated = header,
         .associated_bytes = HEADER_BYTES,
-        .plain = bytes,
-        .plain_bytes = size,
+        .plain = pieces,
+        .plain_count = count,
         .last = records->type ? records->type : SSL3_RT_APPLICATION_DATA,
     };
     if (!crypto_aead_seal(buffers->aead, &message, header + HEADER_BYTES))
@@ -152,7 +156,8 @@ bool tls_records_write(struct tls_records *records, struct tls_buffers *buffers,
         records->type == SSL3_RT_HANDSHAKE && size > 0 && bytes[0] == SSL3_MT_KEY_UPDATE;
     for (size_t at = 0; at < size;) {
         size_t part = size_min(size - at, TLS_RECORD_BYTES);
-        if (!write_record(records, buffers, block, bytes + at, part))
+        const struct iovec piece = {.iov_base = (void *)(bytes + at), .iov_len = part};
+        if (!write_record(records, buffers, block, &piece, 1))
             return false;
         at += part;
     }
@@ -160,4 +165,11 @@ bool tls_records_write(struct tls_records *records, struct tls_buffers *buffers,
     if (is_key_update)
         tls_records_stop(records, buffers);
     return true;
+}
+
+bool tls_records_write_one(struct tls_records *records, struct tls_buffers *buffers,
+                           struct tls_block *block, const struct iovec *pieces, size_t count)
+{
+    assert(records->is_on && records->type == 0);
+    return use_key(records, buffers) && write_record(records, buffers, block, pieces, count);
 }

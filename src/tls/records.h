@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 #include "crypto/aead.h"
 #include "tls/buffers.h"
@@ -32,3 +33,6 @@ void tls_records_stop(struct tls_records *records, struct tls_buffers *buffers);
  * fails. */
 bool tls_records_write(struct tls_records *records, struct tls_buffers *buffers,
                        struct tls_block *block, const uint8_t *bytes, size_t size);
+/* The same for one record of payload, in pieces of TLS_RECORD_BYTES at most together. */
+bool tls_records_write_one(struct tls_records *records, struct tls_buffers *buffers,
+                           struct tls_block *block, const struct iovec *pieces, size_t count);

@@ -54,13 +54,18 @@ static int bio_read(BIO *bio, char *out, size_t wanted, size_t *out_size)
     return 1;
 }
 
+struct tls_block *tls_session_block(struct tls_session *session)
+{
+    if (!session->block)
+        session->block = tls_buffers_take(session->buffers);
+    return session->block;
+}
+
 static int bio_write(BIO *bio, const char *bytes, size_t size, size_t *out_size)
 {
     struct tls_session *session = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
-    if (!session->block)
-        session->block = tls_buffers_take(session->buffers);
-    struct tls_block *block = session->block;
+    struct tls_block *block = tls_session_block(session);
     *out_size = size;
     if (session->records.is_on)
         return tls_records_write(&session->records, session->buffers, block, (const uint8_t *)bytes,

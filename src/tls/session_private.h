@@ -31,5 +31,7 @@ struct tls_session {
 
 /* --- session.c ---------------------------------------------------------------------------------- */
 
+/* Where ciphertext goes. */
+struct tls_block *tls_session_block(struct tls_session *session);
 /* Notes what OpenSSL says went wrong; the session is over. */
 void tls_session_fail(struct tls_session *session);

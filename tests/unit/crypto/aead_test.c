@@ -72,17 +72,22 @@ static void seal(struct crypto_aead *aead, const struct vector *vector)
     assert_int_equal(from_hex(vector->nonce, nonce), CRYPTO_AEAD_NONCE_BYTES);
     size_t plain_bytes = from_hex(vector->plain, plain);
     size_t sealed_bytes = from_hex(vector->sealed, sealed);
-    const struct crypto_aead_message message = {
-        .nonce = nonce,
-        .associated = associated,
-        .associated_bytes = from_hex(vector->associated, associated),
-        .plain = plain,
-        .plain_bytes = plain_bytes - 1,
-        .last = plain[plain_bytes - 1],
-    };
-    assert_true(crypto_aead_seal(aead, &message, out));
     assert_int_equal(sealed_bytes, plain_bytes + CRYPTO_AEAD_TAG_BYTES);
-    assert_memory_equal(out, sealed, sealed_bytes);
+    /* As one piece, and cut somewhere. */
+    for (size_t cut = 0; cut < plain_bytes; cut++) {
+        const struct iovec pieces[] = {{plain, cut}, {plain + cut, plain_bytes - 1 - cut}};
+        const struct crypto_aead_message message = {
+            .nonce = nonce,
+            .associated = associated,
+            .associated_bytes = from_hex(vector->associated, associated),
+            .plain = cut == 0 ? pieces + 1 : pieces,
+            .plain_count = cut == 0 ? 1 : 2,
+            .last = plain[plain_bytes - 1],
+        };
+        memset(out, 0, sizeof(out));
+        assert_true(crypto_aead_seal(aead, &message, out));
+        assert_memory_equal(out, sealed, sealed_bytes);
+    }
 }
 
 /* Keys and ciphers by turns, and several messages with one key. */
