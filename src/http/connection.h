@@ -180,6 +180,8 @@ void http_connection_choose(struct http_connection *connection,
                             const struct http_protocol *protocol);
 /* Counts that the peer ran into a limit, and logs the connection's first one. */
 void http_connection_strike(struct http_connection *connection, enum http_strike strike);
+/* The same of a request, whose head was read: the line names it, and its trace. */
+void http_stream_strike(struct http_stream *stream, enum http_strike strike);
 
 /* --- connection_time.c --------------------------------------------------------------------------- */
 

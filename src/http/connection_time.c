@@ -200,7 +200,7 @@ static uint64_t check_body(struct http_stream *stream, uint64_t now_ns)
     restart_body_clock(stream, now_ns);
     if (rate >= (double)limits->body_bytes_per_second_min)
         return now_ns + grace_ns;
-    http_connection_strike(stream->connection, HTTP_STRIKE_BODY_RATE);
+    http_stream_strike(stream, HTTP_STRIKE_BODY_RATE);
     http_cancel(&stream->request);
     return CLOCK_NEVER;
 }

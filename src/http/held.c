@@ -55,6 +55,6 @@ bool http_hold(struct http_request *request, size_t size)
     publish(connection);
     if (size < before || connection->held_bytes < FLOOR_BYTES || !is_over(connection->home->server))
         return true;
-    http_connection_strike(connection, HTTP_STRIKE_RECEIVED_BYTES);
+    http_stream_strike(stream, HTTP_STRIKE_RECEIVED_BYTES);
     return false;
 }

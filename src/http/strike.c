@@ -4,7 +4,7 @@
  * The counters exist from the start, so that the first strike is a change from 0 to 1. A connection
  * logs its first strike only: an offender must not fill the log.
  *
- * http_server_strike runs on any thread, http_connection_strike on the connection's loop.
+ * http_server_strike runs on any thread, the others on the connection's loop.
  * Owns nothing. Leaves out: what follows from a strike. SPDX-License-Identifier: Apache-2.0
  */
 #include "http/listener.h"
@@ -12,6 +12,8 @@
 #include "base/log.h"
 
 #include <assert.h>
+
+#define FIELDS_MAX 6
 
 static const char *const names[HTTP_STRIKE_COUNT] = {
     [HTTP_STRIKE_CONNECTIONS] = "connections",
@@ -63,13 +65,37 @@ void http_server_strike(struct http_server *server, enum http_strike strike)
         metric_add(server->strikes[strike], 1);
 }
 
-void http_connection_strike(struct http_connection *connection, enum http_strike strike)
+/* `request` is the one that ran into the limit; NULL: none did by itself. */
+static void strike_by(struct http_connection *connection, enum http_strike strike,
+                      const struct http_request *request)
 {
     struct http_server *server = connection->home->server;
     http_server_strike(server, strike);
     if (connection->struck)
         return;
     connection->struck = true;
-    LOG(server->log, LOG_INFO, "limit", LOG_STR("budget", str_of(names[strike])),
-        LOG_STR("peer", str_of(connection->peer)), LOG_INTEGER("connection", connection->id));
+    if (!server->log)
+        return;
+    size_t used = 0;
+    struct log_field fields[FIELDS_MAX];
+    fields[used++] = LOG_STR("budget", str_of(names[strike]));
+    fields[used++] = LOG_STR("peer", str_of(connection->peer));
+    fields[used++] = LOG_INTEGER("connection", connection->id);
+    if (request)
+        fields[used++] = LOG_STR("id", request->id);
+    if (request && request->trace_id.len > 0) {
+        fields[used++] = LOG_STR("trace_id", request->trace_id);
+        fields[used++] = LOG_STR("parent_span_id", request->span_id);
+    }
+    log_write(server->log, LOG_INFO, "limit", fields, used);
+}
+
+void http_connection_strike(struct http_connection *connection, enum http_strike strike)
+{
+    strike_by(connection, strike, NULL);
+}
+
+void http_stream_strike(struct http_stream *stream, enum http_strike strike)
+{
+    strike_by(stream->connection, strike, &stream->request);
 }

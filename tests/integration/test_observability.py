@@ -39,6 +39,16 @@ def test_a_trace_over_flight_is_logged(start_server):
     assert "ListActions" in line["method"]
 
 
+def test_the_trace_of_a_request_that_ran_into_a_limit_is_logged(start_server):
+    server = start_server("--body-grace", "100ms")
+    with server.socket() as slow:
+        slow.sendall(b"POST /v1/query HTTP/1.1\r\nhost: localhost\r\ncontent-type: text/plain\r\n"
+                     b"x-request-id: slow\r\ntraceparent: " + TRACEPARENT.encode() + b"\r\n"
+                     b"content-length: 1000\r\n\r\nSELECT")
+        (line,) = wait_until(lambda: [row for row in traced(server) if row["event"] == "limit"])
+    assert (line["budget"], line["id"], line["parent_span_id"]) == ("body_rate", "slow", SPAN)
+
+
 def test_calls_are_counted_by_method(start_server):
     server = start_server()
     with server.flight() as client:
