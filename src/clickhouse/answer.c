@@ -167,7 +167,7 @@ static void set_error(const struct clickhouse *clickhouse, struct known_code kno
     else if (known.meaning == MEANS_FORMAT)
         (void)error_set_code(error, known.status, known.code,
                              "this ClickHouse server is too old: it has no ArrowStream format; "
-                             "20.5 or later is needed, 22.6 or later for texts as such (%.*s)",
+                             "22.6 or later is needed (%.*s)",
                              STR_ARGS(text));
     else
         (void)error_set_code(error, known.status, known.code, "ClickHouse: %.*s", STR_ARGS(text));

@@ -57,6 +57,7 @@ struct clickhouse {
         enum clickhouse_state { CLICKHOUSE_UNKNOWN, CLICKHOUSE_UP, CLICKHOUSE_DOWN } state;
         struct clickhouse_server server; /* of CLICKHOUSE_UP */
         struct error failure;            /* of CLICKHOUSE_DOWN */
+        uint64_t failed_ns;              /* when it was found */
     } locked;
 };
 

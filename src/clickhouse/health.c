@@ -6,7 +6,8 @@
  *
  * The question is a statement with the user's name, so that a wrong password is found too, and in the format
  * of results, so that a server without it is. A statement that finds the server gone has the thread ask at
- * once; one that comes while the server is thought down asks by itself: nothing waits for the thread.
+ * once. One that comes while the server is thought down asks by itself, unless that was found just now:
+ * nothing waits for the thread, and not everything for a server that is gone.
  *
  * Runs on: its own thread, and those of statements. Owns: nothing. SPDX-License-Identifier: Apache-2.0
  */
@@ -124,6 +125,7 @@ static void become_down(struct clickhouse *clickhouse, const struct error *error
     clickhouse->locked.state = CLICKHOUSE_DOWN;
     (void)error_set_code(&clickhouse->locked.failure, STATUS_UNAVAILABLE, "ENGINE_UNAVAILABLE",
                          "%s", error->message);
+    clickhouse->locked.failed_ns = clock_now_ns();
     lock_give(&clickhouse->locked.lock);
     if (clickhouse->up)
         metric_set(clickhouse->up, 0);
@@ -156,18 +158,25 @@ enum status clickhouse_check(struct clickhouse *clickhouse, struct error *error)
     return error_copy(error, &clickhouse->locked.failure);
 }
 
-static bool find_known(struct clickhouse *clickhouse, struct clickhouse_server *out_server)
+/* False: it has to be asked. */
+static bool find_known(struct clickhouse *clickhouse, struct clickhouse_server *out_server,
+                       enum status *out_status, struct error *error)
 {
     LOCKED(&clickhouse->locked.lock);
+    bool is_down = clickhouse->locked.state == CLICKHOUSE_DOWN;
     *out_server = clickhouse->locked.server;
+    *out_status = is_down ? error_copy(error, &clickhouse->locked.failure) : STATUS_OK;
+    if (is_down)
+        return clock_now_ns() < clickhouse->locked.failed_ns + DOWN_INTERVAL_MIN_NS;
     return clickhouse->locked.state == CLICKHOUSE_UP;
 }
 
 enum status clickhouse_know(struct clickhouse *clickhouse, struct fetch_cancel *cancel,
                             struct clickhouse_server *out_server, struct error *error)
 {
-    if (find_known(clickhouse, out_server))
-        return STATUS_OK;
+    enum status status = STATUS_OK;
+    if (find_known(clickhouse, out_server, &status, error))
+        return status;
     return find_out(clickhouse, cancel, out_server, error);
 }
 

@@ -103,6 +103,8 @@ static enum status explain(struct job *job, struct buf *out, struct error *error
     struct remote_engine *remote = NULL;
     TRY(jobs_find_engine(job->jobs, job->engine, &remote, error));
     if (remote)
+        TRY(remote->methods->check(remote, error));
+    if (remote)
         return run(job, NULL, buf_str(&sql), out, error);
     TRY(job_open_session(job, &session, error));
     TRY(engine_prepare(session, buf_str(&sql), NULL, &statement, error));

@@ -47,6 +47,7 @@ static const struct rest_field query_parameters[] = {
     FORMAT(result_formats),
     INT64,
     FLAG("keep", "Keep the result for GET /v1/queries/{id}/result"),
+    {.name = "engine", .type = REST_TEXT, .help = "duckdb or clickhouse", .fallback = "duckdb"},
     {.name = "timeout-ms",
      .type = REST_INTEGER,
      .min = 1,

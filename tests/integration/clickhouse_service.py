@@ -11,6 +11,7 @@ import io
 import os
 import re
 import socket
+import ssl
 import struct
 import threading
 import urllib.parse
@@ -119,6 +120,10 @@ class Listener(http.server.ThreadingHTTPServer):
     def __init__(self, port, owner):
         self.owner, self.open = owner, set()
         super().__init__(("127.0.0.1", port), Handler)
+        if owner.certificate:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(*owner.certificate)
+            self.socket = tls.wrap_socket(self.socket, server_side=True)
 
     def process_request(self, request, address):
         self.open.add(request)
@@ -133,25 +138,31 @@ class Listener(http.server.ThreadingHTTPServer):
 
 
 class ClickHouse:
-    def __init__(self, version="26.9.2.1", settings=None, formats=("ArrowStream", "TabSeparated")):
-        self.version, self.formats = version, formats
+    def __init__(self, version="26.9.2.1", settings=None, formats=("ArrowStream", "TabSeparated"),
+                 certificate=None):
+        self.version, self.formats, self.certificate = version, formats, certificate
         self.settings = {**SETTINGS, **(settings or {})}
         self.login = (USER, PASSWORD)
         self.answers, self.requests, self.kills = [], [], []
-        self.port, self.listener = 0, None
+        self.port, self.listener, self.holder = 0, None, None
         self.start()
 
     def start(self):
         self.listener = Listener(self.port, self)
         self.port = self.listener.server_address[1]
+        if self.holder:
+            self.holder.close()
         threading.Thread(target=self.listener.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self):
-        """Nothing answers any more, on new connections and on those there are."""
+        """Nothing answers any more, on new connections and on those there are; the port stays ours."""
         if self.listener is None:
             return
         self.listener.shutdown()
         self.listener.server_close()
+        self.holder = socket.socket()
+        self.holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.holder.bind(("127.0.0.1", self.port))
         for connection in list(self.listener.open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
