@@ -13,6 +13,10 @@
 
 #include <cmocka.h>
 
+struct answer {
+    size_t sent;
+};
+
 static struct world *world_of(const struct http_request *request)
 {
     return request->handler->context;

@@ -2,18 +2,17 @@
  * server_support.h — a server on a loop of its own and a blocking client, over loopback and a Unix
  * socket, both versions.
  *
- * The door answers by path: /big sends BIG_BYTES of a pattern as the queue has room, /echo what it gets, /count
- * the number of body bytes, /hang nothing, /abort a part.
+ * The door answers by path: /big sends BIG_BYTES of a pattern as the queue has room, /echo what it gets,
+ * /count the number of body bytes, /hang nothing, /abort a part.
  * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
-
-#include "http/server.h"
 
 #include "base/memory.h"
 #include "event/thread.h"
 #include "http/address.h"
 #include "http/client.h"
+#include "http/server.h"
 
 #define BIG_BYTES ((size_t)64 << 20)
 #define BLOCK_BYTES ((size_t)1 << 20)
@@ -33,10 +32,6 @@ struct world {
     atomic_size_t opened;
     atomic_size_t closed[3];      /* by enum http_close */
     struct http_request *hanging; /* on the loop */
-};
-
-struct answer {
-    size_t sent;
 };
 
 uint8_t pattern(size_t offset);
