@@ -123,7 +123,8 @@ def test_pages(server):
     assert server.request("GET", "/v1/jobs?page_token=nonsense").status in (200, 422)
 
 
-@pytest.mark.parametrize("tags", [{"a": {"b": "c"}}, {"a": ["b"]}, ["a", ["b"]], [{"a": "b"}], {"a": None}, [None]])
+@pytest.mark.parametrize("tags", [{"a": {"b": "c"}}, {"a": ["b"]}, ["a", ["b"]], [{"a": "b"}], {"a": None},
+                                  [None]])
 def test_tags_that_are_nested_are_refused(server, tags):
     answer = submit(server, "SELECT 1", tags=tags)
     assert answer.status == 422 and answer.json["code"] == "VALIDATION_ERROR"
@@ -258,7 +259,8 @@ def test_events_of_a_job_that_succeeded(server):
 def test_an_unknown_format_is_the_same_error_at_all_doors(server):
     job = submit(server, "SELECT 1", "?wait=20").json["id"]
     failed = submit(server, "SELECT error('not now')", "?wait=20").json["id"]
-    paths = [f"/v1/jobs/{job}/result", f"/jobs/{job}/result", f"/jobs/{failed}/result", f"/query/download/{job}",
+    paths = [f"/v1/jobs/{job}/result", f"/jobs/{job}/result", f"/jobs/{failed}/result",
+             f"/query/download/{job}",
              f"/query/{job}/result", "/v1/system/queries"]
     for path in paths:
         answer = server.request("GET", f"{path}?format=xml")

@@ -301,7 +301,8 @@ def test_readers_that_wait_for_s3_hold_up_no_others(start_server, s3, tmp_path):
     proxy.faults = [Fault(hang=True)] * 20
     proxy.hang_up()
     before = proxy.connections
-    paths = [f"/query/download/{job}", f"/jobs/{job}/result", f"/v1/jobs/{job}/result", f"/query/{job}/schema"]
+    paths = [f"/query/download/{job}", f"/jobs/{job}/result", f"/v1/jobs/{job}/result",
+             f"/query/{job}/schema"]
     readers = [server.socket() for _ in paths * 2]
     for reader, path in zip(readers, paths * 2):
         reader.sendall(f"GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n".encode())
