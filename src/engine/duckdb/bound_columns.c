@@ -9,6 +9,7 @@
  */
 #include "base/memory.h"
 #include "engine/duckdb/bound_rows.h"
+#include "engine/duckdb/run_transaction.h"
 #include "engine/duckdb/state.h"
 
 #define WRAPPER_BYTES_MAX ((size_t)64)
@@ -134,6 +135,8 @@ enum status statement_resolve_columns(struct engine_statement *statement, struct
     statement->has_bound_columns = true;
     TRY(connection_enter(statement->connection, NULL, error));
     enum status status = look_at_columns(statement, error);
+    if (status != STATUS_OK)
+        statement_note_failure(statement, error);
     connection_leave(statement->connection);
     return status;
 }

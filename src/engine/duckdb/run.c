@@ -192,10 +192,7 @@ static enum status statement_follow_session(struct engine_statement *statement, 
     statement_forget(statement);
     connection_unref(statement->connection);
     statement->connection = pinned;
-    TRY(connection_enter(pinned, &statement->interrupted, error));
-    enum status status = statement_prepare(statement, error);
-    connection_leave(pinned);
-    return status;
+    return statement_prepare_in_session(statement, &statement->interrupted, error);
 }
 
 /* Whether the statement changes what its session is to the statements after it. */

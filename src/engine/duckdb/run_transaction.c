@@ -129,6 +129,20 @@ void statement_note_failure(struct engine_statement *statement, const struct err
     session_fail_transaction(statement->session, &failure);
 }
 
+/* What is only planned may already be the end of the transaction: constants are computed then. */
+enum status statement_prepare_in_session(struct engine_statement *statement,
+                                         const atomic_bool *interrupted, struct error *error)
+{
+    struct error unwanted;
+    error = error ? error : &unwanted;
+    TRY(connection_enter(statement->connection, interrupted, error));
+    enum status status = statement_prepare(statement, error);
+    if (status != STATUS_OK)
+        statement_note_failure(statement, error);
+    connection_leave(statement->connection);
+    return status;
+}
+
 /* --- around the text ---------------------------------------------------------------------------- */
 
 bool statement_controls_transaction(const struct engine_statement *statement)

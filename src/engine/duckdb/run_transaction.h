@@ -2,7 +2,8 @@
  * run_transaction.h — the transaction around a text, and what a part of it leaves behind: in the session, in
  * the versions of what others read.
  *
- * Private to the engine's duckdb folder. The connection is entered. SPDX-License-Identifier: Apache-2.0
+ * Private to the engine's duckdb folder. The connection is entered, but where said otherwise.
+ * SPDX-License-Identifier: Apache-2.0
  */
 #pragma once
 
@@ -27,6 +28,10 @@ void statement_note_write(struct engine_statement *statement, const struct part 
 void statement_note_change(struct engine_statement *statement, const struct part *part);
 /* After a failure: the session's transaction may be lost with it. */
 void statement_note_failure(struct engine_statement *statement, const struct error *error);
+/* Enters the connection for as long as the statement is prepared, which may fail as a run does. */
+MUST_CHECK enum status statement_prepare_in_session(struct engine_statement *statement,
+                                                    const atomic_bool *interrupted,
+                                                    struct error *error);
 /* After a part, `status` being how it ended: its transaction, state and settings become the session's. */
 MUST_CHECK enum status statement_apply_to_session(struct engine_statement *statement,
                                                   const struct part *part, enum status status,

@@ -10,6 +10,7 @@
  */
 #include "base/memory.h"
 #include "engine/dataset_find.h"
+#include "engine/duckdb/run_transaction.h"
 #include "engine/duckdb/state.h"
 #include "engine/gate.h"
 
@@ -32,15 +33,6 @@ static struct engine_statement *statement_create(struct engine_session *session,
     result_plan_init(&statement->plan);
     lock_init(&statement->locked.lock);
     return statement;
-}
-
-static enum status statement_prepare_entered(struct engine_statement *statement,
-                                             struct error *error)
-{
-    TRY(connection_enter(statement->connection, NULL, error));
-    enum status status = statement_prepare(statement, error);
-    connection_leave(statement->connection);
-    return status;
 }
 
 static void make_own_part(struct engine_statement *statement)
@@ -72,7 +64,7 @@ static enum status statement_begin(struct engine_statement *statement, struct er
                               "the text holds no statement");
     bool is_direct = statement->parts.count == 1 && statement->parts.items[0].is_plain;
     TRY(session_connection(session, is_direct, &statement->connection, error));
-    return statement_prepare_entered(statement, error);
+    return statement_prepare_in_session(statement, NULL, error);
 }
 
 void statement_complete_error(const struct engine_statement *statement, struct error *error)

@@ -126,6 +126,14 @@ static void test_given_up_transactions(void **state)
     test_fails(&engine, "COMMIT", STATUS_FAILED_PRECONDITION, "nothing was committed");
     test_rows(&engine, "SELECT count(*) FROM given_up", "1");
 
+    /* A constant is computed when the statement is planned. */
+    test_execute(&engine, "BEGIN; INSERT INTO given_up VALUES (3)");
+    test_fails(&engine, "INSERT INTO given_up VALUES ('x')", STATUS_INVALID_ARGUMENT, "Conversion");
+    test_fails(&engine, "COMMIT", STATUS_FAILED_PRECONDITION,
+               "nothing was committed: a statement of it failed: Conversion");
+    assert_false(engine_session_in_transaction(engine.session));
+    test_rows(&engine, "SELECT count(*) FROM given_up", "1");
+
     test_execute(&engine, "BEGIN; INSERT INTO given_up VALUES (2)");
     test_fails(&engine, "INSERT INTO given_up VALUES (1)", STATUS_ALREADY_EXISTS, "Duplicate key");
     test_execute(&engine, "ROLLBACK");
