@@ -43,7 +43,8 @@ static bool changes_rows(const char *word)
     return false;
 }
 
-static void note_transaction(struct sql_session *session, const char *word, bool went_well)
+/* What a statement that begins or ends a transaction leaves; false: it does neither. */
+static bool transaction_after(const char *word, enum transaction_state *next)
 {
     static const struct {
         const char *word;
@@ -52,15 +53,36 @@ static void note_transaction(struct sql_session *session, const char *word, bool
         {"BEGIN", TRANSACTION_OPEN}, {"START", TRANSACTION_OPEN},    {"COMMIT", TRANSACTION_NONE},
         {"END", TRANSACTION_NONE},   {"ROLLBACK", TRANSACTION_NONE}, {"ABORT", TRANSACTION_NONE},
     };
-    if (!went_well) {
-        if (session->transaction == TRANSACTION_OPEN)
-            session->transaction = TRANSACTION_FAILED;
-        return;
-    }
     for (size_t i = 0; i < ARRAY_COUNT(words); i++) {
-        if (str_equal(str_of(word), str_of(words[i].word)))
-            session->transaction = words[i].next;
+        if (str_equal(str_of(word), str_of(words[i].word))) {
+            *next = words[i].next;
+            return true;
+        }
     }
+    return false;
+}
+
+static bool server_goes_on(const struct sql_session *session)
+{
+    struct error error = ERROR_NONE;
+    CLEANUP(sql_query_close) struct sql_query *query = NULL;
+    return sql_query_open(session->client, STR("SELECT 1"), true, &query, &error) == STATUS_OK;
+}
+
+/* A slip of the pen leaves a transaction as it was, most other failures are its end: the server knows. A
+ * COMMIT that fails has rolled back, unless it was not understood. */
+static void note_failure(struct sql_session *session, const char *word, enum status status)
+{
+    enum transaction_state next;
+    bool ends = transaction_after(word, &next) && next == TRANSACTION_NONE;
+    if (session->transaction == TRANSACTION_NONE || status == STATUS_UNAVAILABLE)
+        return;
+    if (ends && status != STATUS_INVALID_ARGUMENT)
+        session->transaction = TRANSACTION_NONE;
+    else if (interrupt_happened(session->interrupt) || !server_goes_on(session))
+        session->transaction = TRANSACTION_FAILED;
+    else
+        session->transaction = TRANSACTION_OPEN;
 }
 
 /* --- rows ------------------------------------------------------------------------------------- */
@@ -190,10 +212,13 @@ enum status sql_session_run(struct sql_session *session, struct str sql, struct 
         session->shows_progress ? statement_progress_start(&session->client_options) : NULL;
     interrupt_begin(session->interrupt, session->client);
     enum status status = run(session, sql, word, progress, error);
-    interrupt_set_client(session->interrupt, NULL);
     statement_progress_pause(progress);
-    note_transaction(session, word, status == STATUS_OK);
     session->elapsed_ns = clock_now_ns() - start_ns;
+    if (status == STATUS_OK)
+        (void)transaction_after(word, &session->transaction);
+    else
+        note_failure(session, word, status);
+    interrupt_set_client(session->interrupt, NULL);
     return status;
 }
 

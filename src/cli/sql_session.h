@@ -9,7 +9,7 @@
 #include "cli/query.h"
 #include "cli/result.h"
 
-/* What the session's transaction is at, as far as the words of its statements tell. */
+/* What the session's transaction is at: the words of its statements tell, and the server once one fails. */
 enum transaction_state { TRANSACTION_NONE, TRANSACTION_OPEN, TRANSACTION_FAILED };
 
 struct sql_session {

@@ -62,12 +62,32 @@ def test_errors_show_the_place_and_the_nearest_name(shell):
 
 def test_the_prompt_tells_the_transaction(shell):
     terminal = shell()
+    terminal.run("CREATE TEMP TABLE sums (i INTEGER PRIMARY KEY);")
     terminal.line("BEGIN;")
     terminal.expect("volley*> ")
     terminal.line("SELECT nothing_here;")
+    terminal.expect("volley*> ")  # a slip of the pen ends nothing
+    terminal.line("INSERT INTO sums VALUES (1), (1);")
+    terminal.expect("volley!> ")
+    terminal.line("SELECT 1;")
     terminal.expect("volley!> ")
     terminal.line("ROLLBACK;")
-    terminal.expect("volley> ")
+    terminal.expect("\nvolley> ")
+
+
+def test_the_prompt_tells_that_a_commit_has_rolled_back(shell):
+    terminal = shell()
+    terminal.run("CREATE TEMP TABLE sums (i INTEGER);")
+    terminal.line("BEGIN;")
+    terminal.expect("volley*> ")
+    terminal.line("INSERT INTO sums VALUES (1);")
+    terminal.expect("volley*> ")
+    terminal.line("INSERT INTO sums VALUES ('one');")
+    terminal.expect("volley!> ")
+    terminal.line("COMMIT badly;")
+    terminal.expect("volley!> ")
+    assert "nothing was committed" in terminal.run("COMMIT;")
+    assert "(0 rows)" in terminal.run("FROM sums;")
 
 
 def test_tables_are_completed_and_described(shell):
