@@ -107,12 +107,13 @@ const struct command commands_table[] = {
                        {.name = "output",
                         .letter = "o",
                         .value = "FILE",
-                        .help = "results go to FILE, made anew"}),
+                        .help = "results go to FILE, made anew, in the format of its name if "
+                                "--format names no other"}),
         .takes_server = true,
         .notes = "Exit codes: 3 the server cannot be reached, 4 a statement failed, 130 Ctrl-C.",
         .examples = TEXTS("volley sql 'SELECT origin, count(*) FROM flights GROUP BY ALL'",
                           "volley sql --format csv -f report.sql > report.csv",
-                          "volley sql -c 'FROM flights' --format parquet -o flights.parquet"),
+                          "volley sql -c 'FROM flights' -o flights.parquet"),
         .run = cli_sql,
     },
     {

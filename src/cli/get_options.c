@@ -21,48 +21,18 @@
 const char *const get_format_names[] = {"table",    "csv",          "tsv",        "json",
                                         "ndjson",   "arrow",        "arrow-file", "parquet",
                                         "markdown", "arrow-stream", NULL};
-enum {
-    TABLE,
-    CSV,
-    TSV,
-    JSON,
-    NDJSON,
-    ARROW,
-    ARROW_FILE,
-    PARQUET,
-    MARKDOWN,
-    ARROW_STREAM,
-    NOT_GIVEN
-};
-
-static const struct {
-    const char *suffix;
-    unsigned format;
-} suffixes[] = {
-    {".arrow", ARROW_FILE}, {".feather", ARROW_FILE}, {".arrows", ARROW},    {".csv", CSV},
-    {".tsv", TSV},          {".json", JSON},          {".ndjson", NDJSON},   {".jsonl", NDJSON},
-    {".md", MARKDOWN},      {".txt", TABLE},          {".parquet", PARQUET}, {".pq", PARQUET},
-};
-
-static unsigned format_of_file(struct str file)
-{
-    for (size_t i = 0; i < ARRAY_COUNT(suffixes); i++) {
-        if (str_ends_with(file, str_of(suffixes[i].suffix)))
-            return suffixes[i].format;
-    }
-    return ARROW_FILE;
-}
+enum { ARROW_STREAM = RESULT_FORMAT_COUNT, NOT_GIVEN };
 
 static enum status choose_format(struct get_options *options, unsigned format, struct error *error)
 {
     bool to_terminal = options->file.len == 0 && isatty(STDOUT_FILENO);
     if (format == NOT_GIVEN && options->file.len > 0)
-        format = format_of_file(options->file);
+        format = result_format_of_file(options->file, RESULT_ARROW_FILE);
     else if (format == NOT_GIVEN)
-        format = to_terminal ? TABLE : ARROW;
+        format = to_terminal ? RESULT_TABLE : RESULT_ARROW;
     if (format == ARROW_STREAM)
-        format = ARROW;
-    options->is_parquet = format == PARQUET;
+        format = RESULT_ARROW;
+    options->is_parquet = format == RESULT_PARQUET;
     options->format = options->is_parquet ? NULL : result_format_at(format);
     if (to_terminal && (options->is_parquet || options->format->binary))
         return error_set(error, STATUS_INVALID_ARGUMENT,

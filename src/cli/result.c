@@ -145,15 +145,53 @@ static const struct result_format ndjson = {
     .end = rows_end,
     .close = rows_close,
 };
-const char *const result_format_names[] = {"table", "csv",        "tsv",     "json",     "ndjson",
-                                           "arrow", "arrow-file", "parquet", "markdown", NULL};
-static const struct result_format *const formats[] = {
-    &result_table,   &csv, &tsv, &json, &ndjson, &result_arrow, &result_arrow_file, &result_parquet,
-    &result_markdown};
+const char *const result_format_names[] = {
+    [RESULT_TABLE] = "table",
+    [RESULT_CSV] = "csv",
+    [RESULT_TSV] = "tsv",
+    [RESULT_JSON] = "json",
+    [RESULT_NDJSON] = "ndjson",
+    [RESULT_ARROW] = "arrow",
+    [RESULT_ARROW_FILE] = "arrow-file",
+    [RESULT_PARQUET] = "parquet",
+    [RESULT_MARKDOWN] = "markdown",
+    [RESULT_FORMAT_COUNT] = NULL,
+};
+static const struct result_format *const formats[RESULT_FORMAT_COUNT] = {
+    [RESULT_TABLE] = &result_table,
+    [RESULT_CSV] = &csv,
+    [RESULT_TSV] = &tsv,
+    [RESULT_JSON] = &json,
+    [RESULT_NDJSON] = &ndjson,
+    [RESULT_ARROW] = &result_arrow,
+    [RESULT_ARROW_FILE] = &result_arrow_file,
+    [RESULT_PARQUET] = &result_parquet,
+    [RESULT_MARKDOWN] = &result_markdown,
+};
 
 const struct result_format *result_format_at(unsigned index)
 {
     return formats[index];
+}
+
+unsigned result_format_of_file(struct str name, unsigned otherwise)
+{
+    static const struct {
+        const char *suffix;
+        unsigned format;
+    } suffixes[] = {
+        {".arrow", RESULT_ARROW_FILE}, {".feather", RESULT_ARROW_FILE},
+        {".arrows", RESULT_ARROW},     {".csv", RESULT_CSV},
+        {".tsv", RESULT_TSV},          {".json", RESULT_JSON},
+        {".ndjson", RESULT_NDJSON},    {".jsonl", RESULT_NDJSON},
+        {".md", RESULT_MARKDOWN},      {".txt", RESULT_TABLE},
+        {".parquet", RESULT_PARQUET},  {".pq", RESULT_PARQUET},
+    };
+    for (size_t i = 0; i < ARRAY_COUNT(suffixes); i++) {
+        if (str_ends_with(name, str_of(suffixes[i].suffix)))
+            return suffixes[i].format;
+    }
+    return otherwise;
 }
 
 enum status result_begin(struct result *result, const struct result_format *format,

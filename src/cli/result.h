@@ -46,7 +46,21 @@ struct result_format {
 
 /* The names of all formats, NULL at the end; result_format_at takes the index. */
 extern const char *const result_format_names[];
+enum {
+    RESULT_TABLE,
+    RESULT_CSV,
+    RESULT_TSV,
+    RESULT_JSON,
+    RESULT_NDJSON,
+    RESULT_ARROW,
+    RESULT_ARROW_FILE,
+    RESULT_PARQUET,
+    RESULT_MARKDOWN,
+    RESULT_FORMAT_COUNT
+};
 const struct result_format *result_format_at(unsigned index);
+/* By how the file's name ends; `otherwise` when that tells nothing. */
+unsigned result_format_of_file(struct str name, unsigned otherwise);
 
 /* `format`, or for tables of EXPLAIN one that prints the plan as it is. */
 const struct result_format *result_format_for(const struct result_format *format,

@@ -131,6 +131,7 @@ enum exit_code cli_sql(char *const *arguments, size_t count)
     const char *variables[VARIABLES_GIVEN_MAX];
     struct sql_options options = {
         .variables = {.items = variables, .capacity = VARIABLES_GIVEN_MAX},
+        .format = RESULT_FORMAT_COUNT,
     };
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
@@ -152,6 +153,10 @@ enum exit_code cli_sql(char *const *arguments, size_t count)
     struct error error = ERROR_NONE;
     if (options_read(table, ARRAY_COUNT(table), arguments, count, &statements, &error) != STATUS_OK)
         return cli_fail(CLI_USAGE, &error);
+    if (str_equal(options.output, STR("-")))
+        options.output = STR_EMPTY;
+    if (options.format == RESULT_FORMAT_COUNT)
+        options.format = result_format_of_file(options.output, RESULT_TABLE);
     if (options.output.len == 0 && !standard_output_takes(options.format))
         return CLI_USAGE;
     CLEANUP(interrupt_stop) struct interrupt *interrupt = NULL;

@@ -84,11 +84,13 @@ static enum status ask(struct statement_progress *progress, const char *id, stru
 
 /* --- drawing: with the lock ------------------------------------------------------------------- */
 
+/* With the "^C" that a terminal may have shown behind it. */
 static void erase(struct statement_progress *progress)
 {
     if (progress->locked.drawn_width == 0)
         return;
-    (void)fprintf(stderr, "\r%*s\r", (int)progress->locked.drawn_width, "");
+    size_t width = size_min(progress->locked.drawn_width + 2, progress_width_max());
+    (void)fprintf(stderr, "\r%*s\r", (int)width, "");
     (void)fflush(stderr);
     progress->locked.drawn_width = 0;
 }

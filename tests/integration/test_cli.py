@@ -8,6 +8,9 @@ import json
 import subprocess
 
 import pyarrow as pa
+import pyarrow.csv
+import pyarrow.feather
+import pyarrow.json
 import pyarrow.parquet
 import pytest
 from harness import clean_environment
@@ -61,6 +64,20 @@ def test_formats(sql):
     assert lines[0] == "|i|s|"
     assert set(lines[1]) == set("|-:")
     assert lines[2:] == ["|0|n,0|", "|1|n,1|"]
+
+
+def test_the_format_follows_the_name_of_the_file(sql, tmp_path):
+    query = "SELECT range AS i FROM range(3)"
+    readers = {"a.parquet": pyarrow.parquet.read_table, "a.arrow": pyarrow.feather.read_table,
+               "a.csv": pyarrow.csv.read_csv, "a.ndjson": pyarrow.json.read_json}
+    for name, read in readers.items():
+        assert sql("-c", query, "-o", tmp_path / name).stdout == ""
+        assert read(tmp_path / name).to_pydict() == {"i": [0, 1, 2]}
+    sql("-c", query, "-o", tmp_path / "a.csv", "--format", "json")
+    assert (tmp_path / "a.csv").read_text().startswith("{")
+    sql("-c", query, "-o", tmp_path / "report")
+    assert (tmp_path / "report").read_text().split() == ["i", "---", "0", "1", "2"]
+    assert sql("-c", query, "-o", "-", "--format", "csv").stdout.split() == ["i", "0", "1", "2"]
 
 
 def test_tab_separated_rows_are_lines(sql):

@@ -70,8 +70,7 @@ def stored(flight, name):
 
 @pytest.mark.parametrize("suffix", ["arrow", "csv", "parquet"])
 def test_a_terminal_is_told_how_much_it_was(cli, binary, server, tmp_path, suffix):
-    cli("sql", "-c", "SELECT i, i::VARCHAR AS s FROM range(2500) t(i)", "-o", f"many.{suffix}",
-        "--format", suffix)
+    cli("sql", "-c", "SELECT i, i::VARCHAR AS s FROM range(2500) t(i)", "-o", f"many.{suffix}")
     terminal = Terminal([binary, "put", "--server", server.flight_url, f"many.{suffix}", f"told/{suffix}",
                          "--mode", "replace"], tmp_path)
     terminal.expect(f"told/{suffix}: 2,500 rows, ")

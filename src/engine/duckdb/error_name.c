@@ -29,6 +29,7 @@ enum name_kind {
     NAME_SCHEMA,
     NAME_CATALOG,
     NAME_SEQUENCE,
+    NAME_TYPE,
 };
 
 /* How DuckDB says that a name does not exist. */
@@ -44,6 +45,7 @@ static const struct name_pattern patterns[] = {
     {"View with name ", " does not exist", NAME_TABLE},
     {"Schema with name ", " does not exist", NAME_SCHEMA},
     {"Sequence with name ", " does not exist", NAME_SEQUENCE},
+    {"Type with name ", " does not exist", NAME_TYPE},
     {"Function with name ", " does not exist", NAME_OTHER},
     {"with name ", " does not exist", NAME_OTHER},
     {"Catalog \"", "\" does not exist", NAME_CATALOG},
@@ -207,6 +209,7 @@ static const char *const name_listings[] = {
                      "WHERE NOT internal AND database_name <> 'volley_shared'",
     [NAME_SEQUENCE] =
         "SELECT sequence_name FROM system.main.duckdb_sequences() WHERE " VISIBLE("database_name"),
+    [NAME_TYPE] = "SELECT type_name FROM system.main.duckdb_types()",
 };
 
 static void offer_listed(struct name_search *search, struct connection *connection,
@@ -299,7 +302,7 @@ static void offer_from_catalog(struct name_search *search, struct engine *engine
         offer_listed(search, connection, kind);
 }
 
-/* Takes DuckDB's offer of a table out that is not near: often one of the system's, which nobody meant. */
+/* Takes DuckDB's offer out that is not near: often a table of the system's, which nobody meant. */
 static void remove_hints(struct error *error, struct str hints)
 {
     size_t start = (size_t)(hints.ptr - error->message) - 1;
@@ -316,9 +319,10 @@ static void find_nearest(struct error *error, struct engine *engine, struct str 
     struct str hints = find_hints(str_of(error->message));
     offer_hints(&search, hints);
     error_nearest_set(error, str_of(search.best));
-    if (hints.len > 0 && search.best[0] == '\0' && kind == NAME_TABLE)
+    bool is_far = hints.len > 0 && search.best[0] == '\0';
+    if (is_far && (kind == NAME_TABLE || kind == NAME_TYPE))
         remove_hints(error, hints);
-    if (hints.len > 0)
+    if (hints.len > 0 && !(is_far && kind == NAME_TYPE))
         return;
     offer_from_catalog(&search, engine, kind, sql);
     if (search.best[0] == '\0')

@@ -105,6 +105,7 @@ static void test_names(void **state)
         {"SELECT uper('a')", "42883", 1, 8, "upper", "uper"},
         {"SELECT upper(1, 2)", "42883", 1, 8, "", "upper(VARCHAR)"},
         {"SELECT 1::INTEGR", "42704", 1, 11, "main.INTEGER", "INTEGR"},
+        {"SELECT 1::TXT", "42704", 1, 11, "text", "Did you mean \"text\"?"},
         {"SELECT {'alpha': 1}.alpa", "42703", 1, 21, "alpha", "alpa"},
         {"SET TimeZone = 'Europ/Berlin'", "22009", 1, 16, "Europe/Berlin", "Europ/Berlin"},
     };
