@@ -187,3 +187,74 @@ def test_asynchronous(volley, url):
                 await client.query("SELECT * FROM nothing_here")
 
     asyncio.run(main())
+
+
+def batches_of(transport_or_url, volley):
+    async def main():
+        options = {"transport": transport_or_url} if not isinstance(transport_or_url, str) else {}
+        async with volley.AsyncClient(**options) as client:
+            return [batch async for batch in client.batches("id")]
+
+    return asyncio.run(main())
+
+
+def pieces_of(content, size):
+    async def pieces():
+        for at in range(0, len(content), size):
+            yield content[at:at + size]
+
+    return httpx.MockTransport(lambda request: httpx.Response(
+        200, headers={"content-type": "application/vnd.apache.arrow.stream"}, content=pieces()))
+
+
+def stream_with_dictionaries():
+    sink = pyarrow.BufferOutputStream()
+    first = pyarrow.array(["a", "b", "a"]).dictionary_encode()
+    second = pyarrow.array(["b", "c", None]).dictionary_encode()
+    schema = pyarrow.schema([("d", first.type), ("n", pyarrow.list_(pyarrow.int64()))])
+    rows = pyarrow.array([[1], None, [2, 3]])
+    with pyarrow.ipc.new_stream(sink, schema) as writer:
+        for words in (first, second):
+            writer.write_batch(pyarrow.record_batch([words, rows], schema=schema))
+    return sink.getvalue().to_pybytes()
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 64, 1 << 20])
+def test_asynchronous_batches_of_pieces_of_any_size(volley, size):
+    content = stream_with_dictionaries()
+    batches = batches_of(pieces_of(content, size), volley)
+    assert [batch.to_pydict() for batch in batches] == [
+        batch.to_pydict() for batch in pyarrow.ipc.open_stream(content)]
+    assert batches[1].column("d").to_pylist() == ["b", "c", None]
+
+
+def test_asynchronous_batches_that_are_cut_or_damaged(volley):
+    content = stream_with_dictionaries()
+    for wrong in (b"", b"none at all", content[:4], content[:100], content[:-20], content[:8] + b"\xff" * 400,
+                  b"\xff\xff\xff\xff\xff\xff\xff\xff"):
+        with pytest.raises(volley.VolleyError, match="no whole Arrow stream"):
+            batches_of(pieces_of(wrong, 64), volley)
+
+
+def test_asynchronous_batches_while_the_job_runs(volley, url):
+    endless = "SELECT i, repeat('x', 100) AS s FROM range(100000000000) t(i)"
+
+    async def main():
+        async with volley.AsyncClient(url) as client:
+            job = await client.submit("SELECT i FROM range(1000000) t(i)")
+            assert sum([batch.num_rows async for batch in job.batches()]) == 1000000
+            job = await client.submit("CREATE OR REPLACE TABLE nothing_to_read (x INTEGER)")
+            assert [batch async for batch in job.batches()] == []
+            job = await client.submit(endless)
+            batches = job.batches()
+            first = await batches.__anext__()
+            assert first.num_rows > 0 and not (await job.status()).is_over
+            await job.cancel()
+            with pytest.raises(volley.JobCancelled):
+                async for _ in batches:
+                    pass
+            with pytest.raises(volley.NotFound):
+                async for _ in client.batches("00000000-0000-0000-0000-000000000000"):
+                    pass
+
+    asyncio.run(main())

@@ -12,7 +12,7 @@ import httpx
 import pyarrow
 import pyarrow.ipc
 
-from . import _errors, _protocol
+from . import _errors, _protocol, _stream
 from ._protocol import JobInfo
 
 if TYPE_CHECKING:
@@ -166,8 +166,7 @@ class Client:
         except httpx.HTTPError as error:
             raise self._broken(job_id, error) from error
         except (pyarrow.ArrowInvalid, OSError) as error:
-            message = f"the result of job {job_id} is no whole Arrow stream: {error}"
-            raise _errors.VolleyError(message) from error
+            raise _damaged(job_id, error) from error
 
     @contextlib.contextmanager
     def _open_result(self, job_id: str) -> Iterator[httpx.Response]:
@@ -217,6 +216,10 @@ def _table(response: httpx.Response) -> pyarrow.Table:
         raise _errors.VolleyError(f"the result is no whole Arrow stream: {error}") from error
 
 
+def _damaged(job_id: str, error: Exception) -> _errors.VolleyError:
+    return _errors.VolleyError(f"the result of job {job_id} is no whole Arrow stream: {error}")
+
+
 class AsyncJob:
     """A job of an `AsyncClient`."""
 
@@ -246,6 +249,10 @@ class AsyncJob:
     async def result(self, timeout: Optional[float] = None) -> pyarrow.Table:
         await self.wait(timeout)
         return await self._client.result(self.id)
+
+    def batches(self) -> AsyncIterator[pyarrow.RecordBatch]:
+        """The rows as they come, also while the job runs."""
+        return self._client.batches(self.id)
 
     async def to_polars(self, timeout: Optional[float] = None) -> "polars.DataFrame":
         import polars
@@ -317,6 +324,34 @@ class AsyncClient:
             if not page["next_page_token"]:
                 return
             wishes["page_token"] = page["next_page_token"]
+
+    async def batches(self, job_id: str) -> AsyncIterator[pyarrow.RecordBatch]:
+        """The rows of a job as they come."""
+        decoder = _stream.BatchDecoder()
+        try:
+            async with self._open_result(job_id) as response:
+                if not _protocol.has_rows(response):
+                    return
+                async for piece in response.aiter_bytes():
+                    for batch in decoder.feed(piece):
+                        yield batch
+            decoder.finish()
+        except httpx.HTTPError as error:
+            raise await self._broken(job_id, error) from error
+        except (pyarrow.ArrowInvalid, OSError) as error:
+            raise _damaged(job_id, error) from error
+
+    @contextlib.asynccontextmanager
+    async def _open_result(self, job_id: str) -> AsyncIterator[httpx.Response]:
+        while True:
+            async with self._http.stream("GET", _protocol.job_path(job_id, "/result"),
+                                         **_protocol.RESULT_REQUEST) as response:
+                if response.status_code >= 400:
+                    await response.aread()
+                    _protocol.check(response)
+                if not _protocol.is_unfinished(response):
+                    yield response
+                    return
 
     async def result(self, job_id: str) -> pyarrow.Table:
         path = _protocol.job_path(job_id, "/result")
