@@ -3,7 +3,9 @@
  *
  * The size of each batch's message is known without making it, so a row of offsets is all that is needed
  * to find the batch that an offset falls into; that batch is then sent by reference. The dataset's batches
- * stay while the source has its reader open.
+ * stay while the source has its reader open. What is on disk is compared with its checksum when it is sent,
+ * once it is in the processor's cache anyway; the first batch at once, so that a file that has gone bad as a
+ * whole is an error and no broken answer.
  *
  * Made on a worker, read on a loop, one at a time. Owns a reader, the offsets, the beginning and the end.
  * Source: Arrow Columnar.rst. SPDX-License-Identifier: Apache-2.0
@@ -151,6 +153,7 @@ static enum status measure(struct result_source *source, struct ipc_file *file, 
     uint64_t offset = source->begin.bytes;
     for (size_t i = 0; i < source->count; i++) {
         CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
+        dataset_reader_measure(source->reader, i > 0);
         TRY(next_batch(source, &batch, error));
         TRY(check_dictionaries(source, batch, error));
         source->offsets[i] = offset;
@@ -158,6 +161,7 @@ static enum status measure(struct result_source *source, struct ipc_file *file, 
         if (file)
             ipc_file_note_batch(file, batch);
     }
+    dataset_reader_measure(source->reader, false);
     source->offsets[source->count] = offset;
     return STATUS_OK;
 }

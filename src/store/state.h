@@ -147,12 +147,13 @@ struct dataset_reader {
     struct dataset *dataset;
     struct loop *loop;
     struct loop_task *wake;
-    struct list link; /* dataset.locked.readers */
-    size_t position;  /* written by its owner under the dataset's lock */
-    size_t stride;    /* stripes, of one of which it is; 1: all batches are its */
-    size_t end;       /* positions from here on are not for it */
-    bool sheds_pages; /* of what it has passed and is on disk; its owner's */
-    bool is_waiting;  /* guarded by the dataset's lock: the last step was WAIT */
+    struct list link;  /* dataset.locked.readers */
+    size_t position;   /* written by its owner under the dataset's lock */
+    size_t stride;     /* stripes, of one of which it is; 1: all batches are its */
+    size_t end;        /* positions from here on are not for it */
+    bool sheds_pages;  /* of what it has passed and is on disk; its owner's */
+    bool is_measuring; /* its owner's: batches are not to be read */
+    bool is_waiting;   /* guarded by the dataset's lock: the last step was WAIT */
 };
 
 /* Whether its body is a part of a file. */

@@ -200,6 +200,9 @@ void dataset_reader_deal(struct dataset_reader *reader, size_t stride);
 /* Has the process's memory let go of what the reader passed some time ago, of batches on disk: for whoever
  * sends them on. */
 void dataset_reader_shed_pages(struct dataset_reader *reader);
+/* From now on, or no longer, the reader's batches are asked for their sizes alone: what is on disk is neither
+ * read nor compared with its checksum, which is left to whoever reads it. */
+void dataset_reader_measure(struct dataset_reader *reader, bool is_measuring);
 /* Has the reader end before batch `end`, even if there are more. Before its first step. */
 void dataset_reader_end_at(struct dataset_reader *reader, size_t end);
 /* After it `wake` is not posted any more (one already posted is the owner's to cancel). One with a loop gives

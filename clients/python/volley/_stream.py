@@ -1,7 +1,7 @@
 """Record batches out of an Arrow IPC stream whose bytes come in pieces, without waiting for any.
 
-pyarrow reads streams from files, which wait. So bytes are collected here until a message is whole, and pyarrow's
-reader is asked only when all that it will read is there.
+pyarrow reads streams from files, which wait. So bytes are collected here until a message is whole, and
+pyarrow's reader is asked only when all that it will read is there.
 
 Spec: the encapsulated message format of Arrow, and FlatBuffers for the head of a message.
 SPDX-License-Identifier: Apache-2.0

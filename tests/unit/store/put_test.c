@@ -511,6 +511,34 @@ static void what_a_disk_changed_is_not_handed_out(void **state)
     expect_content(world, "b", 20);
 }
 
+/* Whoever wants sizes alone reads nothing; the first that reads finds out. */
+static void what_is_measured_is_not_read(void **state)
+{
+    struct world *world = *state;
+    world->memory_bytes_max = 1 << 20;
+    reopen(world);
+    put_all(world, "a", PUT_CREATE, DATASET_IN_MEMORY, 0, 20);
+    put_all(world, "b", PUT_CREATE, DATASET_IN_MEMORY, 0, 20);
+    int fd = find_segment(world);
+    uint8_t byte = 0;
+    assert_true(fd >= 0);
+    assert_int_equal(pread(fd, &byte, 1, 10000), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, 10000), 1);
+    CLEANUP(dataset_unref) struct dataset *dataset = NULL;
+    assert_int_equal(store_find_name(world->store, STR("a"), &dataset, NULL), STATUS_OK);
+    struct dataset_reader *reader = fixture_reader(dataset, 0, NULL, NULL);
+    enum dataset_step step = DATASET_WAIT;
+    size_t count = 0;
+    for (dataset_reader_measure(reader, true); step != DATASET_END; count++) {
+        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
+        assert_int_equal(dataset_reader_next(reader, &step, &batch, &world->error), STATUS_OK);
+    }
+    dataset_reader_close(reader);
+    assert_int_equal(count, 21);
+    assert_int_equal(read_first(world, "a"), STATUS_DATA_LOSS);
+}
+
 static void the_disk_is_free_when_a_spilled_dataset_goes(void **state)
 {
     struct world *world = *state;
@@ -820,6 +848,7 @@ int main(void)
         TEST(renewal),
         TEST(batches_go_to_disk_when_memory_is_short),
         TEST(what_a_disk_changed_is_not_handed_out),
+        TEST(what_is_measured_is_not_read),
         TEST(the_disk_is_free_when_a_spilled_dataset_goes),
         TEST(a_full_disk_fails_the_put_alone),
         TEST(a_dataset_has_its_own_bound),
