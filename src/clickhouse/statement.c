@@ -101,7 +101,7 @@ static enum status check_options(const struct engine_result_options *options, st
 }
 
 static enum status read(struct remote_engine *engine, struct str sql,
-                        const struct engine_result_options *options, bool *out_is_read,
+                        const struct engine_result_options *options, enum statement_kind *out_kind,
                         struct error *error)
 {
     if (first_word(sql).len == 0)
@@ -111,8 +111,9 @@ static enum status read(struct remote_engine *engine, struct str sql,
         return error_set_code(error, STATUS_RESOURCE_EXHAUSTED, "PAYLOAD_TOO_LARGE",
                               "the statement has %zu bytes; %zu are the limit", sql.len,
                               SQL_BYTES_MAX);
-    *out_is_read = kind_of(sql) == STATEMENT_QUERY;
-    if (!*out_is_read && CONTAINER_OF(engine, struct clickhouse, engine)->read_only)
+    *out_kind = kind_of(sql);
+    if (statement_kind_has_effect(*out_kind) &&
+        CONTAINER_OF(engine, struct clickhouse, engine)->read_only)
         return error_set_code(error, STATUS_PERMISSION_DENIED, "STATEMENT_NOT_ALLOWED",
                               "the server is read-only: what changes something in ClickHouse is "
                               "not sent there");
@@ -240,19 +241,19 @@ static enum status prepare(struct remote_engine *engine, const struct remote_spe
                            struct remote_statement **out_statement, struct error *error)
 {
     struct clickhouse *clickhouse = CONTAINER_OF(engine, struct clickhouse, engine);
-    bool is_read = false;
-    TRY(read(engine, spec->sql, spec->result, &is_read, error));
+    enum statement_kind kind = STATEMENT_QUERY;
+    TRY(read(engine, spec->sql, spec->result, &kind, error));
     assert(spec->id.len == RANDOM_UUID_SIZE - 1);
     struct clickhouse_statement *statement = NEW(struct clickhouse_statement);
     statement->base.methods = &statement_methods;
-    statement->base.kind = kind_of(spec->sql);
+    statement->base.kind = kind;
     statement->clickhouse = clickhouse;
     arena_init(&statement->texts);
     statement->id = arena_copy(&statement->texts, spec->id);
     statement->sql = arena_copy(&statement->texts, spec->sql);
     copy_parameters(statement, spec);
     statement->timeout_ms = spec->timeout_ms;
-    statement->row_limit = spec->result && is_read ? spec->result->row_limit : 0;
+    statement->row_limit = spec->result && kind == STATEMENT_QUERY ? spec->result->row_limit : 0;
     statement->batch_bytes_max = spec->result && spec->result->message_bytes_max > 0
                                      ? spec->result->message_bytes_max
                                      : clickhouse->batch_bytes_max;

@@ -41,9 +41,9 @@ struct remote_sink {
 struct remote_engine_methods {
     /* STATUS_OK while the server answered last; else UNAVAILABLE, code ENGINE_UNAVAILABLE, and why. */
     enum status (*check)(struct remote_engine *engine, struct error *error);
-    /* Whether the statement only reads, and whether it is one that can be sent. */
+    /* What the statement does, as far as its words tell, and whether it is one that can be sent. */
     enum status (*read)(struct remote_engine *engine, struct str sql,
-                        const struct engine_result_options *options, bool *out_is_read,
+                        const struct engine_result_options *options, enum statement_kind *out_kind,
                         struct error *error);
     enum status (*prepare)(struct remote_engine *engine, const struct remote_spec *spec,
                            struct remote_statement **out_statement, struct error *error);

@@ -79,7 +79,9 @@ static enum status read_remote(struct remote_engine *remote, const struct job_sp
                                   "the engine %s has no session: name catalogs, schemas and time "
                                   "zones in the statement",
                                   remote->name);
-    TRY(remote->methods->read(remote, spec->sql, &spec->result, out_is_read, error));
+    enum statement_kind kind = STATEMENT_QUERY;
+    TRY(remote->methods->read(remote, spec->sql, &spec->result, &kind, error));
+    *out_is_read = !statement_kind_has_effect(kind);
     return remote->methods->check(remote, error);
 }
 

@@ -25,6 +25,7 @@
 
 struct told {
     struct rest_explanation explanation;
+    size_t words_before; /* bytes that a remote engine was told before the statement */
     enum status (*answer)(struct rest_exchange *exchange, const struct rest_explanation *told,
                           struct error *error);
 };
@@ -249,6 +250,7 @@ static enum status take_estimates(struct rest_exchange *exchange, const struct j
         TRY(json_member_integer(row, "rows", false, &count, NULL, error));
         add_to(&out->scanned_rows, count);
         add_to(&out->scanned_bytes, product(count, SCANNED_VALUE_BYTES_GUESS));
+        out->has_plan = true;
         if (out->table_count < REST_EXPLAINED_TABLES_MAX)
             out->tables[out->table_count++] =
                 arena_printf(&exchange->arena, "%.*s.%.*s", STR_ARGS(database), STR_ARGS(table));
@@ -265,8 +267,9 @@ static enum status take_failure(struct rest_exchange *exchange, const struct err
         failure->status == STATUS_DEADLINE_EXCEEDED)
         return error_copy(error, failure);
     told->explanation.error = *failure;
-    /* It counts from the beginning of another text. */
-    told->explanation.error.position = -1;
+    told->explanation.error.position -= (int64_t)told->words_before;
+    if (told->explanation.error.position < 0)
+        told->explanation.error.position = -1;
     return told->answer(exchange, &told->explanation, error);
 }
 
@@ -289,12 +292,14 @@ rest_explain_remote(struct rest_exchange *exchange, struct remote_engine *remote
                     struct error *error)
 {
     static const struct engine_result_options options = {0};
-    bool is_read = false;
-    struct rest_explanation *out = &begin_telling(exchange, answer)->explanation;
-    if (remote->methods->read(remote, sql, &options, &is_read, &out->error) != STATUS_OK)
+    const char *words = explain_words(sql);
+    struct told *told = begin_telling(exchange, answer);
+    struct rest_explanation *out = &told->explanation;
+    told->words_before = strlen(words);
+    if (remote->methods->read(remote, sql, &options, &out->kind, &out->error) != STATUS_OK)
         return answer(exchange, out, error);
     const struct rest_remote_rows wish = {
-        .sql = arena_printf(&exchange->arena, "%s%.*s", explain_words(sql), STR_ARGS(sql)),
+        .sql = arena_printf(&exchange->arena, "%s%.*s", words, STR_ARGS(sql)),
         .take = take_estimates,
         .fail = take_failure,
     };
@@ -305,6 +310,7 @@ rest_explain_remote(struct rest_exchange *exchange, struct remote_engine *remote
 
 struct explain_body {
     struct str sql;
+    struct str engine;
 };
 static const struct rest_field body_fields[] = {
     {.name = "sql",
@@ -314,6 +320,11 @@ static const struct rest_field body_fields[] = {
      .min = 1,
      .max = INT64_MAX,
      .example = "\"SELECT 42 AS answer\""},
+    {.name = "engine",
+     .type = REST_TEXT,
+     REST_INTO(struct explain_body, engine),
+     .fallback = "duckdb",
+     .help = "duckdb or clickhouse, whose plan and columns are not told"},
 };
 const struct rest_object rest_explain_body = {"ExplainRequest", REST_FIELDS(body_fields)};
 
@@ -393,5 +404,11 @@ enum status rest_query_explain(struct rest_exchange *exchange, struct error *err
 {
     struct explain_body body = {0};
     TRY(rest_request_read(exchange, NULL, &body, error));
-    return rest_explain(exchange, body.sql, answer, error);
+    struct remote_engine *remote = NULL;
+    TRY(jobs_find_engine(exchange->rest->options.jobs, body.engine, &remote, error));
+    if (!remote)
+        return rest_explain(exchange, body.sql, answer, error);
+    struct str sql =
+        arena_copy(&exchange->arena, body.sql); /* the rows' document takes its place */
+    return rest_explain_remote(exchange, remote, sql, answer, error);
 }

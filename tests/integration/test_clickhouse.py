@@ -701,6 +701,16 @@ def test_statements_are_validated_by_it(server, clickhouse):
     assert not told["valid"] and "'missing'" in told["errors"][0]
     clickhouse.on("EXPLAIN AST INSERT", pyarrow.table({"explain": ["InsertQuery"]}))
     assert validate("INSERT INTO orders VALUES (1)").json["valid"]
+    explained = server.request("POST", "/v1/query/explain", json.dumps(
+        {"sql": "SELECT * FROM orders", "engine": "clickhouse"}), JSON).json
+    assert explained["valid"] and explained["tables"] == ["sales.orders"]
+    assert explained["estimated"]["scanned_rows"] == 50000 and explained["plan"] is None
+    clickhouse.on("SELEC", lambda request: request.refuse(
+        62, "Syntax error: failed at position 18 ('SELEC'). (SYNTAX_ERROR)", 400))
+    explained = server.request("POST", "/v1/query/explain", json.dumps(
+        {"sql": "SELEC 1", "engine": "clickhouse"}), JSON).json
+    assert not explained["valid"] and explained["error"]["code"] == "QUERY_SYNTAX_ERROR"
+    assert explained["error"]["position"] == 5
     clickhouse.on("FROM busy", lambda request: request.refuse(210, "Broken. (NETWORK_ERROR)"))
     assert validate("SELECT * FROM busy").status == 503
 

@@ -85,24 +85,24 @@ static void reads_are_told_from_effects(void **state)
 {
     static const struct {
         const char *sql;
-        bool is_read;
+        enum statement_kind kind;
     } cases[] = {
-        {"select 1", true},
-        {" \n-- INSERT\n/* DROP */ # x\n((SELECT 1))", true},
-        {"WITH x AS (SELECT 1) SELECT * FROM x", true},
-        {"SHOW TABLES", true},
-        {"EXPLAIN SELECT 1", true},
-        {"INSERT INTO t VALUES (1)", false},
-        {"CREATE TABLE t (n Int8) ENGINE = Memory", false},
-        {"selects", false},
-        {"OPTIMIZE TABLE t", false},
+        {"select 1", STATEMENT_QUERY},
+        {" \n-- INSERT\n/* DROP */ # x\n((SELECT 1))", STATEMENT_QUERY},
+        {"WITH x AS (SELECT 1) SELECT * FROM x", STATEMENT_QUERY},
+        {"SHOW TABLES", STATEMENT_QUERY},
+        {"EXPLAIN SELECT 1", STATEMENT_QUERY},
+        {"INSERT INTO t VALUES (1)", STATEMENT_UPDATE},
+        {"CREATE TABLE t (n Int8) ENGINE = Memory", STATEMENT_DEFINITION},
+        {"selects", STATEMENT_DEFINITION},
+        {"OPTIMIZE TABLE t", STATEMENT_DEFINITION},
     };
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++) {
-        bool is_read = !cases[i].is_read;
+        enum statement_kind kind = STATEMENT_TRANSACTION;
         assert_int_equal(
-            clickhouse_methods.read(&nobody.engine, str_of(cases[i].sql), NULL, &is_read, NULL),
+            clickhouse_methods.read(&nobody.engine, str_of(cases[i].sql), NULL, &kind, NULL),
             STATUS_OK);
-        assert_int_equal(is_read, cases[i].is_read);
+        assert_int_equal(kind, cases[i].kind);
     }
 }
 
@@ -110,16 +110,16 @@ static void what_is_no_statement_is_refused(void **state)
 {
     static const char *const texts[] = {"", " ", "-- x", "/* x", "(", "1", "#"};
     const struct engine_result_options views = {.views = true};
-    bool is_read = false;
+    enum statement_kind kind;
     struct error error = ERROR_NONE;
     for (size_t i = 0; i < ARRAY_COUNT(texts); i++) {
         assert_int_equal(
-            clickhouse_methods.read(&nobody.engine, str_of(texts[i]), NULL, &is_read, &error),
+            clickhouse_methods.read(&nobody.engine, str_of(texts[i]), NULL, &kind, &error),
             STATUS_INVALID_ARGUMENT);
         assert_string_equal(error.code, "QUERY_SYNTAX_ERROR");
     }
     assert_int_equal(
-        clickhouse_methods.read(&nobody.engine, STR("SELECT 1"), &views, &is_read, &error),
+        clickhouse_methods.read(&nobody.engine, STR("SELECT 1"), &views, &kind, &error),
         STATUS_INVALID_ARGUMENT);
     assert_string_equal(error.code, "VALIDATION_ERROR");
 }
