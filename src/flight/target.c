@@ -189,8 +189,11 @@ static enum status read_json(struct arena *arena, struct str text, enum target_u
 /* It begins as a message of Flight SQL does, and was not taken for one. */
 static bool is_cut_message(struct str text)
 {
-    return text.len > 2 && text.ptr[0] == '\n' &&
-           str_starts_with(str_slice(text, 2, text.len), STR("type.googleapis.com/"));
+    struct str prefix = STR("type.googleapis.com/");
+    if (text.len < 2 || text.ptr[0] != '\n')
+        return false;
+    struct str url = str_slice(text, 2, text.len); /* behind its field and length */
+    return str_starts_with(url, prefix) || str_starts_with(prefix, url);
 }
 
 enum status target_of_command(struct arena *arena, struct slice command, enum target_use use,

@@ -37,6 +37,7 @@ CASES = [
     Case("uinteger", "4294967295::UINTEGER", pa.uint32(), 2**32 - 1),
     Case("ubigint", "18446744073709551615::UBIGINT", pa.uint64(), 2**64 - 1),
     Case("hugeint", f"{10**38 - 1}::HUGEINT", pa.decimal128(38, 0), decimal.Decimal(10**38 - 1)),
+    Case("uhugeint", f"{10**38 - 1}::UHUGEINT", pa.decimal128(38, 0), decimal.Decimal(10**38 - 1)),
     Case("float", "1.5::FLOAT", pa.float32(), 1.5),
     Case("double", "-2.25::DOUBLE", pa.float64(), -2.25),
     Case("decimal4", "123.4::DECIMAL(4,1)", pa.decimal128(4, 1), decimal.Decimal("123.4")),
@@ -48,12 +49,18 @@ CASES = [
     Case("varchar_long", f"'{LONG_TEXT}'", pa.string(), LONG_TEXT),
     Case("varchar_empty", "''", pa.string(), ""),
     Case("blob", r"'\x00\xFFab'::BLOB", pa.binary(), b"\x00\xffab"),
+    Case("bit", "'10110'::BIT", pa.binary(), b"\x03\xf6"),
+    Case("bignum", "'-5'::BIGNUM", pa.binary(), b"\x7f\xff\xfe\xfa"),
+    Case("geometry", "'POINT(1 2)'::GEOMETRY", pa.binary(),
+         bytes.fromhex("0101000000000000000000f03f0000000000000040")),
     Case("json", """'{"a": [1, 2]}'::JSON""", pa.string(), '{"a": [1, 2]}'),
     Case("uuid", "'00112233-4455-6677-8899-aabbccddeeff'::UUID", pa.binary(16),
          uuid.UUID("00112233-4455-6677-8899-aabbccddeeff")),
     Case("enum", "'medium'::ENUM('small', 'medium', 'large')", pa.string(), "medium"),
     Case("date", "DATE '1969-12-31'", pa.date32(), datetime.date(1969, 12, 31)),
     Case("time", "TIME '23:59:59.999999'", pa.time64("us"), _day_time(23, 59, 59, 999999)),
+    Case("time_ns", "TIME_NS '01:02:03.123456'", pa.time64("ns"), _day_time(1, 2, 3, 123456)),
+    Case("timetz", "TIMETZ '01:02:03+05:30'", pa.time64("us"), _day_time(19, 32, 3)),  # at UTC
     Case("timestamp", "TIMESTAMP '2024-02-29 12:34:56.789012'", pa.timestamp("us"),
          datetime.datetime(2024, 2, 29, 12, 34, 56, 789012)),
     Case("timestamp_s", "'2024-02-29 12:34:56'::TIMESTAMP_S", pa.timestamp("s"),
@@ -82,6 +89,11 @@ CASES = [
     Case("union", "union_value(num := 7::INTEGER)::UNION(num INTEGER, txt VARCHAR)",
          pa.sparse_union([pa.field("num", pa.int32()), pa.field("txt", pa.string())]), 7),
 ]
+
+
+def storage_type(arrow_type):
+    """The type below an extension type."""
+    return arrow_type.storage_type if isinstance(arrow_type, pa.BaseExtensionType) else arrow_type
 
 
 def storage(arrow_type):

@@ -103,8 +103,38 @@ ALIKE = {
     "float": "1.5", "double": "-2.25", "decimal4": "123.4", "decimal9": "-12.34",
     "decimal18": "-0.001", "decimal38": "-1234567890123456789012345678.0123456789",
     "varchar": "short", "varchar_long": engine_types.LONG_TEXT, "varchar_empty": "",
-    "enum": "medium", "date": "1969-12-31",
+    "enum": "medium", "date": "1969-12-31", "uhugeint": "9" * 38, "json": '{"a": [1, 2]}',
 }
+# And these as arrow-rs and the JDBC driver write them; its times have milliseconds.
+_TEXT = engine_types.LONG_TEXT
+RUST_AND_JAVA = {
+    "blob": ("00ff6162", "00ff6162"),
+    "bit": ("03f6", "03f6"),
+    "bignum": ("7ffffefa", "7ffffefa"),
+    "geometry": ("0101000000000000000000f03f0000000000000040",) * 2,
+    "uuid": ("00112233445566778899aabbccddeeff",) * 2,
+    "time": ("23:59:59.999999", "23:59:59.999"),
+    "time_ns": ("01:02:03.123456", "01:02:03.123"),
+    "timetz": ("19:32:03", "19:32:03"),
+    "timestamp": ("2024-02-29T12:34:56.789012", "2024-02-29 12:34:56.789012"),
+    "timestamp_s": ("2024-02-29T12:34:56", "2024-02-29 12:34:56.0"),
+    "timestamp_ms": ("1900-01-01T00:00:00.001", "1900-01-01 00:00:00.001"),
+    "timestamp_ns": ("2024-02-29T12:34:56.789012", "2024-02-29 12:34:56.789012"),
+    "timestamptz": ("2024-07-01T10:00:00Z", "2024-07-01 10:00:00.0"),
+    "interval": ("14 mons 3 days 4.000005000 secs", "P14M3D PT4.000005S"),
+    "list": ("[1, , 3]", "[1,null,3]"),
+    "list_empty": ("[]", "[]"),
+    "list_nested": ("[[1], [], , [2, 3]]", "[[1],[],null,[2,3]]"),
+    "array": ("[1.5, 2.5, ]", "[1.5,2.5,null]"),
+    "struct": (f"{{a: 1, b: {_TEXT}, c: }}", f'{{"a":1,"b":"{_TEXT}"}}'),
+    "map": ("{x: 1, y: }", '{"x":1,"y":null}'),
+    "list_struct": ("[{k: a, v: [1]}, {k: , v: }]", '[{"k":"a","v":[1]},{}]'),
+    "union": ("{num=7}", "7"),
+}
+
+
+def test_every_type_is_compared():
+    assert {case.name for case in engine_types.CASES} == {*ALIKE, *RUST_AND_JAVA}
 
 
 def test_every_type(client):
@@ -117,5 +147,8 @@ def test_every_type(client):
         unsigned = case.name.startswith("u") and client.language == "java"
         if case.name in ALIKE and not unsigned:
             assert answer["values"] == [ALIKE[case.name]], case.name
+        if case.name in RUST_AND_JAVA and client.language != "go":
+            expected = RUST_AND_JAVA[case.name][client.language == "java"]
+            assert answer["values"] == [expected], case.name
 
 

@@ -2,11 +2,14 @@
 
 SPDX-License-Identifier: Apache-2.0
 """
+import re
+
 import engine_types
 import flight_sql
 import pyarrow as pa
 import pyarrow.flight
 import pytest
+from doc_pages import REPOSITORY
 from harness import wait_until
 
 
@@ -116,6 +119,25 @@ def test_every_kind_of_statement_that_returns_rows(flight, sql):
     assert info.schema.equals(table.schema)
 
 
+def documented_types():
+    """(SQL type, Arrow type) of each row in the table of docs/arrow.md."""
+    page = (REPOSITORY / "docs" / "arrow.md").read_text().split("## What the types of SQL leave as")[1]
+    for line in page.split("\n## ")[0].splitlines():
+        cells = [re.findall("`([^`]+)`", cell) for cell in line.split("|")[1:3]]
+        yield from zip(*cells, strict=True)
+
+
+@pytest.mark.parametrize("sql,arrow", list(documented_types()))
+def test_types_leave_as_documented(flight, sql, arrow):
+    (field,) = flight_sql.query(flight, f"SELECT NULL::{sql} AS v").schema
+    assert str(engine_types.storage_type(field.type)) == arrow
+
+
+def test_variant_is_refused_with_advice(flight):
+    with pytest.raises(pa.ArrowNotImplementedError, match="cast it, for example to JSON"):
+        flight_sql.query(flight, "SELECT 42::VARIANT AS v")
+
+
 @pytest.mark.parametrize("case", engine_types.CASES, ids=lambda case: case.name)
 def test_types(flight, case):
     engine_types.check(flight_sql.query(flight, engine_types.statement(case)), case)
@@ -206,7 +228,16 @@ def test_error_while_streaming_reaches_the_reader(flight):
         flight.do_get(info.endpoints[0].ticket).read_all()
 
 
-@pytest.mark.parametrize("change", [lambda t: t[:-1], lambda t: t[:-1] + bytes([t[-1] ^ 1])])
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda t: t[:-1],
+        lambda t: t[:-1] + bytes([t[-1] ^ 1]),
+        lambda t: t[:60],
+        lambda t: t[:20],
+        lambda t: t[:3],
+    ],
+)
 def test_forged_or_cut_ticket(flight, change):
     info = flight.get_flight_info(flight_sql.query_descriptor("SELECT 1"))
     ticket = pyarrow.flight.Ticket(change(info.endpoints[0].ticket.ticket))

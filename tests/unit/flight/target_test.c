@@ -158,6 +158,10 @@ static void refuses_what_means_nothing(void **state)
     static const char *const texts[] = {
         "",
         "  \n",
+        "\nB",
+        "\nBt",
+        "\nBtype.googleapis.com",
+        "\nBtype.googleapis.com/arrow",
         "\xff\xfe",
         "{",
         "{}",
