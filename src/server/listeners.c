@@ -8,9 +8,25 @@
  */
 #include "server/server_private.h"
 
+#include <ctype.h>
 #include <stdio.h>
 
 #include "server/transport_limits.h"
+
+/* `make run` takes no flags: the environment's name of the setting is told, too. */
+static enum status refuse_address(const char *setting, const struct error *reason,
+                                  struct error *error)
+{
+    char variable[32];
+    (void)snprintf(variable, sizeof(variable), "VOLLEY_%s", setting);
+    for (char *letter = variable; *letter; letter++)
+        *letter = *letter == '-' ? '_' : (char)toupper((unsigned char)*letter);
+    return error_set(error, reason->status,
+                     reason->status == STATUS_UNAVAILABLE
+                         ? "%s; choose another with --%s or, in the environment, %s"
+                         : "%s (--%s, %s)",
+                     reason->message, setting, variable);
+}
 
 static enum status listen_on(struct server *server, struct http_server *http,
                              const struct settings_list *addresses, const char *door,
@@ -24,10 +40,7 @@ static enum status listen_on(struct server *server, struct http_server *http,
         struct error reason = ERROR_NONE;
         if (http_server_listen(http, addresses->items[i], door, &address->text, &reason) !=
             STATUS_OK)
-            return error_set(error, reason.status,
-                             reason.status == STATUS_UNAVAILABLE ? "%s; choose another with --%s"
-                                                                 : "%s (--%s)",
-                             reason.message, setting);
+            return refuse_address(setting, &reason, error);
         address->door = door;
         server->address_count++;
     }

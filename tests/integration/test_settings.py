@@ -219,7 +219,7 @@ def test_port_in_use_names_port_and_setting(start_server, volley, server, tmp_pa
                     "--data-dir", tmp_path / "d")
     assert result.returncode == 3
     assert str(server.http_address[1]) in result.stderr
-    assert "http-addr" in result.stderr
+    assert "--http-addr" in result.stderr and "VOLLEY_HTTP_ADDR" in result.stderr
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0"])
@@ -315,6 +315,14 @@ def test_read_only(start_server, tmp_path):
     server = start_server("--database", database, "--read-only")
     answer = server.query("CREATE TABLE nope (i INTEGER)", "json")
     assert answer.status in (400, 403)
+
+
+def test_documentation_has_every_rule_of_statements(volley, request):
+    result = volley("serve", "--data-dir", "none", "--allow-statements", "no-such-rule")
+    rules = re.search("the rules are ([a-z, -]+)", result.stderr).group(1).split(", ")
+    page = (request.config.rootpath.parent / "docs" / "operations.md").read_text()
+    assert rules == sorted(rules)
+    assert sorted(re.findall(r"^\| `([a-z-]+)` \| ", page.split("Rules of statements")[1], re.M)) == rules
 
 
 def test_generated_documentation_is_current(volley, request):
