@@ -15,6 +15,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -118,6 +119,31 @@ enum status error_set_errno(struct error *error, int saved_errno, const char *fo
     return error_set_code(error, status_of_errno(saved_errno), code_of_errno(saved_errno),
                           "%.*s: %s", (int)length, what,
                           strerror_r(saved_errno, reason, sizeof(reason)));
+}
+
+/* The length of `text` up to `mark` and `kept` bytes of it; `size` where the mark is not before that. */
+static size_t cut_at(const char *text, size_t size, const char *mark, size_t kept)
+{
+    const char *found = strstr(text, mark);
+    size_t end = found ? (size_t)(found - text) + kept : size;
+    return end < size ? end : size;
+}
+
+/* Failures that are the client's: what their messages quote is what it wrote. */
+static bool quotes_the_client(enum status status)
+{
+    return status == STATUS_INVALID_ARGUMENT || status == STATUS_NOT_FOUND ||
+           status == STATUS_ALREADY_EXISTS || status == STATUS_FAILED_PRECONDITION ||
+           status == STATUS_ABORTED || status == STATUS_OUT_OF_RANGE;
+}
+
+size_t error_log_size(const struct error *error)
+{
+    static const char engine_kind[] = " Error: "; /* "Conversion Error: Could not convert 'x' .." */
+    const char *text = error->message;
+    size_t size = cut_at(text, strlen(text), "\n", 0);
+    size = cut_at(text, size, engine_kind, strlen(" Error"));
+    return quotes_the_client(error->status) ? cut_at(text, size, " '", 0) : size;
 }
 
 static const char *const status_names[STATUS_COUNT] = {

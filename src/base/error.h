@@ -103,5 +103,10 @@ static inline enum status error_copy(struct error *error, const struct error *fr
     return from->status;
 }
 
+/* How many bytes of the message may stand in a log above debug: what tells the kind of the failure. Behind
+ * it, messages repeat what a client wrote: values of the statement in the engine's sentences, an excerpt
+ * of its text, a name or token in quotes. */
+size_t error_log_size(const struct error *error);
+
 /* The upper-case name of a status as gRPC spells it ("NOT_FOUND"); a constant. */
 const char *status_name(enum status status);

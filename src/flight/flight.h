@@ -119,6 +119,8 @@ struct grpc_service_table flight_methods(struct flight *flight);
 
 const struct flight_options *flight_call_options(const struct flight_call *call);
 struct session *flight_call_session(const struct flight_call *call);
+/* What the call's log line tells of its statement. */
+void flight_call_name_statement(struct flight_call *call, struct str sql);
 /* True when the statement is only to be looked at (GetSchema). */
 bool flight_call_is_dry(const struct flight_call *call);
 /* Java's JDBC driver has ways of its own, and tells no more of itself than its gRPC. */

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "engine/gate.h"
 
 #define SERVICE "/arrow.flight.protocol.FlightService/"
 /* A stream may be opened before there is something to put; a client that only waits is told what for. */
@@ -283,6 +284,11 @@ const struct flight_options *flight_call_options(const struct flight_call *call)
 struct session *flight_call_session(const struct flight_call *call)
 {
     return call->session;
+}
+
+void flight_call_name_statement(struct flight_call *call, struct str sql)
+{
+    call->call->fingerprint = sql_fingerprint(sql);
 }
 
 bool flight_call_is_dry(const struct flight_call *call)

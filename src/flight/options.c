@@ -147,7 +147,10 @@ static enum status prepare(struct flight_call *call, struct str sql,
     };
     TRY(flight_result_options(call, &spec.result, error));
     TRY(run_options_read(&(struct option_source){option_text, call}, &spec, error));
-    return query_prepare(call->flight->options.queries, &spec, out_query, error);
+    enum status status = query_prepare(call->flight->options.queries, &spec, out_query, error);
+    if (status != STATUS_OK)
+        flight_call_name_statement(call, sql);
+    return status;
 }
 
 enum status flight_prepare(struct flight_call *call, struct str sql,

@@ -83,6 +83,7 @@ enum status flight_sql_create_prepared(struct flight_call *call, struct slice bo
     struct engine_result_options options;
     TRY(flight_check_own_engine(call, "a prepared statement", error));
     TRY(flight_result_options(call, &options, error));
+    flight_call_name_statement(call, str_of(request->query));
     CLEANUP(engine_statement_destroy) struct engine_statement *statement = NULL;
     TRY(engine_prepare(session_engine(session), str_of(request->query), &options, &statement,
                        error));

@@ -132,13 +132,21 @@ static void limit_deafness(struct call *call)
                    loop_now_ns(call->public.loop) + WRITER_PATIENCE_NS);
 }
 
+/* What the call's log line tells of it: all, where that is for debugging. */
+static struct str loggable(const struct call *call, const struct error *error)
+{
+    bool is_debugged = call->handler->log && log_enabled(call->handler->log, LOG_DEBUG);
+    return str_slice(str_of(error->message), 0,
+                     is_debugged ? ERROR_MESSAGE_MAX : error_log_size(error));
+}
+
 void call_end(struct call *call, enum status status, const struct error *error)
 {
     assert(call->state == CALL_LIVE);
     call->state = CALL_ENDED;
     call->status = status;
     if (status != STATUS_OK) {
-        call->failure = str_copy(str_of(error->message));
+        call->failure = str_copy(loggable(call, error));
         if (call->opened && call->public.method->cancel)
             call->public.method->cancel(&call->public);
     }

@@ -47,7 +47,7 @@ struct call {
     bool end_is_due;  /* the end could not be written because of that */
     bool abandoned;   /* http closed the request before the response was out */
     enum status status;
-    char *failure;           /* the message of a failed call, for its log line */
+    char *failure;           /* what the log line tells of a failed call */
     uint64_t bytes_received; /* as of the end of the request */
     uint64_t bytes_sent;
     struct inbox inbox;

@@ -9,6 +9,7 @@
 #include "rest/rest_private.h"
 
 #include "base/memory.h"
+#include "engine/gate.h"
 #include "engine/result_options.h"
 
 /* Content types whose body is the SQL text unless it starts with '{'; curl -d sends the last one. */
@@ -200,5 +201,8 @@ enum status rest_query(struct rest_exchange *exchange, struct error *error)
     if (exchange->reply.format == REST_ARROW_FILE &&
         spec.result.dictionaries == ENGINE_DICTIONARIES_ON)
         spec.result.dictionaries = ENGINE_DICTIONARIES_AUTO;
-    return prepare(exchange, &spec, error);
+    enum status status = prepare(exchange, &spec, error);
+    if (status != STATUS_OK)
+        exchange->fingerprint = sql_fingerprint(spec.sql);
+    return status;
 }

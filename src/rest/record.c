@@ -169,6 +169,13 @@ static const char *outcome_text(const struct rest_exchange *exchange, enum http_
     return why == HTTP_CLOSE_DONE ? "OK" : "CANCELLED";
 }
 
+/* What a log line tells of it: all, where that is for debugging. */
+static struct str loggable(const struct log *log, const struct error *error)
+{
+    return str_slice(str_of(error->message), 0,
+                     log_enabled(log, LOG_DEBUG) ? ERROR_MESSAGE_MAX : error_log_size(error));
+}
+
 void rest_record(struct rest_exchange *exchange, enum http_close why)
 {
     const struct http_request *request = exchange->request;
@@ -204,6 +211,6 @@ void rest_record(struct rest_exchange *exchange, enum http_close why)
     fields[count++] = LOG_INTEGER("bytes_sent", request->bytes_sent);
     fields[count++] = LOG_NUMBER("ms", seconds * 1e3);
     if (failed)
-        fields[count++] = LOG_STR("error", str_of(exchange->error.message));
+        fields[count++] = LOG_STR("error", loggable(log, &exchange->error));
     log_write(log, level, "call", fields, count);
 }

@@ -302,7 +302,13 @@ static const char *advice(const struct error_row *row, struct str text)
                "function of a list, such as list_sum([a, b, c])";
     if (!str_equal(str_of(row->kind), STR("Permission Error")))
         return "";
-    return "\nonly files named on the command line or in the setting allowed-paths can be read";
+    if (str_find_str(text, STR("://")) >= 0)
+        return "\nno statement reaches the network (rule 'files'): fetch the file, and name it on "
+               "the "
+               "command line or in the setting allowed-paths";
+    return "\nonly files named on the command line or in the setting allowed-paths can be read "
+           "(rule "
+           "'files')";
 }
 
 static void set_message(struct error *error, const struct error_row *row, struct str text)
@@ -378,11 +384,11 @@ enum status duckdb_error(struct engine *engine, const char *message, struct str 
     struct str zone;
     set_message(error, row, has_place ? place.before : str_trim(text));
     if (is_zone_error(text, &zone))
-        error_set_sqlstate(
-            error, "22P02",
-            "Could not convert '%.*s' to UINT16; if it is meant as a TIME_ZONE: an IANA "
-            "name such as 'Europe/Berlin' is needed, no offset or abbreviation",
-            STR_ARGS(zone));
+        error_set_sqlstate(error, "22P02",
+                           "Conversion Error: Could not convert '%.*s' to UINT16; if it is meant "
+                           "as a TIME_ZONE: an IANA "
+                           "name such as 'Europe/Berlin' is needed, no offset or abbreviation",
+                           STR_ARGS(zone));
     if (has_place)
         set_place(error, text, &place, sql, line_shift);
     set_end_place(error, has_place ? place.before : text, sql);

@@ -93,6 +93,36 @@ static void try_passes_the_first_failure_on(void **state)
     assert_string_equal(error.message, "first");
 }
 
+static void assert_logged(enum status status, const char *message, const char *expected)
+{
+    struct error error = ERROR_NONE;
+    error_set(&error, status, "%s", message);
+    size_t size = error_log_size(&error);
+    if (size != strlen(expected) || memcmp(error.message, expected, size) != 0)
+        fail_msg("'%.*s' would be logged of '%s'", (int)size, error.message, message);
+}
+
+static void logs_get_no_text_of_the_client(void **state)
+{
+    assert_logged(STATUS_INVALID_ARGUMENT,
+                  "Conversion Error: Could not convert string 'secret' to INT32\n\nLINE 1: ..",
+                  "Conversion Error");
+    assert_logged(STATUS_INVALID_ARGUMENT, "statement 2 of 3: Invalid Input Error: secret",
+                  "statement 2 of 3: Invalid Input Error");
+    assert_logged(STATUS_RESOURCE_EXHAUSTED, "Out of Memory Error: secret", "Out of Memory Error");
+    assert_logged(STATUS_PERMISSION_DENIED,
+                  "COPY .. TO writes files of the server: rule 'copy-to'\n\nLINE 1: ..",
+                  "COPY .. TO writes files of the server: rule 'copy-to'");
+    assert_logged(STATUS_NOT_FOUND, "there is no dataset 'secret': it expired",
+                  "there is no dataset");
+    assert_logged(STATUS_INVALID_ARGUMENT,
+                  "malformed JSON at line 1, column 9: ':' expected near '\"secret\"'",
+                  "malformed JSON at line 1, column 9:");
+    assert_logged(STATUS_INTERNAL, "cannot write '/var/x': no space",
+                  "cannot write '/var/x': no space");
+    assert_logged(STATUS_CANCELLED, "", "");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +130,7 @@ int main(void)
         cmocka_unit_test(set_without_an_error_only_returns),
         cmocka_unit_test(the_old_message_may_be_part_of_the_new),
         cmocka_unit_test(long_messages_are_cut_on_a_character),
+        cmocka_unit_test(logs_get_no_text_of_the_client),
         cmocka_unit_test(errno_becomes_a_status),
         cmocka_unit_test(statuses_have_grpc_names),
         cmocka_unit_test(try_passes_the_first_failure_on),
