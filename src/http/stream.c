@@ -19,7 +19,8 @@
 #include <string.h>
 
 #define HEADERS_FIRST 16
-#define ARENA_BYTES 2048
+/* With a gRPC call, its metadata and its trailers. */
+#define ARENA_BYTES 3072
 #define REQUEST_ID_BYTES_MAX 128
 
 /* A request and what most of them allocate, in one. */
