@@ -56,7 +56,8 @@ const char commands_exit_codes[] = "Exit codes: 0 fine, 1 failed, 2 wrong usage 
         .fallback = "table"                                                                        \
     }
 #define FORMATS_OF_FILES                                                                           \
-    "Arrow files and streams are told by their content, Parquet, CSV, JSON and NDJSON by their "   \
+    "Arrow files and streams are told by their content, Parquet, CSV, TSV, JSON and NDJSON by "    \
+    "their "                                                                                       \
     "names or --format; FILE - is standard input."
 
 const struct command commands_table[] = {

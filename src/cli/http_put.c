@@ -21,6 +21,7 @@ static struct str media_type(enum input_format format)
         [INPUT_CSV] = "text/csv",
         [INPUT_JSON] = "application/json",
         [INPUT_NDJSON] = "application/x-ndjson",
+        [INPUT_TSV] = "text/csv", /* input_read makes it that */
     };
     return str_of(types[format]);
 }

@@ -14,7 +14,9 @@
 #include "arrow/ipc.h"
 #include "base/checked.h"
 #include "base/memory.h"
+#include "cli/tsv_to_csv.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -39,6 +41,8 @@ struct input {
         peeked[PEEK_BYTES]; /* read to tell the format; those of a pipe are still to be given out */
     size_t peeked_bytes;
     size_t given_bytes; /* of them */
+    struct tsv_to_csv tsv;
+    bool tsv_is_over;
     /* Of Arrow: */
     struct slice mapping;
     struct ipc_file_reader *file;
@@ -61,8 +65,8 @@ static enum status await_bytes(const struct input *input, struct error *error)
     return watched[1].revents ? error_set(error, STATUS_CANCELLED, "interrupted") : STATUS_OK;
 }
 
-enum status input_read(struct input *input, uint8_t *bytes, size_t size, size_t *out_size,
-                       struct error *error)
+static enum status read_bytes(struct input *input, uint8_t *bytes, size_t size, size_t *out_size,
+                              struct error *error)
 {
     if (!input->is_regular && input->given_bytes < input->peeked_bytes) {
         size_t count = size_min(size, input->peeked_bytes - input->given_bytes);
@@ -83,6 +87,31 @@ enum status input_read(struct input *input, uint8_t *bytes, size_t size, size_t 
     }
 }
 
+/* The bytes are read to the end of the room for what they become, so that this never overtakes them. */
+static enum status read_tsv(struct input *input, uint8_t *bytes, size_t size, size_t *out_size,
+                            struct error *error)
+{
+    size_t part = size / (TSV_TO_CSV_GROWTH + 1);
+    uint8_t *raw = bytes + size - part;
+    *out_size = 0;
+    while (*out_size == 0 && !input->tsv_is_over) {
+        size_t count;
+        TRY(read_bytes(input, raw, part, &count, error));
+        input->tsv_is_over = count == 0;
+        *out_size = count > 0 ? tsv_to_csv_convert(&input->tsv, raw, count, bytes)
+                              : tsv_to_csv_end(&input->tsv, bytes);
+    }
+    return STATUS_OK;
+}
+
+enum status input_read(struct input *input, uint8_t *bytes, size_t size, size_t *out_size,
+                       struct error *error)
+{
+    assert(size >= INPUT_READ_BYTES_MIN);
+    return input->format == INPUT_TSV ? read_tsv(input, bytes, size, out_size, error)
+                                      : read_bytes(input, bytes, size, out_size, error);
+}
+
 /* --- what it is ----------------------------------------------------------------------------------- */
 
 static enum status peek(struct input *input, struct error *error)
@@ -97,7 +126,7 @@ static enum status peek(struct input *input, struct error *error)
     while (input->peeked_bytes < PEEK_BYTES) {
         size_t size;
         input->given_bytes = input->peeked_bytes;
-        TRY(input_read(input, input->peeked + input->peeked_bytes, PEEK_BYTES - input->peeked_bytes,
+        TRY(read_bytes(input, input->peeked + input->peeked_bytes, PEEK_BYTES - input->peeked_bytes,
                        &size, error));
         if (size == 0)
             break;
@@ -131,7 +160,7 @@ static enum input_format format_of_name(struct str name)
         const char *suffix;
         enum input_format format;
     } known[] = {
-        {".csv", INPUT_CSV},       {".tsv", INPUT_CSV},       {".json", INPUT_JSON},
+        {".csv", INPUT_CSV},       {".tsv", INPUT_TSV},       {".json", INPUT_JSON},
         {".ndjson", INPUT_NDJSON}, {".jsonl", INPUT_NDJSON},  {".parquet", INPUT_PARQUET},
         {".pq", INPUT_PARQUET},    {".arrow", INPUT_ARROW},   {".arrows", INPUT_ARROW},
         {".ipc", INPUT_ARROW},     {".feather", INPUT_ARROW},
@@ -154,10 +183,11 @@ static enum status recognise(struct input *input, struct error *error)
     input->is_arrow_file = ipc_is_file(str_make(input->peeked, input->peeked_bytes));
     if (input->format != INPUT_FORMAT_UNKNOWN)
         return STATUS_OK;
-    return error_set(error, STATUS_INVALID_ARGUMENT,
-                     "%s: cannot tell what is in it; give --format arrow, parquet, csv, json or "
-                     "ndjson",
-                     input->name);
+    return error_set(
+        error, STATUS_INVALID_ARGUMENT,
+        "%s: cannot tell what is in it; give --format arrow, parquet, csv, tsv, json or "
+        "ndjson",
+        input->name);
 }
 
 /* --- Arrow ---------------------------------------------------------------------------------------- */

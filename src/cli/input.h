@@ -14,8 +14,11 @@ enum input_format {
     INPUT_CSV,
     INPUT_JSON,
     INPUT_NDJSON,
+    INPUT_TSV,
     INPUT_FORMAT_UNKNOWN,
 };
+
+#define INPUT_READ_BYTES_MIN ((size_t)64)
 
 struct input_options {
     enum input_format format; /* INPUT_FORMAT_UNKNOWN: told by content, then by name */
@@ -45,6 +48,7 @@ MUST_CHECK enum status input_next(struct input *input, struct arrow_batch **out_
 /* The schema, after input_next was called. Not a new reference. */
 struct arrow_schema *input_schema(const struct input *input);
 
-/* The next bytes as they are, of any input; 0 at the end. */
+/* The next bytes, at least INPUT_READ_BYTES_MIN at a time, as they are, but for rows with tabs, which come as
+ * CSV; 0 at the end. */
 MUST_CHECK enum status input_read(struct input *input, uint8_t *bytes, size_t size,
                                   size_t *out_size, struct error *error);

@@ -17,9 +17,9 @@
 const char *const put_mode_names[] = {"upsert", "create", "append", "replace", NULL};
 const char *const put_durability_names[] = {"memory", "process", "disk", NULL};
 /* By the values of enum input_format, and two that are Arrow as well. */
-const char *const put_format_names[] = {"arrow",  "parquet",      "csv",        "json",
-                                        "ndjson", "arrow-stream", "arrow-file", NULL};
-enum { ARROW_STREAM = 5, ARROW_FILE = 6, NOT_GIVEN = PUT_FORMAT_NOT_GIVEN };
+const char *const put_format_names[] = {"arrow", "parquet",      "csv",        "json", "ndjson",
+                                        "tsv",   "arrow-stream", "arrow-file", NULL};
+enum { ARROW_STREAM = INPUT_FORMAT_UNKNOWN, ARROW_FILE, NOT_GIVEN = PUT_FORMAT_NOT_GIVEN };
 
 static bool is_file(const char *name)
 {

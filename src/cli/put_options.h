@@ -29,7 +29,7 @@ struct put_options {
 
 /* For `--format`: a choice, and what it means. */
 extern const char *const put_format_names[];
-#define PUT_FORMAT_NOT_GIVEN 7
+#define PUT_FORMAT_NOT_GIVEN 8
 enum input_format put_format_of_choice(unsigned choice);
 /* Whether a word where a name belongs is a file that is there: "report.parquet". */
 bool put_word_is_file(const char *word);

@@ -1,4 +1,4 @@
-"""`volley put` and `get` in formats that the server converts: Parquet, CSV, JSON.
+"""`volley put` and `get` in formats that the server converts: Parquet, CSV, TSV, JSON.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -49,6 +49,20 @@ def test_parquet_there_and_back(cli, flight, name, content, tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "in.parquet", "last.parquet", "out.parquet", "part.parquet"]
     cli("put", "--mode", "create", "in.parquet", name, code=1)
+
+
+def test_tab_separated_rows_are_read_as_they_are_written(cli, flight, name, tmp_path):
+    query = ("SELECT 1 AS a, NULL AS b, E'x\\ty\\nz\\\\' AS c, '' AS d, '\"q\", r' AS e"
+             " UNION ALL SELECT NULL, 2.5, '\\N', NULL, E'\\r' ORDER BY a")
+    rows = [{"a": 1, "b": None, "c": "x\ty\nz\\", "d": "", "e": '"q", r'},
+            {"a": None, "b": 2.5, "c": "\\N", "d": None, "e": "\r"}]
+    cli("sql", "-c", query, "-o", "rows.tsv")
+    cli("put", "rows.tsv", name)
+    assert stored(flight, name).to_pylist() == rows
+    text = (tmp_path / "rows.tsv").read_text()
+    assert text.startswith("a\tb\tc\td\te\n1\t\\N\tx\\ty")
+    cli("put", "-", name, "--format", "tsv", "--mode", "replace", input=text)
+    assert stored(flight, name).to_pylist() == rows
 
 
 def test_text_from_files_and_pipes(cli, flight, name, tmp_path):
