@@ -82,6 +82,33 @@ void call_on_close(struct call *call, enum http_close why);
 void call_set_callbacks(struct call *call);
 /* Does whatever can be done now. */
 void call_advance(struct call *call);
+
+/* --- call_input.c ------------------------------------------------------------------------------ */
+
+bool call_has_one_request(const struct call *call);
+/* Tells what the call keeps of its request; false when that is too much. */
+bool call_hold(struct call *call);
+/* Has the client send as much as the call has given on. */
+void call_return_window(struct call *call);
+/* For the call's worker: runs receive and half_close, and takes back what came of them. */
+void call_run_on_worker(struct work *work);
+void call_on_worker_finished(struct loop_task *task);
+/* Has messages lie so that their bodies are aligned, where the method keeps them. */
+void call_align_messages(struct call *call);
+/* Whether call_step_input would do something: give a message to the method, or the end. */
+bool call_has_input(struct call *call);
+MUST_CHECK enum status call_step_input(struct call *call, bool *out_moved, struct error *error);
+
+/* --- call_end.c -------------------------------------------------------------------------------- */
+
+/* Takes work back that no worker has begun. */
+void call_stop_worker(struct call *call);
+/* ENDED -> CLOSED. */
+void call_close(struct call *call);
+/* When it is CLOSED and http has closed its request. */
+void call_free(struct call *call);
+void call_on_deadline(struct loop_timer *timer);
+void call_on_first_message_missing(struct loop_timer *timer);
 /* The one way out of LIVE. `error` goes with a status other than STATUS_OK. */
 void call_end(struct call *call, enum status status, const struct error *error);
 
