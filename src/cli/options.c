@@ -32,8 +32,10 @@ static enum status refuse_unknown(const struct option *options, size_t count,
     nearest_init(&nearest, flag->name);
     for (size_t i = 0; i < count; i++)
         nearest_offer(&nearest, str_of(options[i].name));
+    nearest_offer(&nearest, STR("help"));
     if (nearest.best.len == 0)
-        return error_set(error, STATUS_INVALID_ARGUMENT, "unknown flag %.*s", STR_ARGS(flag->text));
+        return error_set(error, STATUS_INVALID_ARGUMENT, "unknown flag %.*s; --help lists all",
+                         STR_ARGS(flag->text));
     return error_set(error, STATUS_INVALID_ARGUMENT, "unknown flag %.*s; did you mean --%.*s?",
                      STR_ARGS(flag->text), STR_ARGS(nearest.best));
 }

@@ -8,6 +8,7 @@
  * Runs on: the thread that starts the process. Owns: nothing.
  * SPDX-License-Identifier: Apache-2.0
  */
+#include "base/memory.h"
 #include "base/nearest.h"
 #include "settings/flags.h"
 #include "settings/source.h"
@@ -50,6 +51,16 @@ static bool find_target(struct str name, struct target *out_target)
     return setting && setting->type == SETTING_BOOLEAN;
 }
 
+/* Those that are no settings, and are read before these flags by the commands that have them. */
+static void offer_others(struct nearest *nearest)
+{
+    static const char *const others[] = {"help", "version", "print-config", "origin"};
+    for (size_t i = 0; i < ARRAY_COUNT(others); i++) {
+        if (!str_equal(nearest->wanted, str_of(others[i]))) /* not where it was refused */
+            nearest_offer(nearest, str_of(others[i]));
+    }
+}
+
 static enum status refuse_unknown(const struct flag *flag, struct error *error)
 {
     struct nearest nearest;
@@ -62,6 +73,7 @@ static enum status refuse_unknown(const struct flag *flag, struct error *error)
                 nearest_offer(&nearest, str_slice(text, 2, text.len));
         }
     }
+    offer_others(&nearest);
     if (nearest.best.len == 0)
         return error_set(error, STATUS_INVALID_ARGUMENT,
                          "unknown flag %.*s; volley serve --help lists all", STR_ARGS(flag->text));

@@ -79,7 +79,8 @@ static void refuse(const char *const *words, const char *message)
 static void test_refusals(void **state)
 {
     refuse(WORDS("--jsn"), "unknown flag --jsn; did you mean --json?");
-    refuse(WORDS("--xyzzy"), "unknown flag --xyzzy");
+    refuse(WORDS("--hepl"), "unknown flag --hepl; did you mean --help?");
+    refuse(WORDS("--xyzzy"), "unknown flag --xyzzy; --help lists all");
     refuse(WORDS("--json=1"), "--json takes no value");
     refuse(WORDS("--server"), "flag --server needs a value");
     refuse(WORDS("--number", "10"),

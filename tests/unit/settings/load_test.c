@@ -198,6 +198,9 @@ static void test_wrong_flags(void **state)
 {
     REFUSE("unknown flag --query-slot; did you mean --query-slots?", FLAGS("--query-slot", "1"));
     REFUSE("unknown flag --http-prot; did you mean --http-port?", FLAGS("--http-prot", "1"));
+    REFUSE("unknown flag --verison; did you mean --version?", FLAGS("--verison"));
+    REFUSE("unknown flag --orign; did you mean --origin?", FLAGS("--orign"));
+    REFUSE("unknown flag --origin; volley serve --help lists all", FLAGS("--origin"));
     REFUSE("unknown flag --xyzzy; volley serve --help lists all", FLAGS("--xyzzy"));
     REFUSE("flag --query-slots needs a value", FLAGS("--query-slots"));
     REFUSE("flag --no-demo takes no value", FLAGS("--no-demo=true"));
