@@ -30,7 +30,7 @@ pytestmark = pytest.mark.timeout(600 if FULL else 60)
 @pytest.fixture
 def small(start_server):
     """A server whose datasets may take little memory and little disk."""
-    disk = "6GiB" if FULL else "1GiB"
+    disk = "12GiB" if FULL else "1GiB"  # of which kept results get half
     return start_server("--dataset-memory", "64MiB", "--result-memory", "32MiB", "--spill-disk", disk)
 
 
