@@ -62,11 +62,23 @@ static bool transaction_after(const char *word, enum transaction_state *next)
     return false;
 }
 
+static enum status read_to_the_end(struct sql_query *query, struct error *error)
+{
+    bool end = false;
+    while (!end) {
+        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
+        TRY(sql_query_next(query, &batch, &end, error));
+    }
+    return STATUS_OK;
+}
+
+/* Reads to the end: a statement that is left before is cancelled, and its transaction with it. */
 static bool server_goes_on(const struct sql_session *session)
 {
     struct error error = ERROR_NONE;
     CLEANUP(sql_query_close) struct sql_query *query = NULL;
-    return sql_query_open(session->client, STR("SELECT 1"), true, &query, &error) == STATUS_OK;
+    return sql_query_open(session->client, STR("SELECT 1"), true, &query, &error) == STATUS_OK &&
+           read_to_the_end(query, &error) == STATUS_OK;
 }
 
 /* A slip of the pen leaves a transaction as it was, most other failures are its end: the server knows. A
@@ -162,16 +174,6 @@ static enum status print_outcome(struct sql_session *session, const char *word, 
     return output_flush(session->output, error);
 }
 
-static enum status finish_without_rows(struct sql_query *query, struct error *error)
-{
-    bool end = false;
-    while (!end) {
-        CLEANUP(arrow_batch_unref) struct arrow_batch *batch = NULL;
-        TRY(sql_query_next(query, &batch, &end, error));
-    }
-    return STATUS_OK;
-}
-
 static bool has_columns(const struct sql_query *query)
 {
     const struct arrow_schema *schema = sql_query_schema(query);
@@ -185,7 +187,7 @@ static enum status receive(struct sql_session *session, struct sql_query *query,
 {
     if (has_columns(query))
         return print_rows(session, query, progress, error);
-    TRY(finish_without_rows(query, error));
+    TRY(read_to_the_end(query, error));
     statement_progress_pause(progress);
     return print_outcome(session, word, sql_query_changed_rows(query), error);
 }

@@ -67,6 +67,17 @@ def test_the_prompt_tells_the_transaction(shell):
     terminal.expect("volley*> ")
     terminal.line("SELECT nothing_here;")
     terminal.expect("volley*> ")  # a slip of the pen ends nothing
+    for number in range(5):
+        terminal.line(f"INSERT INTO sums VALUES ({number});")
+        terminal.expect("INSERT 1")
+        terminal.expect("volley*> ")
+        terminal.line("SELECT nothing_here;")
+        terminal.expect("volley*> ")
+    terminal.line("COMMIT;")
+    terminal.expect("\nvolley> ")
+    assert "(5 rows)" in terminal.run("FROM sums;")
+    terminal.line("BEGIN;")
+    terminal.expect("volley*> ")
     terminal.line("INSERT INTO sums VALUES (1), (1);")
     terminal.expect("volley!> ")
     terminal.line("SELECT 1;")
