@@ -26,6 +26,8 @@
 #define EVENTS_MAX 256
 /* The longest sleep while a timer is set. */
 #define WAIT_MS_MAX 60000
+/* The thread of a loop that is handed over: no thread has this one. */
+#define NOBODY_YET UINTPTR_MAX
 
 struct loop {
     int epoll_fd;
@@ -34,7 +36,8 @@ struct loop {
     atomic_bool sleeping;       /* in or about to enter epoll_wait, and not woken yet */
     struct metric *lag_seconds; /* NULL: not measured */
     struct {
-        atomic_uintptr_t thread; /* pthread_self() of the one that runs it; 0: none does */
+        atomic_uintptr_t
+            thread; /* pthread_self() of the one that runs it; 0: none does; NOBODY_YET */
         uint64_t now_ns;
         struct timer_heap timers;
         struct list flushes; /* loop_flush.link */
@@ -337,6 +340,11 @@ static void wait_for_events(struct loop *loop, int timeout_ms)
 void loop_adopt(struct loop *loop)
 {
     atomic_store_explicit(&loop->on_loop.thread, this_thread(), memory_order_release);
+}
+
+void loop_hand_over(struct loop *loop)
+{
+    atomic_store_explicit(&loop->on_loop.thread, NOBODY_YET, memory_order_release);
 }
 
 void loop_measure(struct loop *loop, struct metric *lag_seconds)

@@ -33,6 +33,9 @@ void loop_run_once(struct loop *loop, int timeout_ms);
 /* The calling thread takes the loop over from the one that drove it with loop_run_once; the two have
  * agreed on it. */
 void loop_adopt(struct loop *loop);
+/* A thread that is about to be started will run the loop: from now on it is not the calling thread's,
+ * although nobody runs it yet. */
+void loop_hand_over(struct loop *loop);
 /* Makes loop_run return after the current round. Any thread, also a signal handler. */
 void loop_stop(struct loop *loop);
 /* True on the loop's thread (or while no thread runs it). */

@@ -63,8 +63,10 @@ static void run_loop(void *argument)
 
 enum status io_threads_start(struct io_threads *threads, const char *name, struct error *error)
 {
-    for (size_t i = 0; i < threads->count; i++)
+    for (size_t i = 0; i < threads->count; i++) {
+        loop_hand_over(threads->loops[i]);
         TRY(thread_start(name, 0, run_loop, threads->loops[i], &threads->threads[i], error));
+    }
     return STATUS_OK;
 }
 

@@ -513,6 +513,9 @@ static void the_loop_knows_its_thread(void **state)
     loop_run_once(loop, 0);
     assert_true(loop_is_current(loop));
     assert_false(is_current_elsewhere(loop));
+    loop_hand_over(loop);
+    assert_false(loop_is_current(loop));
+    assert_false(is_current_elsewhere(loop));
     loop_stop(loop);
     loop_run(loop);
     assert_true(is_current_elsewhere(loop));
