@@ -169,6 +169,17 @@ static enum status read_text(const char *name, struct buf *out, struct error *er
     return buf_check(out, "what was edited", error);
 }
 
+static void append_quoted(struct buf *command, const char *name)
+{
+    buf_append_byte(command, '\'');
+    for (const char *byte = name; *byte; byte++) {
+        if (*byte == '\'')
+            buf_append_text(command, "'\\'");
+        buf_append_byte(command, (uint8_t)*byte);
+    }
+    buf_append_byte(command, '\'');
+}
+
 static enum status edit_file(const char *name, struct error *error)
 {
     const char *program = getenv("VISUAL");
@@ -176,12 +187,13 @@ static enum status edit_file(const char *name, struct error *error)
         program = getenv("EDITOR");
     CLEANUP(buf_finish) struct buf command;
     buf_init(&command, 4096);
-    buf_printf(&command, "%s '%s'", program && *program ? program : "vi", name);
+    buf_printf(&command, "%s ", program && *program ? program : "vi");
+    append_quoted(&command, name);
     TRY(buf_check(&command, "the editor's name", error));
     return program_run((const char *)command.ptr, error);
 }
 
-static enum status edit(struct str text, struct buf *out, struct error *error)
+static enum status edit_text(struct str text, struct buf *out, struct error *error)
 {
     char name[] = "/tmp/volley-XXXXXX.sql";
     int fd = mkstemps(name, 4);
@@ -197,16 +209,31 @@ static enum status edit(struct str text, struct buf *out, struct error *error)
     return status;
 }
 
+static enum status edit_statement(struct shell *shell, struct buf *out, struct error *error)
+{
+    char *sql = current_statement(shell);
+    enum status status = edit_text(str_of(sql), out, error);
+    free(sql);
+    return status;
+}
+
+static enum status edit_named(struct str argument, struct buf *out, struct error *error)
+{
+    char *name = str_copy(argument);
+    enum status status = edit_file(name, error);
+    if (status == STATUS_OK)
+        status = read_text(name, out, error);
+    free(name);
+    return status;
+}
+
 /* What was edited is the statement under way; it runs where it has its semicolon. */
 enum status shell_run_edit(struct shell *shell, struct str argument, struct error *error)
 {
-    (void)argument;
     CLEANUP(buf_finish) struct buf text;
     buf_init(&text, EDITED_BYTES_MAX);
-    char *sql = current_statement(shell);
-    enum status status = edit(str_of(sql), &text, error);
-    free(sql);
-    TRY(status);
+    TRY(argument.len > 0 ? edit_named(argument, &text, error)
+                         : edit_statement(shell, &text, error));
     shell_say(shell, "%.*s", STR_ARGS(str_trim(buf_str(&text))));
     buf_append_byte(&text, '\n');
     shell_feed(shell, buf_str(&text));

@@ -203,6 +203,14 @@ def test_the_editor_of_the_user(shell, tmp_path):
     terminal.line("\\e")
     terminal.expect("SELECT 2 AS edited")
     terminal.expect("(1 row)")
+    kept = tmp_path / "it's kept.sql"
+    kept.write_text("SELECT 1 AS of_a_file\n")
+    terminal.line(f"\\e {kept}")
+    terminal.expect("SELECT 2 AS of_a_file;")
+    terminal.expect("(1 row)")
+    assert kept.read_text() == "SELECT 2 AS of_a_file;\n"
+    terminal.line("\\e nowhere/at all.sql")
+    terminal.expect("nowhere/at all.sql: No such file")
 
 
 def test_watch_runs_again_until_ctrl_c(shell):
