@@ -14,9 +14,15 @@
 #include "arrow/batch.h"
 #include "arrow/ipc_encode.h"
 #include "arrow/layout.h"
+#include "base/checked.h"
 #include "base/memory.h"
+#include "base/nearest.h"
 
 #include <assert.h>
+
+#define NAME_SHOWN_BYTES 128
+/* For the name that was meant: each takes some microseconds. */
+#define NAMES_COMPARED_MAX 1000
 
 struct arrow_schema *arrow_schema_create(size_t field_count)
 {
@@ -270,4 +276,32 @@ size_t arrow_field_width(const struct arrow_field *field)
     default:
         return 0;
     }
+}
+
+static enum status refuse_name(const struct arrow_schema *schema, struct str name,
+                               struct error *error)
+{
+    struct str shown = str_slice(name, 0, NAME_SHOWN_BYTES);
+    struct nearest nearest;
+    nearest_init(&nearest, name);
+    for (size_t i = 0; i < size_min(schema->field_count, NAMES_COMPARED_MAX); i++)
+        nearest_offer(&nearest, schema->fields[i].name);
+    if (nearest.best.len == 0)
+        return error_set(error, STATUS_INVALID_ARGUMENT, "there is no column '%.*s'",
+                         STR_ARGS(shown));
+    return error_set(error, STATUS_INVALID_ARGUMENT,
+                     "there is no column '%.*s'; did you mean '%.*s'?", STR_ARGS(shown),
+                     STR_ARGS(nearest.best));
+}
+
+enum status arrow_schema_find(const struct arrow_schema *schema, struct str name, size_t *out_place,
+                              struct error *error)
+{
+    for (size_t i = 0; i < schema->field_count; i++) {
+        if (!str_equal(schema->fields[i].name, name))
+            continue;
+        *out_place = i;
+        return STATUS_OK;
+    }
+    return refuse_name(schema, name, error);
 }

@@ -141,6 +141,10 @@ struct arrow_schema *arrow_schema_ref(struct arrow_schema *schema);
 void arrow_schema_unref(struct arrow_schema *schema);
 CLEANUP_FUNCTION(struct arrow_schema *, arrow_schema_unref)
 
+/* The place of the first top-level field of this name. INVALID_ARGUMENT tells the one that was meant. */
+MUST_CHECK enum status arrow_schema_find(const struct arrow_schema *schema, struct str name,
+                                         size_t *out_place, struct error *error);
+
 /* Fills a field: name is copied into the schema's arena, nullable is true. */
 void arrow_field_init(struct arrow_schema *schema, struct arrow_field *field, struct str name,
                       enum arrow_type type);

@@ -80,16 +80,8 @@ static enum status find_dataset(struct transfer *transfer, struct grpc_client *c
 static enum status find_columns(struct transfer *transfer, const struct arrow_schema *schema,
                                 size_t *out_places, struct error *error)
 {
-    for (size_t i = 0; i < transfer->range.column_count; i++) {
-        struct str name = transfer->range.columns[i];
-        size_t place = 0;
-        while (place < schema->field_count && !str_equal(schema->fields[place].name, name))
-            place++;
-        if (place == schema->field_count)
-            return error_set(error, STATUS_INVALID_ARGUMENT, "there is no column '%.*s'",
-                             STR_ARGS(name));
-        out_places[i] = place;
-    }
+    for (size_t i = 0; i < transfer->range.column_count; i++)
+        TRY(arrow_schema_find(schema, transfer->range.columns[i], &out_places[i], error));
     return STATUS_OK;
 }
 

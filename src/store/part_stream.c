@@ -24,14 +24,6 @@ void dataset_part_finish(struct dataset_part *part)
     *part = DATASET_PART_WHOLE;
 }
 
-static size_t find_column(const struct arrow_schema *schema, struct str name)
-{
-    size_t index = 0;
-    while (index < schema->field_count && !str_equal(schema->fields[index].name, name))
-        index++;
-    return index;
-}
-
 static bool has_column(const struct dataset_part *part, size_t column)
 {
     for (size_t i = 0; i < part->column_count; i++) {
@@ -52,14 +44,11 @@ enum status dataset_part_set_columns(struct dataset_part *part, const struct arr
                          schema->field_count);
     part->columns = NEW_ARRAY(size_t, count);
     for (size_t i = 0; i < count; i++) {
-        size_t column = find_column(schema, names[i]);
-        struct str shown = str_slice(names[i], 0, NAME_SHOWN_BYTES);
-        if (column == schema->field_count)
-            return error_set(error, STATUS_INVALID_ARGUMENT, "the dataset has no column '%.*s'",
-                             STR_ARGS(shown));
+        size_t column;
+        TRY(arrow_schema_find(schema, names[i], &column, error));
         if (has_column(part, column))
             return error_set(error, STATUS_INVALID_ARGUMENT, "column '%.*s' is asked for twice",
-                             STR_ARGS(shown));
+                             STR_ARGS(str_slice(names[i], 0, NAME_SHOWN_BYTES)));
         part->columns[part->column_count++] = column;
     }
     return STATUS_OK;

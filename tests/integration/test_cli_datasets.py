@@ -201,6 +201,14 @@ def test_columns_and_limit(cli, numbers):
     assert "nothing" in cli("get", name, "--columns", "nothing", code=1)
 
 
+@pytest.mark.parametrize("suffix", ["arrow", "csv", "parquet"])
+def test_the_column_that_was_meant(cli, tmp_path, suffix):
+    write(tmp_path / "fares.arrow", pa.table({"fare_amount": [1.5], "tip_amount": [0.5]}))
+    name = cli("put", "fares.arrow", unique())
+    told = cli("get", name, "--columns", "fare_amout", "-o", f"out.{suffix}", code=1)
+    assert told.endswith("there is no column 'fare_amout'; did you mean 'fare_amount'?"), told
+
+
 @pytest.mark.parametrize("words", [
     ["--rows", "5"], ["--rows", "7-3"], ["--rows", "-"], ["--rows", "a-b"], ["--columns", "a,"],
     ["--columns", ",a"], ["--columns", '"a'], ["--format", "xml"], ["--parallel", "0"],
