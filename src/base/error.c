@@ -140,9 +140,11 @@ static bool quotes_the_client(enum status status)
 size_t error_log_size(const struct error *error)
 {
     static const char engine_kind[] = " Error: "; /* "Conversion Error: Could not convert 'x' .." */
+    static const char remote_kind[] = "DB::Exception"; /* behind "Code: 62. " */
     const char *text = error->message;
     size_t size = cut_at(text, strlen(text), "\n", 0);
     size = cut_at(text, size, engine_kind, strlen(" Error"));
+    size = cut_at(text, size, remote_kind, strlen(remote_kind));
     return quotes_the_client(error->status) ? cut_at(text, size, " '", 0) : size;
 }
 

@@ -120,6 +120,13 @@ static void logs_get_no_text_of_the_client(void **state)
                   "malformed JSON at line 1, column 9:");
     assert_logged(STATUS_INTERNAL, "cannot write '/var/x': no space",
                   "cannot write '/var/x': no space");
+    assert_logged(
+        STATUS_INVALID_ARGUMENT,
+        "ClickHouse: Code: 62. DB::Exception: Syntax error: failed at position 8 (secret)",
+        "ClickHouse: Code: 62. DB::Exception");
+    assert_logged(STATUS_RESOURCE_EXHAUSTED,
+                  "ClickHouse: Code: 241. DB::Exception: While executing secret",
+                  "ClickHouse: Code: 241. DB::Exception");
     assert_logged(STATUS_CANCELLED, "", "");
 }
 
