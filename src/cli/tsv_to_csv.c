@@ -50,7 +50,7 @@ static uint8_t *put_letter(struct tsv_to_csv *state, uint8_t *out)
 
 static uint8_t *end_field(struct tsv_to_csv *state, uint8_t byte, uint8_t *out)
 {
-    if (state->place == TSV_FIELD_BEGIN)
+    if (state->place == TSV_FIELD_BEGIN || state->place == TSV_FIELD_BEGIN_ESCAPE)
         *out++ = '"';
     if (state->place != TSV_FIELD_NULL)
         *out++ = '"';

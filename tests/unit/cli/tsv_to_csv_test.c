@@ -49,6 +49,8 @@ static void test_fields(void **state)
         {"say \"yes\"\t\"\n", "\"say \"\"yes\"\"\",\"\"\"\"\n"},
         {"\\N\"\t\\N\\t\n", "\"N\"\"\",\"N\t\"\n"},
         {"1\t", "\"1\",\"\"\n"},
+        {"1\t\\", "\"1\",\"\"\n"},
+        {"1\\", "\"1\"\n"},
     };
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(cases); i++)
