@@ -225,7 +225,9 @@ static enum status run(struct query *query, const struct query_statement *statem
 {
     struct dataset *dataset = query->discards_rows ? NULL : query->dataset;
     if (statement->remote) {
-        const struct remote_sink sink = {dataset, tell_schema, query};
+        /* An effect was told to have no columns before it ran, whatever it answers. */
+        bool has_rows = query->kind == STATEMENT_QUERY;
+        const struct remote_sink sink = {has_rows ? dataset : NULL, tell_schema, query};
         return statement->remote->methods->run(statement->remote, &sink, out_rows, error);
     }
     TRY(advance(query, statement->own, error));

@@ -313,6 +313,20 @@ def test_an_effect_is_sent_once_and_counted(server, clickhouse):
     assert answer.json == {"statement": "definition", "rows_changed": None}
 
 
+def test_rows_of_an_effect_are_no_result(server, clickhouse):
+    hosts = pyarrow.table({"host": ["a", "b"], "port": pyarrow.array([1, 2], pyarrow.uint16())})
+    clickhouse.on("ON CLUSTER", hosts)
+    answer = query(server, "DROP TABLE t ON CLUSTER c", "json")
+    assert answer.json == {"statement": "definition", "rows_changed": None}
+    job = run_job(server, "DROP TABLE t ON CLUSTER c")
+    assert (job["state"], job["rows"], job["bytes"], job["columns"]) == ("succeeded", None, 0, [])
+    with server.flight() as client:
+        options = pyarrow.flight.FlightCallOptions(headers=[(b"volley-engine", b"clickhouse")])
+        ticket = pyarrow.flight.Ticket(json.dumps({"sql": "DROP TABLE t ON CLUSTER c"}).encode())
+        batches = [each.data for each in client.do_get(ticket, options)]
+    assert sum(batch.num_rows for batch in batches) == 0
+
+
 def test_a_read_runs_again_after_a_crash(own_clickhouse, start_server, tmp_path):
     clickhouse = own_clickhouse()
     clickhouse.on("crashed", streaming)
