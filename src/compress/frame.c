@@ -116,8 +116,13 @@ enum status compress_frame_decode(struct compress_frame_decoder *decoder,
                                   size_t size, struct error *error)
 {
     assert(format == COMPRESS_LZ4 || format == COMPRESS_ZSTD);
-    return format == COMPRESS_LZ4 ? decode_lz4(decoder, frame, out, size, error)
-                                  : decode_zstd(decoder, frame, out, size, error);
+    if (format == COMPRESS_ZSTD)
+        return decode_zstd(decoder, frame, out, size, error);
+    enum status status = decode_lz4(decoder, frame, out, size, error);
+    /* Some versions keep the rest of what a frame announced, and would miss it in the next one. */
+    if (status != STATUS_OK)
+        (void)LZ4F_freeDecompressionContext(STEAL(decoder->lz4));
+    return status;
 }
 
 /* --- encoding ----------------------------------------------------------------------------------- */

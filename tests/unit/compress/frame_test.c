@@ -141,9 +141,30 @@ static void blocks_of_any_size_are_put_together(void **state)
     free(bytes);
 }
 
+static void a_frame_that_breaks_off_spoils_no_other(void **state)
+{
+    CLEANUP(compress_frame_decoder_destroy)
+    struct compress_frame_decoder *decoder = compress_frame_decoder_create();
+    const LZ4F_preferences_t sized = {.frameInfo = {.contentSize = sizeof(plain)}};
+    uint8_t frame[1000];
+    uint8_t back[sizeof(plain)];
+    size_t size = LZ4F_compressFrame(frame, sizeof(frame), plain, sizeof(plain), &sized);
+    for (size_t cut = 0; cut <= size; cut++) {
+        uint8_t other[1000];
+        size_t other_size = encode(COMPRESS_LZ4, other, sizeof(other));
+        assert_int_equal(compress_frame_decode(decoder, COMPRESS_LZ4, str_make(frame, cut), back,
+                                               sizeof(back), NULL),
+                         cut == size ? STATUS_OK : STATUS_INVALID_ARGUMENT);
+        assert_int_equal(compress_frame_decode(decoder, COMPRESS_LZ4, str_make(other, other_size),
+                                               back, sizeof(back), NULL),
+                         STATUS_OK);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_frame_that_breaks_off_spoils_no_other),
         cmocka_unit_test(a_frame_gives_what_it_should),
         cmocka_unit_test(more_or_less_than_a_frame_is_refused),
         cmocka_unit_test(blocks_of_any_size_are_put_together),
