@@ -239,8 +239,7 @@ static struct job_facts plain_facts(const struct job *job)
     };
 }
 
-/* Its result went before its time, to make place. With the lock. */
-static bool has_lost_result(struct job *job)
+bool job_has_lost_result(struct job *job)
 {
     return job->locked.state == JOB_SUCCEEDED && job->locked.result &&
            result_is_over(job->locked.result);
@@ -261,7 +260,7 @@ void job_facts(struct job *job, struct job_facts *out_facts)
     CLEANUP(query_unref) struct query *shared = job_leading_query(job);
     LOCKED(&job->locked.lock);
     *out_facts = plain_facts(job);
-    if (has_lost_result(job))
+    if (job_has_lost_result(job))
         out_facts->state = JOB_EXPIRED;
     add_run_facts(job, shared, out_facts);
     add_durations(out_facts);

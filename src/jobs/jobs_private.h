@@ -33,6 +33,7 @@
 #define JOB_HISTORY_MAX 4096
 #define JOB_HASH_SIZE 65
 #define JOB_TEXTS_BYTES 640
+#define JOBS_CURSOR_SIZE 64
 
 struct job_metrics { /* all NULL without metrics */
     struct metric *state[JOB_STATE_COUNT];
@@ -48,6 +49,10 @@ struct jobs {
     struct work upkeep;
     atomic_bool upkeep_is_queued;
     atomic_uint_fast64_t records_due_ns; /* when old records are looked for again */
+    struct {                             /* the upkeep's alone */
+        bool is_under_way;               /* records are looked through for results that were lost */
+        char cursor[JOBS_CURSOR_SIZE];   /* where the next page begins */
+    } lost;
     struct {
         struct loop_timer tick;
     } on_loop;
@@ -159,6 +164,8 @@ bool job_step(struct job *job, enum job_state state);
 void job_tell(struct job *job);
 /* Tells the watches when progress or position is another one than they were told. */
 void job_tell_progress(struct job *job);
+/* It succeeded, and its result has gone. With the lock. */
+bool job_has_lost_result(struct job *job);
 
 /* record.c */
 struct job *job_of_spec(struct jobs *jobs, const struct job_spec *spec, bool is_read);
@@ -245,7 +252,8 @@ void jobs_abandon(struct jobs *jobs, struct job *job);
 /* The job went from one state to another. */
 void jobs_count_step(struct jobs *jobs, struct job *job, enum job_state from, enum job_state to);
 void jobs_leave_run(struct jobs *jobs);
-bool jobs_are_in_memory(struct jobs *jobs, struct str id);
+/* One reference, or NULL. */
+struct job *jobs_find_in_memory(struct jobs *jobs, struct str id);
 /* One that is not in memory. */
 void jobs_count_expired(struct jobs *jobs);
 struct job **jobs_references(struct jobs *jobs, size_t *out_count);

@@ -180,8 +180,10 @@ static void let_go(struct results *results, struct result *result)
 {
     char id[RESULT_ID_BYTES_MAX + 16];
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
-    if (!is_restorable(result))
+    if (!is_restorable(result)) {
         atomic_store(&result->is_dropped, true);
+        atomic_store(&result->results->has_lost_some, true);
+    }
     if (store_find(results->options.store, result_dataset_id(id, result->id), &dataset, NULL) ==
             STATUS_OK &&
         !is_open(dataset))
@@ -289,18 +291,23 @@ enum status results_find(struct results *results, const struct job_record *recor
 }
 
 /* What the registry remembers of an upload; a registry that cannot be read remembers all. */
-static bool may_be_in_s3(struct results *results, struct str id)
+static bool was_uploaded(struct results *results, struct str id)
 {
     char key[RESULT_ID_BYTES_MAX + 16];
     char text[RESULT_ID_BYTES_MAX + 1];
     struct str unused;
     CLEANUP(arena_finish) struct arena arena;
     arena_init(&arena);
-    if (!results->options.s3 || !results->options.meta)
+    if (!results->options.meta)
         return false;
     (void)snprintf(text, sizeof(text), "%.*s", STR_ARGS(id));
     return meta_blob_get(results->options.meta, result_blob_key(key, RESULT_OBJECT_PREFIX, text),
                          clock_wall_us(), &arena, &unused, NULL) != STATUS_NOT_FOUND;
+}
+
+bool results_lost_some(struct results *results)
+{
+    return atomic_exchange(&results->has_lost_some, false);
 }
 
 bool results_have(struct results *results, const struct job_record *record)
@@ -318,7 +325,15 @@ bool results_have(struct results *results, const struct job_record *record)
     int64_t age_us = clock_wall_us() - record->completed_us;
     if (age_us >= (int64_t)results->options.ttl_ms * 1000)
         return false;
-    return where == RESULT_IN_REGISTRY || may_be_in_s3(results, id);
+    return where == RESULT_IN_REGISTRY || (results->options.s3 && was_uploaded(results, id));
+}
+
+bool results_may_return(struct results *results, const struct job_record *record)
+{
+    enum result_where where;
+    struct str id;
+    return !results->options.s3 && parse_where(record->result, &where, &id) &&
+           was_uploaded(results, id);
 }
 
 /* A clone of its time: renewing what has most of it left is not worth the disk. */
@@ -375,6 +390,7 @@ enum status results_create(const struct results_options *options, struct results
 {
     CLEANUP(results_destroy) struct results *results = NEW(struct results);
     results->options = *options;
+    atomic_init(&results->has_lost_some, true);
     lock_init(&results->locked.lock);
     map_init(&results->locked.table);
     list_init(&results->locked.all);

@@ -105,6 +105,10 @@ void result_renew(struct result *result);
 /* Whether the result that a record names is still to be had, as far as that is known without fetching it.
  * Reads the registry where S3 may have it. */
 bool results_have(struct results *results, const struct job_record *record);
+/* Whether S3 has one that is not to be had only because this process does not use S3. */
+bool results_may_return(struct results *results, const struct job_record *record);
+/* Whether some went before their time since it was asked last: to make place, or with the process before. */
+bool results_lost_some(struct results *results);
 /* Whether its rows have to come from S3. Never blocks for long. */
 bool result_is_far(struct result *result);
 /* Its rows, one reference to a complete dataset. NOT_FOUND, code RESULT_EXPIRED. Blocks when it comes from

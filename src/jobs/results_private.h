@@ -29,6 +29,7 @@ struct results {
     struct workers *uploaders; /* NULL without S3 */
     struct fetch_cancel *cancel;
     atomic_bool is_closing;
+    atomic_bool has_lost_some;
     struct metric *uploads[2]; /* failed, done; NULL without metrics */
     struct metric *restores;
     struct {

@@ -162,7 +162,7 @@ void jobs_facts(struct jobs *jobs, struct jobs_facts *out_facts)
 
 /* --- finding and listing ------------------------------------------------------------------------ */
 
-static struct job *find_in_memory(struct jobs *jobs, struct str id)
+struct job *jobs_find_in_memory(struct jobs *jobs, struct str id)
 {
     LOCKED(&jobs->locked.lock);
     struct job *job = map_get(&jobs->locked.table, id);
@@ -174,17 +174,11 @@ enum status jobs_find(struct jobs *jobs, struct str id, struct job **out_job, st
     CLEANUP(arena_finish) struct arena arena;
     struct job_record record;
     arena_init(&arena);
-    *out_job = find_in_memory(jobs, id);
+    *out_job = jobs_find_in_memory(jobs, id);
     if (*out_job)
         return STATUS_OK;
     TRY(meta_job_find(jobs->options.meta, id, &arena, &record, error));
     return job_of_record(jobs, &record, out_job, error);
-}
-
-bool jobs_are_in_memory(struct jobs *jobs, struct str id)
-{
-    LOCKED(&jobs->locked.lock);
-    return map_get(&jobs->locked.table, id) != NULL;
 }
 
 struct job **jobs_references(struct jobs *jobs, size_t *out_count)
@@ -205,7 +199,7 @@ static enum status visit_record(struct jobs *jobs, const struct job_record *reco
                                 void (*visit)(void *context, const struct job_facts *facts),
                                 void *context, struct error *error)
 {
-    CLEANUP(job_unref) struct job *job = find_in_memory(jobs, record->id);
+    CLEANUP(job_unref) struct job *job = jobs_find_in_memory(jobs, record->id);
     struct job_facts facts;
     if (!job)
         TRY(job_of_record(jobs, record, &job, error));

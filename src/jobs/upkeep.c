@@ -10,6 +10,8 @@
 #include "base/checked.h"
 #include "base/memory.h"
 
+#include <stdio.h>
+
 #define TICK_NS (250 * NANOSECONDS_PER_MILLISECOND)
 /* Jobs that one piece of work lets go. */
 #define FORGOTTEN_MAX 1000
@@ -99,11 +101,26 @@ static void forget(struct jobs *jobs, struct job *job, uint64_t now_ns)
 
 /* --- old records -------------------------------------------------------------------------------- */
 
-/* Of a job that nobody has in memory any more. */
+static bool expire_job(struct jobs *jobs, struct job *job)
+{
+    lock_take(&job->locked.lock);
+    bool is_expired = job_has_lost_result(job) && job_step(job, JOB_EXPIRED);
+    lock_give(&job->locked.lock);
+    if (!is_expired)
+        return false;
+    struct job_record record = job_record_of(job);
+    meta_job_put_later(jobs->options.meta, &record);
+    return true;
+}
+
 static bool expire_record(struct jobs *jobs, const struct job_record *record)
 {
     struct job_record expired = *record;
-    if (jobs_are_in_memory(jobs, record->id) || job_state_of_record(jobs, record) != JOB_EXPIRED)
+    CLEANUP(job_unref) struct job *job = jobs_find_in_memory(jobs, record->id);
+    if (job)
+        return expire_job(jobs, job);
+    if (job_state_of_record(jobs, record) != JOB_EXPIRED ||
+        results_may_return(jobs->options.results, record))
         return false;
     expired.state = JOB_EXPIRED;
     meta_job_put_later(jobs->options.meta, &expired);
@@ -111,35 +128,75 @@ static bool expire_record(struct jobs *jobs, const struct job_record *record)
     return true;
 }
 
-/* One page of those that succeeded so long ago that their results may have gone; true when more may be to
- * be done at once. */
-static bool expire_records(struct jobs *jobs)
+/* One page of those that succeeded. */
+static enum status expire_page(struct jobs *jobs, const struct meta_job_filter *filter,
+                               struct arena *arena, size_t *out_expired, struct str *out_cursor)
 {
-    CLEANUP(arena_finish) struct arena arena;
     struct job_record *records;
     size_t count = 0;
-    size_t expired = 0;
+    struct meta *meta = jobs->options.meta;
+    *out_expired = 0;
+    /* What was put before is in what is read. */
+    TRY(meta_flush(meta, NULL));
+    TRY(meta_jobs_list(meta, filter, arena, &records, &count, out_cursor, NULL));
+    for (size_t i = 0; i < count; i++)
+        *out_expired += expire_record(jobs, &records[i]);
+    return STATUS_OK;
+}
+
+static int64_t oldest_result_us(const struct jobs *jobs)
+{
+    return clock_wall_us() - (int64_t)jobs->options.result_ttl_ms * 1000;
+}
+
+/* Those that succeeded so long ago that their results may have gone; true when more may be to be done at
+ * once. */
+static bool expire_old(struct jobs *jobs)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    size_t expired;
+    struct str cursor;
     arena_init(&arena);
     const struct meta_job_filter filter = {
         .states = 1U << JOB_SUCCEEDED,
-        .created_before_us = clock_wall_us() - (int64_t)jobs->options.result_ttl_ms * 1000,
+        .created_before_us = oldest_result_us(jobs),
         .limit = RECORDS_MAX,
     };
-    /* What was put before is in what is read. */
-    if (meta_flush(jobs->options.meta, NULL) != STATUS_OK ||
-        meta_jobs_list(jobs->options.meta, &filter, &arena, &records, &count, NULL, NULL) !=
-            STATUS_OK)
+    return expire_page(jobs, &filter, &arena, &expired, &cursor) == STATUS_OK && expired > 0;
+}
+
+/* Those whose results were lost before their time: all are looked through, page after page, each time that
+ * some were. True when there is another page. */
+static bool expire_lost(struct jobs *jobs)
+{
+    CLEANUP(arena_finish) struct arena arena;
+    size_t expired;
+    struct str cursor = STR_EMPTY;
+    arena_init(&arena);
+    if (!jobs->lost.is_under_way) {
+        jobs->lost.is_under_way = results_lost_some(jobs->options.results);
+        jobs->lost.cursor[0] = '\0';
+    }
+    const struct meta_job_filter filter = {
+        .states = 1U << JOB_SUCCEEDED,
+        .created_after_us = oldest_result_us(jobs),
+        .limit = RECORDS_MAX,
+        .cursor = str_of(jobs->lost.cursor),
+    };
+    if (!jobs->lost.is_under_way ||
+        expire_page(jobs, &filter, &arena, &expired, &cursor) != STATUS_OK)
         return false;
-    for (size_t i = 0; i < count; i++)
-        expired += expire_record(jobs, &records[i]);
-    return expired > 0;
+    (void)snprintf(jobs->lost.cursor, sizeof(jobs->lost.cursor), "%.*s", STR_ARGS(cursor));
+    jobs->lost.is_under_way = cursor.len > 0;
+    return jobs->lost.is_under_way;
 }
 
 static void look_at_records(struct jobs *jobs, uint64_t now_ns)
 {
     if (now_ns < atomic_load(&jobs->records_due_ns))
         return;
-    bool has_more = expire_records(jobs);
+    bool has_lost = expire_lost(jobs);
+    bool has_more = expire_old(jobs) || has_lost;
     atomic_store(&jobs->records_due_ns, now_ns + (has_more ? 0 : RECORDS_PAUSE_NS));
 }
 

@@ -288,12 +288,26 @@ def test_a_job_whose_result_is_gone_is_expired_after_a_restart(start_server, tmp
     assert own.request("GET", f"/v1/jobs/{large}/result").status == 410
     assert own.request("GET", f"/query/status/{large}").json["status"] == "error"
     assert own.request("GET", f"/jobs/{large}").json["status"] == "completed"
+    wait_until(lambda: listed(own, "expired") == {large}, what="the record of what was lost")
+    assert listed(own, "succeeded") == {small, change}
     own.stop()
     own = start_server("--result-store", "memory", "--result-ttl", "1ms", folder=folder)
     wait_until(lambda: listed(own, "expired") == {small, large, change} and listed(own, "succeeded") == set())
     assert own.request("GET", f"/v1/jobs/{small}").json["state"] == "expired"
     assert own.metrics()['volley_jobs{state="expired"}'] == 3
     assert own.metrics()['volley_jobs{state="succeeded"}'] == 0
+
+
+def test_a_job_whose_result_gave_way_is_listed_as_expired(start_server):
+    own = start_server("--result-store", "memory", "--kept-results-max", "1MB")
+    first, second = (submit(own, f"SELECT i, 'row ' || i FROM range({rows}) t(i)", "?wait=20").json["id"]
+                     for rows in (40000, 40001))
+    wait_until(lambda: own.request("GET", f"/v1/jobs/{first}").json["state"] == "expired",
+               what="place for the second")
+    wait_until(lambda: listed(own, "expired") == {first}, what="the record of the first")
+    assert listed(own, "succeeded") == {second}
+    assert own.metrics()['volley_jobs{state="expired"}'] == 1
+    assert own.request("GET", f"/v1/jobs/{first}/result").status == 410
 
 
 def test_what_is_over_is_not_stopped_at_any_door(server):
