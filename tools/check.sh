@@ -99,7 +99,7 @@ run_fuzz_targets
 say "integration tests under ASan and UBSan"
 run_integration asan build-asan build-asan -m "not clients and not release"
 say "soak and interoperability under TSan"
-run_integration tsan build-tsan build-tsan -k "soak or interop or websocket"
+VOLLEY_ENGINE_THREADS=1 run_integration tsan build-tsan build-tsan -k "soak or interop or websocket"
 say "integration tests and client matrix"
 run_integration release build build-check
 python3 tools/gate_summary.py "$reports"
