@@ -184,8 +184,7 @@ def aggregate(context):
         if contestant == "volley":
             server = kept_dataset(context, "volley-kept")
             sample = watched(server, lambda: context.fetch(
-                "sql", server.addresses["flight"], AGGREGATE.format(f'dataset."{NAME}"'),
-                "volley-result-cache=bypass"))
+                "sql", server.addresses["flight"], AGGREGATE.format(f'dataset."{NAME}"')))
         else:
             sample = in_process(context, AGGREGATE)
         sample["gigabytes"] = AGAIN_BYTES / 1e9

@@ -7,7 +7,8 @@ Starts every server on loopback when it is first needed, runs each measure for e
 round (the order turns round every second round), and writes all samples to .cache/bench/results.json
 and the tables to the generated part of docs/performance.md. --quick is one small round to see that
 everything works; --only takes measures by name and leaves docs alone, as --no-docs does; --list tells
-the names. VOLLEY_BINARY measures another build than build/volley.
+the names. Ctrl-C after a whole round ends the run with what it has. VOLLEY_BINARY measures another
+build than build/volley.
 
 SPDX-License-Identifier: Apache-2.0
 """
@@ -121,12 +122,19 @@ def main():
             chosen = [measure for measure in chosen if measure.name in wanted]
         elif not arguments.quick:
             touch_memory()
-        for number in range(rounds):
-            print(f"round {number + 1} of {rounds}", flush=True)
-            one_round(chosen, number)
+        done = 0
+        try:
+            while done < rounds:
+                print(f"round {done + 1} of {rounds}", flush=True)
+                one_round(chosen, done)
+                done += 1
+        except KeyboardInterrupt:
+            if done == 0:
+                raise
+            print(f"stopped after {done} whole rounds", flush=True)
     finally:
         context.stop()
-    section = report.render(chosen, rounds, machine(), versions())
+    section = report.render(chosen, done, machine(), versions())
     print(section)
     results = {measure.name: measure.samples for measure in chosen}
     (CACHE / "bench" / "results.json").write_text(json.dumps(results, indent=1))
