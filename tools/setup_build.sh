@@ -58,6 +58,7 @@ test_needs=(
     command:systemd-analyze:systemd
     command:zsh:zsh
     command:fish:fish
+    command:chromium:chromium
     command:promtool:prometheus
     file:/usr/lib/python3*/ensurepip/__init__.py:python3-venv
 )
