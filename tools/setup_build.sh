@@ -4,6 +4,7 @@
 #
 # usage: tools/setup_build.sh          what `make run` and `make build` need
 #        tools/setup_build.sh tests    what `make check` needs besides
+#        tools/setup_build.sh browser  Chromium, for the test of a page
 #        tools/setup_build.sh bench    what `make bench` needs besides
 #        tools/setup_build.sh deb      what `make deb` needs besides
 #
@@ -58,7 +59,6 @@ test_needs=(
     command:systemd-analyze:systemd
     command:zsh:zsh
     command:fish:fish
-    command:chromium:chromium
     command:promtool:prometheus
     file:/usr/lib/python3*/ensurepip/__init__.py:python3-venv
 )
@@ -115,6 +115,7 @@ install_packages() {
 
 needs=("${build_needs[@]}")
 case ${1:-} in
+browser) needs+=(command:chromium:chromium) ;;
 tests) needs+=("${test_needs[@]}" "${deb_needs[@]}") ;;
 deb) needs+=("${deb_needs[@]}") ;;
 bench) needs+=("${bench_needs[@]}") ;;

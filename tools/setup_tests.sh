@@ -103,6 +103,8 @@ rust_clients() {
 }
 
 "$repository/tools/setup_build.sh" tests
+"$repository/tools/setup_build.sh" browser ||
+    say "Chromium could not be installed: the page in a browser is left out"
 "$repository/tools/fetch_flights.sh" >/dev/null
 once python "$repository"/tests/requirements*.txt -- python_environment
 once tools "$repository"/tests/tools/requirements.txt -- python_tools
