@@ -116,24 +116,6 @@ void rest_append_condition(struct buf *sql, const char *column, struct str text)
     engine_append_quoted(sql, text, '\'');
 }
 
-static enum status append_begin(struct rest_exchange *exchange, struct str token, struct buf *sql,
-                                struct error *error)
-{
-    struct str parts[TOKEN_PARTS];
-    if (token.len == 0)
-        return STATUS_OK;
-    if (!rest_page_token_read(&exchange->arena, token, parts, TOKEN_PARTS))
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
-                              "parameter page_token takes the next_page_token of an earlier page");
-    buf_append_text(sql, " AND (catalog, schema, name) > (");
-    for (size_t i = 0; i < TOKEN_PARTS; i++) {
-        buf_append_text(sql, i > 0 ? ", " : "");
-        engine_append_quoted(sql, parts[i], '\'');
-    }
-    buf_append_text(sql, ")");
-    return STATUS_OK;
-}
-
 static enum status write_statement(struct rest_exchange *exchange,
                                    const struct catalog_wishes *wishes, struct buf *sql,
                                    struct error *error)
@@ -148,7 +130,8 @@ static enum status write_statement(struct rest_exchange *exchange,
     rest_append_condition(sql, "catalog", wishes->catalog);
     rest_append_condition(sql, "schema", wishes->schema);
     rest_append_condition(sql, "name", wishes->table);
-    TRY(append_begin(exchange, wishes->page_token, sql, error));
+    TRY(rest_append_position(&exchange->arena, wishes->page_token, TOKEN_PARTS,
+                             " AND (catalog, schema, name) > ", sql, error));
     buf_printf(sql, " ORDER BY catalog, schema, name LIMIT %lld), ", (long long)wishes->limit + 1);
     buf_printf(sql,
                "catalogs AS (SELECT database_name AS catalog, list(schema_name ORDER BY "

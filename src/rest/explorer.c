@@ -93,24 +93,6 @@ const struct rest_reply_form rest_explorer_dataset_replies[] = {
     {0},
 };
 
-static enum status append_begin(struct rest_exchange *exchange, struct str token, struct buf *sql,
-                                struct error *error)
-{
-    struct str parts[TOKEN_PARTS];
-    if (token.len == 0)
-        return STATUS_OK;
-    if (!rest_page_token_read(&exchange->arena, token, parts, TOKEN_PARTS))
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
-                              "parameter page_token takes the next_page_token of an earlier page");
-    buf_append_text(sql, " WHERE (dataset_id, name, catalog) > (");
-    for (size_t i = 0; i < TOKEN_PARTS; i++) {
-        buf_append_text(sql, i > 0 ? ", " : "");
-        engine_append_quoted(sql, parts[i], '\'');
-    }
-    buf_append_text(sql, ")");
-    return STATUS_OK;
-}
-
 /* One row: the page's datasets in the order of their ids, each with the list of its tables; what all pages
  * hold; where the next one begins. */
 static enum status write_statement(struct rest_exchange *exchange,
@@ -127,7 +109,8 @@ static enum status write_statement(struct rest_exchange *exchange,
                     "type, columns FROM relations WHERE catalog <> 'volley'");
     rest_append_condition(sql, "dataset_id", dataset);
     buf_append_text(sql, "), page AS MATERIALIZED (SELECT * FROM visible");
-    TRY(append_begin(exchange, wishes->page_token, sql, error));
+    TRY(rest_append_position(&exchange->arena, wishes->page_token, TOKEN_PARTS,
+                             " WHERE (dataset_id, name, catalog) > ", sql, error));
     buf_printf(sql,
                " ORDER BY dataset_id, name, catalog LIMIT %lld), shown AS MATERIALIZED (SELECT * "
                "FROM page ORDER BY dataset_id, name, catalog LIMIT %lld), ",

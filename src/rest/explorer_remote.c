@@ -51,11 +51,8 @@ enum status rest_explorer_ask_remote(struct rest_exchange *exchange, struct remo
                                                          struct error *error),
                                      struct error *error)
 {
-    struct str after[TOKEN_PARTS] = {STR_EMPTY, STR_EMPTY};
-    if (page->token.len > 0 &&
-        !rest_page_token_read(&exchange->arena, page->token, after, TOKEN_PARTS))
-        return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
-                              "parameter page_token takes the next_page_token of an earlier page");
+    struct str after[TOKEN_PARTS];
+    TRY(rest_page_token_read(&exchange->arena, page->token, after, TOKEN_PARTS, error));
     const struct remote_parameter parameters[] = {
         {STR("dataset"), page->dataset},
         {STR("after_dataset"), after[0]},

@@ -8,8 +8,10 @@
 
 #include "base/memory.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
+#define PARTS_MAX 4
 #define LINK_BYTES_MAX ((size_t)64 << 10)
 
 /* A page of another place is not asked for by number too. */
@@ -49,7 +51,7 @@ void rest_write_next_page(struct rest_exchange *exchange, struct json_writer *js
     add_link(exchange, token);
 }
 
-bool rest_page_token_read(struct arena *arena, struct str token, struct str *parts, size_t count)
+static bool read_parts(struct arena *arena, struct str token, struct str *parts, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct str digits = str_split(&token, '.');
@@ -68,4 +70,32 @@ bool rest_page_token_read(struct arena *arena, struct str token, struct str *par
             return false;
     }
     return token.len == 0;
+}
+
+enum status rest_page_token_read(struct arena *arena, struct str token, struct str *parts,
+                                 size_t count, struct error *error)
+{
+    for (size_t i = 0; i < count; i++)
+        parts[i] = STR_EMPTY;
+    if (token.len == 0 || read_parts(arena, token, parts, count))
+        return STATUS_OK;
+    return error_set_code(error, STATUS_INVALID_ARGUMENT, "VALIDATION_ERROR",
+                          "parameter page_token takes the next_page_token of an earlier page");
+}
+
+enum status rest_append_position(struct arena *arena, struct str token, size_t count,
+                                 const char *before, struct buf *sql, struct error *error)
+{
+    struct str parts[PARTS_MAX];
+    assert(count <= PARTS_MAX);
+    TRY(rest_page_token_read(arena, token, parts, count, error));
+    if (token.len == 0)
+        return STATUS_OK;
+    buf_append_text(sql, before);
+    for (size_t i = 0; i < count; i++) {
+        buf_append_text(sql, i > 0 ? ", " : "(");
+        engine_append_quoted(sql, parts[i], '\'');
+    }
+    buf_append_text(sql, ")");
+    return STATUS_OK;
 }
