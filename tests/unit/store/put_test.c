@@ -493,9 +493,9 @@ static enum status read_first(struct world *world, const char *path)
     return status;
 }
 
-static void what_a_disk_changed_is_not_handed_out(void **state)
+/* Datasets a and b, on disk; a byte of the first batch of a is another one. */
+static void spill_with_a_changed_byte(struct world *world)
 {
-    struct world *world = *state;
     world->memory_bytes_max = 1 << 20;
     reopen(world);
     put_all(world, "a", PUT_CREATE, DATASET_IN_MEMORY, 0, 20);
@@ -506,6 +506,12 @@ static void what_a_disk_changed_is_not_handed_out(void **state)
     assert_int_equal(pread(fd, &byte, 1, 10000), 1);
     byte ^= 1;
     assert_int_equal(pwrite(fd, &byte, 1, 10000), 1);
+}
+
+static void what_a_disk_changed_is_not_handed_out(void **state)
+{
+    struct world *world = *state;
+    spill_with_a_changed_byte(world);
     assert_int_equal(read_first(world, "a"), STATUS_DATA_LOSS);
     assert_non_null(strstr(world->error.message, "batch 0"));
     expect_content(world, "b", 20);
@@ -515,16 +521,7 @@ static void what_a_disk_changed_is_not_handed_out(void **state)
 static void what_is_measured_is_not_read(void **state)
 {
     struct world *world = *state;
-    world->memory_bytes_max = 1 << 20;
-    reopen(world);
-    put_all(world, "a", PUT_CREATE, DATASET_IN_MEMORY, 0, 20);
-    put_all(world, "b", PUT_CREATE, DATASET_IN_MEMORY, 0, 20);
-    int fd = find_segment(world);
-    uint8_t byte = 0;
-    assert_true(fd >= 0);
-    assert_int_equal(pread(fd, &byte, 1, 10000), 1);
-    byte ^= 1;
-    assert_int_equal(pwrite(fd, &byte, 1, 10000), 1);
+    spill_with_a_changed_byte(world);
     CLEANUP(dataset_unref) struct dataset *dataset = NULL;
     assert_int_equal(store_find_name(world->store, STR("a"), &dataset, NULL), STATUS_OK);
     struct dataset_reader *reader = fixture_reader(dataset, 0, NULL, NULL);
